@@ -1,0 +1,169 @@
+/**
+ * Little-endian binary rows: what snapshots and history are made of.
+ *
+ * 1. decode(encode(x)) = x for every value written by the method of the same name.
+ * 2. A reader never reads past its row: it throws a `FormatError` instead.
+ */
+
+import { FormatError } from "./errors.ts";
+
+const textEncoder = new TextEncoder();
+const textDecoder = new TextDecoder("utf-8", { fatal: true });
+
+/** A growing buffer. Rows are written one after another; `mark()` says where the next one begins. */
+export class ByteWriter {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView<ArrayBuffer>;
+  #length = 0;
+
+  constructor(initialBytes = 1024) {
+    this.#bytes = new Uint8Array(initialBytes);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  #reserve(extraBytes: number): number {
+    const at = this.#length;
+    const needed = at + extraBytes;
+    if (needed > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      grown.set(this.#bytes.subarray(0, at));
+      this.#bytes = grown;
+      this.#view = new DataView(grown.buffer);
+    }
+    this.#length = needed;
+    return at;
+  }
+
+  u8(value: number): void {
+    this.#view.setUint8(this.#reserve(1), value);
+  }
+
+  u16(value: number): void {
+    this.#view.setUint16(this.#reserve(2), value, true);
+  }
+
+  u32(value: number): void {
+    this.#view.setUint32(this.#reserve(4), value, true);
+  }
+
+  f64(value: number): void {
+    this.#view.setFloat64(this.#reserve(8), value, true);
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#bytes.set(bytes, this.#reserve(bytes.length));
+  }
+
+  /** UTF-8 with a u32 length before it. */
+  text(value: string): void {
+    // A UTF-16 unit needs at most three bytes of UTF-8.
+    const lengthAt = this.#reserve(4 + value.length * 3);
+    const { written } = textEncoder.encodeInto(value, this.#bytes.subarray(lengthAt + 4));
+    this.#view.setUint32(lengthAt, written, true);
+    this.#length = lengthAt + 4 + written;
+  }
+
+  /** Overwrites a u32 written earlier at `at`, for counts known only afterwards. */
+  patchU32(at: number, value: number): void {
+    this.#view.setUint32(at, value, true);
+  }
+
+  /** A copy of all that was written. */
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  /** Forgets what was written, keeps the memory. */
+  reset(): void {
+    this.#length = 0;
+  }
+}
+
+/** Reads a row from its beginning; see invariant 2. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Bytes not read yet. */
+  get remaining(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  #take(count: number): number {
+    const at = this.#at;
+    if (count > this.#bytes.length - at) {
+      throw new FormatError(
+        `Cannot read ${count} bytes at ${at} of a row of ${this.#bytes.length} bytes: the row is cut short`,
+      );
+    }
+    this.#at = at + count;
+    return at;
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#take(1));
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#take(2), true);
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4), true);
+  }
+
+  f64(): number {
+    return this.#view.getFloat64(this.#take(8), true);
+  }
+
+  raw(count: number): Uint8Array {
+    const at = this.#take(count);
+    return this.#bytes.subarray(at, at + count);
+  }
+
+  text(): string {
+    const bytes = this.raw(this.u32());
+    try {
+      return textDecoder.decode(bytes);
+    } catch {
+      throw new FormatError(`Cannot read a text of ${bytes.length} bytes: it is not UTF-8`);
+    }
+  }
+}
+
+/** Rows of bytes laid end to end: one buffer to move between threads instead of thousands. */
+export interface PackedRows {
+  readonly bytes: Uint8Array;
+  /** Row i is `bytes[ends[i-1] .. ends[i]]`, with `ends[-1]` = 0. */
+  readonly ends: readonly number[];
+}
+
+export const noRows: PackedRows = { bytes: new Uint8Array(0), ends: [] };
+
+/** Row `index` of `rows`, without copying. */
+export function packedRow(rows: PackedRows, index: number): Uint8Array {
+  const end = rows.ends[index];
+  if (end === undefined) throw new FormatError(`No row ${index} among ${rows.ends.length} packed rows`);
+  return rows.bytes.subarray(index === 0 ? 0 : rows.ends[index - 1], end);
+}
+
+/** Packs separate rows; the inverse of reading each with `packedRow`. */
+export function packRows(rows: readonly Uint8Array[]): PackedRows {
+  const ends: number[] = [];
+  let total = 0;
+  for (const row of rows) ends.push(total += row.length);
+  const bytes = new Uint8Array(total);
+  rows.forEach((row, index) => bytes.set(row, index === 0 ? 0 : ends[index - 1]!));
+  return { bytes, ends };
+}

@@ -1,0 +1,149 @@
+/**
+ * Checkpoints as values: what one store transaction makes true, and what a claim reads back.
+ *
+ * 1. A checkpoint is all or nothing, and only under its epoch: `commit` succeeds only where the shard's row still
+ *    has `epoch` and `commit - 1`.
+ * 2. Claim after commit n returns exactly what the commits up to n made true.
+ * 3. Effects (outbox frames) become visible to anybody else only after the checkpoint that contains them.
+ */
+
+import type { PackedRows } from "./bytes.ts";
+
+/** The mailbox topic's name in `Positions`; other topics are foreign ones. */
+export const MAILBOX = "mailbox";
+
+/**
+ * Where a shard stands in one topic: every frame up to and including `offset` is folded, and of the frame after
+ * it the first `index` entries. A shard that has folded nothing stands at offset -1, index 0.
+ */
+export interface Position {
+  readonly offset: number;
+  readonly index: number;
+}
+
+export type Positions = Readonly<Record<string, Position>>;
+
+/** Changed actors, column by column: thousands travel between threads as a few values. */
+export interface SnapshotBatch {
+  readonly kinds: readonly string[];
+  readonly ids: readonly string[];
+  /** When the actor's next timer is due, log time; null without timers. */
+  readonly dueMs: readonly (number | null)[];
+  readonly hot: PackedRows;
+  /** Row i of `cold` belongs to actor `coldOf[i]`; an actor not named here keeps its cold row. */
+  readonly coldOf: readonly number[];
+  readonly cold: PackedRows;
+}
+
+/**
+ * History rows. Key: (kind, id, stepMs, startMs, part). Part 0 is the row that `put` wrote and replaces; an
+ * increment's part is the number of its commit, so increments accumulate and a reader merges all parts.
+ */
+export interface HistoryBatch {
+  readonly kinds: readonly string[];
+  readonly ids: readonly string[];
+  readonly stepMs: readonly number[];
+  readonly startMs: readonly number[];
+  readonly parts: readonly number[];
+  readonly rows: PackedRows;
+}
+
+/** A frame for another shard, waiting until that shard's log has acknowledged it. */
+export interface OutboxFrame {
+  readonly target: number;
+  /** Dense per (source, target), from 1. */
+  readonly n: number;
+  readonly text: string;
+}
+
+export interface DeadLetter {
+  /** Derived from the place, so a replay of the log writes the same one. Safe in a URL path. */
+  readonly id: string;
+  readonly shard: number;
+  readonly topic: string;
+  readonly offset: number;
+  readonly kind: string;
+  readonly actorId: string;
+  /** Short label for counting: "threw", "unknown-kind", "invalid", "too-far-ahead", ... */
+  readonly reason: string;
+  readonly detail: string;
+  readonly stack: string | null;
+  /** The message as JSON text. */
+  readonly message: string;
+  /** Log time. */
+  readonly atMs: number;
+  /** How often the message had been replayed before it died this time. */
+  readonly replays: number;
+}
+
+/** A dead letter as the store lists it. */
+export interface StoredDeadLetter extends DeadLetter {
+  /** Log time of the last replay that was asked for; null when none was. */
+  readonly replayedAtMs: number | null;
+}
+
+/** Hashes of (idempotency key, part) seen since the last checkpoint; 8 bytes each. */
+export interface KeyIncrement {
+  /** Log time of the newest of them: they are forgotten `keyRetentionMs` later. */
+  readonly atMs: number;
+  readonly hashes: Uint8Array;
+}
+
+/** The rest of what a shard remembers, one JSON value in its row. */
+export interface ShardMemory {
+  /** The shard's clock: the largest stamp of its own mailbox log. */
+  readonly clockMs: number;
+  /** Per gateway start: the last number folded, and the log time of it. */
+  readonly gateways: Readonly<Record<string, { readonly n: number; readonly atMs: number }>>;
+  /** Per source shard: the last outbox number folded. */
+  readonly inbox: Readonly<Record<string, number>>;
+  /** Per target shard: the last outbox number given out. */
+  readonly outbox: Readonly<Record<string, number>>;
+}
+
+export const emptyMemory: ShardMemory = { clockMs: 0, gateways: {}, inbox: {}, outbox: {} };
+
+export interface Checkpoint {
+  readonly shard: number;
+  readonly epoch: number;
+  /** This commit's number; dense per shard over all epochs, from 1. */
+  readonly commit: number;
+  readonly positions: Positions;
+  readonly memory: ShardMemory;
+  readonly snapshots: SnapshotBatch;
+  readonly history: HistoryBatch;
+  readonly outbox: readonly OutboxFrame[];
+  /** Per target: outbox frames up to and including this number were acknowledged and can go. */
+  readonly outboxDone: readonly { readonly target: number; readonly n: number }[];
+  readonly deadLetters: readonly DeadLetter[];
+  readonly keys: KeyIncrement | null;
+  /** Key increments older than this log time are forgotten. */
+  readonly keysBeforeMs: number;
+}
+
+/** "fenced": another owner has claimed the shard (or committed this number); nothing was written. */
+export type CommitResult = "committed" | "fenced";
+
+/** An actor with a timer. */
+export interface DueActor {
+  readonly dueMs: number;
+  readonly kind: string;
+  readonly id: string;
+}
+
+/** What a new owner starts from. */
+export interface Claim {
+  readonly shard: number;
+  /** The owner's epoch: one more than the last. */
+  readonly epoch: number;
+  /** Number of the last commit; 0 for a shard that has none. */
+  readonly commit: number;
+  readonly positions: Positions;
+  readonly memory: ShardMemory;
+  /** Unacknowledged outbox frames, by target and number ascending. */
+  readonly outbox: readonly OutboxFrame[];
+  readonly keys: readonly KeyIncrement[];
+}
+
+/** Answer to a load: the actors among the asked that have a snapshot, each with its cold row if it has one. */
+export type Loaded = SnapshotBatch;

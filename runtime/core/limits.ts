@@ -1,0 +1,56 @@
+/** Limits and defaults of the core, each with its reason. */
+
+export interface ShardLimits {
+  /** Milliseconds between checkpoints while nothing waits for one: what a crash may have to fold again. */
+  readonly checkpointIntervalMs: number;
+  /** How soon a checkpoint follows an effect: long enough to gather a few, short enough not to be felt. */
+  readonly effectDelayMs: number;
+  /** Folding time after which a checkpoint is due: bounds the refold after a crash by work, not only by time. */
+  readonly foldBudgetMs: number;
+  /** Units of frame text folded since the last confirmed checkpoint at which folding waits for a commit. */
+  readonly maxUnconfirmedBytes: number;
+  /** Units of frame text the log may deliver ahead of the fold. */
+  readonly deliveryWindowBytes: number;
+  /** Local turns that one message may cause before the next is dead-lettered. */
+  readonly maxLocalTurns: number;
+  /** Outbox frames not yet acknowledged, over all targets, at which folding waits. */
+  readonly maxUnackedFrames: number;
+  /** Messages that one outbox frame may hold. */
+  readonly maxFrameMessages: number;
+  /** Memory of actors in bytes above which the least recently used are evicted. */
+  readonly actorBytes: number;
+  /** How long an idempotency key is remembered, log time. */
+  readonly keyRetentionMs: number;
+  /** Idempotency keys remembered at most; above it `keysFull` is true and the edge refuses keyed bodies. */
+  readonly maxKeys: number;
+  /** How long a gateway's number is remembered after its last frame, log time. */
+  readonly gatewayRetentionMs: number;
+  /** Actors with timers read from the store at a time. */
+  readonly duePage: number;
+}
+
+const MiB = 1024 * 1024;
+const minuteMs = 60_000;
+
+export const defaultShardLimits: ShardLimits = {
+  checkpointIntervalMs: 1000,
+  effectDelayMs: 25,
+  foldBudgetMs: 200,
+  maxUnconfirmedBytes: 32 * MiB,
+  deliveryWindowBytes: 2 * MiB,
+  maxLocalTurns: 10_000,
+  maxUnackedFrames: 1000,
+  maxFrameMessages: 4096,
+  actorBytes: 64 * MiB,
+  keyRetentionMs: 10 * minuteMs,
+  maxKeys: 2_000_000,
+  // As long as a key: a client that repeats later than this is told by its key anyway.
+  gatewayRetentionMs: 10 * minuteMs,
+  duePage: 1000,
+};
+
+/** UTF-8 bytes of an id at most: a key column of 1,024 bytes in every store. */
+export const maxIdBytes = 1024;
+
+/** How far ahead of the log's clock a reading's time may be. */
+export const maxAheadMs = 5 * minuteMs;

@@ -1,0 +1,56 @@
+/** The kinds of actors that a program knows, in a fixed order. */
+
+import type { ActorDefinition, Json } from "./actor.ts";
+import type { WireType } from "./frame.ts";
+import { invariant } from "./errors.ts";
+import { maxIdBytes } from "./limits.ts";
+
+// deno-lint-ignore no-explicit-any -- a registry holds definitions of many states; each is used with its own
+export type AnyDefinition = ActorDefinition<any, any>;
+
+export class Registry {
+  readonly definitions: readonly AnyDefinition[];
+  /** Goes into every frame's header; a definition's place here is its entries' type. */
+  readonly wireTypes: readonly WireType[];
+  readonly #indexByKind: ReadonlyMap<string, number>;
+
+  constructor(definitions: readonly AnyDefinition[]) {
+    for (const { kind } of definitions) {
+      invariant(/^[a-z][a-z0-9-]{0,31}$/.test(kind), `A kind is 1 to 32 of a-z, 0-9, "-", unlike "${kind}"`);
+    }
+    this.definitions = definitions;
+    this.wireTypes = definitions.map((definition) => [definition.kind, definition.message.version] as const);
+    this.#indexByKind = new Map(definitions.map((definition, index) => [definition.kind, index]));
+    invariant(this.#indexByKind.size === definitions.length, "Every kind is registered once");
+  }
+
+  /** The place of `kind` among the definitions, or -1. */
+  indexOf(kind: string): number {
+    return this.#indexByKind.get(kind) ?? -1;
+  }
+
+  find(kind: string): AnyDefinition | null {
+    return this.definitions[this.indexOf(kind)] ?? null;
+  }
+}
+
+/** Identity that infers the type parameters of a definition. */
+export function defineActor<S, M extends Json>(definition: ActorDefinition<S, M>): ActorDefinition<S, M> {
+  return definition;
+}
+
+const encoder = new TextEncoder();
+
+/** Why `id` cannot be an actor's id, as a sentence; null when it can. */
+export function idProblem(id: string): string | null {
+  if (id.length === 0) return "An id must not be empty";
+  // Three UTF-8 bytes per UTF-16 unit at most: short ids need no encoding to know.
+  if (id.length * 3 > maxIdBytes && encoder.encode(id).length > maxIdBytes) {
+    return `An id has at most ${maxIdBytes} bytes of UTF-8; this one has ${encoder.encode(id).length}`;
+  }
+  if (!id.isWellFormed()) return "An id must be well-formed Unicode; this one has a lone surrogate";
+  // Control characters would break log lines and terminals, and no store compares NUL alike.
+  // deno-lint-ignore no-control-regex -- that is what it looks for
+  if (/[\u0000-\u001f\u007f]/.test(id)) return "An id must not contain control characters";
+  return null;
+}

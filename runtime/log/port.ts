@@ -1,0 +1,83 @@
+/**
+ * Port `MailboxLog`: the ordered, durable messages of every shard.
+ *
+ * 1. `append` resolves only when the frame is durable; what resolved is delivered, in order of its offset.
+ * 2. Offsets of a shard are dense and ascending, from 0. Frames of one `append` call for one shard keep their
+ *    order; calls made one after another by one client keep theirs.
+ * 3. The log stamps frames with its own clock; stamps of a shard never go back.
+ * 4. A subscription delivers each frame from `from` on exactly once, in order, never more than the granted bytes
+ *    plus one frame.
+ * 5. `trim` never removes a frame at or above `below`, and never makes an append wait.
+ * 6. An append that fails with code "full" or "unavailable" wrote nothing that will be delivered, or (adapters that
+ *    cannot know: code "unknown") may be repeated by the caller under the same origin number, which receivers drop.
+ */
+
+export interface NewFrame {
+  readonly shard: number;
+  readonly text: string;
+}
+
+export interface LogFrame {
+  readonly topic: string;
+  readonly shard: number;
+  readonly offset: number;
+  /** Log time, epoch milliseconds. */
+  readonly stampMs: number;
+  readonly text: string;
+}
+
+export interface AppendReceipt {
+  readonly offset: number;
+  readonly stampMs: number;
+}
+
+export interface LogExtent {
+  /** The lowest offset still held. Equal to `end` when the shard's log is empty. */
+  readonly begin: number;
+  /** The offset that the next frame will get. */
+  readonly end: number;
+}
+
+export interface Subscription {
+  /** Allows `bytes` (UTF-16 units of frame text) more to be delivered. A new subscription has none. */
+  grant(bytes: number): void;
+  /** Nothing is delivered after this returns. */
+  close(): void;
+}
+
+export interface MailboxLog {
+  /** Appends all frames in one durable group. Receipts in the order of `frames`. Throws a `LogError`. */
+  append(frames: readonly NewFrame[]): Promise<readonly AppendReceipt[]>;
+  /**
+   * Delivers the shard's frames from offset `from` on. Throws a `LogError` "out_of_range" when `from` is below the
+   * log's begin or above its end. One subscription per shard and client: a second one replaces the first.
+   */
+  subscribe(
+    shard: number,
+    from: number,
+    deliver: (frames: readonly LogFrame[]) => void,
+  ): Promise<Subscription>;
+  extent(shard: number): Promise<LogExtent>;
+  /** Frames below `below` are no longer needed; they go some time later. */
+  trim(shard: number, below: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type LogErrorCode =
+  /** No space: try again when there is some. */
+  | "full"
+  /** The log cannot be reached or written now. */
+  | "unavailable"
+  /** The outcome is not known. */
+  | "unknown"
+  | "out_of_range"
+  /** The file is damaged or not ours; it was left untouched. */
+  | "corrupt"
+  | "closed";
+
+export class LogError extends Error {
+  override readonly name = "LogError";
+  constructor(readonly code: LogErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * What the product sees of the runtime: messages in, answers out.
+ *
+ * 1. `send` resolves when every message is durable, and not before; it throws an `EngineError` when nothing is
+ *    known to be accepted. Repeating it under the same idempotency key folds each message once.
+ * 2. A strict `ask` reflects every message whose `send` had resolved, anywhere, before it was asked.
+ */
+
+import type { Address, Json } from "../core/actor.ts";
+import type { Answer } from "../core/shard_api.ts";
+import type { Store } from "../store/port.ts";
+
+/** Messages on their way in; they are sent together. */
+export interface Batch {
+  /** `message` must be one that the kind's `MessageType.accepts`; `id` one without an `idProblem`. */
+  add(kind: string, id: string, message: Json): void;
+  readonly size: number;
+  /** Resolves when all messages are durable. */
+  send(): Promise<void>;
+}
+
+export type Consistency = "strict" | "local" | "cached";
+
+export interface AskOptions {
+  readonly consistency: Consistency;
+  readonly deadlineMs: number;
+}
+
+/** An `Answer` and, unless strict, how old it may be. */
+export type AskResult = Answer & { readonly ageMs: number };
+
+export interface ShardStatus {
+  readonly shard: number;
+  readonly host: number;
+  readonly state: "claiming" | "running" | "refused";
+  readonly epoch: number;
+  /** Last mailbox offset folded. */
+  readonly folded: number;
+  /** Last mailbox offset known to be appended. */
+  readonly appended: number;
+  /** Log time by which the oldest frame not folded was stamped; null when all are folded. */
+  readonly oldestWaitingMs: number | null;
+  /** Why it is refused. */
+  readonly sentence: string | null;
+}
+
+export interface EngineStatus {
+  /** Every shard folds. */
+  readonly ready: boolean;
+  /** What readiness waits for, as a sentence; null when ready. */
+  readonly waitingFor: string | null;
+  readonly shards: readonly ShardStatus[];
+  /** Sums over all hosts since the node's start; never go down. */
+  readonly totals: EngineTotals;
+}
+
+export interface EngineTotals {
+  /** Messages folded. */
+  readonly messages: number;
+  readonly frames: number;
+  /** Messages appended through this node's gateway. */
+  readonly accepted: number;
+  readonly deadLetters: number;
+}
+
+/** Names of the actors whose state changed most recently, for the live page. */
+export interface Moving {
+  readonly kind: string;
+  readonly id: string;
+}
+
+export interface Engine {
+  readonly shardCount: number;
+  shardOf(id: string): number;
+  /** `key`: an idempotency key; repeats of the same key with the same messages are folded once. */
+  batch(key?: string): Batch;
+  ask(target: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult>;
+  /**
+   * Resolves when everything acknowledged before is folded and in a confirmed checkpoint, so that the store shows
+   * it. Of all shards, or of those given.
+   */
+  flush(deadlineMs: number, shards?: readonly number[]): Promise<void>;
+  /** Sends a dead letter's message again. Null when there is no such letter or its cap is reached. */
+  replayDeadLetter(id: string): Promise<{ readonly replays: number } | null>;
+  /** The log's clock as the gateway knows it: newest stamp seen plus the time since, epoch milliseconds. */
+  logNowMs(): number;
+  readonly store: Store;
+  status(): EngineStatus;
+  /** Prometheus text of all threads, without the product's own metrics. */
+  metrics(): Promise<string>;
+  /** Stops accepting, folds what was accepted, checkpoints, ends the threads. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+export type EngineErrorCode =
+  /** 503: not running yet, or draining. */
+  | "starting"
+  | "stopping"
+  /** 503: more is waiting than the bound; try later. */
+  | "overloaded"
+  /** 429: too many idempotency keys are remembered. */
+  | "keys_full"
+  /** 507: the disk is full. */
+  | "log_full"
+  /** 503: the log or store cannot be reached. */
+  | "unavailable"
+  /** 504: no answer in time; for a send the outcome is unknown. */
+  | "timeout";
+
+export class EngineError extends Error {
+  override readonly name = "EngineError";
+  constructor(
+    readonly code: EngineErrorCode,
+    message: string,
+    /** When to try again, seconds. */
+    readonly retryAfterS: number = 1,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

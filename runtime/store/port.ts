@@ -1,0 +1,101 @@
+/**
+ * Port `Store`: checkpoints, snapshots, history, dead letters.
+ *
+ * 1. A commit is one transaction guarded by epoch and commit number: see `runtime/core/checkpoint.ts`.
+ * 2. `claim` is atomic: two claims of a shard get different epochs, and every commit under the lower one is fenced
+ *    from then on.
+ * 3. `load` and `due` see everything committed before they were called.
+ * 4. A commit whose outcome was lost is resolved by the adapter through the row's epoch and commit number; it
+ *    throws "unknown" only when it cannot find out.
+ * 5. Keys are compared byte by byte; ids are up to 1,024 bytes of UTF-8.
+ */
+
+import type {
+  Checkpoint,
+  Claim,
+  CommitResult,
+  DueActor,
+  Loaded,
+  StoredDeadLetter,
+} from "../core/checkpoint.ts";
+import type { Address } from "../core/actor.ts";
+
+export interface ListPage {
+  /** Ids in byte order. */
+  readonly ids: readonly string[];
+  /** Pass as `after` for the next page; null at the end. */
+  readonly next: string | null;
+}
+
+export interface StoredHistoryRow {
+  readonly startMs: number;
+  /** 0: the row put last; greater: an increment to merge. */
+  readonly part: number;
+  readonly row: Uint8Array;
+}
+
+export interface DeadLetterFilter {
+  /** Only those after this one, in the order of the list (newest first). */
+  readonly after: string | null;
+  readonly limit: number;
+  readonly kind?: string;
+  readonly actorId?: string;
+  readonly reason?: string;
+}
+
+export interface DeadLetterPage {
+  readonly items: readonly StoredDeadLetter[];
+  readonly next: string | null;
+}
+
+export interface ActorCount {
+  readonly kind: string;
+  readonly count: number;
+}
+
+export interface Store {
+  /** Takes the shard over. `owner` is a readable name of the claimer, kept in the shard's row. */
+  claim(shard: number, owner: string): Promise<Claim>;
+  /** Snapshots of those of `keys` that have one. */
+  load(shard: number, keys: readonly Address[]): Promise<Loaded>;
+  /** Actors of the shard with a timer due after `afterMs`, by (dueMs, kind, id), at most `limit`. */
+  due(shard: number, afterMs: number, limit: number): Promise<readonly DueActor[]>;
+  /** Commits each checkpoint under its own guard, all in as few transactions as the store likes. */
+  commit(checkpoints: readonly Checkpoint[]): Promise<readonly CommitResult[]>;
+  /** Ids of the actors of a kind that have a snapshot, over all shards, those greater than `after`. */
+  list(kind: string, after: string | null, limit: number): Promise<ListPage>;
+  countActors(): Promise<readonly ActorCount[]>;
+  /** History rows of an actor with fromMs ≤ startMs < toMs, by (startMs, part), at most `limit`. */
+  history(
+    actor: Address,
+    stepMs: number,
+    fromMs: number,
+    toMs: number,
+    limit: number,
+  ): Promise<readonly StoredHistoryRow[]>;
+  /** Deletes history rows that begin before `beforeMs`, at most `limit`; answers how many went. */
+  expireHistory(beforeMs: number, limit: number): Promise<number>;
+  deadLetters(filter: DeadLetterFilter): Promise<DeadLetterPage>;
+  deadLetter(id: string): Promise<StoredDeadLetter | null>;
+  /**
+   * Counts one replay of a dead letter, unless it has had `cap`. Answers the letter as it is now, or null when
+   * there is none or its cap is reached.
+   */
+  countReplay(id: string, atMs: number, cap: number): Promise<StoredDeadLetter | null>;
+  close(): Promise<void>;
+}
+
+export type StoreErrorCode =
+  | "full"
+  | "unavailable"
+  | "unknown"
+  /** The file is damaged or not ours, or of a newer version; it was left untouched. */
+  | "corrupt"
+  | "closed";
+
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  constructor(readonly code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
