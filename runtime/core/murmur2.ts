@@ -21,16 +21,10 @@ export function murmur2(bytes: Uint8Array, length = bytes.length): number {
     word ^= word >>> 24;
     hash = Math.imul(hash, multiplier) ^ Math.imul(word, multiplier);
   }
-  switch (length - at) {
-    case 3:
-      hash ^= bytes[at + 2]! << 16;
-      // falls through
-    case 2:
-      hash ^= bytes[at + 1]! << 8;
-      // falls through
-    case 1:
-      hash = Math.imul(hash ^ bytes[at]!, multiplier);
-  }
+  const rest = length - at;
+  if (rest === 3) hash ^= bytes[at + 2]! << 16;
+  if (rest >= 2) hash ^= bytes[at + 1]! << 8;
+  if (rest >= 1) hash = Math.imul(hash ^ bytes[at]!, multiplier);
   hash ^= hash >>> 13;
   hash = Math.imul(hash, multiplier);
   return hash ^ (hash >>> 15);

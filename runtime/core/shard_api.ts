@@ -9,7 +9,8 @@
  */
 
 import type { Address } from "./actor.ts";
-import type { Checkpoint } from "./checkpoint.ts";
+import type { Checkpoint, Claim, CommitResult, DueActor, Loaded } from "./checkpoint.ts";
+import type { LogFrame } from "./log_frame.ts";
 
 export type Action =
   /** Take the shard over (again): answer with `started`. All that was asked before is void. */
@@ -76,3 +77,69 @@ export type Answer =
   | { readonly type: "failed"; readonly sentence: string }
   /** The shard stopped or moved before it could answer: ask again. */
   | { readonly type: "moved" };
+
+/**
+ * The shard's own face, implemented by `Shard` in `shard.ts`. `nowMs` is always the driver's monotonic clock; log
+ * time comes with the frames.
+ */
+export interface ShardMachine {
+  readonly shard: number;
+  /** Actions since the last call, in the order they must be performed. */
+  takeActions(): Action[];
+  /** Starts, or starts again after a death of what it ran on. */
+  begin(): void;
+  started(claim: Claim, nowMs: number): void;
+  /** Frames of a subscription of this epoch, in order. */
+  deliver(epoch: number, frames: readonly LogFrame[], nowMs: number): void;
+  loaded(epoch: number, loaded: Loaded): void;
+  dueLoaded(epoch: number, due: readonly DueActor[]): void;
+  /** "failed": the outcome could not be found out; the shard claims itself again. */
+  committed(epoch: number, commit: number, result: CommitResult | "failed", nowMs: number): void;
+  /** The target's log has acknowledged outbox frame `n`. The driver repeats an append until it can say so. */
+  appended(epoch: number, target: number, n: number, nowMs: number): void;
+  query(query: ShardQuery): void;
+  /** Makes the next checkpoint due at once. */
+  hurry(): void;
+  /**
+   * Folds what there is for at most about `sliceMs` of `clock`, then makes checkpoints and ticks that are due.
+   * True: call again soon, there is more to fold.
+   */
+  run(clock: () => number, sliceMs: number): boolean;
+  /** When `run` must be called at the latest, monotonic milliseconds, if nothing happens before; null: no need. */
+  wakeAtMs(nowMs: number): number | null;
+  /** Releases all memory. Queries waiting are answered "moved". The machine is not used afterwards. */
+  stop(): void;
+  readonly counters: ShardCounters;
+}
+
+/** Plain numbers that only grow, read for metrics. */
+export interface ShardCounters {
+  messages: number;
+  frames: number;
+  localTurns: number;
+  timersFired: number;
+  deadLetters: number;
+  /** Frames dropped as repeats of a gateway's or a shard's number. */
+  repeatedFrames: number;
+  /** Parts of keyed bodies dropped as repeats. */
+  repeatedParts: number;
+  checkpoints: number;
+  snapshotBytes: number;
+  snapshots: number;
+  claims: number;
+  loads: number;
+  evictions: number;
+}
+
+/** What the driver and the live tree want to know at the moment. */
+export interface ShardGauges {
+  readonly state: "claiming" | "running" | "refused";
+  readonly epoch: number;
+  readonly folded: number;
+  readonly queuedFrames: number;
+  readonly oldestStampMs: number | null;
+  readonly actors: number;
+  readonly actorBytes: number;
+  /** True while the bound of remembered idempotency keys is reached. */
+  readonly keysFull: boolean;
+}

@@ -12,17 +12,10 @@
  *    cannot know: code "unknown") may be repeated by the caller under the same origin number, which receivers drop.
  */
 
+import type { LogFrame } from "../core/log_frame.ts";
+
 export interface NewFrame {
   readonly shard: number;
-  readonly text: string;
-}
-
-export interface LogFrame {
-  readonly topic: string;
-  readonly shard: number;
-  readonly offset: number;
-  /** Log time, epoch milliseconds. */
-  readonly stampMs: number;
   readonly text: string;
 }
 
