@@ -82,7 +82,7 @@ export interface StoredDeadLetter extends DeadLetter {
   readonly replayedAtMs: number | null;
 }
 
-/** Hashes of (idempotency key, part) seen since the last checkpoint; 8 bytes each. */
+/** Hashes of (idempotency key, part) seen since the last checkpoint, in the form of `keys.ts`. */
 export interface KeyIncrement {
   /** Log time of the newest of them: they are forgotten `keyRetentionMs` later. */
   readonly atMs: number;

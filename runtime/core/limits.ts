@@ -54,3 +54,6 @@ export const maxIdBytes = 1024;
 
 /** How far ahead of the log's clock a reading's time may be. */
 export const maxAheadMs = 5 * minuteMs;
+
+/** Timers of one actor at most: they are part of its hot row. */
+export const maxTimers = 1000;

@@ -110,6 +110,7 @@ export interface ShardMachine {
   /** Releases all memory. Queries waiting are answered "moved". The machine is not used afterwards. */
   stop(): void;
   readonly counters: ShardCounters;
+  gauges(): ShardGauges;
 }
 
 /** Plain numbers that only grow, read for metrics. */
@@ -118,7 +119,9 @@ export interface ShardCounters {
   frames: number;
   localTurns: number;
   timersFired: number;
+  /** In confirmed checkpoints, so that a refold does not count them twice. */
   deadLetters: number;
+  readonly deadLettersByReason: Record<string, number>;
   /** Frames dropped as repeats of a gateway's or a shard's number. */
   repeatedFrames: number;
   /** Parts of keyed bodies dropped as repeats. */
