@@ -386,7 +386,7 @@ export class Fold implements TurnEffects {
       }
       this.timers.pop();
       // Keeps the actor in memory until the frame is folded.
-      entry.used = work.number;
+      entry.used = Math.max(entry.used, work.number);
       const timer = top.name === null ? undefined : entry.timers?.get(top.name);
       if (top.name === null || timer?.dueMs !== top.dueMs) continue;
       entry.timers?.delete(top.name);
@@ -407,10 +407,13 @@ export class Fold implements TurnEffects {
 
   #wantDueActors(): void {
     const { registry, limits } = this.#options;
+    // Its own bound: what is wanted already may have come in the meantime and then is not asked for again.
+    let room = limits.duePage;
     for (const { kind, id } of this.timers.due(this.clockMs)) {
-      if (this.#wanted.size >= limits.duePage) return;
       const kindIndex = registry.indexOf(kind);
-      if (this.table.get(kindIndex, id) === undefined) this.#want(kindIndex, id);
+      if (this.table.get(kindIndex, id) !== undefined) continue;
+      this.#want(kindIndex, id);
+      if (--room === 0) return;
     }
   }
 

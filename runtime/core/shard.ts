@@ -22,9 +22,10 @@ import { errorMessage, FormatError, InvariantError } from "./errors.ts";
 import { Fold, type FoldProgress, type Skip, TurnFailure } from "./fold.ts";
 import { joinFrame } from "./frame.ts";
 import type { ShardLimits } from "./limits.ts";
+import { LogClock } from "./log_clock.ts";
 import type { LogFrame } from "./log_frame.ts";
 import { placeKey } from "./place.ts";
-import { answerAsk, Barriers } from "./queries.ts";
+import { answerAsk, type Ask, Queries, type Standing } from "./queries.ts";
 import type { Registry } from "./registry.ts";
 import type { Action, Answer, ShardCounters, ShardGauges, ShardMachine, ShardQuery } from "./shard_api.ts";
 import { FrameQueue } from "./work.ts";
@@ -38,9 +39,6 @@ export interface ShardOptions {
 
 /** Frames prepared ahead of the one being folded, so that loads overlap with folding. */
 const preparedAhead = 3;
-
-/** A tick that was not delivered after this long is sent again. */
-const tickRetryMs = 1000;
 
 interface InFlight {
   readonly checkpoint: Checkpoint;
@@ -75,10 +73,7 @@ interface Tenure {
   /** A skipped message was dead-lettered: the next throw must not undo that. */
   mustCommit: boolean;
   asksForGap: number;
-  /** Newest stamp delivered, and when it was. */
-  stampMs: number;
-  stampSeenMs: number;
-  tickSentMs: number | null;
+  readonly clock: LogClock;
 }
 
 export class Shard implements ShardMachine {
@@ -104,10 +99,7 @@ export class Shard implements ShardMachine {
   #tenure: Tenure | null = null;
   #actions: Action[] = [];
   readonly #skips = new Map<string, Skip>();
-  #queries: ShardQuery[] = [];
-  readonly #barriers = new Barriers();
-  /** Actors that only queries wait for. */
-  readonly #asked = new Map<string, Address>();
+  readonly #queries = new Queries();
   #frameNumber = 1;
 
   constructor(options: ShardOptions) {
@@ -135,9 +127,7 @@ export class Shard implements ShardMachine {
     tenure.fold.table.clear();
     this.#frameNumber = tenure.queue.nextNumber;
     this.#tenure = null;
-    for (const queryId of this.#barriers.takeAll()) {
-      this.#queries.push({ queryId, folded: tenure.fold.position.offset + 1, request: { type: "barrier" } });
-    }
+    this.#queries.renewBarriers();
   }
 
   started(claim: Claim, nowMs: number): void {
@@ -166,21 +156,15 @@ export class Shard implements ShardMachine {
       isHurried: false,
       mustCommit: false,
       asksForGap: 0,
-      stampMs: fold.clockMs,
-      stampSeenMs: nowMs,
-      tickSentMs: nowMs,
+      clock: new LogClock(fold.clockMs, nowMs),
     };
     this.#tenure = tenure;
     this.#state = "running";
     this.#subscribe(tenure);
     // Log time went on while nobody folded: the tick tells what time it is, for timers and for windows.
-    this.#actions.push({ type: "tick", epoch: claim.epoch, text: this.#tickText() });
+    this.#sendTick(tenure, nowMs);
     this.#actions.push({ type: "due", epoch: claim.epoch, afterMs: -1, limit: limits.duePage });
     this.#sendOutbox(tenure);
-  }
-
-  #tickText(): string {
-    return joinFrame({ type: "tick" }, [], []);
   }
 
   #subscribe(tenure: Tenure): void {
@@ -203,9 +187,7 @@ export class Shard implements ShardMachine {
       }
       if (arrival.type === "repeated") continue;
       tenure.asksForGap = 0;
-      tenure.stampMs = Math.max(tenure.stampMs, frame.stampMs);
-      tenure.stampSeenMs = nowMs;
-      tenure.tickSentMs = null;
+      tenure.clock.see(frame.stampMs, nowMs);
     }
   }
 
@@ -227,24 +209,24 @@ export class Shard implements ShardMachine {
     this.#dropTenure();
     this.#state = "refused";
     this.#actions.push({ type: "refuse", sentence });
-    this.#failQueries({ type: "failed", sentence });
+    this.#giveUpQueries({ type: "failed", sentence });
   }
 
-  #failQueries(answer: Answer): void {
-    for (const { queryId } of this.#queries) this.#actions.push({ type: "answer", queryId, answer });
-    this.#queries = [];
+  #giveUpQueries(answer: Answer): void {
+    for (const { queryId } of this.#queries.takeAll()) {
+      this.#actions.push({ type: "answer", queryId, answer });
+    }
   }
 
   loaded(epoch: number, loaded: Loaded): void {
     const tenure = this.#tenureOf(epoch);
     if (tenure === null || tenure.loading === null) return;
-    const created = tenure.loading.filter(({ kind, id }) => !this.#asked.has(`${kind}/${id}`));
-    const asked = tenure.loading.filter(({ kind, id }) => this.#asked.has(`${kind}/${id}`));
+    const asked = tenure.loading.filter((address) => this.#queries.isAsked(address));
+    const created = tenure.loading.filter((address) => !this.#queries.isAsked(address));
     tenure.loading = null;
     // The newest frame's number: kept as long as any frame at hand, evictable when there is none.
     this.#guard(() => tenure.fold.insert(loaded, created, tenure.queue.nextNumber - 1));
-    for (const { kind, id } of asked) this.#asked.delete(`${kind}/${id}`);
-    this.#answerLoaded(tenure, asked);
+    this.#answerAbsent(tenure, asked);
     tenure.mayEvict = true;
   }
 
@@ -281,7 +263,7 @@ export class Shard implements ShardMachine {
     tenure.fold.outbox.confirmed(checkpoint.outbox);
     this.#sendOutbox(tenure);
     this.#actions.push({ type: "trim", below: (checkpoint.positions[MAILBOX]?.offset ?? -1) + 1 });
-    for (const queryId of this.#barriers.take(commit)) this.#answerBarrier(tenure, queryId);
+    this.#answerBarriers(tenure);
     tenure.mayEvict = true;
     this.#checkpointIfDue(tenure, nowMs);
   }
@@ -333,7 +315,7 @@ export class Shard implements ShardMachine {
       this.#actions.push({ type: "answer", queryId: query.queryId, answer: { type: "moved" } });
       return;
     }
-    this.#queries.push(query);
+    this.#queries.add(query);
   }
 
   hurry(): void {
@@ -412,92 +394,91 @@ export class Shard implements ShardMachine {
 
   #requestLoads(tenure: Tenure): void {
     if (tenure.fold.needsDuePage) this.#askDue(tenure, this.#options.limits.duePage);
-    if (tenure.loading !== null || (!tenure.fold.hasWanted && this.#asked.size === 0)) return;
+    if (tenure.loading !== null) return;
     const wanted = tenure.fold.takeWanted().filter((address) =>
       tenure.fold.table.find(address) === undefined
     );
     // What the fold needs becomes an actor if it is none yet; what a query alone asks for does not.
-    for (const { kind, id } of wanted) this.#asked.delete(`${kind}/${id}`);
-    if (wanted.length + this.#asked.size === 0) return;
-    tenure.loading = [...wanted, ...this.#asked.values()];
+    for (const address of wanted) this.#queries.forgetAsked(address);
+    const keys = [...wanted, ...this.#queries.askedActors];
+    if (keys.length === 0) return;
+    tenure.loading = keys;
     this.counters.loads += tenure.loading.length;
     this.#actions.push({ type: "load", epoch: tenure.epoch, keys: tenure.loading });
   }
 
   #answerQueries(tenure: Tenure, nowMs: number): void {
-    if (this.#queries.length === 0 || !tenure.fold.isAtBoundary(tenure.queue.peek())) return;
-    const ready = this.#queries.filter(({ folded }) => folded <= tenure.fold.position.offset + 1);
-    if (ready.length === 0) return;
-    this.#queries = this.#queries.filter(({ folded }) => folded > tenure.fold.position.offset + 1);
-    for (const query of ready) {
-      if (query.request.type === "barrier") this.#meetBarrier(tenure, query.queryId);
-      else this.#answerQuery(tenure, query, nowMs);
+    if (!tenure.fold.isAtBoundary(tenure.queue.peek())) return;
+    for (const query of this.#queries.takeReady(tenure.fold.position.offset + 1)) {
+      switch (query.request.type) {
+        case "barrier":
+          this.#meetBarrier(tenure, query);
+          break;
+        case "ask":
+          this.#meetAsk(tenure, query, query.request, nowMs);
+      }
     }
   }
 
-  #meetBarrier(tenure: Tenure, queryId: number): void {
+  #meetBarrier(tenure: Tenure, query: ShardQuery): void {
     const { fold, inFlight, confirmedCommit } = tenure;
-    if (this.#hasChanges(tenure)) {
-      this.#barriers.add(queryId, fold.nextCommit);
-    } else {
-      this.#barriers.add(queryId, inFlight?.checkpoint.commit ?? confirmedCommit);
+    const unsaved = this.#hasChanges(tenure);
+    this.#queries.addBarrier(
+      query,
+      unsaved ? fold.nextCommit : inFlight?.checkpoint.commit ?? confirmedCommit,
+    );
+    this.#answerBarriers(tenure);
+  }
+
+  #answerBarriers(tenure: Tenure): void {
+    for (const { queryId } of this.#queries.takeBarriers(tenure.confirmedCommit)) {
+      this.#actions.push({
+        type: "answer",
+        queryId,
+        answer: { type: "answered", json: "null", ...this.#standing(tenure) },
+      });
     }
-    for (const satisfied of this.#barriers.take(confirmedCommit)) this.#answerBarrier(tenure, satisfied);
   }
 
-  #answerBarrier(tenure: Tenure, queryId: number): void {
-    this.#actions.push({
-      type: "answer",
-      queryId,
-      answer: { type: "answered", json: "null", ...this.#at(tenure) },
-    });
-  }
-
-  #at(tenure: Tenure): { epoch: number; positions: Record<string, number>; nowMs: number } {
-    const { fold, epoch } = tenure;
+  #standing({ fold, epoch }: Tenure): Standing {
     return { epoch, positions: { [MAILBOX]: fold.position.offset }, nowMs: fold.clockMs };
   }
 
-  #answerQuery(tenure: Tenure, query: ShardQuery, nowMs: number): void {
-    if (query.request.type !== "ask") return;
-    const { kind, id } = query.request;
-    const entry = tenure.fold.table.find({ kind, id });
-    if (entry === undefined && this.#options.registry.find(kind) !== null) {
-      this.#asked.set(`${kind}/${id}`, { kind, id });
-      this.#queries.push(query);
+  #meetAsk(tenure: Tenure, query: ShardQuery, ask: Ask, nowMs: number): void {
+    const isKnown = this.#options.registry.find(ask.kind) !== null;
+    if (isKnown && tenure.fold.table.find(ask) === undefined) {
+      this.#queries.waitForActor(query, ask);
       return;
     }
-    const answer = this.#answer(tenure, query.request, nowMs);
-    this.#actions.push({ type: "answer", queryId: query.queryId, answer });
+    this.#actions.push({ type: "answer", queryId: query.queryId, answer: this.#answer(tenure, ask, nowMs) });
   }
 
-  #answer(tenure: Tenure, request: ShardQuery["request"] & { type: "ask" }, nowMs: number): Answer {
-    const definition = this.#options.registry.find(request.kind);
-    const entry = tenure.fold.table.find(request);
+  #answer(tenure: Tenure, ask: Ask, nowMs: number): Answer {
+    const definition = this.#options.registry.find(ask.kind);
+    const entry = tenure.fold.table.find(ask);
     if (definition === null) {
-      return { type: "unknown", sentence: `There are no actors of the kind "${request.kind}"` };
+      return { type: "unknown", sentence: `There are no actors of the kind "${ask.kind}"` };
     }
     if (entry === undefined || entry.isNew) return { type: "absent" };
     entry.used = Math.max(entry.used, 1);
-    const logNowMs = Math.max(tenure.fold.clockMs, tenure.stampMs + nowMs - tenure.stampSeenMs);
-    const { epoch, positions, nowMs: clockMs } = this.#at(tenure);
-    return answerAsk(definition, entry, request, Math.floor(logNowMs), { epoch, positions, clockMs });
+    const logNowMs = Math.max(tenure.fold.clockMs, tenure.clock.logNowMs(nowMs));
+    return answerAsk(definition, entry, ask, logNowMs, this.#standing(tenure));
   }
 
-  /** Answers the queries that waited for these actors and still find none: they do not exist. */
-  #answerLoaded(tenure: Tenure, asked: readonly Address[]): void {
-    const absent = new Set(
-      asked.filter((address) => tenure.fold.table.find(address) === undefined).map(({ kind, id }) =>
-        `${kind}/${id}`
-      ),
-    );
+  /** Answers the queries whose actor was asked of the store and not found: it does not exist. */
+  #answerAbsent(tenure: Tenure, asked: readonly Address[]): void {
+    const absent = new Set<string>();
+    for (const address of asked) {
+      this.#queries.forgetAsked(address);
+      if (tenure.fold.table.find(address) === undefined) absent.add(`${address.kind}/${address.id}`);
+    }
     if (absent.size === 0) return;
-    this.#queries = this.#queries.filter(({ queryId, folded, request }) => {
-      const isAbsent = request.type === "ask" && absent.has(`${request.kind}/${request.id}`) &&
-        folded <= tenure.fold.position.offset + 1;
-      if (isAbsent) this.#actions.push({ type: "answer", queryId, answer: { type: "absent" } });
-      return !isAbsent;
-    });
+    for (const query of this.#queries.takeReady(tenure.fold.position.offset + 1)) {
+      const { request, queryId } = query;
+      if (request.type === "ask" && absent.has(`${request.kind}/${request.id}`)) {
+        this.#actions.push({ type: "answer", queryId, answer: { type: "absent" } });
+      } else this.#queries.add(query);
+    }
   }
 
   #hasChanges({ fold, hasMoved }: Tenure): boolean {
@@ -508,7 +489,7 @@ export class Shard implements ShardMachine {
   #checkpointDueMs(tenure: Tenure, nowMs: number): number {
     const { limits } = this.#options;
     if (!this.#hasChanges(tenure)) return Infinity;
-    if (tenure.mustCommit || tenure.isHurried || this.#barriers.size > 0) return nowMs;
+    if (tenure.mustCommit || tenure.isHurried || this.#queries.hasBarriers) return nowMs;
     if (tenure.foldedMs >= limits.foldBudgetMs || tenure.unconfirmedBytes >= limits.maxUnconfirmedBytes) {
       return nowMs;
     }
@@ -542,17 +523,17 @@ export class Shard implements ShardMachine {
   }
 
   /** When a tick is due: a timer wants the clock to move and no frame has come. */
-  #tickDueMs(tenure: Tenure): number {
-    if (tenure.queue.length > 0) return Infinity;
-    if (tenure.tickSentMs !== null) return tenure.tickSentMs + tickRetryMs;
-    const dueMs = tenure.fold.nextTimerMs;
-    return dueMs === Infinity ? Infinity : tenure.stampSeenMs + Math.max(1, dueMs - tenure.stampMs);
+  #tickDueMs({ queue, clock, fold }: Tenure): number {
+    return queue.length > 0 ? Infinity : clock.tickDueMs(fold.nextTimerMs);
   }
 
   #tickIfDue(tenure: Tenure, nowMs: number): void {
-    if (this.#tickDueMs(tenure) > nowMs) return;
-    tenure.tickSentMs = nowMs;
-    this.#actions.push({ type: "tick", epoch: tenure.epoch, text: this.#tickText() });
+    if (this.#tickDueMs(tenure) <= nowMs) this.#sendTick(tenure, nowMs);
+  }
+
+  #sendTick(tenure: Tenure, nowMs: number): void {
+    tenure.clock.tickSent(nowMs);
+    this.#actions.push({ type: "tick", epoch: tenure.epoch, text: joinFrame({ type: "tick" }, [], []) });
   }
 
   wakeAtMs(nowMs: number): number | null {
@@ -564,13 +545,7 @@ export class Shard implements ShardMachine {
   }
 
   stop(): void {
-    this.#failQueries({ type: "moved" });
-    const tenure = this.#tenure;
-    if (tenure !== null) {
-      for (const queryId of this.#barriers.takeAll()) {
-        this.#actions.push({ type: "answer", queryId, answer: { type: "moved" } });
-      }
-    }
+    this.#giveUpQueries({ type: "moved" });
     this.#dropTenure();
     this.#state = "stopped";
   }

@@ -77,7 +77,8 @@ export class WorkFrame {
         missing++;
         want(kindIndex, target);
       } else {
-        entry.used = this.number;
+        // Frames ahead are prepared before earlier ones: never less than a later frame has set.
+        entry.used = Math.max(entry.used, this.number);
         entries[at + 1] = entry;
       }
     }
