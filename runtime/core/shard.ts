@@ -539,7 +539,9 @@ export class Shard implements ShardMachine {
   wakeAtMs(nowMs: number): number | null {
     const tenure = this.#tenure;
     if (tenure === null || this.#state !== "running") return null;
-    const checkpointMs = tenure.inFlight === null ? this.#checkpointDueMs(tenure, nowMs) : Infinity;
+    // Inside a turn a checkpoint waits for what the turn waits for, and that wakes the shard by itself.
+    const canCapture = tenure.inFlight === null && tenure.fold.isAtBoundary(tenure.queue.peek());
+    const checkpointMs = canCapture ? this.#checkpointDueMs(tenure, nowMs) : Infinity;
     const wakeMs = Math.min(checkpointMs, this.#tickDueMs(tenure));
     return wakeMs === Infinity ? null : wakeMs;
   }

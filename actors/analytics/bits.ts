@@ -1,0 +1,26 @@
+/** Bits in 32-bit words that begin at word `at`. */
+
+export function hasBit(words: Uint32Array, at: number, bit: number): boolean {
+  return (words[at + (bit >> 5)]! & (1 << (bit & 31))) !== 0;
+}
+
+export function setBit(words: Uint32Array, at: number, bit: number): void {
+  words[at + (bit >> 5)]! |= 1 << (bit & 31);
+}
+
+export function clearBit(words: Uint32Array, at: number, bit: number): void {
+  words[at + (bit >> 5)]! &= ~(1 << (bit & 31));
+}
+
+/** Hacker's Delight (Warren 2012), section 5-1. */
+function ones(word: number): number {
+  word -= (word >>> 1) & 0x55555555;
+  word = (word & 0x33333333) + ((word >>> 2) & 0x33333333);
+  return Math.imul((word + (word >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+export function countBits(words: Uint32Array, at: number, wordCount: number): number {
+  let count = 0;
+  for (let i = at; i < at + wordCount; i++) count += ones(words[i]!);
+  return count;
+}

@@ -1,0 +1,165 @@
+/**
+ * History: rows of five-minute panes, one row an hour, for all channels of an actor.
+ *
+ * 1. decodeHistoryChunk(encodeHistoryChunk(x)) = x.
+ * 2. An hour is the merge of its stored rows: the one put while the hour was whole in the ring, and increments for
+ *    what came later. No reading is in two of them.
+ * 3. `historySeries` is exact when the ring's panes were asked for first, then a checkpoint was awaited, then the
+ *    rows were read: what has left the ring by then is in the rows, and what is still in it counts from the ring.
+ */
+
+import { ByteReader, ByteWriter } from "../../runtime/core/bytes.ts";
+import { FormatError, invariant } from "../../runtime/core/errors.ts";
+import { minuteMs } from "./limits.ts";
+import { type PaneType, paneTypes, readName, readPane, readPaneType } from "./pane_codec.ts";
+import { writeName, writePane } from "./pane_codec.ts";
+import { emptyPane, mergePane, type Pane, summarize, type Summary } from "./pane.ts";
+
+export const historyStepMs = 5 * minuteMs;
+/** What one row spans. */
+export const historySpanMs = 60 * minuteMs;
+export const panesPerChunk = historySpanMs / historyStepMs;
+
+const formatVersion = 1;
+
+export interface HistoryChannel {
+  readonly name: string;
+  readonly type: PaneType;
+  /** The value of a channel of type `constant`, else 0. */
+  readonly constant: number;
+  /** `panesPerChunk` of them; null where nothing was read. */
+  readonly panes: readonly (Readonly<Pane> | null)[];
+}
+
+/** @param writer memory to build the row in; what it held is lost */
+export function encodeHistoryChunk(
+  channels: readonly HistoryChannel[],
+  writer = new ByteWriter(),
+): Uint8Array {
+  writer.reset();
+  writer.u8(formatVersion);
+  writer.u16(channels.length);
+  for (const { name, type, constant, panes } of channels) {
+    writeName(writer, name);
+    writer.u8(type);
+    if (type === paneTypes.constant) writer.f64(constant);
+    let present = 0;
+    panes.forEach((pane, i) => present |= pane === null ? 0 : 1 << i);
+    writer.u16(present);
+    for (const pane of panes) if (pane !== null) writePane(writer, type, pane);
+  }
+  return writer.finish();
+}
+
+function readChannel(reader: ByteReader): HistoryChannel {
+  const name = readName(reader);
+  const type = readPaneType(reader);
+  const constant = type === paneTypes.constant ? reader.f64() : 0;
+  const present = reader.u16();
+  const panes = Array.from({ length: panesPerChunk }, (_, i) => {
+    if ((present & (1 << i)) === 0) return null;
+    const pane = emptyPane();
+    readPane(reader, type, constant, pane);
+    return pane;
+  });
+  return { name, type, constant, panes };
+}
+
+export function decodeHistoryChunk(row: Uint8Array): readonly HistoryChannel[] {
+  const reader = new ByteReader(row);
+  const version = reader.u8();
+  if (version !== formatVersion) {
+    throw new FormatError(`A history row has version ${version}; this program reads ${formatVersion}`);
+  }
+  return Array.from({ length: reader.u16() }, () => readChannel(reader));
+}
+
+/** A row as the store gives it back; rows of one hour are merged. */
+export interface HistoryRow {
+  readonly startMs: number;
+  readonly row: Uint8Array;
+}
+
+/** Five-minute panes by their start. */
+export type PanesByStart = Map<number, Pane>;
+
+function mergeInto(panes: PanesByStart, startMs: number, pane: Readonly<Pane>): void {
+  const known = panes.get(startMs);
+  if (known === undefined) panes.set(startMs, { ...pane });
+  else mergePane(known, pane);
+}
+
+/** All panes of all rows, by channel. */
+export function mergeHistory(rows: readonly HistoryRow[]): Map<string, PanesByStart> {
+  const channels = new Map<string, PanesByStart>();
+  for (const { startMs, row } of rows) {
+    for (const { name, panes } of decodeHistoryChunk(row)) {
+      let merged = channels.get(name);
+      if (merged === undefined) channels.set(name, merged = new Map());
+      for (const [i, pane] of panes.entries()) {
+        if (pane !== null) mergeInto(merged, startMs + i * historyStepMs, pane);
+      }
+    }
+  }
+  return channels;
+}
+
+/** [start in epoch milliseconds, count, sum, m2, min, max]. */
+export type RingPane = readonly [number, number, number, number, number, number];
+
+/** The five-minute panes of an actor's ring: the answer of its query `panes`. */
+export interface RingPanes {
+  readonly stepMs: number;
+  /** From here on the ring knows everything; null while it is empty. */
+  readonly fromMs: number | null;
+  readonly channels: Readonly<Record<string, readonly RingPane[]>>;
+}
+
+export interface HistoryRange {
+  readonly channel: string;
+  /** The first bucket is the one that contains this time. */
+  readonly fromMs: number;
+  /** Buckets begin before this time. */
+  readonly toMs: number;
+  /** Length of a bucket: a multiple of `historyStepMs`. Buckets begin at multiples of it since the epoch. */
+  readonly stepMs: number;
+}
+
+export interface HistoryPoint extends Summary {
+  readonly start: number;
+  readonly sum: number;
+}
+
+/**
+ * The buckets of a range that hold any reading, oldest first.
+ *
+ * @param rows stored rows that overlap the range, whole buckets included
+ * @param ring panes of the ring, which replace stored ones from `ring.fromMs` on; null without an actor
+ */
+export function historySeries(
+  rows: readonly HistoryRow[],
+  ring: RingPanes | null,
+  { channel, fromMs, toMs, stepMs }: HistoryRange,
+): HistoryPoint[] {
+  invariant(
+    stepMs > 0 && stepMs % historyStepMs === 0,
+    `A history step is a multiple of ${historyStepMs} ms, unlike ${stepMs}`,
+  );
+  const firstMs = Math.floor(fromMs / stepMs) * stepMs;
+  const endMs = Math.ceil(toMs / stepMs) * stepMs;
+  const ringFromMs = ring?.fromMs ?? Infinity;
+  const buckets: PanesByStart = new Map();
+  const add = (startMs: number, pane: Readonly<Pane>) => {
+    if (startMs >= firstMs && startMs < endMs) {
+      mergeInto(buckets, Math.floor(startMs / stepMs) * stepMs, pane);
+    }
+  };
+  const stored: PanesByStart = mergeHistory(rows).get(channel) ?? new Map();
+  for (const [startMs, pane] of [...stored].sort(([a], [b]) => a - b)) {
+    if (startMs < ringFromMs) add(startMs, pane);
+  }
+  const ringPanes = ring !== null && Object.hasOwn(ring.channels, channel) ? ring.channels[channel]! : [];
+  for (const [startMs, count, sum, m2, min, max] of ringPanes) add(startMs, { count, sum, m2, min, max });
+  return [...buckets].sort(([a], [b]) => a - b)
+    .map(([start, pane]) => ({ start, sum: pane.sum, ...summarize(pane) }));
+}

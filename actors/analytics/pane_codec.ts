@@ -1,0 +1,65 @@
+/** A pane in a row of bytes: 4, 8 or 36 bytes by the type of its channel. */
+
+import type { ByteReader, ByteWriter } from "../../runtime/core/bytes.ts";
+import { FormatError } from "../../runtime/core/errors.ts";
+import { type Pane, setBooleanPane, setConstantPane } from "./pane.ts";
+
+/**
+ * What a channel's panes hold: `constant` counts one value, `boolean` counts values and ones, `numeric`
+ * everything. A channel only ever moves up.
+ */
+export const paneTypes = { constant: 0, boolean: 1, numeric: 2 } as const;
+export type PaneType = (typeof paneTypes)[keyof typeof paneTypes];
+
+/** Bytes of a pane by type, in slabs and in rows alike. */
+export const paneBytes: readonly [number, number, number] = [4, 8, 36];
+
+export const paneTypeNames: readonly [string, string, string] = ["constant", "boolean", "numeric"];
+
+export function readPaneType(reader: ByteReader): PaneType {
+  const type = reader.u8();
+  if (type === paneTypes.constant || type === paneTypes.boolean || type === paneTypes.numeric) return type;
+  throw new FormatError(`Cannot read panes of type ${type}: 0 to 2 are known`);
+}
+
+export function writePane(writer: ByteWriter, type: PaneType, pane: Readonly<Pane>): void {
+  writer.u32(pane.count);
+  switch (type) {
+    case paneTypes.constant:
+      return;
+    case paneTypes.boolean:
+      return writer.u32(pane.sum);
+    case paneTypes.numeric:
+      writer.f64(pane.sum);
+      writer.f64(pane.m2);
+      writer.f64(pane.min);
+      return writer.f64(pane.max);
+  }
+}
+
+/** Reads what `writePane` wrote; `constant` is the channel's value if it is of that type. */
+export function readPane(reader: ByteReader, type: PaneType, constant: number, pane: Pane): void {
+  const count = reader.u32();
+  switch (type) {
+    case paneTypes.constant:
+      return setConstantPane(pane, count, constant);
+    case paneTypes.boolean:
+      return setBooleanPane(pane, count, reader.u32());
+    case paneTypes.numeric:
+      pane.count = count;
+      pane.sum = reader.f64();
+      pane.m2 = reader.f64();
+      pane.min = reader.f64();
+      pane.max = reader.f64();
+  }
+}
+
+/** Names are ASCII of at most 64 characters: one byte of length will do. */
+export function writeName(writer: ByteWriter, name: string): void {
+  writer.u8(name.length);
+  for (let i = 0; i < name.length; i++) writer.u8(name.charCodeAt(i));
+}
+
+export function readName(reader: ByteReader): string {
+  return String.fromCharCode(...reader.raw(reader.u8()));
+}

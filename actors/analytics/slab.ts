@@ -1,0 +1,160 @@
+/**
+ * Slabs: memory for panes outside the heap, in blocks of a few sizes cut from shared chunks.
+ *
+ * 1. A block is zeroed when it is handed out and belongs to one owner until it is released.
+ * 2. The chunks of a pool never pass its budget: `allocate` throws a `SlabBudgetError` instead.
+ *
+ * A pool belongs to one thread. Panes as objects would be 17 times as large, and the garbage collector would visit
+ * each of them.
+ */
+
+import { ByteWriter } from "../../runtime/core/bytes.ts";
+import { invariant } from "../../runtime/core/errors.ts";
+import { blockCapacities, chunkBytes as defaultChunkBytes, slabBudgetBytes } from "./limits.ts";
+import { paneBytes, type PaneType } from "./pane_codec.ts";
+
+/** The memory of a thread's slabs is used up. */
+export class SlabBudgetError extends Error {
+  readonly code = "slab_budget";
+  override readonly name = "SlabBudgetError";
+}
+
+/** Views of the same bytes. */
+export interface Chunk {
+  readonly f64: Float64Array;
+  readonly u32: Uint32Array;
+  readonly u8: Uint8Array;
+}
+
+export interface SlabOptions {
+  readonly budgetBytes?: number;
+  readonly chunkBytes?: number;
+}
+
+/** Doubles of a channel's front: see `channel.ts`. */
+const frontDoubles = 9;
+
+/** Doubles of an actor's record: two times, 123 bits of changed slots, 256 bits of seen sequence numbers. */
+const recordDoubles = 8;
+
+/** The block class of a channel's front. */
+export const frontClass = 3 * blockCapacities.length;
+
+/** The block class of an actor's record. */
+export const recordClass = frontClass + 1;
+
+/** The block class of a channel of panes of `type` with the capacity `blockCapacities[size]`. */
+export function channelClass(type: PaneType, size: number): number {
+  return type * blockCapacities.length + size;
+}
+
+function channelBlockBytes(type: PaneType, size: number): number {
+  const capacity = blockCapacities[size]!;
+  const isWhole = size === blockCapacities.length - 1;
+  // A block that is not the whole ring lists its panes' slots, a byte each.
+  const bytes = capacity * (paneBytes[type] + (isWhole ? 0 : 1));
+  return Math.ceil(bytes / 8) * 8;
+}
+
+class BlockClass {
+  readonly chunks: Chunk[] = [];
+  readonly free: number[] = [];
+  /** Blocks ever cut from the chunks. */
+  cut = 0;
+
+  constructor(readonly blockBytes: number, readonly perChunk: number) {}
+}
+
+/** All slab memory of one thread. */
+export class SlabPool {
+  readonly budgetBytes: number;
+  /** Memory in which rows of this thread's actors are built one after another. */
+  readonly scratch = new ByteWriter(4096);
+  readonly #chunkBytes: number;
+  readonly #classes: readonly BlockClass[];
+  #chunkTotalBytes = 0;
+  #usedBytes = 0;
+
+  constructor(options: SlabOptions = {}) {
+    this.budgetBytes = options.budgetBytes ?? slabBudgetBytes;
+    this.#chunkBytes = options.chunkBytes ?? defaultChunkBytes;
+    const types: readonly PaneType[] = [0, 1, 2];
+    const sizes = types.flatMap((type) => blockCapacities.map((_, size) => channelBlockBytes(type, size)));
+    this.#classes = [...sizes, frontDoubles * 8, recordDoubles * 8].map((bytes) =>
+      new BlockClass(bytes, Math.max(1, Math.floor(this.#chunkBytes / bytes)))
+    );
+  }
+
+  /** Bytes taken from the system. */
+  get chunkTotalBytes(): number {
+    return this.#chunkTotalBytes;
+  }
+
+  /** Bytes of blocks that have an owner. */
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  blockBytes(blockClass: number): number {
+    return this.#class(blockClass).blockBytes;
+  }
+
+  /** Hands out a block; the answer names it among the blocks of its class. */
+  allocate(blockClass: number): number {
+    const blocks = this.#class(blockClass);
+    const recycled = blocks.free.pop();
+    const block = recycled ?? this.#cut(blocks);
+    if (recycled !== undefined) {
+      const at = this.doubleAt(blockClass, block);
+      this.chunk(blockClass, block).f64.fill(0, at, at + blocks.blockBytes / 8);
+    }
+    this.#usedBytes += blocks.blockBytes;
+    return block;
+  }
+
+  release(blockClass: number, block: number): void {
+    const blocks = this.#class(blockClass);
+    blocks.free.push(block);
+    this.#usedBytes -= blocks.blockBytes;
+  }
+
+  /** The chunk that holds a block. */
+  chunk(blockClass: number, block: number): Chunk {
+    const blocks = this.#class(blockClass);
+    const chunk = blocks.chunks[Math.floor(block / blocks.perChunk)];
+    invariant(chunk !== undefined, `Block ${block} of class ${blockClass} was handed out before it is used`);
+    return chunk;
+  }
+
+  /** Where a block begins in its chunk, in doubles. */
+  doubleAt(blockClass: number, block: number): number {
+    const blocks = this.#class(blockClass);
+    return ((block % blocks.perChunk) * blocks.blockBytes) / 8;
+  }
+
+  #class(blockClass: number): BlockClass {
+    const blocks = this.#classes[blockClass];
+    invariant(blocks !== undefined, `There is no block class ${blockClass}`);
+    return blocks;
+  }
+
+  #cut(blocks: BlockClass): number {
+    if (blocks.cut === blocks.chunks.length * blocks.perChunk) {
+      const bytes = blocks.blockBytes * blocks.perChunk;
+      if (this.#chunkTotalBytes + bytes > this.budgetBytes) {
+        throw new SlabBudgetError(
+          `Cannot take ${bytes} more bytes for panes: ${this.#chunkTotalBytes} of this thread's budget of ` +
+            `${this.budgetBytes} are taken. Evict actors, raise the budget, or spread the shards over more threads.`,
+        );
+      }
+      const buffer = new ArrayBuffer(bytes);
+      blocks.chunks.push({
+        f64: new Float64Array(buffer),
+        u32: new Uint32Array(buffer),
+        u8: new Uint8Array(buffer),
+      });
+      this.#chunkTotalBytes += bytes;
+    }
+    return blocks.cut++;
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * The two rows of a state with windows.
+ *
+ *     hot   head, times, counters, lists, sequence window, channel table, dirty panes with absolute values
+ *     cold  head, and every pane that is not empty, by channel
+ *
+ * 1. decode(hot, cold) is the state at the hot row's checkpoint, to the last bit: the cold row is moved on to the
+ *    hot row's head as the live ring was, then dirty panes overwrite what they find.
+ * 2. A hot row of version 1 (no sequence numbers) is read as one whose sender never used any.
+ *
+ * A cold row outlives many hot rows, and the program that wrote it: it carries a version of its own.
+ */
+
+import { ByteReader, type ByteWriter } from "../../runtime/core/bytes.ts";
+import { errorMessage, FormatError } from "../../runtime/core/errors.ts";
+import type { HistorySink } from "../../runtime/core/state.ts";
+import { type Channel, headerDoubles } from "./channel.ts";
+import { type PaneType, paneTypes, readName, readPaneType, writeName } from "./pane_codec.ts";
+import { emptyPane } from "./pane.ts";
+import { slotCount } from "./ring.ts";
+import { noSequence, sequenceWords } from "./sequence.ts";
+import type { SlabPool } from "./slab.ts";
+import { type ListedReading, noHead, WindowState } from "./window_state.ts";
+
+/** Version of the hot row. */
+export const stateVersion = 2;
+
+const coldVersion = 1;
+const headerBytes = headerDoubles * 8;
+const maskBytes = Math.ceil(slotCount / 8);
+
+/** A list as text; nothing at all for the empty one, which almost all are. */
+function writeList(writer: ByteWriter, list: readonly ListedReading[]): void {
+  writer.u8(list.length);
+  if (list.length > 0) writer.text(JSON.stringify(list));
+}
+
+function readList(reader: ByteReader): readonly ListedReading[] {
+  if (reader.u8() === 0) return [];
+  try {
+    return JSON.parse(reader.text());
+  } catch (thrown) {
+    throw new FormatError(`A list of readings is not JSON: ${errorMessage(thrown)}`);
+  }
+}
+
+function writeSequences(writer: ByteWriter, state: WindowState): void {
+  writer.f64(state.highestSequence);
+  if (state.highestSequence !== noSequence) { for (const word of state.sequenceWords) writer.u32(word); }
+  writer.f64(state.tooOldCount);
+  writeList(writer, state.tooOld);
+}
+
+function readSequences(reader: ByteReader, state: WindowState): void {
+  state.highestSequence = reader.f64();
+  if (state.highestSequence !== noSequence) {
+    const words = state.sequenceWords;
+    for (let i = 0; i < sequenceWords; i++) words[i] = reader.u32();
+  }
+  state.tooOldCount = reader.f64();
+  state.tooOld = readList(reader);
+}
+
+function writeDirtyPanes(writer: ByteWriter, state: WindowState): void {
+  const scratch = emptyPane();
+  writer.u8(state.dirtyCount);
+  for (let slot = 0; slot < slotCount; slot++) {
+    if (!state.isDirty(slot)) continue;
+    writer.u8(slot);
+    for (const channel of state.channels) channel.writeSlot(writer, slot, scratch);
+  }
+}
+
+function readDirtyPanes(reader: ByteReader, state: WindowState): void {
+  const scratch = emptyPane();
+  for (let left = reader.u8(); left > 0; left--) {
+    const slot = reader.u8();
+    if (slot >= slotCount) throw new FormatError(`There is no pane ${slot} in a ring of ${slotCount}`);
+    state.setDirty(slot);
+    for (const channel of state.channels) channel.readSlot(reader, slot, scratch);
+  }
+}
+
+/** Writes the hot row and hands over the history that waits. */
+export function encodeHot(state: WindowState, writer: ByteWriter, history: HistorySink): void {
+  writer.f64(state.head);
+  writer.f64(state.newestMs);
+  writer.f64(state.oldestMs);
+  writer.f64(state.coldAtMs);
+  writer.f64(state.duplicates);
+  writer.f64(state.lateCount);
+  writeList(writer, state.late);
+  writeSequences(writer, state);
+  writer.u16(state.channels.length);
+  for (const channel of state.channels) {
+    writeName(writer, channel.name);
+    writer.u8(channel.type);
+    channel.writeHeader(writer);
+  }
+  writeDirtyPanes(writer, state);
+  state.handOverHistory(history);
+}
+
+/** Writes the cold row, puts the history of changed hours, and makes all panes clean. */
+export function encodeCold(
+  state: WindowState,
+  writer: ByteWriter,
+  history: HistorySink,
+  nowMs: number,
+): void {
+  const scratch = emptyPane();
+  state.putOpenHours(history);
+  writer.u8(coldVersion);
+  writer.f64(state.head);
+  writer.u16(state.channels.length);
+  for (const channel of state.channels) {
+    writer.u8(channel.type);
+    if (channel.type === paneTypes.constant) writer.f64(channel.constantValue);
+    const mask = new Uint8Array(maskBytes);
+    for (let slot = 0; slot < slotCount; slot++) {
+      if (!channel.isEmpty(slot)) mask[slot >> 3]! |= 1 << (slot & 7);
+    }
+    writer.raw(mask);
+    for (let slot = 0; slot < slotCount; slot++) {
+      if (!channel.isEmpty(slot)) channel.writeSlot(writer, slot, scratch);
+    }
+  }
+  state.clearAllDirty();
+  state.coldAtMs = nowMs;
+}
+
+interface TableEntry {
+  readonly name: string;
+  readonly type: PaneType;
+  /** Last reading and total; a constant's value too. */
+  readonly header: Uint8Array;
+}
+
+/** Reads the cold row into channels that carry the names of the hot row's table. */
+function readCold(reader: ByteReader, state: WindowState, table: readonly TableEntry[]): void {
+  const version = reader.u8();
+  if (version !== coldVersion) {
+    throw new FormatError(`A ring row has version ${version}; this program reads ${coldVersion}`);
+  }
+  state.head = reader.f64();
+  const count = reader.u16();
+  if (count > table.length) {
+    throw new FormatError(`A ring row has ${count} channels; its state knows ${table.length}`);
+  }
+  const scratch = emptyPane();
+  for (const { name } of table.slice(0, count)) {
+    const type = readPaneType(reader);
+    const constant = type === paneTypes.constant ? reader.f64() : 0;
+    const channel = state.createChannel(name, type, constant);
+    const mask = reader.raw(maskBytes);
+    for (let slot = 0; slot < slotCount; slot++) {
+      if ((mask[slot >> 3]! & (1 << (slot & 7))) !== 0) channel.readSlot(reader, slot, scratch);
+    }
+  }
+}
+
+/** Gives the channel of a cold row the type it has by now. */
+function promoteTo(channel: Channel, { name, type }: TableEntry): void {
+  if (channel.type !== type && type !== paneTypes.numeric) {
+    throw new FormatError(`Channel ${name} cannot have turned from type ${channel.type} into ${type}`);
+  }
+  channel.promote(type);
+}
+
+function decodeInto(
+  state: WindowState,
+  version: number,
+  hot: ByteReader,
+  cold: ByteReader | null,
+): void {
+  const head = hot.f64();
+  state.setTimes(hot.f64(), hot.f64());
+  state.coldAtMs = hot.f64();
+  state.duplicates = hot.f64();
+  state.lateCount = hot.f64();
+  state.late = readList(hot);
+  if (version >= 2) readSequences(hot, state);
+  const table = Array.from({ length: hot.u16() }, (): TableEntry => ({
+    name: readName(hot),
+    type: readPaneType(hot),
+    header: hot.raw(headerBytes),
+  }));
+  if (cold !== null) readCold(cold, state, table);
+  if (head < state.head) {
+    throw new FormatError(`The ring row's head ${state.head} is after the state's ${head}`);
+  }
+  if (head !== noHead) state.advance(head);
+  for (const [i, entry] of table.entries()) {
+    const restored = state.channels[i];
+    if (restored === undefined) state.createChannel(entry.name, entry.type, 0);
+    else promoteTo(restored, entry);
+    state.channels[i]!.readHeader(new ByteReader(entry.header));
+  }
+  readDirtyPanes(hot, state);
+}
+
+/** Reads a state back. Throws a `FormatError` on bytes that are none. */
+export function decodeState(
+  pool: SlabPool,
+  id: string,
+  version: number,
+  hot: ByteReader,
+  cold: ByteReader | null,
+): WindowState {
+  if (version > stateVersion) {
+    throw new FormatError(
+      `The state of ${id} has version ${version}; this program knows up to ${stateVersion}`,
+    );
+  }
+  const state = new WindowState(id, pool);
+  try {
+    decodeInto(state, version, hot, cold);
+  } catch (thrown) {
+    state.release();
+    throw thrown;
+  }
+  return state;
+}

@@ -1,0 +1,353 @@
+/**
+ * What an actor with windows remembers: channels of panes on one ring, the last hours' worth of changes, counters.
+ *
+ * 1. The ring's content is a function of the readings folded and the head alone: moving the head in one call or in
+ *    many merges the same panes in the same order, to the last bit.
+ * 2. A slot is *dirty* when its pane was written, or a dirty pane was merged into it, since the last cold row. So
+ *    cold row + advance + dirty panes = ring.
+ * 3. An hour is *open* while all of it lies in the one- and five-minute tiers. A reading of an open hour reaches
+ *    the history by the hour's row, put with the cold row or when the hour closes; any other by an increment.
+ * 4. Every accepted reading is in `total`, in the history, and, unless older than the ring, in the ring.
+ */
+
+import type { HistorySink } from "../../runtime/core/state.ts";
+import { murmur2 } from "../../runtime/core/murmur2.ts";
+import { clearBit, countBits, hasBit, setBit } from "./bits.ts";
+import { Channel, type Value } from "./channel.ts";
+import { encodeHistoryChunk, type HistoryChannel, historySpanMs, panesPerChunk } from "./history.ts";
+import {
+  coldIntervalMs,
+  hotRowBytes,
+  maxActorChannels,
+  maxReadingChannels,
+  minHotPanes,
+  minuteMs,
+  recentItems,
+} from "./limits.ts";
+import { paneBytes, type PaneType, paneTypes } from "./pane_codec.ts";
+import { emptyPane, mergePane, type Pane } from "./pane.ts";
+import { PendingHistory } from "./pending_history.ts";
+import {
+  firstFive,
+  forSlotsOfFive,
+  ringStartMinute,
+  type RingSteps,
+  slotCount,
+  slotOf,
+  stepRing,
+} from "./ring.ts";
+import { judgeSequence, markSequence, noSequence, type SequenceVerdict, sequenceWords } from "./sequence.ts";
+import { recordClass, type SlabPool } from "./slab.ts";
+
+export type Values = Readonly<Record<string, Value>>;
+
+/** A reading kept for a person to look at. */
+export interface ListedReading {
+  readonly ts: number;
+  readonly seq?: number;
+  readonly values: Values;
+}
+
+/** `head` of a ring that has had no reading. */
+export const noHead = -1;
+
+/** One for all: an empty array is 32 bytes, and almost every list stays empty. */
+const noReadings: readonly ListedReading[] = Object.freeze([]);
+
+const dirtyWords = 4;
+const textEncoder = new TextEncoder();
+
+// Measured: an actor's own objects, and those of one channel, besides slabs.
+const stateHeapBytes = 450;
+const channelHeapBytes = 150;
+
+// Places in an actor's record: two doubles, then words.
+const newest = 0;
+const oldest = 1;
+const dirtyAfterDoubles = 2;
+
+export class WindowState implements RingSteps {
+  // The fields that every reading touches come first, and so lie together.
+  /** Minute of the newest accepted event time, or `noHead`. */
+  head = noHead;
+  channels: readonly Channel[] = [];
+  highestSequence = noSequence;
+  readonly #times: Float64Array;
+  readonly #timesAt: number;
+  readonly #words: Uint32Array;
+  readonly #dirtyAt: number;
+  /** The open reading: its slot, whether that is the head's, and its five-minute index if for an increment, else -1. */
+  #slot = -1;
+  #isHead = false;
+  #incrementFive = -1;
+  duplicates = 0;
+  tooOldCount = 0;
+  lateCount = 0;
+  tooOld = noReadings;
+  late = noReadings;
+  /** Log time of the last cold row, or of the first reading; NaN before it. */
+  coldAtMs = NaN;
+  #pending: PendingHistory | null = null;
+  /** Spreads the cold rows of actors over the interval. */
+  readonly #coldPhaseMs: number;
+  readonly #record: number;
+
+  constructor(readonly id: string, readonly pool: SlabPool) {
+    this.#coldPhaseMs = (murmur2(textEncoder.encode(id)) & 0x7fffffff) % coldIntervalMs;
+    this.#record = pool.allocate(recordClass);
+    const chunk = pool.chunk(recordClass, this.#record);
+    this.#times = chunk.f64;
+    this.#timesAt = pool.doubleAt(recordClass, this.#record);
+    this.#words = chunk.u32;
+    this.#dirtyAt = (this.#timesAt + dirtyAfterDoubles) * 2;
+  }
+
+  /** Newest accepted event time; it has a meaning once there is a head. */
+  get newestMs(): number {
+    return this.#times[this.#timesAt + newest]!;
+  }
+
+  /** Oldest accepted event time; it has a meaning once there is a head. */
+  get oldestMs(): number {
+    return this.#times[this.#timesAt + oldest]!;
+  }
+
+  setTimes(newestMs: number, oldestMs: number): void {
+    this.#times[this.#timesAt + newest] = newestMs;
+    this.#times[this.#timesAt + oldest] = oldestMs;
+  }
+
+  get #sequenceAt(): number {
+    return this.#dirtyAt + dirtyWords;
+  }
+
+  /** The words of the sequence window, to read or to overwrite. */
+  get sequenceWords(): Uint32Array {
+    return this.#words.subarray(this.#sequenceAt, this.#sequenceAt + sequenceWords);
+  }
+
+  judgeSequence(sequence: number): SequenceVerdict {
+    return judgeSequence(this.#words, this.#sequenceAt, this.highestSequence, sequence);
+  }
+
+  markSequence(sequence: number): void {
+    this.highestSequence = markSequence(this.#words, this.#sequenceAt, this.highestSequence, sequence);
+  }
+
+  noteTooOld(reading: ListedReading): void {
+    this.tooOldCount++;
+    this.tooOld = [...this.tooOld, reading].slice(-recentItems);
+  }
+
+  noteLate(reading: ListedReading): void {
+    this.lateCount++;
+    this.late = [...this.late, reading].slice(-recentItems);
+  }
+
+  /** Whether a reading with these channels would pass the bound of channels. */
+  wouldOverflow(values: Values): boolean {
+    if (this.channels.length + maxReadingChannels <= maxActorChannels) return false;
+    let count = this.channels.length;
+    for (const name in values) if (this.#indexOf(name, 0) < 0) count++;
+    return count > maxActorChannels;
+  }
+
+  /** Begins an accepted reading of event time `ts`; `add` then takes its values. False: it is older than the ring. */
+  open(ts: number, nowMs: number): boolean {
+    const minute = Math.floor(ts / minuteMs);
+    if (minute > this.head) {
+      if (this.head === noHead) {
+        this.setTimes(ts, ts);
+        this.coldAtMs = nowMs;
+      }
+      this.advance(minute);
+    }
+    const times = this.#times;
+    const at = this.#timesAt;
+    if (ts > times[at + newest]!) times[at + newest] = ts;
+    if (ts < times[at + oldest]!) times[at + oldest] = ts;
+    const slot = slotOf(minute, this.head);
+    if (slot >= 0) setBit(this.#words, this.#dirtyAt, slot);
+    this.#slot = slot;
+    this.#isHead = minute === this.head;
+    this.#incrementFive = this.#isOpenHour(Math.floor(minute / 60)) ? -1 : Math.floor(minute / 5);
+    return slot >= 0;
+  }
+
+  /** Adds a value of the open reading; `hint` is where its channel is likely to be. */
+  add(name: string, value: Value, ts: number, hint: number): void {
+    const index = this.#indexOf(name, hint);
+    const channel = index < 0 ? this.#addChannel(name, value) : this.channels[index]!;
+    if (!channel.fits(value)) this.promote(channel, paneTypes.numeric);
+    channel.add(this.#slot, this.#isHead, ts, value);
+    if (this.#incrementFive >= 0) {
+      this.#pending ??= new PendingHistory();
+      this.#pending.add(this.#incrementFive, name, Number(value));
+    }
+  }
+
+  #indexOf(name: string, hint: number): number {
+    const { channels } = this;
+    if (hint < channels.length && channels[hint]!.name === name) return hint;
+    for (let i = 0; i < channels.length; i++) if (channels[i]!.name === name) return i;
+    return -1;
+  }
+
+  #addChannel(name: string, value: Value): Channel {
+    return typeof value === "boolean"
+      ? this.createChannel(name, paneTypes.boolean, 0)
+      : this.createChannel(name, paneTypes.constant, value + 0);
+  }
+
+  createChannel(name: string, type: PaneType, constant: number): Channel {
+    const channel = new Channel(name, this.pool, type, constant);
+    // A literal is as long as it must be; `push` would leave room for 17 more.
+    this.channels = [...this.channels, channel];
+    return channel;
+  }
+
+  /**
+   * Promotes a channel and makes all its panes dirty: merged before or after a promotion, panes may differ in the
+   * last bits, and a restore cannot know when it was.
+   */
+  promote(channel: Channel, type: PaneType): void {
+    channel.promote(type);
+    channel.markFilled(this.#words, this.#dirtyAt);
+  }
+
+  /** Moves the head to `minute`, at most once round the ring. */
+  advance(minute: number): void {
+    if (this.head !== noHead && ringStartMinute(minute) > this.head) {
+      for (let hour = this.#firstOpenHour(); hour <= Math.floor(this.head / 60); hour++) {
+        this.#closeHour(hour);
+      }
+      for (let slot = 0; slot < slotCount; slot++) this.drop(slot);
+    } else if (this.head !== noHead) {
+      for (let head = this.head; head < minute; head++) {
+        this.head = head;
+        stepRing(head, this);
+      }
+    }
+    this.head = minute;
+  }
+
+  leaving(five: number): void {
+    if (five >= 0 && five % panesPerChunk === 0) this.#closeHour(five / panesPerChunk);
+  }
+
+  merge(from: number, to: number): void {
+    for (let i = 0; i < this.channels.length; i++) this.channels[i]!.move(from, to);
+    if (!hasBit(this.#words, this.#dirtyAt, from)) return;
+    clearBit(this.#words, this.#dirtyAt, from);
+    setBit(this.#words, this.#dirtyAt, to);
+  }
+
+  drop(slot: number): void {
+    for (let i = 0; i < this.channels.length; i++) this.channels[i]!.clear(slot);
+    clearBit(this.#words, this.#dirtyAt, slot);
+  }
+
+  isDirty(slot: number): boolean {
+    return hasBit(this.#words, this.#dirtyAt, slot);
+  }
+
+  setDirty(slot: number): void {
+    setBit(this.#words, this.#dirtyAt, slot);
+  }
+
+  clearAllDirty(): void {
+    this.#words.fill(0, this.#dirtyAt, this.#dirtyAt + dirtyWords);
+  }
+
+  get dirtyCount(): number {
+    return countBits(this.#words, this.#dirtyAt, dirtyWords);
+  }
+
+  /** Whether the cold row should be written again. */
+  isColdDue(nowMs: number): boolean {
+    if (this.dirtyCount === 0) return false;
+    const period = (atMs: number) => Math.floor((atMs + this.#coldPhaseMs) / coldIntervalMs);
+    if (period(nowMs) > period(this.coldAtMs)) return true;
+    let slotBytes = 1;
+    let tableBytes = 0;
+    for (const { name, type } of this.channels) {
+      slotBytes += paneBytes[type];
+      tableBytes += name.length + 34;
+    }
+    const roomBytes = Math.max(hotRowBytes - 100 - tableBytes, minHotPanes * slotBytes);
+    return this.dirtyCount * slotBytes > roomBytes;
+  }
+
+  /** The part of a five-minute span ≥ firstFive(head) that the ring holds, merged oldest first. */
+  readFive(channel: Channel, five: number, into: Pane): void {
+    const part = emptyPane();
+    forSlotsOfFive(five, this.head, (slot) => {
+      channel.read(slot, part);
+      mergePane(into, part);
+    });
+  }
+
+  #firstOpenHour(): number {
+    return Math.ceil(firstFive(this.head) / panesPerChunk);
+  }
+
+  #isOpenHour(hour: number): boolean {
+    return hour * panesPerChunk >= firstFive(this.head);
+  }
+
+  #isDirtyHour(hour: number): boolean {
+    let isDirty = false;
+    for (let five = hour * panesPerChunk; five < (hour + 1) * panesPerChunk; five++) {
+      forSlotsOfFive(five, this.head, (slot) => isDirty ||= this.isDirty(slot));
+    }
+    return isDirty;
+  }
+
+  #closeHour(hour: number): void {
+    if (hour < 0 || !this.#isDirtyHour(hour)) return;
+    this.#pending ??= new PendingHistory();
+    this.#pending.keep(hour * historySpanMs, this.#hourRow(hour));
+  }
+
+  /** The row of an open hour. */
+  #hourRow(hour: number): Uint8Array {
+    const channels: HistoryChannel[] = [];
+    for (const channel of this.channels) {
+      const panes = Array.from({ length: panesPerChunk }, (_, i) => {
+        const pane = emptyPane();
+        this.readFive(channel, hour * panesPerChunk + i, pane);
+        return pane.count === 0 ? null : pane;
+      });
+      if (panes.every((pane) => pane === null)) continue;
+      const { name, type, constantValue } = channel;
+      channels.push({ name, type, constant: type === paneTypes.constant ? constantValue : 0, panes });
+    }
+    return encodeHistoryChunk(channels, this.pool.scratch);
+  }
+
+  /** Puts the rows of all open hours that changed since the last cold row. */
+  putOpenHours(history: HistorySink): void {
+    const stepMs = historySpanMs / panesPerChunk;
+    for (let hour = Math.max(0, this.#firstOpenHour()); hour <= Math.floor(this.head / 60); hour++) {
+      if (this.#isDirtyHour(hour)) history.put(stepMs, hour * historySpanMs, this.#hourRow(hour));
+    }
+  }
+
+  /** Hands over what waits for the history. */
+  handOverHistory(history: HistorySink): void {
+    this.#pending?.handOver(history, this.pool.scratch);
+    this.#pending = null;
+  }
+
+  get memoryBytes(): number {
+    let bytes = stateHeapBytes + this.pool.blockBytes(recordClass) + (this.#pending?.bytes ?? 0);
+    for (const channel of this.channels) bytes += channel.bytes + channelHeapBytes;
+    return bytes;
+  }
+
+  release(): void {
+    for (const channel of this.channels) channel.release();
+    this.channels = [];
+    this.pool.release(recordClass, this.#record);
+  }
+}

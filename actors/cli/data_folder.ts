@@ -1,0 +1,66 @@
+/**
+ * The data folder, held by this process alone.
+ *
+ * 1. The lock is the operating system's, on the file `lock`: it goes with the process, however that ends, and a
+ *    file that a dead process left behind locks nobody out.
+ * 2. The file holds the pid of its holder, for whoever is refused.
+ */
+
+import { join, resolve } from "node:path";
+import { Refusal } from "./refusal.ts";
+
+export interface DataFolder {
+  /** Absolute. */
+  readonly path: string;
+  /** Lets the next process in. */
+  release(): void;
+}
+
+const lockFile = "lock";
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  if (error instanceof Deno.errors.NotADirectory || error instanceof Deno.errors.AlreadyExists) {
+    return "it, or a folder above it, is a file";
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+function openLock(path: string): Deno.FsFile {
+  try {
+    Deno.mkdirSync(path, { recursive: true });
+    return Deno.openSync(join(path, lockFile), { read: true, write: true, create: true });
+  } catch (cause) {
+    throw new Refusal(
+      `Cannot write to the data folder ${path}: ${
+        reasonOf(cause)
+      }. Give a folder that this user may write to, with ` +
+        `--data DIR.`,
+      { cause },
+    );
+  }
+}
+
+/** What the holder wrote into its lock file, as "process 123". */
+function holder(path: string): string {
+  const pid = Deno.readTextFileSync(join(path, lockFile)).trim();
+  return /^\d+$/.test(pid) ? `process ${pid}` : "another process";
+}
+
+/** Makes the folder if it is missing and takes its lock. Throws a `Refusal`. */
+export async function takeDataFolder(dir: string): Promise<DataFolder> {
+  const path = resolve(dir);
+  const file = openLock(path);
+  if (!await file.tryLock(true)) {
+    file.close();
+    throw new Refusal(
+      `Cannot use the data folder ${path}: ${
+        holder(path)
+      } is using it. Stop that one, or give another folder with ` +
+        `--data DIR.`,
+    );
+  }
+  await file.truncate(0);
+  await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
+  return { path, release: () => file.close() };
+}

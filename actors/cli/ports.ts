@@ -1,0 +1,69 @@
+/** Ports that cannot be bound, told in a sentence, and found out before anything else is touched. */
+
+import { Refusal } from "./refusal.ts";
+
+/** A port, and the flag that sets it. */
+export interface PortSetting {
+  readonly flag: string;
+  readonly port: number;
+}
+
+/** The longest that whoever holds a port may take to say who it is. */
+const askTimeoutMs = 1000;
+
+/** The address to reach a listener by: one that listens everywhere is asked on this machine. */
+export function reachableUrl(host: string, port: number): string {
+  const reachable = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+}
+
+async function ask(url: string): Promise<Record<string, unknown>> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(askTimeoutMs) });
+  return await response.json();
+}
+
+/** Whether both health checks, which never ask for a token, are answered as ours are. */
+async function isSensorium(url: string): Promise<boolean> {
+  try {
+    const [health, readiness] = [await ask(`${url}/healthz`), await ask(`${url}/readyz`)];
+    return health["status"] === "ok" && (readiness["status"] === "ready" || "waitingFor" in readiness);
+  } catch {
+    // Whatever holds the port does not speak as we do: that is the answer.
+    return false;
+  }
+}
+
+/** The sentence for a failed attempt to listen. */
+export async function listenRefusal(
+  error: unknown,
+  host: string,
+  { flag, port }: PortSetting,
+): Promise<Refusal> {
+  if (error instanceof Deno.errors.AddrInUse) {
+    const holder = await isSensorium(reachableUrl(host, port)) ? "another Sensorium" : "another program";
+    return new Refusal(
+      `Cannot listen on ${host}:${port}: ${holder} holds that port. Stop it, or give another port with ${flag}.`,
+    );
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return new Refusal(
+      `Cannot listen on ${host}:${port}: this user may not bind that port. Give one above 1023 with ${flag}.`,
+    );
+  }
+  return new Refusal(
+    `Cannot listen on ${host}:${port}: that is not an address of this machine. Give one with --host, such as ` +
+      `127.0.0.1 or 0.0.0.0.`,
+    { cause: error },
+  );
+}
+
+/** Throws a `Refusal` when one of the ports cannot be bound now. */
+export async function checkPorts(host: string, ports: readonly PortSetting[]): Promise<void> {
+  for (const setting of ports) {
+    try {
+      Deno.listen({ hostname: host, port: setting.port }).close();
+    } catch (error) {
+      throw await listenRefusal(error, host, setting);
+    }
+  }
+}

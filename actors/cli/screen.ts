@@ -1,0 +1,45 @@
+/** What a person sees while a node runs: the start table, then one line that tells how it goes. */
+
+/** A row of the start table: what it is, and where. */
+export type TableRow = readonly [name: string, text: string];
+
+export function renderTable(rows: readonly TableRow[]): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, text]) => `  ${name.padEnd(width)}  ${text}\n`).join("");
+}
+
+export interface Summary {
+  readonly messagesPerSecond: number;
+  readonly actors: number;
+  readonly deadLetters: number;
+}
+
+const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+export function renderSummary({ messagesPerSecond, actors, deadLetters }: Summary): string {
+  return `${count.format(messagesPerSecond)} readings/s, ${count.format(actors)} actors, ` +
+    `${count.format(deadLetters)} dead letters`;
+}
+
+export interface Screen {
+  write(text: string): void;
+  /** Rewrites the last line where the screen is a terminal, adds one elsewhere. */
+  status(line: string): void;
+}
+
+const eraseLine = "\r\x1b[2K";
+
+/** `put` writes to standard output. */
+export function openScreen(isTerminal: boolean, put: (text: string) => void): Screen {
+  let hasStatus = false;
+  return {
+    write(text) {
+      put(hasStatus ? `${eraseLine}${text}` : text);
+      hasStatus = false;
+    },
+    status(line) {
+      put(isTerminal ? `${eraseLine}${line}` : `${line}\n`);
+      hasStatus = isTerminal;
+    },
+  };
+}

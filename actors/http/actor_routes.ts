@@ -1,0 +1,57 @@
+/** Actors of any kind, by kind, id and the name of a query; and what there is of them. */
+
+import { z } from "zod";
+import { type CollectionContext, readProblems } from "./collection_routes.ts";
+import { jsonResponse } from "./json_response.ts";
+import { consistency } from "./parameters.ts";
+import { type Route, route } from "./route.ts";
+import { ActorAnswer, Actors } from "./schemas.ts";
+
+export function actorRoutes({ engine, reader }: CollectionContext): Route[] {
+  return [
+    route({
+      method: "get",
+      path: "/actors",
+      operationId: "list-kinds",
+      tag: "actors",
+      summary: "How many actors of each kind there are, and how their shards are.",
+      access: "token",
+      segments: {},
+      query: z.strictObject({}),
+      success: {
+        status: 200,
+        description: "Counts are of the last checkpoints.",
+        mediaType: "application/json",
+        schema: Actors,
+      },
+      problems: ["stopping", "unavailable"],
+      answer: async () =>
+        jsonResponse({ kinds: await engine.store.countActors(), shards: engine.status().shards }),
+    }),
+    route({
+      method: "get",
+      path: "/actors/{kind}/{id}",
+      operationId: "ask-actor",
+      tag: "actors",
+      summary: "Asks an actor.",
+      description: "Parameters beside those below are the query's own arguments.",
+      access: "token",
+      segments: { kind: "The actor's kind.", id: "The actor's id, percent-encoded." },
+      query: z.object({
+        query: z.string().default("state").meta({ description: "Name of a query of this kind." }),
+        consistency,
+      }).catchall(z.string()),
+      success: {
+        status: 200,
+        description: "What the query answers.",
+        mediaType: "application/json",
+        schema: ActorAnswer,
+      },
+      problems: [...readProblems, "unknown-query", "bad-query"],
+      answer: async ({ query, consistency, ...args }, { segments: { kind = "", id = "" } }) => {
+        const { epoch, position, value, age } = await reader.read({ kind, id }, query, args, consistency);
+        return jsonResponse({ kind, id, query, epoch, position, answer: value, ...age });
+      },
+    }),
+  ];
+}

@@ -1,0 +1,212 @@
+/**
+ * The HTTP edge: everything a request meets before it reaches the engine.
+ *
+ * 1. `fetch` answers every request and never throws; what was not expected becomes a 500 and one log entry.
+ * 2. Every answer with a status of 400 or more is a problem detail.
+ */
+
+import { Hono } from "hono";
+import type { Registry } from "prom-client";
+import type { HotState } from "../../runtime/hot/port.ts";
+import type { Engine } from "../../runtime/node/engine.ts";
+import { accepts } from "./accept.ts";
+import { actorRoutes } from "./actor_routes.ts";
+import { type Collection, collectionRoutes, intakeRoute } from "./collection_routes.ts";
+import { collections } from "./collections.ts";
+import { deadLetterRoutes } from "./dead_letter_routes.ts";
+import { documentRoutes } from "./document_routes.ts";
+import { failureResponse, type LogFailure } from "./failure.ts";
+import { healthRoutes } from "./health_routes.ts";
+import { Intake } from "./intake.ts";
+import { defaultHttpLimits, type HttpLimits } from "./limits.ts";
+import { LiveFeed } from "./live_feed.ts";
+import { createHttpMetrics, type HttpMetrics } from "./metrics.ts";
+import { MovingActors } from "./moving.ts";
+import { type OpenApiDocument, openApiDocument } from "./openapi.ts";
+import { pageRoutes } from "./page_routes.ts";
+import { ProblemError, problemResponse } from "./problem.ts";
+import { ActorReader } from "./reader.ts";
+import { type Call, decodeSegments, type Route } from "./route.ts";
+import { rawPath, searchParameters } from "./request_url.ts";
+import { checkToken } from "./token.ts";
+
+export interface AppOptions {
+  readonly engine: Engine;
+  /** Answers that may be a little old. */
+  readonly hot: HotState;
+  /** What `Authorization: Bearer` must carry; null: nothing is asked for. */
+  readonly token: string | null;
+  /** The product's metrics; those of the HTTP edge are added, and `/metrics` prints them beside the engine's. */
+  readonly registry: Registry;
+  /** The program's version, for the OpenAPI document. */
+  readonly version: string;
+  readonly log: LogFailure;
+  readonly limits?: Partial<HttpLimits>;
+}
+
+export type Fetch = (request: Request) => Response | Promise<Response>;
+
+export interface App {
+  readonly fetch: Fetch;
+  /** The same for the operator's port: health and metrics only. */
+  readonly adminFetch: Fetch;
+  /** What the live page follows: sources note there what they move. */
+  readonly moving: MovingActors;
+  /** Ends the live feed and every timer. */
+  close(): void;
+}
+
+export function createApp(options: AppOptions): App {
+  const { engine, hot, token, registry, version, log } = options;
+  const limits = { ...defaultHttpLimits, ...options.limits };
+  const kinds = collections.map(({ type }) => type.kind);
+  const metrics = createHttpMetrics(registry, kinds);
+  const moving = new MovingActors(kinds);
+  const feed = new LiveFeed({ engine, moving, limits, log });
+  const intake = new Intake({ engine, limits, metrics, moving });
+  const context = { engine, limits, reader: new ActorReader({ engine, hot, limits, log }) };
+  const health = healthRoutes({ engine, productMetrics: () => registry.metrics() });
+  const routes: readonly Route[] = [
+    ...collections.flatMap((collection) => [
+      intakeRoute(collection, intake, limits),
+      ...collectionRoutes(collection, context),
+    ]),
+    ...actorRoutes(context),
+    ...deadLetterRoutes(context),
+    ...health,
+    ...pageRoutes(feed),
+    ...documentRoutes(() => document ??= openApiDocument(routes, version, token !== null)),
+  ];
+  let document: OpenApiDocument | undefined;
+  const shared: Shared = { token, log, metrics };
+  const router = createRouter(routes, shared);
+  return {
+    fetch: withHotPath(router, collections, intake, shared),
+    adminFetch: createRouter(health, shared),
+    moving,
+    close: () => {
+      feed.close();
+      intake.close();
+    },
+  };
+}
+
+interface Shared {
+  readonly token: string | null;
+  readonly log: LogFailure;
+  readonly metrics: HttpMetrics;
+}
+
+/** The ways in are answered before the router: it would cost each body more than parsing an item does. */
+function withHotPath(
+  router: Fetch,
+  all: readonly Collection[],
+  intake: Intake,
+  { token, log, metrics }: Shared,
+): Fetch {
+  const byPath = new Map(all.map((collection) => [`/${collection.intakePath}`, collection.type]));
+  return async (request) => {
+    const path = rawPath(request);
+    const type = request.method === "POST" ? byPath.get(path) : undefined;
+    if (type === undefined) return router(request);
+    let response: Response;
+    try {
+      checkToken(request, "token", token);
+      response = await intake.accept(request, type);
+    } catch (thrown) {
+      response = failureResponse(thrown, request, log);
+    }
+    metrics.answered(path, response.status);
+    return response;
+  };
+}
+
+function createRouter(routes: readonly Route[], shared: Shared): Fetch {
+  const app = new Hono({ getPath: rawPath });
+  app.onError((thrown, c) => failureResponse(thrown, c.req.raw, shared.log));
+  app.notFound((c) => refuse("unknown", c.req.raw, shared, unknownPath(c.req.path, routes)));
+  for (const [path, ofPath] of byPath(routes)) {
+    const pattern = path.replaceAll(/\{(\w+)\}/g, ":$1");
+    const allow = allowedMethods(ofPath);
+    for (const each of ofPath) {
+      app.on(each.method.toUpperCase(), pattern, (c) => answer(each, c.req.raw, shared));
+    }
+    app.options(pattern, () => new Response(null, { status: 204, headers: { allow } }));
+    app.all(pattern, (c) => {
+      const detail = `${path} has no ${c.req.method}; it has ${allow}.`;
+      return refuse(
+        path,
+        c.req.raw,
+        shared,
+        new ProblemError("wrong-method", detail, { headers: { allow } }),
+      );
+    });
+  }
+  return (request) => app.fetch(request);
+}
+
+/** Who has no token learns nothing of which paths there are. */
+function refuse(
+  path: string,
+  request: Request,
+  { token, log, metrics }: Shared,
+  problem: ProblemError,
+): Response {
+  let response = problemResponse(problem);
+  try {
+    checkToken(request, "token", token);
+  } catch (thrown) {
+    response = failureResponse(thrown, request, log);
+  }
+  metrics.answered(path, response.status);
+  return response;
+}
+
+async function answer(each: Route, request: Request, { token, log, metrics }: Shared): Promise<Response> {
+  let response: Response;
+  try {
+    checkToken(request, each.access, token);
+    const { mediaType } = each.success;
+    if (!accepts(request.headers.get("accept"), mediaType)) {
+      throw new ProblemError("not-acceptable", `${each.path} is offered as ${mediaType}.`);
+    }
+    const call: Call = {
+      request,
+      parameters: searchParameters(request),
+      segments: decodeSegments(each.path, rawPath(request)),
+    };
+    response = await each.handle(call);
+  } catch (thrown) {
+    response = failureResponse(thrown, request, log);
+  }
+  metrics.answered(each.path, response.status);
+  return response;
+}
+
+function byPath(routes: readonly Route[]): Map<string, Route[]> {
+  return Map.groupBy(routes, ({ path }) => path);
+}
+
+function allowedMethods(routes: readonly Route[]): string {
+  const methods = routes.map(({ method }) => method);
+  return [
+    ...methods.includes("get") ? ["GET", "HEAD"] : [],
+    ...methods.includes("post") ? ["POST"] : [],
+    "OPTIONS",
+  ].join(", ");
+}
+
+const shownPathLength = 200;
+
+function unknownPath(path: string, routes: readonly Route[]): ProblemError {
+  const known = [...new Set(routes.map((each) => each.path))];
+  const first = `/${path.split("/")[1] ?? ""}`;
+  const alike = known.filter((each) => each === first || each.startsWith(`${first}/`));
+  const hint = alike.length > 0
+    ? `Paths that begin alike: ${alike.join(", ")}.`
+    : `All paths: ${known.join(", ")}.`;
+  const detail = `There is no ${
+    path.slice(0, shownPathLength)
+  }. An id is one segment: write "/" in it as %2F.`;
+  return new ProblemError("unknown-path", detail, { members: { hint } });
+}

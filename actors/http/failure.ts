@@ -1,0 +1,62 @@
+/** From anything thrown to a problem. */
+
+import { errorMessage } from "../../runtime/core/errors.ts";
+import { EngineError } from "../../runtime/node/engine.ts";
+import { StoreError } from "../../runtime/store/port.ts";
+import { type ProblemCode, ProblemError, problemResponse } from "./problem.ts";
+import { rawPath } from "./request_url.ts";
+
+/** Called once for every error that nobody expected. */
+export type LogFailure = (sentence: string, thrown: unknown) => void;
+
+function retryAfter(seconds: number): { headers: Record<string, string> } {
+  return { headers: { "retry-after": String(Math.max(1, Math.ceil(seconds))) } };
+}
+
+function engineProblemCode(code: EngineError["code"]): ProblemCode {
+  switch (code) {
+    case "starting":
+    case "stopping":
+    case "overloaded":
+    case "unavailable":
+      return code;
+    case "keys_full":
+      return "keys-full";
+    case "log_full":
+      return "disk-full";
+    case "timeout":
+      return "no-answer-in-time";
+  }
+}
+
+function storeProblem(error: StoreError): ProblemError | null {
+  switch (error.code) {
+    case "full":
+      return new ProblemError("disk-full", error.message, retryAfter(5));
+    case "unavailable":
+    case "unknown":
+      return new ProblemError("unavailable", error.message, retryAfter(1));
+    case "closed":
+      return new ProblemError("stopping", error.message, retryAfter(1));
+    case "corrupt":
+      return null;
+  }
+}
+
+/** Null for what nobody expected. */
+function knownProblem(thrown: unknown): ProblemError | null {
+  if (thrown instanceof ProblemError) return thrown;
+  if (thrown instanceof EngineError) {
+    return new ProblemError(engineProblemCode(thrown.code), thrown.message, retryAfter(thrown.retryAfterS));
+  }
+  return thrown instanceof StoreError ? storeProblem(thrown) : null;
+}
+
+/** The answer to a request whose handling threw; what was not expected goes to `log`. */
+export function failureResponse(thrown: unknown, request: Request, log: LogFailure): Response {
+  const known = knownProblem(thrown);
+  if (known !== null) return problemResponse(known);
+  const path = rawPath(request);
+  log(`Cannot answer ${request.method} ${path}: ${errorMessage(thrown)}`, thrown);
+  return problemResponse(new ProblemError("internal", `${request.method} ${path} failed unexpectedly.`));
+}

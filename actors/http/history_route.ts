@@ -1,0 +1,138 @@
+/**
+ * The history of one channel: what has left the ring comes from the store, the rest from the actor.
+ *
+ * A strict answer is exact: the ring is asked first, then a checkpoint is awaited, then the rows are read. What
+ * has left the ring by then is in the rows, and what is still in it counts from the ring.
+ */
+
+import { z } from "zod";
+import type { Address } from "../../runtime/core/actor.ts";
+import type { Store } from "../../runtime/store/port.ts";
+import {
+  type HistoryRow,
+  historySeries,
+  historySpanMs,
+  historyStepMs,
+  type RingPanes,
+} from "../analytics/history.ts";
+import { type Collection, type CollectionContext, readProblems } from "./collection_routes.ts";
+import { jsonResponse } from "./json_response.ts";
+import { defaultHistorySpanMs, type HttpLimits } from "./limits.ts";
+import { durationMs, instantMs, listConsistency } from "./parameters.ts";
+import { badParameter, type Route, route } from "./route.ts";
+import { History } from "./schemas.ts";
+
+const number = z.number();
+const RingAnswer: z.ZodType<RingPanes> = z.object({
+  stepMs: number,
+  fromMs: number.nullable(),
+  channels: z.record(z.string(), z.array(z.tuple([number, number, number, number, number, number]))),
+});
+
+const parameters = z.strictObject({
+  channel: z.string().optional().meta({ description: "Needed where the actor has several." }),
+  from: instantMs.optional().meta({
+    description: "Epoch milliseconds or RFC 3339; 24 hours before `to`, if nothing is given.",
+  }),
+  to: instantMs.optional().meta({ description: "Epoch milliseconds or RFC 3339; now, if nothing is given." }),
+  step: durationMs.prefault("5m").meta({
+    description: "Length of a point: 5m, 15m, 1h, or milliseconds; a multiple of 5 minutes.",
+  }),
+  consistency: listConsistency,
+});
+
+export function historyRoute({ type, path, noun }: Collection, context: CollectionContext): Route {
+  return route({
+    method: "get",
+    path: `/${path}/{id}/history`,
+    operationId: `get-${path}-history`,
+    tag: path,
+    summary: `One channel of a ${noun} over time.`,
+    description: `At most ${context.limits.maxHistoryPoints} points; steps without values have none. ` +
+      "Points begin at multiples of the step since 1970-01-01T00:00:00Z.",
+    access: "token",
+    segments: { id: `The ${noun}'s id, percent-encoded.` },
+    query: parameters,
+    success: { status: 200, description: "The points.", mediaType: "application/json", schema: History },
+    problems: readProblems,
+    answer: (query, { segments: { id = "" } }) => answerHistory({ kind: type.kind, id }, query, context),
+  });
+}
+
+async function answerHistory(
+  actor: Address,
+  query: z.output<typeof parameters>,
+  { engine, reader, limits }: CollectionContext,
+): Promise<Response> {
+  const range = bucketRange(query, engine.logNowMs(), limits);
+  const { epoch, position, value, age } = await reader.read(actor, "panes", {}, query.consistency);
+  const ring = RingAnswer.parse(value);
+  const channel = query.channel ?? onlyChannel(ring);
+  if (query.consistency === "strict") {
+    await engine.flush(limits.askDeadlineMs, [engine.shardOf(actor.id)]);
+  }
+  const rows = await readRows(engine.store, actor, range, limits.historyRowsPage);
+  const points = historySeries(rows, ring, { channel, ...range });
+  const { fromMs, toMs, stepMs } = range;
+  return jsonResponse({
+    id: actor.id,
+    epoch,
+    position,
+    channel,
+    from: fromMs,
+    to: toMs,
+    stepMs,
+    points,
+    ...age,
+  });
+}
+
+interface Range {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly stepMs: number;
+}
+
+/** The whole buckets that the range asked for touches. */
+function bucketRange(
+  { from, to, step }: { from?: number | undefined; to?: number | undefined; step: number },
+  nowMs: number,
+  { maxHistoryPoints }: HttpLimits,
+): Range {
+  if (step <= 0 || step % historyStepMs !== 0) {
+    throw badParameter("step", `it is ${step} ms; a multiple of 5 minutes is right, such as 5m or 1h`);
+  }
+  const endMs = to ?? nowMs;
+  const beginMs = from ?? endMs - defaultHistorySpanMs;
+  if (beginMs >= endMs) throw badParameter("from", "it is not before `to`");
+  const fromMs = Math.floor(beginMs / step) * step;
+  const toMs = Math.ceil(endMs / step) * step;
+  const points = (toMs - fromMs) / step;
+  if (points > maxHistoryPoints) {
+    throw badParameter("step", `the range has ${points} steps, at most ${maxHistoryPoints} are right`);
+  }
+  return { fromMs, toMs, stepMs: step };
+}
+
+function onlyChannel({ channels }: RingPanes): string {
+  const names = Object.keys(channels);
+  const [name] = names;
+  if (name !== undefined && names.length === 1) return name;
+  throw badParameter("channel", `it is needed; the actor's channels are ${names.join(", ") || "unknown"}`);
+}
+
+/** All rows that overlap the range, a page at a time. */
+async function readRows(store: Store, actor: Address, range: Range, page: number): Promise<HistoryRow[]> {
+  const rows: HistoryRow[] = [];
+  let fromMs = Math.floor(range.fromMs / historySpanMs) * historySpanMs;
+  let limit = page;
+  for (;;) {
+    const read = await store.history(actor, historyStepMs, fromMs, range.toMs, limit);
+    const lastMs = read.at(-1)?.startMs;
+    if (lastMs === undefined || read.length < limit) return rows.concat(read);
+    // The page may have cut the last hour's rows apart: that hour is read again, whole.
+    rows.push(...read.filter(({ startMs }) => startMs < lastMs));
+    if (lastMs === fromMs) limit *= 2;
+    fromMs = lastMs;
+  }
+}

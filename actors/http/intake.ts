@@ -1,0 +1,230 @@
+/**
+ * The way in: `POST /readings` and `POST /series`. It is the hot path, so it stands before the router and does as
+ * little as possible for each item.
+ *
+ * 1. 202 is answered only after every accepted item is durable.
+ * 2. A good item is never refused for a bad one; every bad one is named by its place.
+ * 3. Repeating a body under the same idempotency key brings every item the same verdict for as long as the key
+ *    is remembered. Therefore a keyed item whose time might become acceptable meanwhile is left to the fold.
+ */
+
+import type { Json } from "../../runtime/core/actor.ts";
+import { defaultShardLimits, maxAheadMs } from "../../runtime/core/limits.ts";
+import type { Batch, Engine } from "../../runtime/node/engine.ts";
+import { essence } from "./accept.ts";
+import { readText } from "./body.ts";
+import { BodyDeadlines } from "./body_deadline.ts";
+import type { HttpLimits } from "./limits.ts";
+import type { HttpMetrics } from "./metrics.ts";
+import type { MovingActors } from "./moving.ts";
+import { ProblemError, type Rejection } from "./problem.ts";
+import { searchParameters } from "./request_url.ts";
+import { badParameter } from "./route.ts";
+
+/** What an item becomes: its event time or null, and the rest, which only its actor reads. */
+export type ItemMessage = readonly [timeMs: number | null, ...rest: Json[]];
+
+/** An item of a body, parsed. */
+export type ParsedItem =
+  | { readonly ok: true; readonly id: string; readonly message: ItemMessage }
+  | { readonly ok: false; readonly sentence: string };
+
+/** What a body is made of, and which actors its items go to. */
+export interface ItemType {
+  readonly kind: string;
+  /** `isImport`: the item is history, which is never late. */
+  parse(item: unknown, isImport: boolean): ParsedItem;
+}
+
+export interface IntakeOptions {
+  readonly engine: Engine;
+  readonly limits: HttpLimits;
+  readonly metrics: HttpMetrics;
+  readonly moving: MovingActors;
+}
+
+const mediaTypes = {
+  "application/json": "json",
+  "application/x-ndjson": "lines",
+  "application/ndjson": "lines",
+  "application/jsonl": "lines",
+} as const;
+
+type Form = typeof mediaTypes[keyof typeof mediaTypes];
+
+/** What is known of a body before it is read. */
+interface Envelope {
+  readonly form: Form;
+  readonly isImport: boolean;
+  readonly key: string | null;
+}
+
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #deadlines: BodyDeadlines;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#deadlines = new BodyDeadlines(options.limits.bodyDeadlineMs);
+  }
+
+  close(): void {
+    this.#deadlines.close();
+  }
+
+  async accept(request: Request, type: ItemType): Promise<Response> {
+    const { engine, limits, metrics } = this.#options;
+    const envelope = readEnvelope(request, limits.maxKeyBytes);
+    const text = await readText(request, {
+      maxBytes: limits.maxBodyBytes,
+      deadlines: this.#deadlines,
+      isLines: envelope.form === "lines",
+    });
+    const batch = envelope.key === null ? engine.batch() : engine.batch(envelope.key);
+    const rejected: Rejection[] = [];
+    const items = parseBody(text, envelope.form, rejected);
+    if (items.length > limits.maxBodyItems) throw tooManyItems(items.length, limits.maxBodyItems);
+    this.#sort(items, type, envelope, batch, rejected);
+    if (batch.size > 0) await batch.send();
+    metrics.items(type.kind, batch.size, rejected);
+    if (batch.size === 0 && rejected.length > 0) throw nothingAccepted(rejected);
+    return acceptedResponse(batch.size, rejected);
+  }
+
+  /** Good items into `batch`, the others into `rejected`. */
+  #sort(
+    items: readonly unknown[],
+    type: ItemType,
+    envelope: Envelope,
+    batch: Batch,
+    rejected: Rejection[],
+  ): void {
+    const { kind } = type;
+    const latestMs = this.#options.engine.logNowMs() + maxAheadMs +
+      (envelope.key === null ? 0 : defaultShardLimits.keyRetentionMs);
+    for (let index = 0; index < items.length; index++) {
+      const item = items[index];
+      // A line that was no JSON, and is named already.
+      if (item === undefined) continue;
+      const parsed = type.parse(item, envelope.isImport);
+      if (!parsed.ok) {
+        rejected.push({ index, code: "invalid", sentence: parsed.sentence });
+        continue;
+      }
+      const [timeMs] = parsed.message;
+      if (timeMs !== null && timeMs > latestMs) {
+        rejected.push({ index, code: "too-far-ahead", sentence: aheadSentence(timeMs) });
+        continue;
+      }
+      // One of each body is enough to know who moves.
+      if (batch.size === 0) this.#options.moving.note(kind, parsed.id);
+      batch.add(kind, parsed.id, parsed.message);
+    }
+    if (rejected.length > 1) rejected.sort((left, right) => left.index - right.index);
+  }
+}
+
+function readEnvelope(request: Request, maxKeyBytes: number): Envelope {
+  return {
+    form: readForm(request.headers.get("content-type")),
+    isImport: readImport(request),
+    key: readKey(request.headers.get("idempotency-key"), maxKeyBytes),
+  };
+}
+
+function readForm(contentType: string | null): Form {
+  if (contentType === null || contentType === "application/json") return "json";
+  const charset = /;\s*charset="?([^";\s]+)/i.exec(contentType)?.[1]?.toLowerCase() ?? "utf-8";
+  const known = Object.entries(mediaTypes).find(([type]) => type === essence(contentType));
+  if (known !== undefined && charset === "utf-8") return known[1];
+  throw new ProblemError(
+    "unknown-media-type",
+    `Content-Type is ${contentType}; understood are application/json and application/x-ndjson, in UTF-8.`,
+    { headers: { accept: "application/json, application/x-ndjson" } },
+  );
+}
+
+function readImport(request: Request): boolean {
+  if (!request.url.includes("?")) return false;
+  const parameters = searchParameters(request);
+  for (const name of parameters.keys()) {
+    if (name !== "import") throw badParameter(name, "there is no such parameter; this path knows import");
+  }
+  const value = parameters.get("import");
+  if (value === null || value === "0" || value === "false") return false;
+  if (value === "1" || value === "true") return true;
+  throw badParameter("import", `it is "${value}"; 1 marks readings as history, 0 does not`);
+}
+
+function readKey(key: string | null, maxBytes: number): string | null {
+  if (key === null) return null;
+  // Visible ASCII, so that units are bytes and a log line shows what was sent.
+  if (/^[!-~]+$/.test(key) && key.length <= maxBytes) return key;
+  const detail = `Idempotency-Key has ${key.length} characters; 1 to ${maxBytes} of visible ASCII are right.`;
+  throw new ProblemError("bad-key", detail);
+}
+
+function parseBody(text: string, form: Form, rejected: Rejection[]): readonly unknown[] {
+  switch (form) {
+    case "json":
+      return parseJson(text);
+    case "lines":
+      return parseLines(text, rejected);
+  }
+}
+
+function parseJson(text: string): readonly unknown[] {
+  if (text === "") throw new ProblemError("malformed-body", "The body is empty; send an object or an array.");
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (thrown) {
+    throw new ProblemError("malformed-body", `The body is not JSON: ${syntaxSentence(thrown)}.`);
+  }
+  return Array.isArray(value) ? value : [value];
+}
+
+function parseLines(text: string, rejected: Rejection[]): readonly unknown[] {
+  const items: unknown[] = [];
+  for (const line of text.split("\n")) {
+    if (line.trim() === "") continue;
+    try {
+      items.push(JSON.parse(line));
+    } catch (thrown) {
+      const sentence = `The line is not JSON: ${syntaxSentence(thrown)}`;
+      rejected.push({ index: items.length, code: "malformed", sentence });
+      items.push(undefined);
+    }
+  }
+  return items;
+}
+
+function syntaxSentence(thrown: unknown): string {
+  if (thrown instanceof SyntaxError) return thrown.message;
+  throw thrown;
+}
+
+function tooManyItems(found: number, maxItems: number): ProblemError {
+  const detail = `A body has at most ${maxItems} items; this one has ${found}.`;
+  return new ProblemError("body-too-large", detail, { members: { maxItems } });
+}
+
+function aheadSentence(timeMs: number): string {
+  const time = Math.abs(timeMs) <= 8.64e15 ? new Date(timeMs).toISOString() : String(timeMs);
+  return `Its time, ${time}, is more than ${maxAheadMs / 60_000} minutes ahead`;
+}
+
+function nothingAccepted(rejected: readonly Rejection[]): ProblemError {
+  const first = `${rejected[0]?.sentence.replace(/\.$/, "")}.`;
+  const detail = rejected.length === 1
+    ? first
+    : `All ${rejected.length} items were refused; the first: ${first}`;
+  return new ProblemError("nothing-accepted", detail, { members: { accepted: 0, rejected } });
+}
+
+const acceptedInit = { status: 202, headers: { "content-type": "application/json" } };
+
+function acceptedResponse(accepted: number, rejected: readonly Rejection[]): Response {
+  const list = rejected.length === 0 ? "[]" : JSON.stringify(rejected);
+  return new Response(`{"accepted":${accepted},"rejected":${list}}\n`, acceptedInit);
+}

@@ -1,0 +1,68 @@
+/** Limits and defaults of the HTTP edge, each with its reason. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+
+export interface HttpLimits {
+  /** Bytes of a body, on the wire and after decompression: 10,000 readings of 800 bytes. */
+  readonly maxBodyBytes: number;
+  /** Items of a body: what one thread parses in a few tens of milliseconds, so that no body stalls the others. */
+  readonly maxBodyItems: number;
+  /** How long a body may take to arrive: 8 MiB on a line of 2 Mbit/s, and the end of a client that stalls. */
+  readonly bodyDeadlineMs: number;
+  /** How long a read waits for its shard: longer than a restart of a thread, shorter than a client's patience. */
+  readonly askDeadlineMs: number;
+  /** Items of a page of a list, unless asked otherwise. */
+  readonly defaultPage: number;
+  readonly maxPage: number;
+  /** Points of one history answer: more than a week in steps of 5 minutes. */
+  readonly maxHistoryPoints: number;
+  /** Rows read from the store at a time while a history is put together. */
+  readonly historyRowsPage: number;
+  /** An older cached answer is renewed rather than given. */
+  readonly maxCachedAgeMs: number;
+  /** Listeners of the live feed: each costs a connection and a copy of the event once a second. */
+  readonly maxListeners: number;
+  /** Bytes an idempotency key may have: it is hashed, never stored. */
+  readonly maxKeyBytes: number;
+}
+
+export const defaultHttpLimits: HttpLimits = {
+  maxBodyBytes: 8 * MiB,
+  maxBodyItems: 10_000,
+  bodyDeadlineMs: 30_000,
+  askDeadlineMs: 10_000,
+  defaultPage: 100,
+  maxPage: 1000,
+  maxHistoryPoints: 2500,
+  historyRowsPage: 5000,
+  maxCachedAgeMs: 5000,
+  maxListeners: 100,
+  maxKeyBytes: 255,
+};
+
+/** How far a history reaches back when nothing is asked. */
+export const defaultHistorySpanMs = 24 * hourMs;
+
+/** Between two events of the live feed: the page counts seconds. */
+export const feedIntervalMs = 1000;
+
+/** Actors of a kind that the live page follows: a screenful. */
+export const maxMovingPerKind = 16;
+
+/** An actor that moved so lately keeps its place among the followed, so that the table can be read. */
+export const movingHoldMs = 5000;
+
+/** How long the live feed waits for one actor's windows: less than its interval. */
+export const feedAskDeadlineMs = 800;
+
+/** Channels of an actor in an event of the live feed: more would not fit a screen. */
+export const maxFeedChannels = 8;
+
+/** Levels of nesting in a body: items have three, and room for those of other kinds. */
+export const maxDepth = 32;
+
+/** Smaller bodies are not searched for nesting: however deep they are, parsing takes less than a millisecond. */
+export const harmlessBytes = 16 * KiB;

@@ -1,0 +1,145 @@
+/**
+ * The live feed: one event a second to all who listen.
+ *
+ * 1. A listener gets its first event at once.
+ * 2. Actors are asked once an interval for all listeners together, and not at all when nobody listens.
+ * 3. A listener that does not read loses events; nothing is queued for it.
+ */
+
+import { z } from "zod";
+import { errorMessage } from "../../runtime/core/errors.ts";
+import { type Engine, EngineError, type Moving } from "../../runtime/node/engine.ts";
+import type { LogFailure } from "./failure.ts";
+import { feedAskDeadlineMs, feedIntervalMs, type HttpLimits, maxFeedChannels } from "./limits.ts";
+import type { MovingActors } from "./moving.ts";
+import { ProblemError } from "./problem.ts";
+import { type LiveEvent, Windows } from "./schemas.ts";
+
+export interface LiveFeedOptions {
+  readonly engine: Engine;
+  readonly moving: MovingActors;
+  readonly limits: HttpLimits;
+  readonly log: LogFailure;
+}
+
+type MovingActor = LiveEvent["moving"][number];
+type Listener = ReadableStreamDefaultController<Uint8Array>;
+
+const encoder = new TextEncoder();
+const Answer = z.object({ channels: Windows.shape.channels });
+
+export class LiveFeed {
+  readonly #options: LiveFeedOptions;
+  readonly #listeners = new Set<Listener>();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #rate: { readonly atMs: number; readonly accepted: number; readonly perSecond: number };
+  #moving: readonly MovingActor[] = [];
+  #gathering: Promise<void> | null = null;
+
+  constructor(options: LiveFeedOptions) {
+    this.#options = options;
+    this.#rate = { atMs: performance.now(), accepted: options.engine.status().totals.accepted, perSecond: 0 };
+    // It runs without listeners too, so that the first of them learns the rate; that costs one status a second.
+    this.#timer = setInterval(() => void this.tick(), feedIntervalMs);
+    Deno.unrefTimer(this.#timer);
+  }
+
+  /** A stream of server-sent events. Throws a problem when too many listen. */
+  listen(): ReadableStream<Uint8Array> {
+    const { maxListeners } = this.#options.limits;
+    if (this.#listeners.size >= maxListeners) {
+      throw new ProblemError("too-many-listeners", `The live feed has at most ${maxListeners} listeners.`, {
+        headers: { "retry-after": "5" },
+      });
+    }
+    let listener: Listener;
+    return new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        listener = controller;
+        this.#listeners.add(listener);
+        listener.enqueue(this.#event());
+        // What was gathered may be from when somebody listened last.
+        void this.#gather().then(() => this.#send(listener));
+      },
+      cancel: () => void this.#listeners.delete(listener),
+      // Room for the first event and the one that follows with the actors.
+    }, { highWaterMark: 2 });
+  }
+
+  /** Makes an event and hands it to whoever listens. The timer calls it. */
+  async tick(): Promise<void> {
+    this.#measure();
+    if (this.#listeners.size === 0) return;
+    await this.#gather();
+    const event = this.#event();
+    for (const listener of this.#listeners) this.#send(listener, event);
+  }
+
+  /** Ends every stream. */
+  close(): void {
+    clearInterval(this.#timer);
+    for (const listener of this.#listeners) listener.close();
+    this.#listeners.clear();
+  }
+
+  #send(listener: Listener, event: Uint8Array = this.#event()): void {
+    if (this.#listeners.has(listener) && (listener.desiredSize ?? 0) > 0) listener.enqueue(event);
+  }
+
+  #measure(): void {
+    const atMs = performance.now();
+    const { accepted } = this.#options.engine.status().totals;
+    const seconds = (atMs - this.#rate.atMs) / 1000;
+    this.#rate = { atMs, accepted, perSecond: Math.max(0, (accepted - this.#rate.accepted) / seconds) };
+  }
+
+  /** One at a time, whoever asks for it. */
+  #gather(): Promise<void> {
+    this.#gathering ??= this.#ask().finally(() => this.#gathering = null);
+    return this.#gathering;
+  }
+
+  async #ask(): Promise<void> {
+    const { engine, moving, log } = this.#options;
+    try {
+      const answers = await Promise.all(moving.list().map((actor) => askWindows(engine, actor)));
+      this.#moving = answers.filter((answer) => answer !== null);
+    } catch (thrown) {
+      log(`Cannot gather the live feed: ${errorMessage(thrown)}`, thrown);
+    }
+  }
+
+  #event(): Uint8Array {
+    const { ready, waitingFor, shards, totals } = this.#options.engine.status();
+    const event: LiveEvent = {
+      atMs: Date.now(),
+      ready,
+      waitingFor,
+      accepted: totals.accepted,
+      messages: totals.messages,
+      ratePerSecond: Math.round(this.#rate.perSecond),
+      deadLetters: totals.deadLetters,
+      shards: [...shards],
+      moving: [...this.#moving],
+    };
+    return encoder.encode(`data: ${JSON.stringify(event)}\n\n`);
+  }
+}
+
+/** Null when the actor cannot answer now: the page shows the others. */
+async function askWindows(engine: Engine, actor: Moving): Promise<MovingActor | null> {
+  const options = { consistency: "local", deadlineMs: feedAskDeadlineMs } as const;
+  const answer = await engine.ask(actor, "windows", {}, options).catch((thrown) => {
+    if (thrown instanceof EngineError) return null;
+    throw thrown;
+  });
+  if (answer?.type !== "answered") return null;
+  const { channels } = Answer.parse(JSON.parse(answer.json));
+  const windows1h: MovingActor["windows1h"] = {};
+  const last: MovingActor["last"] = {};
+  for (const [channel, windows] of Object.entries(channels).slice(0, maxFeedChannels)) {
+    windows1h[channel] = windows["1h"];
+    last[channel] = windows["1h"].last;
+  }
+  return { ...actor, last, windows1h };
+}

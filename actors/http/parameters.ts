@@ -1,0 +1,49 @@
+/** Query parameters that several routes have. They arrive as text; the schemas give values. */
+
+import { z } from "zod";
+import type { HttpLimits } from "./limits.ts";
+
+export const consistency = z.enum(["strict", "local", "cached"], {
+  error: "it is strict, local or cached",
+}).default("strict").meta({
+  description:
+    "strict reflects everything acknowledged before; local is what the actor's thread knows now; " +
+    "cached the last answer given. The latter two are faster and say how old they are.",
+});
+
+/** Lists have no cache. */
+export const listConsistency = z.enum(["strict", "local"], { error: "it is strict or local" }).default(
+  "strict",
+)
+  .meta({
+    description: "strict shows everything acknowledged before; local what is in the last checkpoints.",
+  });
+
+export function page(limits: HttpLimits) {
+  const error = `it is a whole number from 1 to ${limits.maxPage}`;
+  return {
+    limit: z.coerce.number({ error }).int({ error }).min(1, { error }).max(limits.maxPage, { error })
+      .default(limits.defaultPage).meta({ description: "Items of the page at most." }),
+    after: z.string().optional().meta({ description: "`next` of the page before." }),
+  };
+}
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A length of time: `5m`, `1h`, or milliseconds. */
+export const durationMs = z.string().regex(/^\d{1,12}(ms|s|m|h|d)?$/, "it looks like 5m, 1h or 300000")
+  .transform((text) => parseInt(text) * (unitMs[text.replace(/^\d+/, "")] ?? 1));
+
+// RFC 3339 wants a zone: without one the same text would mean another time on another machine.
+const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+
+/** The latest time that a `Date` can hold: ECMA-262, 21.4.1.1. */
+const maxTimeMs = 8.64e15;
+
+/** A point in time: epoch milliseconds or RFC 3339. */
+export const instantMs = z.string().transform((text, context) => {
+  const timeMs = /^-?\d{1,16}$/.test(text) ? Number(text) : rfc3339.test(text) ? Date.parse(text) : NaN;
+  if (Math.abs(timeMs) <= maxTimeMs) return timeMs;
+  context.addIssue("it is epoch milliseconds or RFC 3339, such as 2026-01-31T12:00:00Z");
+  return z.NEVER;
+});

@@ -1,0 +1,190 @@
+/**
+ * The composition root. `deno task start cluster` starts, in this order: checks that can refuse, the data folder,
+ * the engine, the HTTP edge, the sources. A stop signal ends them the other way round.
+ *
+ * Exit codes: 0 stopped as asked, 2 refused (a sentence says what to change), 1 anything else.
+ */
+
+import { Registry } from "prom-client";
+import project from "../deno.json" with { type: "json" };
+import { errorMessage } from "../runtime/core/errors.ts";
+import { MemoryHotState } from "../runtime/hot/memory_hot.ts";
+import { LogError } from "../runtime/log/port.ts";
+import type { Engine } from "../runtime/node/engine.ts";
+import { startEngine } from "../runtime/node/node.ts";
+import { StoreError } from "../runtime/store/port.ts";
+import { takeDataFolder } from "./cli/data_folder.ts";
+import { describeDenoVersion } from "./cli/deno_version.ts";
+import { helpText } from "./cli/help.ts";
+import { listen, type Listener } from "./cli/listen.ts";
+import { startLiveSummary } from "./cli/live_summary.ts";
+import { createLogger, type Logger } from "./cli/logger.ts";
+import { nearest } from "./cli/nearest.ts";
+import { checkPorts } from "./cli/ports.ts";
+import { readSettings } from "./cli/read_settings.ts";
+import { failureExitCode, Refusal, refusalExitCode } from "./cli/refusal.ts";
+import { openScreen, renderTable, type TableRow } from "./cli/screen.ts";
+import { untilStopSignal } from "./cli/stop_signal.ts";
+import { type App, createApp } from "./http/app.ts";
+import type { Settings } from "./settings.ts";
+import { hostProbes } from "./sources/host_probes.ts";
+import { runHostSource } from "./sources/host_source.ts";
+
+/** How long requests under way may take at a stop, and then folding and checkpointing; the rest waits in the log. */
+const drainMs = { requests: 5000, folding: 20_000 };
+
+const encoder = new TextEncoder();
+const screen = openScreen(
+  Deno.stdout.isTerminal(),
+  (text) => void Deno.stdout.writeSync(encoder.encode(text)),
+);
+
+function complain(line: string): void {
+  // On a terminal the line must not end up behind the status line.
+  if (Deno.stdout.isTerminal() && Deno.stderr.isTerminal()) screen.write(`${line}\n`);
+  else Deno.stderr.writeSync(encoder.encode(`${line}\n`));
+}
+
+function refuse(sentence: string): never {
+  complain(sentence);
+  Deno.exit(refusalExitCode);
+}
+
+/** Ends the process at once, for what nobody expected. */
+function fail(error: unknown, isStackWanted: boolean): never {
+  const stack = isStackWanted && error instanceof Error ? `\n${error.stack}` : "";
+  complain(`Sensorium failed: ${errorMessage(error)}${stack}`);
+  Deno.exit(failureExitCode);
+}
+
+async function openEngine(settings: Settings, dataDir: string, log: Logger): Promise<Engine> {
+  // The main thread, which serves HTTP, keeps a core to itself.
+  const threads = settings.threads ?? Math.max(1, navigator.hardwareConcurrency - 1);
+  try {
+    return await startEngine({
+      definitionsUrl: import.meta.resolve("./definitions.ts"),
+      dataDir,
+      shards: settings.shards,
+      threads,
+      retentionMs: settings.retention,
+      limits: { checkpointIntervalMs: settings.checkpointMs },
+      report: log.warn,
+      onFatal: (error) => fail(error, settings.logLevel === "debug"),
+    });
+  } catch (error) {
+    // Files that are damaged, not ours, or made with other settings are for the user to mend.
+    const isCorrupt = (error instanceof LogError || error instanceof StoreError) && error.code === "corrupt";
+    throw isCorrupt ? new Refusal(error.message, { cause: error }) : error;
+  }
+}
+
+function openApp(settings: Settings, engine: Engine, log: Logger): App {
+  return createApp({
+    engine,
+    hot: new MemoryHotState(),
+    token: settings.token ?? null,
+    registry: new Registry(),
+    version: project.version,
+    log: (sentence, thrown) => {
+      log.error(sentence);
+      if (thrown instanceof Error) log.debug(thrown.stack ?? thrown.message);
+    },
+    limits: { maxBodyBytes: settings.bodyLimit },
+  });
+}
+
+function startTable(
+  settings: Settings,
+  dataDir: string,
+  denoVersion: string,
+  { url }: Listener,
+  admin: Listener,
+): readonly TableRow[] {
+  const access: readonly TableRow[] = settings.token === undefined ? [] : [["access", "with the token"]];
+  return [
+    ["page", `${url}/`],
+    ["API", `${url}/openapi.json`],
+    ["docs", `${url}/docs`],
+    ["metrics", `${admin.url}/metrics`],
+    ...access,
+    ["data folder", dataDir],
+    ["Deno", denoVersion],
+  ];
+}
+
+async function runNode(settings: Settings, denoVersion: string): Promise<void> {
+  const { host, adminPort } = settings;
+  const port = { flag: "--port", port: settings.port };
+  const admin = { flag: "--admin-port", port: adminPort };
+  const log = createLogger(settings.logLevel, () => new Date(), complain);
+  const stopSignal = untilStopSignal();
+
+  await checkPorts(host, [port, admin]);
+  const folder = await takeDataFolder(settings.data);
+  const engine = await openEngine(settings, folder.path, log);
+  const app = openApp(settings, engine, log);
+  const listeners = [await listen(host, port, app.fetch), await listen(host, admin, app.adminFetch)] as const;
+  screen.write(
+    `one node, embedded\n${renderTable(startTable(settings, folder.path, denoVersion, ...listeners))}`,
+  );
+
+  const stopSources = new AbortController();
+  const sources = runHostSource({
+    engine: app.moving.watch(engine),
+    probes: settings.hostMetrics ? hostProbes(folder.path) : [],
+    signal: stopSources.signal,
+    nowMs: Date.now,
+    warn: log.warn,
+    info: log.info,
+  });
+  const stopSummary = startLiveSummary({
+    screen,
+    isTerminal: Deno.stdout.isTerminal(),
+    progress: () => engine.status().totals,
+    countActors: async () => (await engine.store.countActors()).reduce((sum, { count }) => sum + count, 0),
+    onFailure: (error) => log.warn(`Cannot count the actors: ${errorMessage(error)}`),
+  });
+
+  await stopSignal;
+  screen.write("stopping: folding and checkpointing what was accepted (Ctrl-C again to stop at once)\n");
+  stopSummary();
+  stopSources.abort();
+  await sources;
+  app.close();
+  await Promise.all(listeners.map((listener) => listener.close(drainMs.requests)));
+  await engine.stop(drainMs.folding);
+  folder.release();
+  screen.write("stopped\n");
+}
+
+async function main([command, ...args]: readonly string[]): Promise<void> {
+  const isHelpWanted = [command, ...args].some((arg) => arg === "--help" || arg === "-h");
+  if (command === undefined || command === "help" || isHelpWanted) return screen.write(helpText());
+  if (command !== "cluster") {
+    const near = nearest(command, ["cluster"]);
+    const hint = near === null ? "Start a node with: deno task start cluster" : `Did you mean ${near}?`;
+    throw new Refusal(`Cannot start: there is no command "${command}". ${hint}`);
+  }
+  const builtVersion = Deno.readTextFileSync(new URL("../.deno-version", import.meta.url)).trim();
+  const denoVersion = describeDenoVersion(Deno.version.deno, builtVersion);
+  const settings = readSettings({
+    args,
+    environment: Deno.env.toObject(),
+    readText: (path) => Deno.readTextFileSync(path),
+  });
+  try {
+    await runNode(settings, denoVersion);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    fail(error, settings.logLevel === "debug");
+  }
+}
+
+try {
+  await main(Deno.args);
+} catch (error) {
+  if (error instanceof Refusal) refuse(error.message);
+  fail(error, false);
+}
+// Idle connections may outlive a stop: nothing is left to wait for.
+Deno.exit(0);

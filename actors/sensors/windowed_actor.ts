@@ -1,0 +1,108 @@
+/** What all kinds of actors with windows share: state type, queries, and which readings are let in. */
+
+import { z } from "zod";
+import type { Context, Query } from "../../runtime/core/actor.ts";
+import { maxAheadMs } from "../../runtime/core/limits.ts";
+import type { StateType } from "../../runtime/core/state.ts";
+import type { SlabPool } from "../analytics/slab.ts";
+import { decodeState, encodeCold, encodeHot, stateVersion } from "../analytics/snapshot.ts";
+import { maxActorChannels, minuteMs } from "../analytics/limits.ts";
+import { parseTimeArgument, timeForms } from "./timestamp.ts";
+import { answerPanes, answerState, answerWindows } from "../analytics/window_answer.ts";
+import { type Values, WindowState } from "../analytics/window_state.ts";
+
+/** States whose panes live in `pool`. */
+export function windowStateType(pool: SlabPool): StateType<WindowState> {
+  return {
+    version: stateVersion,
+    create: (id) => new WindowState(id, pool),
+    encode: encodeHot,
+    decode: (id, version, hot, cold) => decodeState(pool, id, version, hot, cold),
+    cold: {
+      isDue: (state, nowMs) => state.isColdDue(nowMs),
+      encode: encodeCold,
+    },
+    bytes: (state) => state.memoryBytes,
+    release: (state) => state.release(),
+  };
+}
+
+const noArguments = z.object({});
+
+const windowsArguments = z.object({
+  at: z.unknown().optional().transform((value, context) => {
+    if (value === undefined) return null;
+    const atMs = parseTimeArgument(value);
+    if (atMs !== null) return atMs;
+    context.addIssue({ code: "custom", message: `${JSON.stringify(value)} is no time: ${timeForms}` });
+    return z.NEVER;
+  }),
+});
+
+export const windowQueries = {
+  state: {
+    arguments: noArguments,
+    answer: (state) => answerState(state),
+  },
+  windows: {
+    arguments: windowsArguments,
+    answer: (state, { at }: z.output<typeof windowsArguments>, { nowMs }) => answerWindows(state, nowMs, at),
+  },
+  panes: {
+    arguments: noArguments,
+    answer: (state) => answerPanes(state),
+  },
+} satisfies Record<string, Query<WindowState>>;
+
+function refuseAhead(context: Context, ts: number): void {
+  context.deadLetter(
+    "too-far-ahead",
+    `A reading of ${context.self.kind}/${context.self.id} has the time ${new Date(ts).toISOString()}, ` +
+      `${Math.ceil((ts - context.nowMs) / 1000)} s ahead of the log (${
+        new Date(context.nowMs).toISOString()
+      }); ` +
+      `${maxAheadMs / minuteMs} minutes are accepted. Check the sender's clock.`,
+  );
+}
+
+function refuseChannels(context: Context): void {
+  context.deadLetter(
+    "too-many-channels",
+    `A reading of ${context.self.kind}/${context.self.id} names new channels beyond the ${maxActorChannels} ` +
+      `that an actor may have. Are identities or times part of the channels' names?`,
+  );
+}
+
+/**
+ * Decides whether a reading counts, and notes it if it does. A reading that does not count (a repeat, too old a
+ * number, too far ahead, too many channels) changes no statistic and creates no channel.
+ */
+export function admit(
+  state: WindowState,
+  ts: number,
+  sequence: number | null,
+  values: Values,
+  context: Context,
+): boolean {
+  if (sequence !== null) {
+    const verdict = state.judgeSequence(sequence);
+    if (verdict === "repeat") {
+      state.duplicates++;
+      return false;
+    }
+    if (verdict === "older") {
+      state.noteTooOld({ ts, seq: sequence, values });
+      return false;
+    }
+  }
+  if (ts > context.nowMs + maxAheadMs) {
+    refuseAhead(context, ts);
+    return false;
+  }
+  if (state.wouldOverflow(values)) {
+    refuseChannels(context);
+    return false;
+  }
+  if (sequence !== null) state.markSequence(sequence);
+  return true;
+}

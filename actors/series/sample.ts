@@ -1,0 +1,115 @@
+/**
+ * Samples of series as they arrive over HTTP: `{id, ts?, seq?, value}` or `{name, labels?, ts?, seq?, value}`.
+ *
+ * 1. `parseSample` and the schema `Sample` have the same verdict on every value that came from JSON.
+ */
+
+import { z } from "zod";
+import { idProblem } from "../../runtime/core/registry.ts";
+import {
+  envelopeFields,
+  envelopeOf,
+  envelopeSentence,
+  Id,
+  idSentence,
+  idText,
+  isItem,
+  type Item,
+  type Parsed,
+  shown,
+  unknownFieldSentence,
+} from "../sensors/edge.ts";
+import { ChannelValue, isChannelValue, withoutProto } from "../sensors/message_parts.ts";
+import type { SampleMessage } from "./series.ts";
+
+export type Labels = Readonly<Record<string, string>>;
+
+const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n" };
+
+/**
+ * The id of a series: `name{a="b",c="d"}`, labels sorted, values escaped as in Prometheus' text format.
+ *
+ * @example seriesId("http_requests", {method: "get"}) === 'http_requests{method="get"}'
+ */
+export function seriesId(name: string, labels: Labels = {}): string {
+  const names = Object.keys(labels).sort();
+  if (names.length === 0) return name;
+  const pairs = names.map((label) => `${label}="${labels[label]!.replace(/[\\"\n]/g, (c) => escapes[c]!)}"`);
+  return `${name}{${pairs.join(",")}}`;
+}
+
+/** Names and label names that cannot be taken for a piece of another id. */
+const nameForm = /^[^{}"=,\\]+$/;
+const labelForm = /^[A-Za-z_][A-Za-z0-9_.]*$/;
+
+const knownFields = new Set(["id", "name", "labels", "ts", "seq", "value"]);
+
+const IdSample = z.strictObject({ id: Id, ...envelopeFields, value: ChannelValue });
+
+const NamedSample = z.strictObject({
+  name: z.string().regex(nameForm),
+  labels: z.preprocess(withoutProto, z.record(z.string().regex(labelForm), z.string())).optional(),
+  ...envelopeFields,
+  value: ChannelValue,
+}).refine(({ name, labels }) => idProblem(seriesId(name, labels)) === null, {
+  message: "Name and labels together make an id of at most 1,024 bytes without control characters",
+});
+
+/** One sample of a series. */
+export const Sample = z.preprocess(withoutProto, z.union([IdSample, NamedSample]));
+
+function isLabels(value: unknown): value is Labels {
+  return isItem(value) &&
+    Object.entries(value).every(([label, text]) => labelForm.test(label) && typeof text === "string");
+}
+
+function labelsSentence(labels: unknown): string {
+  if (!isItem(labels)) return `labels is ${shown(labels)}: an object of texts is needed`;
+  for (const [label, text] of Object.entries(labels)) {
+    if (!labelForm.test(label)) {
+      return `labels has ${shown(label)}: a label is A-Z a-z 0-9 _ . and begins with a letter or "_"`;
+    }
+    if (typeof text !== "string") return `labels.${label} is ${shown(text)}: a text is needed`;
+  }
+  return "labels cannot be read";
+}
+
+type Named = { readonly id: string } | { readonly sentence: string };
+
+function idOf(item: Item): Named {
+  const { id, name, labels } = item;
+  if (name === undefined) {
+    if (labels !== undefined) return { sentence: "labels go with name; an id contains its labels" };
+    const sentence = id === undefined ? "Neither id nor name says which series" : idSentence("id", id);
+    return sentence === null ? { id: idText(id)! } : { sentence };
+  }
+  if (id !== undefined) return { sentence: "id and name both say which series: one of them is needed" };
+  if (typeof name !== "string" || !nameForm.test(name)) {
+    return {
+      sentence: `name is ${shown(name)}: a text without { } " = , \\ is needed; labels go into labels`,
+    };
+  }
+  if (labels !== undefined && !isLabels(labels)) return { sentence: labelsSentence(labels) };
+  const whole = seriesId(name, labels);
+  const problem = idProblem(whole);
+  return problem === null ? { id: whole } : { sentence: `name and labels make ${shown(whole)}. ${problem}` };
+}
+
+/**
+ * Parses one sample.
+ *
+ * @param isImport whether it is history brought in later, which is never late
+ */
+export function parseSample(item: unknown, isImport = false): Parsed<SampleMessage> {
+  if (!isItem(item)) return { ok: false, sentence: `A sample is an object, not ${shown(item)}` };
+  const named = idOf(item);
+  if ("sentence" in named) return { ok: false, sentence: named.sentence };
+  const { value } = item;
+  const sentence = unknownFieldSentence(item, knownFields) ?? envelopeSentence(item);
+  if (sentence !== null) return { ok: false, sentence };
+  if (!isChannelValue(value)) {
+    return { ok: false, sentence: `value is ${shown(value)}: a number or true/false is needed` };
+  }
+  const [ts, seq] = envelopeOf(item);
+  return { ok: true, id: named.id, message: isImport ? [ts, seq, value, 1] : [ts, seq, value] };
+}

@@ -1,0 +1,165 @@
+/**
+ * The settings of a node. `settingsSchema` is the only list of them: flags, variables, defaults, the help and the
+ * refusals are all read from it.
+ *
+ * A field takes the text of a flag or variable and gives the value. Its flag is `--` and its name in kebab case,
+ * its variable `SENSORIUM_` and its name in capitals. A secret can also come from a file: `--token-file`,
+ * `SENSORIUM_TOKEN_FILE`.
+ */
+
+import { z } from "zod";
+
+/** What a person needs to know of a setting besides its type and default. */
+export interface SettingNote {
+  readonly group: "Addresses" | "Access" | "Data" | "Work" | "Input" | "Screen";
+  /** What stands for the value in the help; empty for a switch. */
+  readonly value: string;
+  /** What would be right, after "give": "a port number from 0 to 65535". */
+  readonly expects: string;
+  readonly meaning: string;
+  readonly isSecret?: boolean;
+}
+
+export const settingNotes = z.registry<SettingNote>();
+
+const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const unitBytes: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+
+function wholeNumber(min: number, max: number) {
+  return z.string().regex(/^\d{1,9}$/).transform(Number).pipe(z.number().min(min).max(max));
+}
+
+/** A number and a unit of `units`, as the number of what the unit counts. */
+function quantity(units: Readonly<Record<string, number>>, min: number, max: number) {
+  return z.string()
+    .regex(new RegExp(`^\\d{1,9}(${Object.keys(units).join("|")})$`))
+    .transform((text) => parseInt(text) * (units[text.replace(/^\d+/, "")] ?? NaN))
+    .pipe(z.number().min(min).max(max));
+}
+
+// A host name or an IPv4 or IPv6 address; whether it exists, binding it tells.
+const hostName = z.string().regex(/^[0-9A-Za-z.:_-]{1,255}$/);
+
+// Visible ASCII: it travels in an `Authorization` header.
+const secret = z.string().regex(/^[!-~]{8,512}$/);
+
+const portText = "a port number from 0 to 65535 (0: any free one)";
+
+export const settingsSchema = z.object({
+  port: wholeNumber(0, 65_535).prefault("5002").register(settingNotes, {
+    group: "Addresses",
+    value: "PORT",
+    expects: portText,
+    meaning: "Where the API and the live page listen.",
+  }),
+  adminPort: wholeNumber(0, 65_535).prefault("9464").register(settingNotes, {
+    group: "Addresses",
+    value: "PORT",
+    expects: portText,
+    meaning: "Where /metrics, /healthz and /readyz listen; health is answered here without a token.",
+  }),
+  host: hostName.prefault("127.0.0.1").register(settingNotes, {
+    group: "Addresses",
+    value: "ADDRESS",
+    expects: "an address of this machine, such as 127.0.0.1 or 0.0.0.0",
+    meaning: "Address of both ports. Any but a loopback address needs a token, or --insecure.",
+  }),
+  token: secret.optional().register(settingNotes, {
+    group: "Access",
+    value: "TEXT",
+    expects: "8 to 512 visible ASCII characters without spaces",
+    meaning:
+      "What clients must send as `Authorization: Bearer TEXT`. Other users see flags: prefer the file.",
+    isSecret: true,
+  }),
+  insecure: z.stringbool().prefault("false").register(settingNotes, {
+    group: "Access",
+    value: "",
+    expects: "true or false",
+    meaning: "Listen on an address that others can reach without asking for a token.",
+  }),
+  data: z.string().min(1).prefault("./data").register(settingNotes, {
+    group: "Data",
+    value: "DIR",
+    expects: "a folder's path",
+    meaning: "Folder of the log and the store; made when it is missing. One node uses it at a time.",
+  }),
+  shards: wholeNumber(1, 1024).prefault("8").register(settingNotes, {
+    group: "Data",
+    value: "COUNT",
+    expects: "a whole number from 1 to 1024",
+    meaning: "Into how many shards ids are divided. Fixed when the data folder is made.",
+  }),
+  retention: quantity(unitMs, 3_600_000, 3650 * 86_400_000).prefault("7d").register(settingNotes, {
+    group: "Data",
+    value: "TIME",
+    expects: "a number and s, m, h or d, from 1h to 3650d",
+    meaning: "How long history is kept.",
+  }),
+  checkpointMs: wholeNumber(10, 60_000).prefault("1000").register(settingNotes, {
+    group: "Work",
+    value: "MS",
+    expects: "a whole number of milliseconds from 10 to 60000",
+    meaning:
+      "Between checkpoints of a shard: what is folded again after a crash. Nothing accepted is ever lost.",
+  }),
+  threads: z.literal("auto").transform(() => null).or(wholeNumber(1, 64)).prefault("auto").register(
+    settingNotes,
+    {
+      group: "Work",
+      value: "COUNT",
+      expects: "a whole number from 1 to 64, or auto",
+      meaning: "Threads that fold shards. auto: one for each core but one.",
+    },
+  ),
+  bodyLimit: quantity(unitBytes, 2 ** 10, 2 ** 30).prefault("8MiB").register(settingNotes, {
+    group: "Input",
+    value: "SIZE",
+    expects: "a number and KiB, MiB or GiB, from 1KiB to 1GiB",
+    meaning: "The largest request body, after unpacking.",
+  }),
+  hostMetrics: z.stringbool().prefault("true").register(settingNotes, {
+    group: "Input",
+    value: "",
+    expects: "true or false",
+    meaning: "Read this machine's own processor, memory, disks and network every second.",
+  }),
+  logLevel: z.enum(["error", "warn", "info", "debug"]).prefault("info").register(settingNotes, {
+    group: "Screen",
+    value: "LEVEL",
+    expects: "error, warn, info or debug",
+    meaning: "What is written to standard error. debug shows the stack of an unexpected failure.",
+  }),
+});
+
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** A setting as the command line, the environment and the help name it. */
+export interface Setting {
+  readonly key: keyof Settings;
+  readonly schema: z.ZodType;
+  readonly flag: string;
+  readonly variable: string;
+  /** As it would be written; null when there is none. */
+  readonly defaultText: string | null;
+  readonly isSwitch: boolean;
+  readonly note: SettingNote;
+}
+
+function describe(key: string, schema: z.ZodType): Setting {
+  const note = settingNotes.get(schema);
+  if (note === undefined) throw new Error(`The setting ${key} has no note`);
+  const words = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return {
+    key: settingsSchema.keyof().parse(key),
+    schema,
+    flag: `--${words}`,
+    variable: `SENSORIUM_${words.toUpperCase().replaceAll("-", "_")}`,
+    defaultText: schema instanceof z.ZodPrefault ? String(schema.def.defaultValue) : null,
+    isSwitch: note.value === "",
+    note,
+  };
+}
+
+export const settings: readonly Setting[] = Object.entries(settingsSchema.shape)
+  .map(([key, schema]) => describe(key, schema));

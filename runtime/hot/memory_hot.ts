@@ -1,0 +1,70 @@
+/**
+ * Port `HotState` in memory.
+ *
+ * 1. All entries together take at most about `maxBytes`; the least recently used go first.
+ * 2. An entry that is too large by itself is not kept, and neither is the older one in its place.
+ */
+
+import type { HotEntry, HotState } from "./port.ts";
+import { entryOverheadBytes, maxHotBytes } from "./limits.ts";
+
+/** An estimate that errs on the high side: two bytes a UTF-16 unit. */
+function bytesOf({ key, json }: HotEntry): number {
+  return 2 * (key.length + json.length) + entryOverheadBytes;
+}
+
+function isOlder(entry: HotEntry, stored: HotEntry): boolean {
+  return entry.epoch < stored.epoch || (entry.epoch === stored.epoch && entry.position < stored.position);
+}
+
+export class MemoryHotState implements HotState {
+  readonly #maxBytes: number;
+  /** Least recently used first: a `Map` keeps the order of insertion. */
+  readonly #entries = new Map<string, HotEntry>();
+  #bytes = 0;
+
+  constructor(maxBytes: number = maxHotBytes) {
+    this.#maxBytes = maxBytes;
+  }
+
+  put(entries: readonly HotEntry[]): Promise<void> {
+    for (const entry of entries) this.#putOne(entry);
+    return Promise.resolve();
+  }
+
+  #putOne({ key, epoch, position, atMs, json }: HotEntry): void {
+    const entry: HotEntry = { key, epoch, position, atMs, json };
+    const stored = this.#entries.get(key);
+    if (stored !== undefined) {
+      if (isOlder(entry, stored)) return;
+      this.#remove(stored);
+    }
+    const bytes = bytesOf(entry);
+    if (bytes > this.#maxBytes) return;
+    this.#entries.set(key, entry);
+    this.#bytes += bytes;
+    for (const oldest of this.#entries.values()) {
+      if (this.#bytes <= this.#maxBytes) break;
+      this.#remove(oldest);
+    }
+  }
+
+  #remove(entry: HotEntry): void {
+    this.#entries.delete(entry.key);
+    this.#bytes -= bytesOf(entry);
+  }
+
+  get(key: string): Promise<HotEntry | null> {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return Promise.resolve(null);
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    return Promise.resolve(entry);
+  }
+
+  close(): Promise<void> {
+    this.#entries.clear();
+    this.#bytes = 0;
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * `MailboxLog` in another thread, over a message port to the log's thread.
+ *
+ * 1. When the log's thread ends without a word, appends under way fail as "unknown" and later calls as
+ *    "unavailable"; after an orderly end, calls fail as "closed".
+ * 2. Nothing is delivered after a subscription's `close` returned, though it may be on its way.
+ */
+
+import type { MessagePort } from "node:worker_threads";
+import { MAILBOX } from "../core/checkpoint.ts";
+import type { LogFrame } from "../core/log_frame.ts";
+import { RpcClient } from "../node/rpc.ts";
+import {
+  type AppendReceipt,
+  LogError,
+  type LogExtent,
+  type MailboxLog,
+  type NewFrame,
+  type Subscription,
+} from "./port.ts";
+import { type DeliveryFailed, throwToThread } from "./deliveries.ts";
+import { type ClientToLog, type LogToClient, reviveLogError } from "./thread_messages.ts";
+
+interface RemoteSubscription {
+  readonly shard: number;
+  readonly deliver: (frames: readonly LogFrame[]) => void;
+  readonly failed: DeliveryFailed;
+}
+
+export class RemoteLog implements MailboxLog {
+  readonly #port: MessagePort;
+  readonly #rpc: RpcClient;
+  readonly #subscriptions = new Map<number, RemoteSubscription>();
+  #lastSubscription = 0;
+  readonly #underWay = new Set<Promise<unknown>>();
+  #isClosing = false;
+  #end: LogError | null = null;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+    this.#rpc = new RpcClient(port, ({ code, message }) => reviveLogError(code, message));
+    port.on("message", (message: LogToClient) => this.#receive(message));
+    port.on("close", () => this.#lose());
+  }
+
+  append(frames: readonly NewFrame[]): Promise<readonly AppendReceipt[]> {
+    return this.#call("append", [frames]);
+  }
+
+  extent(shard: number): Promise<LogExtent> {
+    return this.#call("extent", [shard]);
+  }
+
+  trim(shard: number, below: number): Promise<void> {
+    return this.#call("trim", [shard, below]);
+  }
+
+  /** `failed` hears why a subscription ended by itself; without it, the error ends the thread. */
+  async subscribe(
+    shard: number,
+    from: number,
+    deliver: (frames: readonly LogFrame[]) => void,
+    failed: DeliveryFailed = throwToThread,
+  ): Promise<Subscription> {
+    const subscription = ++this.#lastSubscription;
+    await this.#call("subscribe", [shard, from, subscription]);
+    this.#dropShard(shard, subscription);
+    this.#subscriptions.set(subscription, { shard, deliver, failed });
+    return {
+      grant: (bytes) => this.#post({ type: "grant", subscription, bytes }),
+      close: () => {
+        if (this.#subscriptions.delete(subscription)) this.#post({ type: "unsubscribe", subscription });
+      },
+    };
+  }
+
+  /** Leaves the log, which stays open for others, when the calls under way are answered. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await Promise.allSettled(this.#underWay);
+    if (this.#end !== null) return;
+    this.#post({ type: "bye" });
+    this.#finish(new LogError("closed", "This client of the log is closed."));
+    this.#port.close();
+  }
+
+  #call<T>(method: string, args: readonly unknown[]): Promise<T> {
+    if (this.#end !== null) return Promise.reject(this.#end);
+    if (this.#isClosing) return Promise.reject(new LogError("closed", "This client of the log is closing."));
+    const call = this.#rpc.call<T>(method, args).finally(() => this.#underWay.delete(call));
+    this.#underWay.add(call);
+    return call;
+  }
+
+  #post(message: ClientToLog): void {
+    if (this.#end === null) this.#port.postMessage(message);
+  }
+
+  #receive(message: LogToClient): void {
+    switch (message.type) {
+      case "frames":
+        return this.#deliver(message);
+      case "ended": {
+        const ended = this.#subscriptions.get(message.subscription);
+        this.#subscriptions.delete(message.subscription);
+        return ended?.failed(reviveLogError(message.code, message.message));
+      }
+      case "bye":
+        return this.#finish(new LogError("closed", "The log is closed."));
+    }
+  }
+
+  #deliver(message: LogToClient & { readonly type: "frames" }): void {
+    const subscription = this.#subscriptions.get(message.subscription);
+    if (subscription === undefined) return;
+    const { shard } = subscription;
+    subscription.deliver(message.texts.map((text, place) => ({
+      topic: MAILBOX,
+      shard,
+      offset: message.offset + place,
+      stampMs: message.stampsMs[place] ?? 0,
+      text,
+    })));
+  }
+
+  /** A second subscription to a shard replaces the first, as it did in the log's thread. */
+  #dropShard(shard: number, except: number): void {
+    for (const [number, other] of this.#subscriptions) {
+      if (other.shard !== shard || number >= except) continue;
+      this.#subscriptions.delete(number);
+      this.#post({ type: "unsubscribe", subscription: number });
+    }
+  }
+
+  #lose(): void {
+    if (this.#end !== null) return;
+    this.#finish(new LogError("unavailable", "The log's thread has ended; its node must be started again."));
+  }
+
+  #finish(end: LogError): void {
+    this.#end = end;
+    this.#subscriptions.clear();
+    this.#rpc.fail(new LogError("unknown", `The log went away before it answered: ${end.message}`));
+  }
+}

@@ -1,0 +1,17 @@
+/** The embedded log: segment files on `node:sqlite`, synchronous inside, so it belongs in a thread of its own. */
+
+import { LocalLog } from "./local_log.ts";
+import { defaultLogLimits } from "./limits.ts";
+import { SegmentedLogCore, type SegmentedLogOptions } from "./segmented_log_core.ts";
+
+export interface SqliteLogOptions extends SegmentedLogOptions {
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+}
+
+export class SqliteLog extends LocalLog {
+  /** Opens or makes the log in `directory`. Throws a `LogError` that says what stands in the way. */
+  constructor(options: SqliteLogOptions) {
+    super(new SegmentedLogCore(options), options.clock, options.limits ?? defaultLogLimits);
+  }
+}

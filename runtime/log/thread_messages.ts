@@ -1,0 +1,59 @@
+/**
+ * What the log's thread, its owner and its clients say to each other. Calls go by `runtime/node/rpc.ts`; these are
+ * the messages without an answer.
+ */
+
+import type { MessagePort } from "node:worker_threads";
+import type { LogLimits } from "./limits.ts";
+import { LogError, type LogErrorCode, type LogExtent } from "./port.ts";
+
+/** `workerData` of the log's thread. */
+export interface LogThreadData {
+  readonly directory: string;
+  readonly shards: number;
+  readonly limits: LogLimits;
+}
+
+export type OwnerToLog =
+  /** Serves the port. One of the same `client` that was served before is closed, with its subscriptions. */
+  | { readonly type: "connect"; readonly port: MessagePort; readonly client?: string }
+  /** Commits what waits, closes the files, ends the thread. */
+  | { readonly type: "close" };
+
+export type LogToOwner =
+  | { readonly type: "ready"; readonly extents: readonly LogExtent[] }
+  | { readonly type: "failed"; readonly code: string; readonly message: string }
+  /** Something a person should know; the log goes on. */
+  | { readonly type: "report"; readonly sentence: string };
+
+export type ClientToLog =
+  | { readonly type: "grant"; readonly subscription: number; readonly bytes: number }
+  | { readonly type: "unsubscribe"; readonly subscription: number }
+  | { readonly type: "bye" };
+
+export type LogToClient =
+  /** Frames from `offset` on, without gaps. */
+  | {
+    readonly type: "frames";
+    readonly subscription: number;
+    readonly offset: number;
+    readonly stampsMs: readonly number[];
+    readonly texts: readonly string[];
+  }
+  /** The subscription ended by itself. */
+  | { readonly type: "ended"; readonly subscription: number; readonly code: string; readonly message: string }
+  | { readonly type: "bye" };
+
+const codes: readonly LogErrorCode[] = [
+  "full",
+  "unavailable",
+  "unknown",
+  "out_of_range",
+  "corrupt",
+  "closed",
+];
+
+/** An error of the log as it was before it crossed threads; any other error leaves the outcome open. */
+export function reviveLogError(code: string, message: string): LogError {
+  return new LogError(codes.find((known) => known === code) ?? "unknown", message);
+}

@@ -1,0 +1,92 @@
+/**
+ * Messages on their way into frames: a batch sorts them by shard and turns each shard's share into pieces of text.
+ *
+ * 1. Cutting a share into pieces depends on nothing but its messages: a repeated body is cut alike, so that its
+ *    parts have the same hashes.
+ * 2. A piece holds at most `maxPartMessages` messages and, unless it is a single one, `maxFrameBytes` units.
+ */
+
+import { createHash } from "node:crypto";
+import type { Json } from "../core/actor.ts";
+import { invariant } from "../core/errors.ts";
+import { encodeEntries, entryStride, partMarker, type WireType } from "../core/frame.ts";
+import { shardOf } from "../core/murmur2.ts";
+import type { Registry } from "../core/registry.ts";
+import type { Batch } from "./engine.ts";
+import { maxFrameBytes, maxPartMessages } from "./limits.ts";
+
+/** Entries of one shard as text, whole inside one frame. */
+export interface Piece {
+  readonly shard: number;
+  readonly types: readonly WireType[];
+  readonly text: string;
+  readonly messages: number;
+}
+
+/** What a batch hands over; resolves when all pieces are durable. */
+export type SendPieces = (pieces: readonly Piece[], isKeyed: boolean) => Promise<void>;
+
+export class ShardedBatch implements Batch {
+  readonly #registry: Registry;
+  readonly #key: string | null;
+  readonly #sendPieces: SendPieces;
+  readonly #entries: (unknown[] | undefined)[];
+  #size = 0;
+
+  constructor(registry: Registry, shardCount: number, key: string | null, sendPieces: SendPieces) {
+    this.#registry = registry;
+    this.#key = key;
+    this.#sendPieces = sendPieces;
+    this.#entries = new Array(shardCount);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  add(kind: string, id: string, message: Json): void {
+    const type = this.#registry.indexOf(kind);
+    invariant(type >= 0, `Messages are for kinds that are registered, unlike "${kind}"`);
+    const shard = shardOf(id, this.#entries.length);
+    const entries = this.#entries[shard];
+    if (entries === undefined) this.#entries[shard] = [type, id, message];
+    else entries.push(type, id, message);
+    this.#size += 1;
+  }
+
+  send(): Promise<void> {
+    const pieces: Piece[] = [];
+    const types = this.#registry.wireTypes;
+    this.#entries.forEach((entries, shard) => {
+      if (entries === undefined) return;
+      cut(entries).forEach(({ text, messages }, part) => {
+        const marker = this.#key === null ? "" : partText(this.#key, part, text, messages);
+        pieces.push({ shard, types, text: marker + text, messages });
+      });
+    });
+    return this.#sendPieces(pieces, this.#key !== null);
+  }
+}
+
+interface Cut {
+  readonly text: string;
+  readonly messages: number;
+}
+
+/** Cuts flat entries into halves until each fits; see the guarantees above. */
+function cut(entries: readonly unknown[]): Cut[] {
+  const messages = entries.length / entryStride;
+  if (messages <= maxPartMessages) {
+    const text = encodeEntries(entries);
+    if (text.length <= maxFrameBytes || messages === 1) return [{ text, messages }];
+  }
+  const middle = Math.ceil(messages / 2) * entryStride;
+  return [...cut(entries.slice(0, middle)), ...cut(entries.slice(middle))];
+}
+
+/** The marker before a part of a keyed body, with 64 bits of SHA-256 over key, part and text. */
+function partText(key: string, part: number, text: string, messages: number): string {
+  // The lengths keep (key, text) from meaning two things.
+  const hash = createHash("sha256").update(`${key.length}:${key}:${part}:`).update(text).digest("hex");
+  return encodeEntries([partMarker, hash.slice(0, 16), messages]) + ",";
+}

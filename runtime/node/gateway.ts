@@ -1,0 +1,236 @@
+/**
+ * The way into the log: pieces of batches wait per shard, are joined into frames and appended as one group.
+ *
+ * 1. One append is in flight; what arrives meanwhile is grouped into the next: the slower the disk, the larger the
+ *    groups. So a shard's frames reach the log in the order of their numbers.
+ * 2. A piece is acknowledged only when its frame is durable. An append with unknown outcome is repeated under the
+ *    same numbers, which the shards fold once.
+ * 3. What waits is bounded; above the bound, or above that of what the shards have yet to fold, sends are refused
+ *    before anything of them is written.
+ */
+
+import { joinFrame, type WireType } from "../core/frame.ts";
+import { Fifo } from "../log/fifo.ts";
+import type { MailboxLog, NewFrame } from "../log/port.ts";
+import type { Backlog } from "./backlog.ts";
+import type { Piece } from "./batch.ts";
+import type { Clock } from "./clock.ts";
+import { EngineError } from "./engine.ts";
+import {
+  appendBudgetMs,
+  maxAppendBytes,
+  maxBacklogBytes,
+  maxFrameBytes,
+  maxFrameMessages,
+  maxWaitingBytes,
+} from "./limits.ts";
+import { errorCode, retry } from "./retry.ts";
+
+/** What the gateway knows of the shards; it refuses sends by it. */
+export interface ShardKnowledge {
+  /** Why the shard takes nothing, null when it does. */
+  refusal(shard: number): string | null;
+  keysFull(shard: number): boolean;
+}
+
+export interface GatewayObserver {
+  /** A group became durable. */
+  appended(frames: number, messages: number, durationMs: number): void;
+  refused(code: string): void;
+}
+
+export interface GatewayParts {
+  /** Names this start of this gateway; never used before. */
+  readonly start: string;
+  readonly shardCount: number;
+  readonly log: Pick<MailboxLog, "append">;
+  readonly clock: Clock;
+  readonly backlog: Backlog;
+  readonly shards: ShardKnowledge;
+  readonly observer: GatewayObserver;
+  /** A frame got its place in the log. */
+  onReceipt(shard: number, offset: number, stampMs: number): void;
+}
+
+/** One call of `send`. */
+interface Ticket {
+  piecesLeft: number;
+  resolve(): void;
+  reject(error: EngineError): void;
+}
+
+interface WaitingPiece extends Piece {
+  readonly ticket: Ticket;
+}
+
+interface FilledFrame {
+  readonly frame: NewFrame;
+  readonly pieces: readonly WaitingPiece[];
+}
+
+export class Gateway {
+  readonly #parts: GatewayParts;
+  readonly #lanes: readonly Fifo<WaitingPiece>[];
+  readonly #lastNumbers: number[];
+  /** The lane that the next group begins with, so that a full group starves no shard. */
+  #firstLane = 0;
+  #waitingPieces = 0;
+  #waitingBytes = 0;
+  #appending: Promise<void> | null = null;
+  #isStopping = false;
+
+  constructor(parts: GatewayParts) {
+    this.#parts = parts;
+    this.#lanes = Array.from({ length: parts.shardCount }, () => new Fifo<WaitingPiece>());
+    this.#lastNumbers = new Array(parts.shardCount).fill(0);
+  }
+
+  /** Units of text that wait for the log. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Resolves when all pieces are durable; throws an `EngineError`. */
+  send(pieces: readonly Piece[], isKeyed: boolean): Promise<void> {
+    const problem = this.#problem(pieces, isKeyed);
+    if (problem !== null) {
+      this.#parts.observer.refused(problem.code);
+      return Promise.reject(problem);
+    }
+    if (pieces.length === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const ticket: Ticket = { piecesLeft: pieces.length, resolve, reject };
+      for (const piece of pieces) {
+        this.#lanes[piece.shard]!.push({ ...piece, ticket });
+        this.#waitingBytes += piece.text.length;
+      }
+      this.#waitingPieces += pieces.length;
+      this.#appending ??= this.#appendAll();
+    });
+  }
+
+  /** Refuses sends from now on; resolves when those before have settled. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#appending;
+  }
+
+  #problem(pieces: readonly Piece[], isKeyed: boolean): EngineError | null {
+    const { backlog, shards } = this.#parts;
+    if (this.#isStopping) return new EngineError("stopping", "Cannot accept messages: the node is stopping");
+    if (this.#waitingBytes > maxWaitingBytes) {
+      return new EngineError(
+        "overloaded",
+        `Cannot accept messages: ${this.#waitingBytes} bytes wait for the log, and ${maxWaitingBytes} may`,
+      );
+    }
+    if (backlog.bytes > maxBacklogBytes) {
+      return new EngineError(
+        "overloaded",
+        `Cannot accept messages: ${backlog.bytes} bytes wait to be folded, and ${maxBacklogBytes} may`,
+      );
+    }
+    for (const { shard } of pieces) {
+      const refusal = shards.refusal(shard);
+      if (refusal !== null) return new EngineError("unavailable", `Cannot accept messages: ${refusal}`, 30);
+      if (isKeyed && shards.keysFull(shard)) {
+        return new EngineError(
+          "keys_full",
+          `Shard ${shard} remembers as many idempotency keys as it may; repeat later, or send without a key`,
+          60,
+        );
+      }
+    }
+    return null;
+  }
+
+  async #appendAll(): Promise<void> {
+    while (this.#waitingPieces > 0) await this.#append(this.#takeGroup());
+    this.#appending = null;
+  }
+
+  #takeGroup(): FilledFrame[] {
+    const group: FilledFrame[] = [];
+    let bytes = 0;
+    for (let step = 0; step < this.#lanes.length && bytes < maxAppendBytes; step++) {
+      const shard = (this.#firstLane + step) % this.#lanes.length;
+      const lane = this.#lanes[shard]!;
+      while (lane.length > 0 && bytes < maxAppendBytes) {
+        const filled = this.#fillFrame(shard, lane);
+        bytes += filled.frame.text.length;
+        group.push(filled);
+      }
+    }
+    this.#firstLane = (this.#firstLane + 1) % this.#lanes.length;
+    return group;
+  }
+
+  /** A frame of the lane's first pieces: at least one, and as many of one table of types as fit. */
+  #fillFrame(shard: number, lane: Fifo<WaitingPiece>): FilledFrame {
+    const pieces: WaitingPiece[] = [];
+    const types: readonly WireType[] = lane.at(0)!.types;
+    let bytes = 0;
+    let messages = 0;
+    for (let piece = lane.at(0); piece !== undefined && piece.types === types; piece = lane.at(0)) {
+      bytes += piece.text.length;
+      messages += piece.messages;
+      if (pieces.length > 0 && (bytes > maxFrameBytes || messages > maxFrameMessages)) break;
+      pieces.push(piece);
+      lane.shift();
+      this.#waitingPieces -= 1;
+    }
+    const n = this.#lastNumbers[shard]! + 1;
+    this.#lastNumbers[shard] = n;
+    const origin = { type: "gateway", start: this.#parts.start, n } as const;
+    return { frame: { shard, text: joinFrame(origin, types, pieces.map(({ text }) => text)) }, pieces };
+  }
+
+  async #append(group: readonly FilledFrame[]): Promise<void> {
+    const { log, clock, backlog, observer } = this.#parts;
+    const startMs = clock.nowMs();
+    const frames = group.map(({ frame }) => frame);
+    const outcome = await retry(() => log.append(frames), {
+      clock,
+      isWanted: () => true,
+      // Only "unknown" is repeated here: of the others the sender knows that nothing was written.
+      goesOn: (error) => errorCode(error) === "unknown" && clock.nowMs() - startMs < appendBudgetMs,
+    });
+    if (outcome.type === "done") {
+      let messages = 0;
+      group.forEach(({ frame, pieces }, index) => {
+        const { offset, stampMs } = outcome.value[index]!;
+        backlog.appended(frame.shard, offset, frame.text.length);
+        this.#parts.onReceipt(frame.shard, offset, stampMs);
+        for (const piece of pieces) messages += piece.messages;
+      });
+      observer.appended(group.length, messages, clock.nowMs() - startMs);
+    }
+    const error = outcome.type === "failed" ? appendError(outcome.error) : null;
+    if (error !== null) observer.refused(error.code);
+    for (const { pieces } of group) for (const piece of pieces) this.#settle(piece, error);
+  }
+
+  #settle({ text, ticket }: WaitingPiece, error: EngineError | null): void {
+    this.#waitingBytes -= text.length;
+    ticket.piecesLeft -= 1;
+    if (error !== null) ticket.reject(error);
+    else if (ticket.piecesLeft === 0) ticket.resolve();
+  }
+}
+
+/** What a failed append means to whoever sent. */
+function appendError(error: Error): EngineError {
+  switch (errorCode(error)) {
+    case "full":
+      return new EngineError("log_full", error.message, 30, { cause: error });
+    case "unknown":
+      return new EngineError(
+        "timeout",
+        `The log did not say whether it took the messages; repeat them under the same key: ${error.message}`,
+        1,
+        { cause: error },
+      );
+    default:
+      return new EngineError("unavailable", error.message, 5, { cause: error });
+  }
+}

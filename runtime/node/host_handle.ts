@@ -1,0 +1,220 @@
+/**
+ * The main thread's end of a shard host: starts its thread, and starts it again whenever it died.
+ *
+ * 1. Any `error` or `exit` of the thread is a death, whatever its code; it is restarted with exponential backoff.
+ * 2. A call made while the host is dead waits for the next thread; one under way when it dies fails with a
+ *    `HostDiedError`, and whoever made it decides whether to make it again.
+ * 3. Every thread's last totals and metrics are kept: `totals` never goes down.
+ */
+
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { errorMessage } from "../core/errors.ts";
+import type { ShardLimits } from "../core/limits.ts";
+import type { Clock } from "./clock.ts";
+import {
+  type HostMessage,
+  type HostStart,
+  type HostTotals,
+  isHostMessage,
+  type MetricsJson,
+  type ShardReport,
+} from "./host_protocol.ts";
+import { firstRestartMs, healthyMs, lastRestartMs } from "./limits.ts";
+import { backoffMs } from "./retry.ts";
+import { RpcClient, type WireError } from "./rpc.ts";
+import { turnBoardBytes } from "./turn_board.ts";
+
+/** What all hosts of a node have in common. */
+export interface HostSettings {
+  readonly shardCount: number;
+  readonly definitionsUrl: string;
+  readonly limits: ShardLimits;
+  readonly heapMiB: number;
+}
+
+export interface HostParts {
+  readonly host: number;
+  readonly shards: readonly number[];
+  readonly settings: HostSettings;
+  readonly clock: Clock;
+  /** A new port to the log's (store's) thread; the same name again replaces the earlier port. */
+  connectLog(client: string): MessagePort;
+  connectStore(client: string): MessagePort;
+  onReport(shards: readonly ShardReport[]): void;
+  /** The thread died; `metrics` are the last it reported. */
+  onDeath(reason: string, metrics: MetricsJson): void;
+}
+
+/** The host died before it answered. */
+export class HostDiedError extends Error {
+  readonly code = "host_died";
+}
+
+/** An error that the host threw, with the code it had there. */
+export class HostCallError extends Error {
+  constructor(readonly code: string, message: string) {
+    super(message);
+  }
+}
+
+interface Thread {
+  readonly worker: Worker;
+  readonly port: MessagePort;
+  readonly rpc: RpcClient;
+  readonly board: SharedArrayBuffer;
+  readonly startedMs: number;
+}
+
+const noTotals: HostTotals = { messages: 0, frames: 0, deadLetters: 0 };
+
+export class HostHandle {
+  readonly host: number;
+  readonly #parts: HostParts;
+  #thread: Thread | null = null;
+  #deaths = 0;
+  #restart: ReturnType<typeof setTimeout> | null = null;
+  #isStopped = false;
+  #pastTotals = noTotals;
+  #totals = noTotals;
+  #metrics: MetricsJson = [];
+  readonly #waiting = new Set<() => void>();
+
+  constructor(parts: HostParts) {
+    this.host = parts.host;
+    this.#parts = parts;
+  }
+
+  /** Sums over all threads that this host has had. */
+  get totals(): HostTotals {
+    return addTotals(this.#pastTotals, this.#totals);
+  }
+
+  /** The living thread's metrics as it reported them last. */
+  get lastMetrics(): MetricsJson {
+    return this.#metrics;
+  }
+
+  /** See `turn_board.ts`; null while there is no thread. */
+  get board(): SharedArrayBuffer | null {
+    return this.#thread?.board ?? null;
+  }
+
+  start(): void {
+    const { host, shards, settings, clock } = this.#parts;
+    const { port1, port2 } = new MessageChannel();
+    const name = `host-${host}`;
+    const log = this.#parts.connectLog(name);
+    const store = this.#parts.connectStore(name);
+    const board = new SharedArrayBuffer(turnBoardBytes);
+    const { shardCount, definitionsUrl, limits, heapMiB } = settings;
+    const data: HostStart = {
+      host,
+      shards,
+      shardCount,
+      definitionsUrl,
+      limits,
+      log,
+      store,
+      main: port2,
+      board,
+    };
+    const worker = new Worker(new URL("./host_thread.ts", import.meta.url), {
+      workerData: data,
+      transferList: [log, store, port2],
+      resourceLimits: { maxOldGenerationSizeMb: heapMiB },
+      name,
+    });
+    const rpc = new RpcClient(port1, ({ code, message }: WireError) => new HostCallError(code, message));
+    const thread: Thread = { worker, port: port1, rpc, board, startedMs: clock.nowMs() };
+    port1.on("message", (message: unknown) => this.#receive(thread, message));
+    worker.on("error", (error: unknown) => this.#died(thread, errorMessage(error)));
+    worker.on("exit", (code) => this.#died(thread, `its thread ended with code ${code}`));
+    this.#thread = thread;
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+
+  #receive(thread: Thread, message: unknown): void {
+    if (thread !== this.#thread || !isHostMessage(message)) return;
+    this.#take(message);
+  }
+
+  #take(message: HostMessage): void {
+    switch (message.type) {
+      case "report":
+        this.#totals = message.totals;
+        return this.#parts.onReport(message.shards);
+      case "metrics":
+        this.#metrics = message.metrics;
+        return;
+    }
+  }
+
+  #died(thread: Thread, reason: string): void {
+    if (thread !== this.#thread) return;
+    this.#thread = null;
+    thread.port.close();
+    void thread.worker.terminate();
+    thread.rpc.fail(new HostDiedError(`Host ${this.host} died: ${reason}`));
+    this.#pastTotals = this.totals;
+    this.#totals = noTotals;
+    const metrics = this.#metrics;
+    this.#metrics = [];
+    if (this.#isStopped) return;
+    const { clock, onDeath } = this.#parts;
+    if (clock.nowMs() - thread.startedMs >= healthyMs) this.#deaths = 0;
+    this.#deaths += 1;
+    const pauseMs = backoffMs(this.#deaths, firstRestartMs, lastRestartMs);
+    this.#restart = setTimeout(() => this.start(), pauseMs);
+    onDeath(`Host ${this.host} died and starts again in ${Math.ceil(pauseMs)} ms: ${reason}`, metrics);
+  }
+
+  /** Calls the host; see guarantee 2. */
+  async call<T>(method: string, args: readonly unknown[]): Promise<T> {
+    while (this.#thread === null) {
+      if (this.#isStopped) throw new HostDiedError(`Host ${this.host} is stopped`);
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+    return await this.#thread.rpc.call<T>(method, args);
+  }
+
+  /** Fresh metrics, remembered: what a scrape has shown is not lost with the thread. */
+  async readMetrics(): Promise<MetricsJson> {
+    const thread = this.#thread;
+    if (thread === null) return [];
+    const metrics = await thread.rpc.call<MetricsJson>("metrics", []);
+    if (thread === this.#thread) this.#metrics = metrics;
+    return metrics;
+  }
+
+  /** Ends the thread as a death would: it is restarted. */
+  kill(reason: string): void {
+    if (this.#thread !== null) this.#died(this.#thread, reason);
+  }
+
+  /** Ends the thread for good, after its orderly stop or at the deadline. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#isStopped = true;
+    if (this.#restart !== null) clearTimeout(this.#restart);
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+    const thread = this.#thread;
+    if (thread === null) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const deadline = new Promise<void>((resolve) => timer = setTimeout(resolve, deadlineMs));
+    // A host that dies while it stops has stopped.
+    const stopped = thread.rpc.call<void>("stop", []).catch(() => {});
+    await Promise.race([stopped, deadline]);
+    clearTimeout(timer);
+    await thread.worker.terminate();
+    this.#died(thread, "it was stopped");
+  }
+}
+
+export function addTotals(one: HostTotals, other: HostTotals): HostTotals {
+  return {
+    messages: one.messages + other.messages,
+    frames: one.frames + other.frames,
+    deadLetters: one.deadLetters + other.deadLetters,
+  };
+}

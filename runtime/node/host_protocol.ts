@@ -1,0 +1,54 @@
+/** What the main thread and a host thread say to each other, besides the calls in `HostCalls`. */
+
+import type { MessagePort } from "node:worker_threads";
+import type { MetricObjectWithValues, MetricValue } from "prom-client";
+import type { ShardLimits } from "../core/limits.ts";
+import type { Answer, ShardGauges, ShardQuery } from "../core/shard_api.ts";
+
+/** What a host thread is started with. */
+export interface HostStart {
+  readonly host: number;
+  readonly shards: readonly number[];
+  readonly shardCount: number;
+  /** URL of the module that names the actors; see `actor_module.ts`. */
+  readonly definitionsUrl: string;
+  readonly limits: ShardLimits;
+  readonly log: MessagePort;
+  readonly store: MessagePort;
+  readonly main: MessagePort;
+  /** See `turn_board.ts`. */
+  readonly board: SharedArrayBuffer;
+}
+
+export interface ShardReport extends ShardGauges {
+  readonly shard: number;
+  readonly isReplaying: boolean;
+  /** Why it is refused; null while it is not. */
+  readonly refusal: string | null;
+}
+
+/** Sums over the shards of one host, since its thread's start. */
+export interface HostTotals {
+  readonly messages: number;
+  readonly frames: number;
+  readonly deadLetters: number;
+}
+
+export type MetricsJson = MetricObjectWithValues<MetricValue<string>>[];
+
+/** Posted by a host, unasked. */
+export type HostMessage =
+  | { readonly type: "report"; readonly shards: readonly ShardReport[]; readonly totals: HostTotals }
+  | { readonly type: "metrics"; readonly metrics: MetricsJson };
+
+/** Calls that a host answers. */
+export interface HostCalls {
+  ask(shard: number, folded: number, request: ShardQuery["request"]): Promise<Answer>;
+  metrics(): Promise<MetricsJson>;
+  stop(): Promise<void>;
+}
+
+export function isHostMessage(message: unknown): message is HostMessage {
+  return typeof message === "object" && message !== null && "type" in message &&
+    (message.type === "report" || message.type === "metrics");
+}

@@ -1,0 +1,84 @@
+/** Limits and defaults of a node, each with its reason. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
+
+/** Text units of a frame at most, one message excepted: Kafka refuses records above 1 MB by default. */
+export const maxFrameBytes = 256 * KiB;
+
+/** Messages of a frame at most: about 2 ms of folding, less than a time slice. */
+export const maxFrameMessages = 4096;
+
+/** Messages of one part of a keyed body at most; two parts fit into a frame. */
+export const maxPartMessages = 2000;
+
+/** Text units in one append at most: about 50 ms of a slow disk, what a waiting client still takes for prompt. */
+export const maxAppendBytes = 4 * MiB;
+
+/** Text units waiting for the log at which sends are refused as overloaded. */
+export const maxWaitingBytes = 32 * MiB;
+
+/** Text units appended and not yet folded at which sends are refused: a few seconds of folding. */
+export const maxBacklogBytes = 64 * MiB;
+
+/** Asks in flight at which further ones are refused: far more than clients that wait for answers make. */
+export const maxAsks = 20_000;
+
+/** How long an append with unknown outcome is repeated before its senders are told "timeout". */
+export const appendBudgetMs = 10_000;
+
+/** Attempts at a commit whose outcome cannot be found out before the shard claims itself again. */
+export const maxUnknownCommits = 5;
+
+/** Backoff of repeated I/O: the first pause, doubled up to the last. */
+export const firstPauseMs = 10;
+export const lastPauseMs = 2000;
+
+/** Folding of one shard before the next one's turn. */
+export const sliceMs = 5;
+
+/** Folding, over all shards of a host, before messages from other threads are looked at: an ask waits this long. */
+export const roundMs = 10;
+
+/** How long a busy host gathers its shards' commits: as long as effects may wait anyway. */
+export const commitGatherMs = 25;
+
+/** A host looks at its shards at least this often; `setTimeout` itself wraps around at 24 days. */
+export const longestTimerMs = minuteMs;
+
+/** How often a host reports while something changes, and how often when nothing does. */
+export const reportIntervalMs = 100;
+export const idleReportIntervalMs = 1000;
+
+/** How long a scrape waits for a thread before it takes the figures reported last. */
+export const metricsDeadlineMs = 500;
+
+/** Pause before a dead host is started again: the first, and the longest. */
+export const firstRestartMs = 50;
+export const lastRestartMs = 10_000;
+
+/** A host that lived this long starts over with the first pause. */
+export const healthyMs = 60_000;
+
+/** Pause before an ask that met a moving shard is repeated. */
+export const movedPauseMs = 20;
+
+/** Replays of one dead letter at most: one that dies every time must not be kept alive by a script. */
+export const maxReplays = 10;
+
+/** History is deleted this often, in batches of this many rows, so that no commit waits long. */
+export const expireIntervalMs = minuteMs;
+export const expireBatchRows = 5000;
+
+/** Reasons of a shard's dead letters that get their own label; whatever comes after is counted as "other". */
+export const maxReasonLabels = 50;
+
+export const defaultRetentionMs = 7 * dayMs;
+
+/** Heap of one host thread, young generation apart: leaves room for 50,000 panels' maps and strings on one thread. */
+export const defaultHostHeapMiB = 1024;
+
+/** Memory of all actors of the node, in bytes, before the least recently used are evicted. */
+export const defaultActorBytes = 512 * MiB;

@@ -1,0 +1,272 @@
+/**
+ * A running node, embedded: the composition of its parts, and their start and stop.
+ *
+ *     startEngine ──▶ writer threads (store, log) ──▶ host threads ──▶ every shard claimed and replayed
+ *     stop        ──▶ gateway drained ──▶ shards flushed ──▶ hosts ended ──▶ log and store closed
+ *
+ * 1. `startEngine` resolves when every shard folds (or is refused, which `status` tells), or throws with every
+ *    thread ended.
+ * 2. A dead host thread is started again and claims its shards; nothing accepted is lost or folded twice.
+ * 3. A dead writer thread is fatal: its file may stay locked until the process ends.
+ */
+
+import type { Address } from "../core/actor.ts";
+import { shardOf } from "../core/murmur2.ts";
+import type { Answer } from "../core/shard_api.ts";
+import { RemoteLog } from "../log/remote_log.ts";
+import type { Store } from "../store/port.ts";
+import { RemoteStore } from "../store/remote_store.ts";
+import { type ActorModule, loadActorModule } from "./actor_module.ts";
+import { Backlog } from "./backlog.ts";
+import { ShardedBatch } from "./batch.ts";
+import { machineClock } from "./clock.ts";
+import {
+  type AskOptions,
+  type AskResult,
+  type Batch,
+  type Engine,
+  EngineError,
+  type EngineStatus,
+} from "./engine.ts";
+import { errorMessage } from "../core/errors.ts";
+import { Gateway } from "./gateway.ts";
+import { HistoryExpiry } from "./history_expiry.ts";
+import { addTotals, HostHandle } from "./host_handle.ts";
+import type { MetricsJson } from "./host_protocol.ts";
+import { maxReplays, metricsDeadlineMs } from "./limits.ts";
+import { LogClock } from "./log_clock.ts";
+import { NodeMetrics } from "./metrics.ts";
+import { type EngineOptions, settle, type Settled } from "./options.ts";
+import { replayPiece } from "./replay.ts";
+import { Router } from "./router.ts";
+import { ShardBoard } from "./shard_board.ts";
+import { openWriters, type Writers } from "./writers.ts";
+
+export type { EngineOptions } from "./options.ts";
+
+/** Starts a node on a folder; see guarantee 1. Throws a `LogError`, a `StoreError`, or what the actors' module threw. */
+export async function startEngine(options: EngineOptions): Promise<EmbeddedEngine> {
+  const settings = settle(options);
+  const actors = await loadActorModule(settings.definitionsUrl);
+  const writers = await openWriters(settings);
+  const engine = new EmbeddedEngine(settings, actors, writers);
+  await engine.start();
+  return engine;
+}
+
+export class EmbeddedEngine implements Engine {
+  readonly shardCount: number;
+  readonly store: Store;
+  readonly #settings: Settled;
+  readonly #actors: ActorModule;
+  readonly #writers: Writers;
+  readonly #log: RemoteLog;
+  readonly #clock = machineClock;
+  readonly #logClock = new LogClock(this.#clock, Date.now());
+  readonly #board: ShardBoard;
+  readonly #backlog: Backlog;
+  readonly #gateway: Gateway;
+  readonly #router: Router;
+  readonly #metrics: NodeMetrics;
+  readonly #hosts: readonly HostHandle[];
+  readonly #expiry: HistoryExpiry;
+  readonly #settled = Promise.withResolvers<void>();
+  #stopping: Promise<void> | null = null;
+
+  constructor(settings: Settled, actors: ActorModule, writers: Writers) {
+    this.#settings = settings;
+    this.#actors = actors;
+    this.#writers = writers;
+    this.shardCount = settings.shards;
+    this.store = new RemoteStore(writers.store.connect());
+    this.#log = new RemoteLog(writers.log.connect("gateway"));
+    this.#board = new ShardBoard(writers.extents, (shard) => shard % settings.threads);
+    this.#backlog = new Backlog(settings.shards);
+    this.#metrics = new NodeMetrics({
+      waitingBytes: () => this.#gateway.waitingBytes,
+      backlogBytes: () => this.#backlog.bytes,
+      isReady: () => this.#board.waitingFor() === null,
+    });
+    this.#gateway = this.#makeGateway();
+    this.#router = new Router({
+      clock: this.#clock,
+      board: this.#board,
+      call: (shard, folded, request) => this.#hostOf(shard).call<Answer>("ask", [shard, folded, request]),
+      logNowMs: () => this.logNowMs(),
+    });
+    this.#hosts = Array.from({ length: settings.threads }, (_, host) => this.#makeHost(host));
+    this.#expiry = new HistoryExpiry({
+      store: this.store,
+      retentionMs: settings.retentionMs,
+      logNowMs: () => this.logNowMs(),
+      report: settings.report,
+    });
+  }
+
+  #makeGateway(): Gateway {
+    return new Gateway({
+      start: crypto.randomUUID(),
+      shardCount: this.shardCount,
+      log: this.#log,
+      clock: this.#clock,
+      backlog: this.#backlog,
+      shards: this.#board,
+      observer: this.#metrics,
+      onReceipt: (shard, offset, stampMs) => {
+        this.#board.appended(shard, offset);
+        this.#logClock.saw(stampMs);
+      },
+    });
+  }
+
+  #makeHost(host: number): HostHandle {
+    const { shards, threads, definitionsUrl, limits, hostHeapMiB, report } = this.#settings;
+    const own = Array.from({ length: shards }, (_, shard) => shard).filter((shard) =>
+      shard % threads === host
+    );
+    return new HostHandle({
+      host,
+      shards: own,
+      settings: { shardCount: shards, definitionsUrl, limits, heapMiB: hostHeapMiB },
+      clock: this.#clock,
+      connectLog: (client) => this.#writers.log.connect(client),
+      connectStore: () => this.#writers.store.connect(),
+      onReport: (reports) => {
+        for (const shard of reports) {
+          this.#board.reported(shard);
+          // A refused shard folds nothing: what it has must not count against the others.
+          this.#backlog.folded(shard.shard, shard.refusal === null ? shard.folded : Infinity);
+        }
+        if (own.every((shard) => this.#board.isSettled(shard))) this.#settleIfAll();
+      },
+      onDeath: (reason, metrics) => {
+        for (const shard of own) this.#board.lost(shard);
+        this.#metrics.hostDied(metrics);
+        report(reason);
+      },
+    });
+  }
+
+  #hostOf(shard: number): HostHandle {
+    return this.#hosts[shard % this.#hosts.length]!;
+  }
+
+  #settleIfAll(): void {
+    for (let shard = 0; shard < this.shardCount; shard++) if (!this.#board.isSettled(shard)) return;
+    this.#settled.resolve();
+  }
+
+  /** Starts the hosts; resolves when every shard is settled, throws with every thread ended. */
+  async start(): Promise<void> {
+    let isStarted = false;
+    void this.#writers.lost.then((error) => {
+      if (isStarted && this.#stopping === null) this.#settings.onFatal(error);
+      else this.#settled.reject(error);
+    });
+    for (const host of this.#hosts) host.start();
+    try {
+      await this.#settled.promise;
+    } catch (error) {
+      await this.#end(0);
+      throw error;
+    }
+    isStarted = true;
+    this.#expiry.start();
+  }
+
+  shardOf(id: string): number {
+    return shardOf(id, this.shardCount);
+  }
+
+  batch(key?: string): Batch {
+    return new ShardedBatch(
+      this.#actors.registry,
+      this.shardCount,
+      key ?? null,
+      (pieces, isKeyed) => this.#gateway.send(pieces, isKeyed),
+    );
+  }
+
+  async ask(target: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult> {
+    const startMs = this.#clock.nowMs();
+    try {
+      return await this.#router.ask(target, query, args, options);
+    } finally {
+      this.#metrics.asked(this.#clock.nowMs() - startMs);
+    }
+  }
+
+  flush(deadlineMs: number, shards?: readonly number[]): Promise<void> {
+    return this.#router.flush(deadlineMs, shards ?? this.#takingShards());
+  }
+
+  /** Shards that are not refused: no barrier on the others is ever met. */
+  #takingShards(): number[] {
+    const shards = Array.from({ length: this.shardCount }, (_, shard) => shard);
+    return shards.filter((shard) => this.#board.refusal(shard) === null);
+  }
+
+  async replayDeadLetter(id: string): Promise<{ readonly replays: number } | null> {
+    const letter = await this.store.countReplay(id, this.logNowMs(), maxReplays);
+    if (letter === null) return null;
+    const piece = replayPiece(letter, this.#actors.registry, this.shardCount);
+    await this.#gateway.send([piece], false);
+    return { replays: letter.replays };
+  }
+
+  logNowMs(): number {
+    return this.#logClock.nowMs();
+  }
+
+  status(): EngineStatus {
+    const waitingFor = this.#stopping === null ? this.#board.waitingFor() : "The node is stopping";
+    const folded = this.#hosts.map(({ totals }) => totals).reduce(addTotals);
+    return {
+      ready: waitingFor === null,
+      waitingFor,
+      shards: this.#board.statuses(),
+      totals: { ...folded, accepted: this.#metrics.acceptedMessages },
+    };
+  }
+
+  async metrics(): Promise<string> {
+    return await this.#metrics.text(await Promise.all(this.#hosts.map((host) => this.#hostMetrics(host))));
+  }
+
+  /** Fresh ones, or those reported last when the host does not answer in time. */
+  async #hostMetrics(host: HostHandle): Promise<MetricsJson> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<null>((resolve) => timer = setTimeout(() => resolve(null), metricsDeadlineMs));
+    const fresh = await Promise.race([host.readMetrics().catch(() => null), late]);
+    clearTimeout(timer);
+    return fresh ?? host.lastMetrics;
+  }
+
+  /** Ends a host's thread as its death would: for drills, and for whoever finds that it hangs. */
+  killHost(host: number, reason: string): void {
+    this.#hosts[host]?.kill(reason);
+  }
+
+  stop(deadlineMs: number): Promise<void> {
+    return this.#stopping ??= this.#end(deadlineMs);
+  }
+
+  async #end(deadlineMs: number): Promise<void> {
+    const endMs = this.#clock.nowMs() + deadlineMs;
+    const leftMs = () => Math.max(0, endMs - this.#clock.nowMs());
+    if (deadlineMs > 0) {
+      await this.#gateway.stop();
+      try {
+        await this.flush(leftMs());
+      } catch (thrown) {
+        if (!(thrown instanceof EngineError)) throw thrown;
+        this.#settings.report(`What is not folded yet is folded at the next start: ${errorMessage(thrown)}`);
+      }
+    }
+    this.#router.stop();
+    await this.#expiry.stop();
+    await Promise.all(this.#hosts.map((host) => host.stop(leftMs())));
+    await Promise.all([this.#log.close(), this.store.close()]);
+    await this.#writers.close();
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Asks on their way to the host that owns the shard.
+ *
+ * 1. A strict ask carries the log's end as the node knows it, so that its answer reflects every append that was
+ *    acknowledged before.
+ * 2. An ask whose shard moves, or whose host dies, is made again until its deadline; then it throws an
+ *    `EngineError` "timeout".
+ * 3. Asks under way are bounded.
+ */
+
+import { type Address } from "../core/actor.ts";
+import { MAILBOX } from "../core/checkpoint.ts";
+import { shardOf } from "../core/murmur2.ts";
+import type { Answer, ShardQuery } from "../core/shard_api.ts";
+import type { Clock } from "./clock.ts";
+import { type AskOptions, type AskResult, EngineError } from "./engine.ts";
+import { maxAsks, movedPauseMs } from "./limits.ts";
+import { errorCode } from "./retry.ts";
+import type { ShardBoard } from "./shard_board.ts";
+
+export interface RouterParts {
+  readonly clock: Clock;
+  readonly board: ShardBoard;
+  /** Calls the shard's host; fails with code "host_died" when that dies first, "refused" when the shard is. */
+  call(shard: number, folded: number, request: ShardQuery["request"]): Promise<Answer>;
+  /** Log time now, epoch milliseconds. */
+  logNowMs(): number;
+}
+
+export class Router {
+  readonly #parts: RouterParts;
+  #underWay = 0;
+  #isStopped = false;
+
+  constructor(parts: RouterParts) {
+    this.#parts = parts;
+  }
+
+  async ask(target: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult> {
+    const { board } = this.#parts;
+    const shard = shardOf(target.id, board.shardCount);
+    const isStrict = options.consistency === "strict";
+    const folded = isStrict ? board.end(shard) : 0;
+    const request = { type: "ask", kind: target.kind, id: target.id, query, arguments: args } as const;
+    const answer = await this.#send(shard, folded, request, options.deadlineMs);
+    return { ...answer, ageMs: isStrict ? 0 : this.#ageMs(shard, answer) };
+  }
+
+  /** Resolves when everything appended to the shards so far is folded and in a confirmed checkpoint. */
+  async flush(deadlineMs: number, shards: readonly number[]): Promise<void> {
+    const { board } = this.#parts;
+    await Promise.all(shards.map(async (shard) => {
+      const answer = await this.#send(shard, board.end(shard), { type: "barrier" }, deadlineMs);
+      if (answer.type !== "answered") {
+        const found = "sentence" in answer ? answer.sentence : `it answered "${answer.type}"`;
+        throw new EngineError("unavailable", `Cannot flush shard ${shard}: ${found}`);
+      }
+    }));
+  }
+
+  /** Refuses asks from now on, and those under way at their next turn. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** How old an answer may be that did not wait for the log's end. */
+  #ageMs(shard: number, answer: Answer): number {
+    const { board, logNowMs } = this.#parts;
+    if (answer.type === "answered") {
+      const isCurrent = (answer.positions[MAILBOX] ?? -1) + 1 >= board.end(shard);
+      return isCurrent ? 0 : Math.max(0, logNowMs() - answer.nowMs);
+    }
+    const oldestMs = board.oldestWaitingMs(shard);
+    return oldestMs === null ? 0 : Math.max(0, logNowMs() - oldestMs);
+  }
+
+  async #send(
+    shard: number,
+    folded: number,
+    request: ShardQuery["request"],
+    deadlineMs: number,
+  ): Promise<Answer> {
+    if (this.#underWay >= maxAsks) {
+      throw new EngineError("overloaded", `Cannot ask: ${this.#underWay} asks are under way already`);
+    }
+    this.#underWay += 1;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const isOver = { now: false };
+    const deadline = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        isOver.now = true;
+        reject(this.#timeout(shard, deadlineMs));
+      }, deadlineMs);
+    });
+    try {
+      return await Promise.race([this.#repeat(shard, folded, request, isOver), deadline]);
+    } finally {
+      clearTimeout(timer);
+      this.#underWay -= 1;
+    }
+  }
+
+  /** Asks until there is an answer that is not "moved". */
+  async #repeat(
+    shard: number,
+    folded: number,
+    request: ShardQuery["request"],
+    isOver: { readonly now: boolean },
+  ): Promise<Answer> {
+    for (;;) {
+      if (this.#isStopped) throw new EngineError("stopping", "Cannot ask: the node is stopping");
+      try {
+        const answer = await this.#parts.call(shard, folded, request);
+        if (answer.type !== "moved" || isOver.now) return answer;
+      } catch (thrown) {
+        const code = errorCode(thrown);
+        if (thrown instanceof Error && code === "refused") {
+          throw new EngineError("unavailable", thrown.message, 30, { cause: thrown });
+        }
+        if (code !== "host_died") throw thrown;
+      }
+      if (isOver.now) return { type: "moved" };
+      await this.#parts.clock.sleep(movedPauseMs);
+    }
+  }
+
+  #timeout(shard: number, deadlineMs: number): EngineError {
+    const { state, folded, appended } = this.#parts.board.status(shard);
+    return new EngineError(
+      "timeout",
+      `No answer within ${deadlineMs} ms: shard ${shard} is ${state} and has folded its log up to ${folded} ` +
+        `of ${appended}; ask again later, or with consistency "local"`,
+    );
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * What the main thread knows of every shard: how far its log was appended to, and what its host reported last.
+ *
+ * 1. `appended` never goes back, and covers every append that was acknowledged to a sender of this node.
+ */
+
+import type { ShardStatus } from "./engine.ts";
+import type { ShardReport } from "./host_protocol.ts";
+import type { LogExtent } from "../log/port.ts";
+
+export class ShardBoard {
+  readonly #hostOf: (shard: number) => number;
+  /** Per shard: the offset after the last one known to be appended. */
+  readonly #ends: number[];
+  readonly #reports: (ShardReport | null)[];
+
+  constructor(extents: readonly LogExtent[], hostOf: (shard: number) => number) {
+    this.#hostOf = hostOf;
+    this.#ends = extents.map(({ end }) => end);
+    this.#reports = extents.map(() => null);
+  }
+
+  get shardCount(): number {
+    return this.#ends.length;
+  }
+
+  appended(shard: number, offset: number): void {
+    this.#ends[shard] = Math.max(this.#ends[shard]!, offset + 1);
+  }
+
+  /** Every frame below this offset was appended: a strict read waits until all of them are folded. */
+  end(shard: number): number {
+    return this.#ends[shard]!;
+  }
+
+  reported(report: ShardReport): void {
+    this.#reports[report.shard] = report;
+  }
+
+  /** The shard's host died: nothing is known of the shard until the next host reports. */
+  lost(shard: number): void {
+    this.#reports[shard] = null;
+  }
+
+  refusal(shard: number): string | null {
+    return this.#reports[shard]?.refusal ?? null;
+  }
+
+  keysFull(shard: number): boolean {
+    return this.#reports[shard]?.keysFull ?? false;
+  }
+
+  /** Log time by which the oldest frame not folded was stamped; null when none waits. */
+  oldestWaitingMs(shard: number): number | null {
+    return this.#reports[shard]?.oldestStampMs ?? null;
+  }
+
+  status(shard: number): ShardStatus {
+    const report = this.#reports[shard] ?? null;
+    return {
+      shard,
+      host: this.#hostOf(shard),
+      state: report?.state ?? "claiming",
+      epoch: report?.epoch ?? 0,
+      folded: report?.folded ?? -1,
+      // Ticks and other shards' sends are appended without this thread.
+      appended: Math.max(this.end(shard) - 1, report?.folded ?? -1),
+      oldestWaitingMs: report?.oldestStampMs ?? null,
+      sentence: report?.refusal ?? null,
+    };
+  }
+
+  statuses(): ShardStatus[] {
+    return this.#ends.map((_, shard) => this.status(shard));
+  }
+
+  /** Running with its log replayed, or refused: no start waits for it any longer. */
+  isSettled(shard: number): boolean {
+    const report = this.#reports[shard] ?? null;
+    return report !== null &&
+      (report.state === "refused" || (report.state === "running" && !report.isReplaying));
+  }
+
+  /** What keeps the node from being ready, as a sentence; null when every shard folds. */
+  waitingFor(): string | null {
+    const refused = this.#reports.find((report) => report?.state === "refused");
+    if (refused) return refused.refusal;
+    const open = this.#ends.map((_, shard) => shard).filter((shard) => !this.isSettled(shard));
+    const [first] = open;
+    if (first === undefined) return null;
+    const { state, folded, appended } = this.status(first);
+    const doing = state === "claiming"
+      ? "is being claimed"
+      : `has replayed its log up to ${folded} of ${appended}`;
+    const others = open.length === 1 ? "" : `, and ${open.length - 1} other shards are not ready either`;
+    return `Shard ${first} ${doing}${others}`;
+  }
+}

@@ -1,0 +1,358 @@
+/**
+ * Drives one shard: performs what the machine asks for, on a log and a store, and feeds the answers back.
+ *
+ * 1. Every action is answered, unless the machine claims again or stops first; answers to what was asked before a
+ *    claim are dropped here.
+ * 2. A commit is repeated unchanged while the store says that it wrote nothing; the machine goes on folding to its
+ *    own bound meanwhile.
+ * 3. A machine that throws, and a log or store that is damaged, refuse this shard only.
+ */
+
+import type { Checkpoint } from "../core/checkpoint.ts";
+import { errorMessage } from "../core/errors.ts";
+import type { LogFrame } from "../core/log_frame.ts";
+import type { Action, Answer, ShardMachine, ShardQuery } from "../core/shard_api.ts";
+import type { MailboxLog, Subscription } from "../log/port.ts";
+import type { Store } from "../store/port.ts";
+import type { Clock } from "./clock.ts";
+import type { CommitGroup } from "./commit_group.ts";
+import { maxUnknownCommits } from "./limits.ts";
+import { errorCode, retry, type RetryPolicy } from "./retry.ts";
+
+/** What a runner tells whoever measures. */
+export interface RunnerObserver {
+  committed(checkpoint: Checkpoint, durationMs: number): void;
+  /** From the claim until everything was folded that the log held then. */
+  replayed(durationMs: number): void;
+  /** An attempt at I/O failed. */
+  failed(operation: string, code: string): void;
+}
+
+/** A log that may also say why a subscription ended by itself. */
+export interface HostLog extends Omit<MailboxLog, "subscribe"> {
+  subscribe(
+    shard: number,
+    from: number,
+    deliver: (frames: readonly LogFrame[]) => void,
+    failed: (thrown: unknown) => void,
+  ): Promise<Subscription>;
+}
+
+export interface Surroundings {
+  readonly log: HostLog;
+  readonly store: Pick<Store, "claim" | "load" | "due">;
+  readonly commits: CommitGroup;
+  /** A readable name for the shard's row. */
+  readonly owner: string;
+  readonly clock: Clock;
+  readonly observer: RunnerObserver;
+  /** There is something for `run` to do. */
+  wake(runner: ShardRunner): void;
+  answered(queryId: number, answer: Answer): void;
+}
+
+/** Codes of a world that may be better in a moment; no repetition cures the others. */
+const passingCodes: ReadonlySet<string> = new Set(["full", "unavailable", "unknown"]);
+
+interface Replay {
+  readonly sinceMs: number;
+  /** Done when every frame below this offset is folded; null until the log has answered. */
+  end: number | null;
+}
+
+export class ShardRunner {
+  readonly shard: number;
+  readonly #machine: ShardMachine;
+  readonly #around: Surroundings;
+  /** Counts claims: what was begun under an earlier one is void. */
+  #generation = 0;
+  #subscription: Subscription | null = null;
+  /** Counts subscriptions: what an earlier one still delivers is dropped. */
+  #subscriptions = 0;
+  /** Granted before the subscription stood. */
+  #ungrantedBytes = 0;
+  #replay: Replay | null = null;
+  #refusal: string | null = null;
+  #isPerforming = false;
+  #isStopped = false;
+
+  constructor(machine: ShardMachine, around: Surroundings) {
+    this.shard = machine.shard;
+    this.#machine = machine;
+    this.#around = around;
+  }
+
+  /** Why the shard is refused; null while it is not. */
+  get refusal(): string | null {
+    return this.#refusal;
+  }
+
+  /** True until everything is folded that the log held at the last claim. */
+  get isReplaying(): boolean {
+    return this.#replay !== null;
+  }
+
+  get counters(): ShardMachine["counters"] {
+    return this.#machine.counters;
+  }
+
+  gauges(): ReturnType<ShardMachine["gauges"]> {
+    return this.#machine.gauges();
+  }
+
+  begin(): void {
+    this.#tell(() => this.#machine.begin());
+  }
+
+  /** One slice of folding, and what became due. True: there is more to do now. */
+  run(sliceMs: number): boolean {
+    if (this.#isOver()) return false;
+    let isMore = false;
+    this.#tell(() => isMore = this.#machine.run(() => this.#around.clock.nowMs(), sliceMs));
+    this.#endReplay();
+    return isMore && !this.#isOver();
+  }
+
+  wakeAtMs(nowMs: number): number | null {
+    return this.#isOver() ? null : this.#machine.wakeAtMs(nowMs);
+  }
+
+  /** The answer comes through `answered`. */
+  query(query: ShardQuery): void {
+    if (this.#isOver()) return this.#around.answered(query.queryId, { type: "moved" });
+    this.#tell(() => this.#machine.query(query));
+    this.#around.wake(this);
+  }
+
+  stop(): void {
+    if (this.#isOver()) return;
+    this.#tell(() => this.#machine.stop());
+    this.#isStopped = true;
+    this.#abandon();
+  }
+
+  #isOver(): boolean {
+    return this.#isStopped || this.#refusal !== null;
+  }
+
+  /** Calls the machine and performs what it then asks for; see guarantee 3. */
+  #tell(call: () => void): void {
+    if (this.#isOver()) return;
+    try {
+      call();
+      this.#perform();
+    } catch (thrown) {
+      this.#refuse(`Shard ${this.shard} stopped: ${errorMessage(thrown)}`);
+    }
+  }
+
+  /** Performing may call back (a log that delivers at once): the outer loop then takes the new actions. */
+  #perform(): void {
+    if (this.#isPerforming) return;
+    this.#isPerforming = true;
+    try {
+      for (let actions = this.#take(); actions.length > 0; actions = this.#take()) {
+        for (const action of actions) this.#performOne(action);
+      }
+    } finally {
+      this.#isPerforming = false;
+    }
+  }
+
+  #take(): Action[] {
+    return this.#machine.takeActions();
+  }
+
+  #performOne(action: Action): void {
+    if (this.#refusal !== null && action.type !== "answer") return;
+    switch (action.type) {
+      case "claim":
+        return void this.#claim();
+      case "subscribe":
+        return void this.#subscribe(action.epoch, action.from);
+      case "grant":
+        return this.#grant(action.bytes);
+      case "load":
+        return void this.#load(action.epoch, action.keys);
+      case "due":
+        return void this.#due(action.epoch, action.afterMs, action.limit);
+      case "commit":
+        return void this.#commit(action.checkpoint);
+      case "append":
+        return void this.#append(action.epoch, action.target, action.n, action.text);
+      case "tick":
+        return void this.#tick(action.text);
+      case "trim":
+        return void this.#trim(action.below);
+      case "answer":
+        return this.#around.answered(action.queryId, action.answer);
+      case "refuse":
+        return this.#refuse(action.sentence);
+      default:
+        return action satisfies never;
+    }
+  }
+
+  #unsubscribe(): void {
+    this.#subscription?.close();
+    this.#subscription = null;
+    this.#subscriptions += 1;
+    this.#ungrantedBytes = 0;
+  }
+
+  /** Everything begun so far becomes void. */
+  #abandon(): void {
+    this.#generation += 1;
+    this.#unsubscribe();
+    this.#replay = null;
+  }
+
+  #refuse(sentence: string): void {
+    if (this.#isOver()) return;
+    this.#refusal = sentence;
+    this.#machine.stop();
+    this.#abandon();
+    for (const action of this.#machine.takeActions()) {
+      if (action.type === "answer") this.#around.answered(action.queryId, action.answer);
+    }
+    // So that the refusal is reported.
+    this.#around.wake(this);
+  }
+
+  /** A policy for what is begun now: unwanted after the next claim. */
+  #policy(operation: string, goesOn = (code: string) => passingCodes.has(code)): RetryPolicy {
+    const generation = this.#generation;
+    return {
+      clock: this.#around.clock,
+      isWanted: () => generation === this.#generation,
+      goesOn: (error) => {
+        const code = errorCode(error);
+        this.#around.observer.failed(operation, code);
+        return goesOn(code);
+      },
+    };
+  }
+
+  /** Repeats `attempt`; tells the machine its value, or refuses the shard. */
+  async #ask<T>(operation: string, attempt: () => Promise<T>, tell: (value: T) => void): Promise<void> {
+    const outcome = await retry(attempt, this.#policy(operation));
+    if (outcome.type === "failed") {
+      this.#refuse(`Shard ${this.shard} cannot ${operation}: ${outcome.error.message}`);
+    } else if (outcome.type === "done") {
+      this.#tell(() => tell(outcome.value));
+      this.#around.wake(this);
+    }
+  }
+
+  async #claim(): Promise<void> {
+    this.#abandon();
+    const { store, owner, clock, log } = this.#around;
+    const replay: Replay = { sinceMs: clock.nowMs(), end: null };
+    this.#replay = replay;
+    await this.#ask("claim", () => store.claim(this.shard, owner), (claim) => {
+      this.#machine.started(claim, clock.nowMs());
+    });
+    if (this.#replay !== replay) return;
+    await this.#ask("read the log's extent", () => log.extent(this.shard), ({ end }) => replay.end = end);
+  }
+
+  #endReplay(): void {
+    const replay = this.#replay;
+    if (replay === null || replay.end === null) return;
+    const { state, folded } = this.#machine.gauges();
+    if (state !== "running" || folded + 1 < replay.end) return;
+    this.#replay = null;
+    this.#around.observer.replayed(this.#around.clock.nowMs() - replay.sinceMs);
+  }
+
+  #subscribe(epoch: number, from: number): Promise<void> {
+    this.#unsubscribe();
+    const number = this.#subscriptions;
+    const { log, clock } = this.#around;
+    const deliver = (frames: readonly LogFrame[]) => {
+      if (number !== this.#subscriptions) return;
+      this.#tell(() => this.#machine.deliver(epoch, frames, clock.nowMs()));
+      this.#around.wake(this);
+    };
+    const failed = (thrown: unknown) => {
+      if (number === this.#subscriptions) this.#lose(thrown);
+    };
+    const subscribe = () => log.subscribe(this.shard, from, deliver, failed);
+    return this.#ask("read its log", subscribe, (subscription) => {
+      if (number !== this.#subscriptions) return subscription.close();
+      this.#subscription = subscription;
+      if (this.#ungrantedBytes > 0) subscription.grant(this.#ungrantedBytes);
+      this.#ungrantedBytes = 0;
+    });
+  }
+
+  /** The log ended the subscription: a damaged one refuses the shard, any other starts it again. */
+  #lose(thrown: unknown): void {
+    const code = errorCode(thrown);
+    this.#around.observer.failed("read its log", code);
+    if (passingCodes.has(code)) this.#tell(() => this.#machine.begin());
+    else this.#refuse(`Shard ${this.shard} cannot read its log: ${errorMessage(thrown)}`);
+  }
+
+  #grant(bytes: number): void {
+    if (this.#subscription === null) this.#ungrantedBytes += bytes;
+    else this.#subscription.grant(bytes);
+  }
+
+  #load(epoch: number, keys: Parameters<Store["load"]>[1]): Promise<void> {
+    const load = () => this.#around.store.load(this.shard, keys);
+    return this.#ask("load actors", load, (loaded) => this.#machine.loaded(epoch, loaded));
+  }
+
+  #due(epoch: number, afterMs: number, limit: number): Promise<void> {
+    const read = () => this.#around.store.due(this.shard, afterMs, limit);
+    return this.#ask("read its timers", read, (due) => this.#machine.dueLoaded(epoch, due));
+  }
+
+  async #commit(checkpoint: Checkpoint): Promise<void> {
+    const { clock, commits, observer } = this.#around;
+    const startMs = clock.nowMs();
+    const attempt = () => {
+      const result = commits.add(checkpoint);
+      this.#around.wake(this);
+      return result;
+    };
+    let unknown = 0;
+    const goesOn = (code: string) =>
+      passingCodes.has(code) && (code !== "unknown" || ++unknown < maxUnknownCommits);
+    const outcome = await retry(attempt, this.#policy("commit", goesOn));
+    if (outcome.type === "unwanted") return;
+    if (outcome.type === "failed" && !passingCodes.has(errorCode(outcome.error))) {
+      return this.#refuse(`Shard ${this.shard} cannot commit ${checkpoint.commit}: ${outcome.error.message}`);
+    }
+    const nowMs = clock.nowMs();
+    const result = outcome.type === "done" ? outcome.value : "failed";
+    if (result === "committed") observer.committed(checkpoint, nowMs - startMs);
+    this.#tell(() => this.#machine.committed(checkpoint.epoch, checkpoint.commit, result, nowMs));
+    this.#around.wake(this);
+  }
+
+  /** The machine asks for one append per target at a time, so repeating this one keeps their order. */
+  #append(epoch: number, target: number, n: number, text: string): Promise<void> {
+    const { log, clock } = this.#around;
+    const append = () => log.append([{ shard: target, text }]);
+    return this.#ask("append to another shard", append, () => {
+      this.#machine.appended(epoch, target, n, clock.nowMs());
+    });
+  }
+
+  /** Its delivery is its answer: the machine sends another one if that does not come. */
+  #tick(text: string): Promise<void> {
+    return this.#try("append a tick", () => this.#around.log.append([{ shard: this.shard, text }]));
+  }
+
+  /** The next checkpoint trims again, and further. */
+  #trim(below: number): Promise<void> {
+    return this.#try("trim its log", () => this.#around.log.trim(this.shard, below));
+  }
+
+  /** Attempts once what the machine asks for again by itself; a failure is counted. */
+  async #try(operation: string, attempt: () => Promise<unknown>): Promise<void> {
+    await retry(attempt, this.#policy(operation, () => false));
+  }
+}

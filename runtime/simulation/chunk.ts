@@ -1,0 +1,28 @@
+/** A few consecutive seeds, played one after another. */
+
+import type { PlantName } from "./plants.ts";
+import { type RunResult, simulate } from "./simulate.ts";
+
+export interface Chunk {
+  readonly firstSeed: number;
+  readonly seeds: number;
+  readonly steps: number;
+  readonly plant: PlantName | null;
+}
+
+/** What became of a chunk; what follows a failure was not played. */
+export interface ChunkResult {
+  readonly played: number;
+  readonly events: number;
+  readonly failure: RunResult | null;
+}
+
+export function playChunk({ firstSeed, seeds, steps, plant }: Chunk): ChunkResult {
+  let events = 0;
+  for (let played = 0; played < seeds; played++) {
+    const run = simulate({ seed: firstSeed + played, steps, plant, print: null });
+    events += run.events;
+    if (run.failure !== null) return { played: played + 1, events, failure: run };
+  }
+  return { played: seeds, events, failure: null };
+}

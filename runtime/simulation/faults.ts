@@ -1,0 +1,89 @@
+/**
+ * What goes wrong in a run, and how narrow its limits are: drawn once per seed, so that each seed has its own
+ * mixture (swarm testing: Groce et al., ISSTA 2012). Many kinds of faults at once hide each other.
+ */
+
+import { defaultShardLimits, type ShardLimits } from "../core/limits.ts";
+import type { Prng } from "./prng.ts";
+
+export interface Faults {
+  /** A leg of a request takes up to this long ... */
+  readonly legMs: number;
+  /** ... and up to `slowMs` with this probability. */
+  readonly slowChance: number;
+  readonly slowMs: number;
+  readonly requestLossChance: number;
+  /** The request took effect and nobody hears of it. */
+  readonly answerLossChance: number;
+  /** The sender gives up while the request is still on its way. */
+  readonly impatienceChance: number;
+  /** An append takes effect twice. */
+  readonly repeatChance: number;
+  /** Mean time between such events; null: never. */
+  readonly hostCrashMs: number | null;
+  readonly gatewayCrashMs: number | null;
+  /** A shard moves to another host while the old one still believes it owns it. */
+  readonly moveMs: number | null;
+  /** A log's clock jumps ahead, by up to `jumpMs`. */
+  readonly clockJumpMs: number | null;
+  readonly jumpMs: number;
+}
+
+export const noFaults: Faults = {
+  legMs: 1,
+  slowChance: 0,
+  slowMs: 1,
+  requestLossChance: 0,
+  answerLossChance: 0,
+  impatienceChance: 0,
+  repeatChance: 0,
+  hostCrashMs: null,
+  gatewayCrashMs: null,
+  moveMs: null,
+  clockJumpMs: null,
+  jumpMs: 0,
+};
+
+/** A rate that is off in two runs of five, and mostly low otherwise. */
+function rate(prng: Prng, highest: number): number {
+  return prng.chance(0.4) ? 0 : highest * prng.next() ** 2;
+}
+
+function interval(prng: Prng, shortestMs: number, longestMs: number): number | null {
+  return prng.chance(0.4) ? null : prng.range(shortestMs, longestMs);
+}
+
+export function drawFaults(prng: Prng): Faults {
+  return {
+    legMs: prng.pick([0.5, 2, 10]),
+    slowChance: rate(prng, 0.2),
+    slowMs: prng.pick([20, 100, 400]),
+    requestLossChance: rate(prng, 0.2),
+    answerLossChance: rate(prng, 0.3),
+    impatienceChance: rate(prng, 0.2),
+    repeatChance: rate(prng, 0.3),
+    hostCrashMs: interval(prng, 30, 400),
+    gatewayCrashMs: interval(prng, 20, 300),
+    moveMs: interval(prng, 30, 400),
+    clockJumpMs: interval(prng, 50, 500),
+    jumpMs: prng.pick([5, 100, 2000]),
+  };
+}
+
+export function drawLimits(prng: Prng): ShardLimits {
+  return {
+    ...defaultShardLimits,
+    checkpointIntervalMs: prng.pick([10, 50, 300]),
+    effectDelayMs: prng.pick([0, 5, 25]),
+    foldBudgetMs: prng.pick([1, 20, 200]),
+    maxUnconfirmedBytes: prng.pick([200, 2000, 1_000_000]),
+    deliveryWindowBytes: prng.pick([200, 2000, 1_000_000]),
+    maxLocalTurns: prng.pick([2, 10, 10_000]),
+    maxUnackedFrames: prng.pick([1, 3, 1000]),
+    maxFrameMessages: prng.pick([1, 3, 4096]),
+    actorBytes: prng.pick([0, 3000, 1_000_000]),
+    keyRetentionMs: prng.pick([200, 2000, 600_000]),
+    gatewayRetentionMs: prng.pick([200, 2000, 600_000]),
+    duePage: prng.pick([1, 3, 1000]),
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * A simulated gateway: it splits bodies by shard, numbers frames, and answers when all parts are in the log.
+ *
+ * 1. One frame per shard is under way; it is repeated under its number until the log has answered. (A later number
+ *    that overtook it would make the receiver drop it.)
+ * 2. A start has a name of its own; a crash forgets everything.
+ */
+
+import { encodeFrame, partMarker } from "../core/frame.ts";
+import { murmur2, shardOf } from "../core/murmur2.ts";
+import type { Party } from "./network.ts";
+import { programKinds, programRegistry, unknownKind } from "./program.ts";
+import type { Item } from "./workload.ts";
+import type { World } from "./world.ts";
+
+export interface Body {
+  /** Idempotency key; null without one. */
+  readonly key: string | null;
+  readonly items: readonly Item[];
+}
+
+/** "refused": nobody knows any more; the body may be in the log in part. */
+export type BodyAnswer = "accepted" | "refused";
+
+/** The items of a body for one shard. */
+interface Part {
+  readonly hash: string | null;
+  readonly items: readonly Item[];
+  readonly done: (answer: BodyAnswer) => void;
+}
+
+interface Lane {
+  readonly waiting: Part[];
+  isSending: boolean;
+  n: number;
+}
+
+const types = [...programRegistry.wireTypes, [unknownKind, 1] as const];
+const kinds: readonly string[] = [...programKinds, unknownKind];
+const encoder = new TextEncoder();
+
+function hex(word: number): string {
+  return (word >>> 0).toString(16).padStart(8, "0");
+}
+
+function partHash(key: string, shard: number): string {
+  return hex(murmur2(encoder.encode(`${key}.${shard}`))) + hex(murmur2(encoder.encode(`${shard}/${key}`)));
+}
+
+export class Gateway implements Party {
+  readonly name: string;
+  isAlive = true;
+  readonly #world: World;
+  readonly #lanes: readonly Lane[];
+
+  constructor(world: World, number: number) {
+    this.#world = world;
+    this.name = `gateway${number}`;
+    this.#lanes = Array.from({ length: world.shardCount }, () => ({ waiting: [], isSending: false, n: 0 }));
+  }
+
+  /** `answer` is called once, unless the gateway dies before. */
+  accept(body: Body, answer: (answer: BodyAnswer) => void): void {
+    const byShard = new Map<number, Item[]>();
+    for (const item of body.items) {
+      const shard = shardOf(item.to.id, this.#world.shardCount);
+      byShard.set(shard, [...byShard.get(shard) ?? [], item]);
+    }
+    let left = byShard.size;
+    let worst: BodyAnswer = "accepted";
+    const done = (partAnswer: BodyAnswer) => {
+      if (partAnswer === "refused") worst = "refused";
+      if (--left === 0) answer(worst);
+    };
+    for (const [shard, items] of byShard) {
+      const lane = this.#lanes[shard]!;
+      lane.waiting.push({ hash: body.key === null ? null : partHash(body.key, shard), items, done });
+      if (!lane.isSending) this.#sendNext(shard, lane);
+    }
+  }
+
+  #sendNext(shard: number, lane: Lane): void {
+    const parts = lane.waiting.splice(0, this.#world.prng.range(1, 3));
+    lane.isSending = parts.length > 0;
+    if (!lane.isSending) return;
+    const entries = parts.flatMap(({ hash, items }) => [
+      ...(hash === null ? [] : [partMarker, hash, items.length]),
+      ...items.flatMap(({ to, message }) => [kinds.indexOf(to.kind), to.id, message]),
+    ]);
+    const origin = { type: "gateway", start: this.name, n: ++lane.n } as const;
+    this.#send(shard, lane, encodeFrame({ origin, types, entries }), parts);
+  }
+
+  #send(shard: number, lane: Lane, text: string, parts: readonly Part[]): void {
+    this.#world.network.request<BodyAnswer>({
+      from: this,
+      label: `appends its ${lane.n} to shard${shard}`,
+      effect: () => this.#world.appendTimely(shard, text),
+      mayRepeat: true,
+      settle: (outcome) => {
+        if (outcome.type === "unknown") {
+          this.#send(shard, lane, text, parts);
+          return;
+        }
+        for (const { done } of parts) done(outcome.value);
+        this.#sendNext(shard, lane);
+      },
+    });
+  }
+}

@@ -1,0 +1,416 @@
+/**
+ * What a shard must be: a plain loop over its log, with no memory bounds, checkpoints, threads or faults.
+ *
+ * It is written for itself, from the rules alone, and shares with the core only the frame's codec, the hash that
+ * routes an id, and the actors. The rules:
+ *
+ * 1. The clock is the largest stamp so far. Timers due fire before a frame's messages, by (due, kind, id, name).
+ * 2. A gateway's frame counts when its number is above the last of its start, a shard's when it is the next; a
+ *    part of a keyed body when its hash has not been seen for the key's retention.
+ * 3. A message's turn comes first, then the local turns it causes, first in, first out, then the next message.
+ * 4. A turn that throws leaves one dead letter and nothing else. The turns around it stand.
+ */
+
+import type { Position } from "../core/checkpoint.ts";
+import type { Address, Context, Json } from "../core/actor.ts";
+import {
+  decodeFrame,
+  entryStride,
+  type Frame,
+  partMarker,
+  replayMarker,
+  senderMarker,
+} from "../core/frame.ts";
+import type { ShardLimits } from "../core/limits.ts";
+import type { LogFrame } from "../core/log_frame.ts";
+import { shardOf } from "../core/murmur2.ts";
+import { check } from "./oracle_error.ts";
+import {
+  addressText,
+  initialState,
+  isProgram,
+  type Program,
+  programKinds,
+  type ProgramState,
+  runProgram,
+} from "./program.ts";
+
+interface ModelTimer {
+  readonly dueMs: number;
+  readonly program: string;
+}
+
+interface ModelActor {
+  readonly address: Address;
+  /** The state as JSON: a turn works on a parsed copy. */
+  json: string;
+  timers: ReadonlyMap<string, ModelTimer>;
+  readonly versions: ActorVersion[];
+}
+
+/**
+ * Places within a log as one ascending number: after `index` entries of the frame that follows `offset`, or, with
+ * index 0, after the frame `offset`, before anything of the next.
+ */
+export function placeOf({ offset, index }: Position): number {
+  return index === 0 ? (offset + 1) * entriesPerFrame - 1 : (offset + 1) * entriesPerFrame + index;
+}
+
+/** More than any frame has. */
+const entriesPerFrame = 1_000_000;
+
+/** How an actor is from a place on. An actor begins with its first message, whatever becomes of it. */
+export interface ActorVersion {
+  /** As `placeOf` numbers them. */
+  readonly place: number;
+  readonly json: string;
+  /** `due name message` of each timer, sorted. */
+  readonly timers: readonly string[];
+  readonly dueMs: number | null;
+}
+
+/** A dead letter's offset, actor, reason and message: what must be equal, whatever its id. */
+export type DeadText = string;
+
+export function deadText(offset: number, to: Address, reason: string, message: string): DeadText {
+  return `${offset} ${addressText(to)} ${reason} ${message}`;
+}
+
+interface Delivery {
+  readonly to: Address;
+  readonly sender: Address | null;
+  /** The message as JSON. */
+  readonly message: string;
+}
+
+export function timerTexts(
+  timers: Iterable<readonly [string, { readonly dueMs: number; readonly message: string }]>,
+): readonly string[] {
+  return [...timers].map(([name, { dueMs, message }]) => `${dueMs} ${name} ${message}`).sort();
+}
+
+function sentText({ to, sender, message }: Delivery): string {
+  return `${sender === null ? "" : addressText(sender)} > ${addressText(to)} ${message}`;
+}
+
+/** An item of a client, as `outcomes` counts it. */
+export function itemKey(to: Address, stream: string, n: number): string {
+  return `${stream} ${n} > ${addressText(to)}`;
+}
+
+export class ShardModel {
+  readonly actors = new Map<string, ModelActor>();
+  readonly dead = new Set<DeadText>();
+  /** Per target shard, the messages sent to it, in order. */
+  readonly sent = new Map<number, string[]>();
+  /** Messages from outside that were folded or dead-lettered, as `itemKey` names them. */
+  readonly outcomes = new Set<string>();
+  readonly #shard: number;
+  readonly #shardCount: number;
+  readonly #limits: ShardLimits;
+  readonly #peer: (shard: number) => ShardModel;
+  readonly #gateways = new Map<string, { n: number; atMs: number }>();
+  /** Per source: the last frame's number, and how many of its messages came. */
+  readonly #inbox = new Map<number, { n: number; messages: number }>();
+  readonly #keys = new Map<string, number>();
+  #clockMs = 0;
+  #offset = -1;
+  #touched = new Set<ModelActor>();
+
+  constructor(shard: number, shardCount: number, limits: ShardLimits, peer: (shard: number) => ShardModel) {
+    this.#shard = shard;
+    this.#shardCount = shardCount;
+    this.#limits = limits;
+    this.#peer = peer;
+  }
+
+  get clockMs(): number {
+    return this.#clockMs;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** When the next timer is due; null without timers. */
+  get nextDueMs(): number | null {
+    let next: number | null = null;
+    for (const { timers } of this.actors.values()) {
+      for (const { dueMs } of timers.values()) next = Math.min(next ?? Infinity, dueMs);
+    }
+    return next;
+  }
+
+  /** How many messages of `source` have come. */
+  received(source: number): number {
+    return this.#inbox.get(source)?.messages ?? 0;
+  }
+
+  /** The actor at a place; null before its first message. */
+  version(actor: string, place: number): ActorVersion | null {
+    return this.actors.get(actor)?.versions.findLast((version) => version.place <= place) ?? null;
+  }
+
+  /** What the actor was within the frame `offset`. */
+  jsonsWithin(actor: string, offset: number): readonly string[] {
+    const versions = this.actors.get(actor)?.versions ?? [];
+    return versions.filter(({ place }) => Math.floor(place / entriesPerFrame) === offset).map(({ json }) =>
+      json
+    );
+  }
+
+  /** Actors changed after one place, up to another. */
+  changed(after: number, upTo: number): readonly ModelActor[] {
+    return [...this.actors.values()].filter(({ versions }) =>
+      versions.some(({ place }) => place > after && place <= upTo)
+    );
+  }
+
+  fold(logFrame: LogFrame): void {
+    check(
+      "order",
+      logFrame.offset === this.#offset + 1,
+      () => `Shard ${this.#shard}'s log gave offset ${logFrame.offset} to the frame after ${this.#offset}`,
+    );
+    check(
+      "order",
+      logFrame.stampMs >= this.#clockMs,
+      () => `Shard ${this.#shard}'s log stamped ${logFrame.stampMs} after ${this.#clockMs}`,
+    );
+    this.#offset = logFrame.offset;
+    this.#clockMs = logFrame.stampMs;
+    this.#fireTimers();
+    this.#recordVersions(0);
+    const frame = decodeFrame(logFrame.text);
+    if (this.#isNew(frame)) this.#foldEntries(frame);
+  }
+
+  /**
+   * True when the frame repeats something that the shard has the right to have forgotten by `stampMs`. Nobody sends
+   * such a frame: the deadlines of gateways and clients are shorter than what shards remember.
+   */
+  isTooLate({ origin, entries }: Frame, stampMs: number): boolean {
+    if (origin.type !== "gateway") return false;
+    const last = this.#gateways.get(origin.start);
+    if (last !== undefined && origin.n <= last.n && stampMs - last.atMs > this.#limits.gatewayRetentionMs) {
+      return true;
+    }
+    for (let at = 0; at < entries.length; at += entryStride) {
+      const keyAtMs = entries[at] === partMarker ? this.#keys.get(String(entries[at + 1])) : undefined;
+      if (keyAtMs !== undefined && stampMs - keyAtMs > this.#limits.keyRetentionMs) return true;
+    }
+    return false;
+  }
+
+  #isNew({ origin }: Frame): boolean {
+    switch (origin.type) {
+      case "tick":
+        return true;
+      case "gateway": {
+        const last = this.#gateways.get(origin.start);
+        const isKnown = last !== undefined &&
+          this.#clockMs - last.atMs <= this.#limits.gatewayRetentionMs;
+        if (isKnown && origin.n <= last.n) return false;
+        this.#gateways.set(origin.start, { n: origin.n, atMs: this.#clockMs });
+        return true;
+      }
+      case "shard": {
+        const last = this.#inbox.get(origin.shard) ?? { n: 0, messages: 0 };
+        if (origin.n <= last.n) return false;
+        check(
+          "outbox",
+          origin.n === last.n + 1,
+          () =>
+            `Shard ${this.#shard} got frame ${origin.n} of shard ${origin.shard} after its frame ${last.n}`,
+        );
+        this.#inbox.set(origin.shard, { n: origin.n, messages: last.messages });
+        return true;
+      }
+    }
+  }
+
+  #foldEntries({ origin, types, entries }: Frame): void {
+    let sender: Address | null = null;
+    for (let at = 0; at < entries.length; at += entryStride) {
+      const [type, id, body] = entries.slice(at, at + entryStride) as [number, string, Json];
+      if (type === partMarker) {
+        if (this.#hasSeen(id)) at += entryStride * Number(body);
+        else this.#keys.set(id, this.#clockMs);
+      } else if (type === senderMarker) sender = { kind: String(body), id };
+      else if (type !== replayMarker) {
+        const to = { kind: types[type]?.[0] ?? "", id };
+        const delivery = { to, sender, message: JSON.stringify(body) };
+        if (origin.type === "shard") this.#compareWithSource(origin.shard, delivery);
+        this.#foldMessage(delivery);
+        if (origin.type === "gateway") this.#countOutcome(to, body);
+        this.#recordVersions(at / entryStride + 1);
+      }
+    }
+  }
+
+  #hasSeen(hash: string): boolean {
+    const atMs = this.#keys.get(hash);
+    return atMs !== undefined && this.#clockMs - atMs <= this.#limits.keyRetentionMs;
+  }
+
+  #countOutcome(to: Address, body: Json): void {
+    if (!isProgram(body)) return;
+    const key = itemKey(to, body.s, body.n);
+    check("exactly-once", !this.outcomes.has(key), () => `Shard ${this.#shard}'s log has ${key} twice`);
+    this.outcomes.add(key);
+  }
+
+  /** What a shard's log says it was sent must be what the loop over the sender's log sends. */
+  #compareWithSource(source: number, delivery: Delivery): void {
+    const inbox = this.#inbox.get(source)!;
+    const found = sentText(delivery);
+    const right = this.#peer(source).sent.get(this.#shard)?.[inbox.messages];
+    inbox.messages++;
+    check(
+      "outbox",
+      found === right,
+      () =>
+        `Message ${inbox.messages} of shard ${source} to shard ${this.#shard} is ${found}, ` +
+        `but its log makes it ${right ?? "nothing"}`,
+    );
+  }
+
+  #fireTimers(): void {
+    for (;;) {
+      let first: { readonly actor: ModelActor; readonly name: string; readonly timer: ModelTimer } | null =
+        null;
+      for (const actor of this.actors.values()) {
+        for (const [name, timer] of actor.timers) {
+          if (timer.dueMs > this.#clockMs) continue;
+          const order = first === null ? -1 : compareTimers(
+            [timer.dueMs, actor.address, name],
+            [first.timer.dueMs, first.actor.address, first.name],
+          );
+          if (order < 0) first = { actor, name, timer };
+        }
+      }
+      if (first === null) return;
+      const { actor, name, timer } = first;
+      const rest = new Map(actor.timers);
+      rest.delete(name);
+      actor.timers = rest;
+      this.#touched.add(actor);
+      this.#foldMessage({ to: actor.address, sender: null, message: timer.program });
+    }
+  }
+
+  /** A message and the local turns it causes. */
+  #foldMessage(first: Delivery): void {
+    const queue = [first];
+    for (let step = 0; step < queue.length; step++) {
+      if (step > this.#limits.maxLocalTurns) this.#bury(queue[step]!, "too-many-local-turns");
+      else queue.push(...this.#turn(queue[step]!));
+    }
+  }
+
+  #bury({ to, message }: Delivery, reason: string): void {
+    this.dead.add(deadText(this.#offset, to, reason, message));
+  }
+
+  /** Runs one turn; answers the messages it sent to this shard. */
+  #turn(delivery: Delivery): readonly Delivery[] {
+    const { to, sender, message } = delivery;
+    if (!isKnownKind(to.kind)) {
+      this.#bury(delivery, "unknown-kind");
+      return [];
+    }
+    const actor = this.actors.get(addressText(to)) ??
+      { address: to, json: JSON.stringify(initialState()), timers: new Map(), versions: [] };
+    this.actors.set(addressText(to), actor);
+    this.#touched.add(actor);
+    const turn = new Turn(to, sender, this.#clockMs, actor.timers);
+    const state: ProgramState = JSON.parse(actor.json);
+    const program: Program = JSON.parse(message);
+    try {
+      runProgram(state, program, turn);
+    } catch {
+      this.#bury(delivery, "threw");
+      return [];
+    }
+    actor.json = JSON.stringify(state);
+    actor.timers = turn.timers;
+    for (const reason of turn.reasons) this.#bury(delivery, reason);
+    return turn.sends.filter((send) => {
+      const target = shardOf(send.to.id, this.#shardCount);
+      if (target === this.#shard) return true;
+      const sent = this.sent.get(target) ?? [];
+      this.sent.set(target, sent);
+      sent.push(sentText(send));
+      return false;
+    });
+  }
+
+  /** `index`: how many entries of the frame are folded. */
+  #recordVersions(index: number): void {
+    for (const { json, timers, versions } of this.#touched) {
+      const texts = timerTexts(
+        [...timers].map(([name, { dueMs, program }]) => [name, { dueMs, message: program }]),
+      );
+      const dues = [...timers.values()].map(({ dueMs }) => dueMs);
+      const dueMs = dues.length === 0 ? null : Math.min(...dues);
+      versions.push({ place: this.#offset * entriesPerFrame + index, json, timers: texts, dueMs });
+    }
+    this.#touched = new Set();
+  }
+}
+
+function isKnownKind(kind: string): boolean {
+  return programKinds.some((known) => known === kind);
+}
+
+type TimerOrder = readonly [dueMs: number, address: Address, name: string];
+
+function compareTimers([dueA, a, nameA]: TimerOrder, [dueB, b, nameB]: TimerOrder): number {
+  if (dueA !== dueB) return dueA - dueB;
+  if (a.kind !== b.kind) return a.kind < b.kind ? -1 : 1;
+  if (a.id !== b.id) return a.id < b.id ? -1 : 1;
+  return nameA < nameB ? -1 : nameA > nameB ? 1 : 0;
+}
+
+/** A turn's context; what it asked for counts only when it did not throw. */
+class Turn implements Context {
+  readonly turnId = "";
+  readonly sends: Delivery[] = [];
+  readonly timers: Map<string, ModelTimer>;
+  readonly reasons: string[] = [];
+
+  constructor(
+    readonly self: Address,
+    readonly sender: Address | null,
+    readonly nowMs: number,
+    timers: ReadonlyMap<string, ModelTimer>,
+  ) {
+    this.timers = new Map(timers);
+  }
+
+  random(): number {
+    return 0;
+  }
+
+  send(to: Address, message: Json): void {
+    if (!isKnownKind(to.kind)) throw new Error(`unknown kind ${to.kind}`);
+    this.sends.push({ to, sender: this.self, message: JSON.stringify(message) });
+  }
+
+  reply(message: Json): void {
+    if (this.sender === null) throw new Error("no sender");
+    this.send(this.sender, message);
+  }
+
+  setTimer(name: string, dueMs: number, message: Json): void {
+    this.timers.set(name, { dueMs: Math.max(dueMs, this.nowMs + 1), program: JSON.stringify(message) });
+  }
+
+  cancelTimer(name: string): void {
+    this.timers.delete(name);
+  }
+
+  deadLetter(reason: string, _detail: string): void {
+    this.reasons.push(reason);
+  }
+}

@@ -1,0 +1,30 @@
+/** What the simulation looks for, by name. */
+export type Oracle =
+  | "exactly-once"
+  | "order"
+  | "state"
+  | "timers"
+  | "outbox"
+  | "one-owner"
+  | "positions"
+  | "visibility"
+  | "dead-letters"
+  | "queries"
+  | "refused"
+  | "threw"
+  | "stuck"
+  /** Woken in vain, again and again: a busy thread. */
+  | "spin";
+
+/** A broken oracle: it ends the run of its seed. */
+export class OracleError extends Error {
+  override readonly name = "OracleError";
+  constructor(readonly oracle: Oracle, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** Throws an `OracleError` unless `holds`; the sentence is only made when it is needed. */
+export function check(oracle: Oracle, holds: boolean, sentence: () => string): asserts holds {
+  if (!holds) throw new OracleError(oracle, sentence());
+}

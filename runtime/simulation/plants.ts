@@ -1,0 +1,132 @@
+/**
+ * Bugs to be found: each stands between a shard and its surroundings and spoils what passes, as the bug in the shard
+ * would. They prove that the oracles see; nothing of them is in the core.
+ */
+
+import type { Checkpoint, Loaded, SnapshotBatch } from "../core/checkpoint.ts";
+import { ByteReader, ByteWriter, noRows, packedRow, packRows } from "../core/bytes.ts";
+import { decodeFrame, encodeFrame, entryStride, partMarker } from "../core/frame.ts";
+import type { LogFrame } from "../core/log_frame.ts";
+import type { Action } from "../core/shard_api.ts";
+
+/** One per running shard, so it may remember. */
+export interface Plant {
+  actions(actions: readonly Action[]): readonly Action[];
+  frame(frame: LogFrame): LogFrame;
+  loaded(loaded: Loaded): Loaded;
+}
+
+const honest: Plant = {
+  actions: (actions) => actions,
+  frame: (frame) => frame,
+  loaded: (loaded) => loaded,
+};
+
+const noSnapshots: SnapshotBatch = { kinds: [], ids: [], dueMs: [], hot: noRows, coldOf: [], cold: noRows };
+
+function changeCommits(actions: readonly Action[], change: (checkpoint: Checkpoint) => Checkpoint): Action[] {
+  return actions.map((action) =>
+    action.type === "commit" ? { type: "commit", checkpoint: change(action.checkpoint) } : action
+  );
+}
+
+/** A commit saves its position at once, its snapshots with the next commit: a crash between the two loses them. */
+function positionBeforeSnapshot(): Plant {
+  let held = noSnapshots;
+  const hold = (checkpoint: Checkpoint): Checkpoint => {
+    const snapshots = held;
+    held = checkpoint.snapshots;
+    return { ...checkpoint, snapshots };
+  };
+  return { ...honest, actions: (actions) => changeCommits(actions, hold) };
+}
+
+/** Every frame looks new and no body has a key: repeats are folded again. */
+function dedupeOff(): Plant {
+  const freshen = (frame: LogFrame): LogFrame => {
+    const { origin, types, entries } = decodeFrame(frame.text);
+    if (origin.type === "tick") return frame;
+    const kept = entries.filter((_, at) => entries[at - at % entryStride] !== partMarker);
+    const start = `${frame.shard}-${frame.offset}`;
+    return {
+      ...frame,
+      text: encodeFrame({ origin: { type: "gateway", start, n: 1 }, types, entries: kept }),
+    };
+  };
+  return { ...honest, frame: freshen };
+}
+
+/** Frames for other shards leave when the checkpoint is made, not when it is in the store. */
+function outboxBeforeCommit(): Plant {
+  return {
+    ...honest,
+    actions: (actions) =>
+      actions.flatMap((action): readonly Action[] => {
+        if (action.type !== "commit") return [action];
+        const { epoch, outbox } = action.checkpoint;
+        return [...outbox.map((frame): Action => ({ type: "append", epoch, ...frame })), action];
+      }),
+  };
+}
+
+/** An actor that comes back after an eviction has no timers any more. */
+function timerLostOnEviction(): Plant {
+  /** Saved by this owner, hence in its memory at some time: loading one again means that it was evicted. */
+  let saved = new Set<string>();
+  const watch = (action: Action): void => {
+    if (action.type === "claim") saved = new Set();
+    if (action.type !== "commit") return;
+    const { kinds, ids } = action.checkpoint.snapshots;
+    ids.forEach((id, index) => saved.add(`${kinds[index]}/${id}`));
+  };
+  return {
+    ...honest,
+    actions: (actions) => {
+      actions.forEach(watch);
+      return actions;
+    },
+    loaded: (loaded) => {
+      const rows = loaded.ids.map((id, index) => {
+        const hot = packedRow(loaded.hot, index);
+        return saved.has(`${loaded.kinds[index]}/${id}`) ? withoutTimers(hot) : hot;
+      });
+      return { ...loaded, hot: packRows(rows) };
+    },
+  };
+}
+
+/** A hot row begins as `encodeSnapshotHead` of the core writes it: codec, version, number of timers, timers. */
+function withoutTimers(hot: Uint8Array): Uint8Array {
+  const reader = new ByteReader(hot);
+  const writer = new ByteWriter(hot.length);
+  writer.u8(reader.u8());
+  writer.u16(reader.u16());
+  writer.u16(0);
+  for (let timers = reader.u16(); timers > 0; timers--) {
+    reader.text();
+    reader.f64();
+    reader.text();
+  }
+  writer.raw(reader.raw(reader.remaining));
+  return writer.finish();
+}
+
+const plants = {
+  "position-before-snapshot": positionBeforeSnapshot,
+  "dedupe-off": dedupeOff,
+  "outbox-before-commit": outboxBeforeCommit,
+  "timer-lost-on-eviction": timerLostOnEviction,
+} as const;
+
+export type PlantName = keyof typeof plants;
+
+export const plantNames = Object.keys(plants) as readonly PlantName[];
+
+export function isPlantName(name: string): name is PlantName {
+  return plantNames.some((known) => known === name);
+}
+
+/** The plant of this name; without one, nothing is spoiled. */
+export function makePlant(name: PlantName | null): Plant {
+  return name === null ? honest : plants[name]();
+}

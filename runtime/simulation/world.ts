@@ -1,0 +1,282 @@
+/**
+ * A cluster in one thread: hosts, gateway, clients, log, store and the faults between them, under one seed.
+ *
+ * 1. Everything that happens is an event of one agenda, and every choice is drawn from one generator: a seed and a
+ *    number of steps name a run completely.
+ * 2. Every effect on log and store passes through here, to the auditor.
+ */
+
+import type { Checkpoint, Claim, CommitResult } from "../core/checkpoint.ts";
+import { decodeFrame } from "../core/frame.ts";
+import type { ShardLimits } from "../core/limits.ts";
+import { shardOf } from "../core/murmur2.ts";
+import type { Answer, ShardQuery } from "../core/shard_api.ts";
+import { MemoryLogCore } from "../log/memory_log_core.ts";
+import { MemoryStoreCore } from "../store/memory_store_core.ts";
+import { Agenda } from "./agenda.ts";
+import { Auditor } from "./auditor.ts";
+import { Client } from "./client.ts";
+import { drawFaults, drawLimits } from "./faults.ts";
+import { type BodyAnswer, Gateway } from "./gateway.ts";
+import { Driver } from "./host.ts";
+import { Network } from "./network.ts";
+import { check } from "./oracle_error.ts";
+import type { PlantName } from "./plants.ts";
+import { Prng } from "./prng.ts";
+import type { Trace } from "./trace.ts";
+import { Workload } from "./workload.ts";
+
+/** When the simulated logs' clocks begin: some day of 2023, so that log time does not look like virtual time. */
+const firstStampMs = 1_700_000_000_000;
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly plant: PlantName | null;
+  readonly trace: Trace;
+}
+
+export class World {
+  readonly agenda = new Agenda();
+  readonly prng: Prng;
+  readonly limits: ShardLimits;
+  readonly shardCount: number;
+  readonly plant: PlantName | null;
+  readonly network: Network;
+  readonly log: MemoryLogCore;
+  readonly store: MemoryStoreCore;
+  readonly auditor: Auditor;
+  gateway: Gateway;
+  /** Clients begin nothing new, nothing goes wrong any more. */
+  isDraining = false;
+  readonly #trace: Trace;
+  readonly #workload: Workload;
+  readonly #clients: readonly Client[];
+  readonly #hostCount: number;
+  /** The host that owns each shard, by the cluster's own view. */
+  readonly #assigned: number[];
+  /** All that live, those that have lost their shard and do not know it yet included. */
+  #drivers: Driver[] = [];
+  #driverCount = 0;
+  #gatewayCount = 1;
+  #clockAheadMs = 0;
+  #lastStampMs = 0;
+  #queryCount = 0;
+  #openQueries = 0;
+
+  constructor({ seed, plant, trace }: WorldOptions) {
+    const prng = new Prng(seed);
+    this.prng = prng;
+    this.#trace = trace;
+    this.plant = plant;
+    this.limits = drawLimits(prng);
+    this.network = new Network(this.agenda, prng, trace, drawFaults(prng));
+    this.shardCount = prng.range(2, 4);
+    this.#hostCount = prng.range(1, 2);
+    this.log = new MemoryLogCore(this.shardCount);
+    this.store = new MemoryStoreCore(this.shardCount);
+    this.auditor = new Auditor(this.shardCount, this.limits, this.store);
+    this.gateway = new Gateway(this, this.#gatewayCount);
+    this.#workload = new Workload(prng);
+    this.#clients = Array.from(
+      { length: prng.range(2, 5) },
+      (_, index) => new Client(this, this.#workload, `client${index}`),
+    );
+    this.#assigned = Array.from({ length: this.shardCount }, () => prng.int(this.#hostCount));
+    this.#assigned.forEach((host, shard) => this.#start(host, shard));
+    this.#scheduleDisturbances();
+  }
+
+  trace(line: string): void {
+    this.#trace.add(this.agenda.nowMs, line);
+  }
+
+  isAssigned(driver: Driver): boolean {
+    return this.#owner(driver.shard) === driver;
+  }
+
+  /** The newest driver of the shard on the host it is assigned to. */
+  #owner(shard: number): Driver | undefined {
+    return this.#drivers.findLast((driver) =>
+      driver.shard === shard && driver.isAlive && driver.hostId === this.#assigned[shard]
+    );
+  }
+
+  #start(hostId: number, shard: number): void {
+    this.#drivers = this.#drivers.filter((driver) => driver.isAlive);
+    const number = ++this.#driverCount;
+    this.trace(`host${hostId}.${number} starts shard${shard}`);
+    const driver = new Driver(this, hostId, shard, number);
+    this.#drivers.push(driver);
+    driver.begin();
+  }
+
+  claim(shard: number, owner: string): Claim {
+    const claim = this.store.claimNow(shard, owner);
+    this.auditor.claimed(claim, owner);
+    return claim;
+  }
+
+  commit(checkpoint: Checkpoint): CommitResult {
+    const [result] = this.store.commitNow([checkpoint]);
+    check("one-owner", result !== undefined, () => "The store answered nothing to a commit");
+    this.trace(`commit ${checkpoint.commit} of shard${checkpoint.shard}: ${result}`);
+    this.auditor.committed(checkpoint, result);
+    return result;
+  }
+
+  append(shard: number, text: string): void {
+    const [receipt] = this.log.appendNow([{ shard, text }], this.#stampMs());
+    check("order", receipt !== undefined, () => "The log answered nothing to an append");
+    this.trace(`shard${shard}'s log, ${receipt.offset}, ${receipt.stampMs}: ${text}`);
+    const [frame] = this.log.read(shard, receipt.offset, 1);
+    check(
+      "order",
+      frame?.text === text,
+      () => `Frame ${receipt.offset} of shard ${shard} is not what was appended`,
+    );
+    this.auditor.appended(frame);
+    for (const driver of this.#drivers) if (driver.shard === shard) driver.wakeReader();
+  }
+
+  /** Appends a gateway's frame, unless it is one whose number or key may be forgotten by now. */
+  appendTimely(shard: number, text: string): BodyAnswer {
+    if (this.auditor.models[shard]!.isTooLate(decodeFrame(text), this.#stampMs())) return "refused";
+    this.append(shard, text);
+    return "accepted";
+  }
+
+  /** The log's clock: it may jump ahead, never back. */
+  #stampMs(): number {
+    const nowMs = firstStampMs + Math.floor(this.agenda.nowMs + this.#clockAheadMs);
+    return this.#lastStampMs = Math.max(this.#lastStampMs, nowMs);
+  }
+
+  #scheduleDisturbances(): void {
+    const { hostCrashMs, gatewayCrashMs, moveMs, clockJumpMs, jumpMs } = this.network.faults;
+    this.#repeat(hostCrashMs, () => this.#crashHost(this.prng.int(this.#hostCount)));
+    this.#repeat(gatewayCrashMs, () => this.#crashGateway());
+    this.#repeat(moveMs, () => this.#moveShard(this.prng.int(this.shardCount)));
+    this.#repeat(clockJumpMs, () => {
+      this.#clockAheadMs += this.prng.range(1, jumpMs);
+    });
+    this.#repeat(15, () => this.#askSomething());
+  }
+
+  #repeat(meanMs: number | null, disturb: () => void): void {
+    if (meanMs === null) return;
+    this.agenda.after(2 * meanMs * this.prng.next(), () => {
+      if (this.isDraining) return;
+      disturb();
+      this.#repeat(meanMs, disturb);
+    });
+  }
+
+  /** All threads of a host die; its shards are started again on it after a while. */
+  #crashHost(hostId: number): void {
+    this.trace(`host${hostId} crashes`);
+    for (const driver of this.#drivers) if (driver.hostId === hostId) this.#crash(driver);
+    this.agenda.after(this.prng.next() * 30, () => this.#startAssigned(hostId));
+  }
+
+  #crash(driver: Driver): void {
+    this.#openQueries -= driver.openQueries;
+    driver.crash();
+  }
+
+  #startAssigned(hostId: number): void {
+    this.#assigned.forEach((assigned, shard) => {
+      if (assigned === hostId && this.#owner(shard) === undefined) this.#start(hostId, shard);
+    });
+  }
+
+  #crashGateway(): void {
+    this.gateway.isAlive = false;
+    this.gateway = new Gateway(this, ++this.#gatewayCount);
+    this.trace(`the gateway crashes, ${this.gateway.name} starts`);
+  }
+
+  /** The old owner learns of it later, from a fence or by a word. */
+  #moveShard(shard: number): void {
+    const old = this.#owner(shard);
+    const hostId = this.prng.int(this.#hostCount);
+    if (old?.hostId === hostId) return;
+    this.trace(`shard${shard} moves to host${hostId}`);
+    this.#assigned[shard] = hostId;
+    if (this.#owner(shard) === undefined) this.#start(hostId, shard);
+    this.agenda.after(this.prng.next() * 100, () => {
+      if (old !== undefined && !this.isAssigned(old)) this.#stop(old);
+    });
+  }
+
+  #stop(driver: Driver): void {
+    this.trace(`${driver.name} is stopped`);
+    driver.stop();
+  }
+
+  #askSomething(): void {
+    const { kind, id } = this.#workload.address();
+    if (this.prng.chance(0.2)) this.#flush(this.prng.int(this.shardCount));
+    else this.#askActor(kind, id);
+  }
+
+  /** A strict query to the owner: it must reflect all that is in the log by now. */
+  #askActor(kind: string, id: string): void {
+    const shard = shardOf(id, this.shardCount);
+    const folded = this.log.extent(shard).end;
+    const request = { type: "ask", kind, id, query: "state", arguments: {} } as const;
+    this.#ask(shard, folded, request, (answer) => this.auditor.answered(shard, { kind, id }, folded, answer));
+  }
+
+  /** A barrier to the owner: once answered, all that is in the log by now is in the store. */
+  #flush(shard: number): void {
+    const folded = this.log.extent(shard).end;
+    this.#owner(shard)?.hurry();
+    this.#ask(shard, folded, { type: "barrier" }, (answer) => this.auditor.flushed(shard, folded, answer));
+  }
+
+  #ask(shard: number, folded: number, request: ShardQuery["request"], check: (answer: Answer) => void): void {
+    const owner = this.#owner(shard);
+    if (owner === undefined) return;
+    const queryId = ++this.#queryCount;
+    this.#openQueries++;
+    this.trace(`query ${queryId} to ${owner.name} at ${folded}: ${JSON.stringify(request)}`);
+    owner.query({ queryId, folded, request }, (answer) => {
+      this.#openQueries--;
+      check(answer);
+    });
+  }
+
+  /** Ends all faults and new work. What is under way goes on. */
+  drain(): void {
+    this.trace("drain");
+    this.isDraining = true;
+    this.network.calm();
+    this.#restoreOwners();
+  }
+
+  #restoreOwners(): void {
+    for (let host = 0; host < this.#hostCount; host++) this.#startAssigned(host);
+  }
+
+  /** What has still to happen, as sentences. */
+  unfinished(): readonly string[] {
+    const sentences = Array.from({ length: this.shardCount }, (_, shard) => this.auditor.unfinished(shard))
+      .filter((sentence) => sentence !== null);
+    if (this.#openQueries > 0) sentences.push(`${this.#openQueries} queries wait for an answer`);
+    for (const client of this.#clients) if (!client.isIdle) sentences.push(client.waitsFor);
+    return sentences;
+  }
+
+  /** Asks for every actor. */
+  askAll(): void {
+    for (const model of this.auditor.models) {
+      for (const { address } of model.actors.values()) this.#askActor(address.kind, address.id);
+    }
+  }
+
+  /** Lets every host die and start again, so that all that counts is what the store has. */
+  restartAll(): void {
+    for (const driver of this.#drivers) this.#crash(driver);
+    this.#restoreOwners();
+  }
+}

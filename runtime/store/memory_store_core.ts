@@ -1,0 +1,224 @@
+/**
+ * The semantics of port `Store` in memory, synchronous, for the simulator.
+ *
+ * 1. Nothing that a caller passed in or got out is shared with what is stored.
+ * 2. A checkpoint that throws has changed nothing of its shard.
+ */
+
+import type { Address } from "../core/actor.ts";
+import { packedRow, packRows } from "../core/bytes.ts";
+import {
+  type Checkpoint,
+  type Claim,
+  type CommitResult,
+  type DueActor,
+  emptyMemory,
+  type KeyIncrement,
+  type Loaded,
+  type OutboxFrame,
+  type Positions,
+  type ShardMemory,
+  type SnapshotBatch,
+  type StoredDeadLetter,
+} from "../core/checkpoint.ts";
+import { invariant } from "../core/errors.ts";
+import { compareBytes } from "./byte_order.ts";
+import { checkShape } from "./checkpoint_shape.ts";
+import { MemoryDeadLetters } from "./memory_dead_letters.ts";
+import { MemoryHistory } from "./memory_history.ts";
+import type { ActorCount, DeadLetterFilter, DeadLetterPage, ListPage, StoredHistoryRow } from "./port.ts";
+
+interface Snapshot {
+  readonly kind: string;
+  readonly id: string;
+  readonly dueMs: number | null;
+  readonly hot: Uint8Array;
+  readonly cold: Uint8Array | null;
+}
+
+interface Shard {
+  epoch: number;
+  commit: number;
+  owner: string;
+  positions: Positions;
+  memory: ShardMemory;
+  readonly actors: Map<string, Snapshot>;
+  outbox: OutboxFrame[];
+  keys: KeyIncrement[];
+}
+
+function copyKeys({ atMs, hashes }: KeyIncrement): KeyIncrement {
+  return { atMs, hashes: hashes.slice() };
+}
+
+export class MemoryStoreCore {
+  readonly #shardCount: number;
+  readonly #shards = new Map<number, Shard>();
+  readonly #history = new MemoryHistory();
+  readonly #deadLetters = new MemoryDeadLetters();
+
+  constructor(shardCount: number) {
+    this.#shardCount = shardCount;
+  }
+
+  #shard(shard: number): Shard {
+    invariant(shard >= 0 && shard < this.#shardCount, `Shard ${shard} is one of ${this.#shardCount}`);
+    let found = this.#shards.get(shard);
+    if (found === undefined) {
+      found = {
+        epoch: 0,
+        commit: 0,
+        owner: "",
+        positions: {},
+        memory: emptyMemory,
+        actors: new Map(),
+        outbox: [],
+        keys: [],
+      };
+      this.#shards.set(shard, found);
+    }
+    return found;
+  }
+
+  claimNow(shard: number, owner: string): Claim {
+    const found = this.#shard(shard);
+    found.epoch++;
+    found.owner = owner;
+    const { epoch, commit, positions, memory, outbox, keys } = found;
+    return {
+      shard,
+      epoch,
+      commit,
+      positions: structuredClone(positions),
+      memory: structuredClone(memory),
+      outbox: [...outbox].sort((a, b) => a.target - b.target || a.n - b.n),
+      keys: keys.map(copyKeys).sort((a, b) => a.atMs - b.atMs),
+    };
+  }
+
+  /** The name that the shard's last claimer gave; empty before the first claim. */
+  ownerNow(shard: number): string {
+    return this.#shard(shard).owner;
+  }
+
+  commitNow(checkpoints: readonly Checkpoint[]): CommitResult[] {
+    checkpoints.forEach(checkShape);
+    return checkpoints.map((checkpoint) => this.#commitOne(checkpoint));
+  }
+
+  #commitOne(checkpoint: Checkpoint): CommitResult {
+    const { epoch, commit } = checkpoint;
+    const shard = this.#shard(checkpoint.shard);
+    if (shard.epoch === epoch && shard.commit === commit) return "committed";
+    if (shard.epoch !== epoch || shard.commit !== commit - 1) return "fenced";
+    const written = new Set(shard.outbox.map(({ target, n }) => `${target}/${n}`));
+    invariant(
+      checkpoint.outbox.every(({ target, n }) => !written.has(`${target}/${n}`)),
+      `An outbox frame of shard ${checkpoint.shard} is written once`,
+    );
+    this.#history.checkNew(checkpoint.history);
+    shard.commit = commit;
+    shard.positions = structuredClone(checkpoint.positions);
+    shard.memory = structuredClone(checkpoint.memory);
+    this.#writeSnapshots(shard, checkpoint.snapshots);
+    this.#writeQueues(shard, checkpoint);
+    this.#history.write(checkpoint.history);
+    this.#deadLetters.write(checkpoint.deadLetters);
+    return "committed";
+  }
+
+  #writeSnapshots({ actors }: Shard, { kinds, ids, dueMs, hot, coldOf, cold }: SnapshotBatch): void {
+    ids.forEach((id, index) => {
+      const kind = kinds[index]!;
+      const key = `${kind}/${id}`;
+      actors.set(key, {
+        kind,
+        id,
+        dueMs: dueMs[index]!,
+        hot: packedRow(hot, index).slice(),
+        cold: actors.get(key)?.cold ?? null,
+      });
+    });
+    coldOf.forEach((actor, index) => {
+      const key = `${kinds[actor]!}/${ids[actor]!}`;
+      actors.set(key, { ...actors.get(key)!, cold: packedRow(cold, index).slice() });
+    });
+  }
+
+  #writeQueues(shard: Shard, { outbox, outboxDone, keys, keysBeforeMs }: Checkpoint): void {
+    const isDone = ({ target, n }: OutboxFrame) =>
+      outboxDone.some((done) => done.target === target && n <= done.n);
+    shard.outbox = [...shard.outbox, ...outbox.map((frame) => ({ ...frame }))]
+      .filter((frame) => !isDone(frame));
+    if (keys !== null) shard.keys.push(copyKeys(keys));
+    shard.keys = shard.keys.filter(({ atMs }) => atMs >= keysBeforeMs);
+  }
+
+  loadNow(shard: number, keys: readonly Address[]): Loaded {
+    const { actors } = this.#shard(shard);
+    const found = keys.map(({ kind, id }) => actors.get(`${kind}/${id}`)).filter((row) => row !== undefined);
+    const withCold = found.flatMap(({ cold }, index) => cold === null ? [] : [{ index, cold }]);
+    return {
+      kinds: found.map(({ kind }) => kind),
+      ids: found.map(({ id }) => id),
+      dueMs: found.map(({ dueMs }) => dueMs),
+      hot: packRows(found.map(({ hot }) => hot)),
+      coldOf: withCold.map(({ index }) => index),
+      cold: packRows(withCold.map(({ cold }) => cold)),
+    };
+  }
+
+  dueNow(shard: number, afterMs: number, limit: number): DueActor[] {
+    const due: DueActor[] = [];
+    for (const { kind, id, dueMs } of this.#shard(shard).actors.values()) {
+      if (dueMs !== null && dueMs > afterMs) due.push({ dueMs, kind, id });
+    }
+    due.sort((a, b) => a.dueMs - b.dueMs || compareBytes(a.kind, b.kind) || compareBytes(a.id, b.id));
+    return due.slice(0, limit);
+  }
+
+  *#snapshots(): Generator<Snapshot> {
+    for (const { actors } of this.#shards.values()) yield* actors.values();
+  }
+
+  listNow(kind: string, after: string | null, limit: number): ListPage {
+    const rest: string[] = [];
+    for (const actor of this.#snapshots()) {
+      if (actor.kind === kind && (after === null || compareBytes(actor.id, after) > 0)) rest.push(actor.id);
+    }
+    const ids = rest.sort(compareBytes).slice(0, limit);
+    return { ids, next: rest.length > limit ? ids.at(-1) ?? null : null };
+  }
+
+  countActorsNow(): ActorCount[] {
+    const counts = new Map<string, number>();
+    for (const { kind } of this.#snapshots()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    return [...counts].map(([kind, count]) => ({ kind, count })).sort((a, b) => compareBytes(a.kind, b.kind));
+  }
+
+  historyNow(
+    actor: Address,
+    stepMs: number,
+    fromMs: number,
+    toMs: number,
+    limit: number,
+  ): StoredHistoryRow[] {
+    return this.#history.read(actor, stepMs, fromMs, toMs, limit);
+  }
+
+  expireHistoryNow(beforeMs: number, limit: number): number {
+    return this.#history.expire(beforeMs, limit);
+  }
+
+  deadLettersNow(filter: DeadLetterFilter): DeadLetterPage {
+    return this.#deadLetters.list(filter);
+  }
+
+  deadLetterNow(id: string): StoredDeadLetter | null {
+    return this.#deadLetters.find(id);
+  }
+
+  countReplayNow(id: string, atMs: number, cap: number): StoredDeadLetter | null {
+    return this.#deadLetters.countReplay(id, atMs, cap);
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * Port `Store` over a `MessagePort` to the store's thread.
+ *
+ * A checkpoint is copied, not moved: a few megabytes cost less than a millisecond, and its owner can send it again
+ * when the outcome is not known.
+ */
+
+import type { MessagePort } from "node:worker_threads";
+import type { Address } from "../core/actor.ts";
+import type {
+  Checkpoint,
+  Claim,
+  CommitResult,
+  DueActor,
+  Loaded,
+  StoredDeadLetter,
+} from "../core/checkpoint.ts";
+import { InvariantError } from "../core/errors.ts";
+import { RpcClient, type WireError } from "../node/rpc.ts";
+import {
+  type ActorCount,
+  type DeadLetterFilter,
+  type DeadLetterPage,
+  type ListPage,
+  type Store,
+  type StoredHistoryRow,
+  StoreError,
+  type StoreErrorCode,
+} from "./port.ts";
+
+const storeErrorCodes: Readonly<Record<StoreErrorCode, true>> = {
+  full: true,
+  unavailable: true,
+  unknown: true,
+  corrupt: true,
+  closed: true,
+};
+
+function isStoreErrorCode(code: string): code is StoreErrorCode {
+  return Object.hasOwn(storeErrorCodes, code);
+}
+
+/** The error of the store's thread, as its class. */
+export function reviveStoreError({ code, message }: WireError): Error {
+  if (isStoreErrorCode(code)) return new StoreError(code, message);
+  return code === "invariant" ? new InvariantError(message) : new Error(message);
+}
+
+export class RemoteStore implements Store {
+  readonly #port: MessagePort;
+  readonly #rpc: RpcClient;
+  #closed = false;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+    this.#rpc = new RpcClient(port, reviveStoreError);
+    port.on("close", () => this.fail("its thread closed the connection"));
+  }
+
+  /** Rejects the waiting calls and all later ones: the store's thread is gone. */
+  fail(reason: string): void {
+    if (this.#closed) return;
+    this.#rpc.fail(new StoreError("unavailable", `Cannot reach the store: ${reason}`));
+  }
+
+  claim(shard: number, owner: string): Promise<Claim> {
+    return this.#rpc.call("claim", [shard, owner]);
+  }
+
+  load(shard: number, keys: readonly Address[]): Promise<Loaded> {
+    return this.#rpc.call("load", [shard, keys]);
+  }
+
+  due(shard: number, afterMs: number, limit: number): Promise<readonly DueActor[]> {
+    return this.#rpc.call("due", [shard, afterMs, limit]);
+  }
+
+  commit(checkpoints: readonly Checkpoint[]): Promise<readonly CommitResult[]> {
+    return this.#rpc.call("commit", [checkpoints]);
+  }
+
+  list(kind: string, after: string | null, limit: number): Promise<ListPage> {
+    return this.#rpc.call("list", [kind, after, limit]);
+  }
+
+  countActors(): Promise<readonly ActorCount[]> {
+    return this.#rpc.call("countActors", []);
+  }
+
+  history(
+    actor: Address,
+    stepMs: number,
+    fromMs: number,
+    toMs: number,
+    limit: number,
+  ): Promise<readonly StoredHistoryRow[]> {
+    return this.#rpc.call("history", [actor, stepMs, fromMs, toMs, limit]);
+  }
+
+  expireHistory(beforeMs: number, limit: number): Promise<number> {
+    return this.#rpc.call("expireHistory", [beforeMs, limit]);
+  }
+
+  deadLetters(filter: DeadLetterFilter): Promise<DeadLetterPage> {
+    return this.#rpc.call("deadLetters", [filter]);
+  }
+
+  deadLetter(id: string): Promise<StoredDeadLetter | null> {
+    return this.#rpc.call("deadLetter", [id]);
+  }
+
+  countReplay(id: string, atMs: number, cap: number): Promise<StoredDeadLetter | null> {
+    return this.#rpc.call("countReplay", [id, atMs, cap]);
+  }
+
+  /** Ends this connection; the store's thread goes on. */
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#rpc.fail(new StoreError("closed", "Cannot use the store: this connection to it is closed"));
+    this.#port.close();
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * Opening and creating the store's file.
+ *
+ * 1. A file that is not ours, newer, damaged, or of another shard count is refused and left byte for byte as it was.
+ * 2. A new file appears whole or not at all: it is built under another name and renamed.
+ */
+
+import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { platform } from "node:process";
+import { DatabaseSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
+import { cacheBytes, openWaitMs, pageBytes, walBytes } from "./limits.ts";
+import { StoreError } from "./port.ts";
+import { applicationId, migrate, schemaVersion } from "./schema.ts";
+import { translated } from "./sqlite_errors.ts";
+import { checkText, integer, text } from "./stored_row.ts";
+
+export interface StoreFileOptions {
+  /** The file; SQLite keeps `-wal` beside it. Its folder exists. */
+  readonly path: string;
+  /** Shards of this installation; a file remembers the count it was made with. */
+  readonly shards: number;
+  /** Size in bytes at which the file counts as a full disk. */
+  readonly maxBytes?: number;
+}
+
+export interface StoreFile {
+  readonly db: DatabaseSync;
+  /** Random name given when the file was made. */
+  readonly identity: string;
+}
+
+interface Meta {
+  readonly identity: string;
+  readonly shards: number;
+}
+
+const sqliteMagic = "SQLite format 3\0";
+const headerBytes = 100;
+
+function refuse(path: string, found: string, right: string): never {
+  throw new StoreError("corrupt", `Cannot open the store ${path}: ${found}; ${right}`);
+}
+
+function readHeader(path: string): Buffer {
+  const header = Buffer.alloc(headerBytes);
+  const file = openSync(path, "r");
+  try {
+    readSync(file, header, 0, headerBytes, 0);
+  } finally {
+    closeSync(file);
+  }
+  return header;
+}
+
+function checkVersion(path: string, version: number): void {
+  if (version > schemaVersion) {
+    const found = `it has format version ${version}, and this program knows up to ${schemaVersion}`;
+    refuse(path, found, "use the newer program that wrote it, or another data folder");
+  }
+}
+
+/** Looks at the header without SQLite, which would leave its own files beside a foreign one. */
+function checkHeader(path: string): void {
+  const another = "choose another data folder, or move the file away";
+  if (!statSync(path).isFile()) refuse(path, "it is not a file", another);
+  // https://www.sqlite.org/fileformat.html#the_database_header
+  const header = readHeader(path);
+  if (header.toString("latin1", 0, 16) !== sqliteMagic) refuse(path, "it is not a SQLite file", another);
+  if (header.readUInt32BE(68) !== applicationId) refuse(path, "it belongs to another program", another);
+  checkVersion(path, header.readUInt32BE(60));
+}
+
+function readVersion(db: DatabaseSync): number {
+  return integer(db.prepare("PRAGMA user_version").get()?.user_version, "the format version");
+}
+
+function metaChecksum({ identity, shards }: Meta): string {
+  return `${identity} ${shards}`;
+}
+
+function readMeta(db: DatabaseSync): Meta {
+  const row = db.prepare("SELECT identity, shards, crc FROM meta").get();
+  const meta = { identity: text(row?.identity, "the store's own row"), shards: integer(row?.shards, "it") };
+  checkText(metaChecksum(meta), row?.crc, "the store's own row");
+  return meta;
+}
+
+/** Reads version and shard count through a connection that cannot write. */
+function probe({ path, shards }: StoreFileOptions): Meta {
+  const db = new DatabaseSync(path, { readOnly: true });
+  try {
+    db.exec(`PRAGMA busy_timeout = ${openWaitMs}`);
+    checkVersion(path, readVersion(db));
+    const meta = readMeta(db);
+    if (meta.shards !== shards) {
+      const right = `start with --shards ${meta.shards}, or with another data folder`;
+      refuse(path, `it was made for ${meta.shards} shards, not ${shards}`, right);
+    }
+    return meta;
+  } finally {
+    db.close();
+  }
+}
+
+/** Makes a rename durable. Windows has no handle of a folder to flush. */
+function syncFolder(path: string): void {
+  if (platform === "win32") return;
+  const folder = openSync(dirname(path), "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+function create({ path, shards }: StoreFileOptions): void {
+  if (existsSync(`${path}-wal`)) {
+    // SQLite would replay the old log into the new file.
+    refuse(path, `only its log ${path}-wal is there`, "put the file back beside it, or move the log away");
+  }
+  const building = `${path}.new`;
+  for (const leftover of [building, `${building}-journal`, `${building}-wal`]) {
+    rmSync(leftover, { force: true });
+  }
+  const db = new DatabaseSync(building);
+  try {
+    db.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA application_id = ${applicationId}`);
+    migrate(db, 0);
+    const meta: Meta = { identity: crypto.randomUUID(), shards };
+    db.prepare("INSERT INTO meta VALUES (1, ?, ?, ?)").run(meta.identity, shards, crc32(metaChecksum(meta)));
+    db.exec("PRAGMA journal_mode = WAL");
+  } finally {
+    db.close();
+  }
+  renameSync(building, path);
+  syncFolder(path);
+}
+
+function configure(db: DatabaseSync, maxBytes: number | undefined): void {
+  // EXCLUSIVE: this connection is the only one, so the log's index lives in memory and a second opener is refused.
+  db.exec(`
+    PRAGMA busy_timeout = ${openWaitMs};
+    PRAGMA locking_mode = EXCLUSIVE;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = ${walBytes / pageBytes};
+    PRAGMA journal_size_limit = ${2 * walBytes};
+    PRAGMA cache_size = ${-cacheBytes / 1024};
+    PRAGMA temp_store = MEMORY;
+  `);
+  if (maxBytes !== undefined) db.exec(`PRAGMA max_page_count = ${Math.floor(maxBytes / pageBytes)}`);
+}
+
+/** Opens the file, made new where there is none. Throws a `StoreError`. */
+export function openStoreFile(options: StoreFileOptions): StoreFile {
+  const { path, maxBytes } = options;
+  return translated(`open the store ${path}`, () => {
+    if (existsSync(path)) checkHeader(path);
+    else create(options);
+    const { identity } = probe(options);
+    const db = new DatabaseSync(path);
+    try {
+      configure(db, maxBytes);
+      migrate(db, readVersion(db));
+      return { db, identity };
+    } catch (thrown) {
+      db.close();
+      throw thrown;
+    }
+  });
+}

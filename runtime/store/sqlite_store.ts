@@ -1,0 +1,189 @@
+/**
+ * Port `Store` on one SQLite file, embedded in the process.
+ *
+ * 1. Everything a call changes is one transaction, durable (`synchronous=FULL`) before the call resolves.
+ * 2. A failed call changed nothing; the store goes on, so a full disk ends when there is space again.
+ * 3. One `commit` is one transaction for all its checkpoints: one flush of the disk.
+ *
+ * Calls run on the caller's thread and block it: shard hosts reach a store through `RemoteStore`.
+ */
+
+import type { StatementSync } from "node:sqlite";
+import type { Address } from "../core/actor.ts";
+import type {
+  Checkpoint,
+  Claim,
+  CommitResult,
+  DueActor,
+  Loaded,
+  StoredDeadLetter,
+} from "../core/checkpoint.ts";
+import { errorMessage, invariant } from "../core/errors.ts";
+import { ActorRows } from "./actor_rows.ts";
+import { checkShape } from "./checkpoint_shape.ts";
+import { DeadLetterRows } from "./dead_letter_rows.ts";
+import { HistoryRows } from "./history_rows.ts";
+import { KeyRows, OutboxRows } from "./outbox_rows.ts";
+import {
+  type ActorCount,
+  type DeadLetterFilter,
+  type DeadLetterPage,
+  type ListPage,
+  type Store,
+  type StoredHistoryRow,
+  StoreError,
+} from "./port.ts";
+import { ShardRows } from "./shard_rows.ts";
+import { translated } from "./sqlite_errors.ts";
+import { openStoreFile, type StoreFile, type StoreFileOptions } from "./sqlite_file.ts";
+
+export type SqliteStoreOptions = StoreFileOptions;
+
+export class SqliteStore implements Store {
+  /** Random name of the file, given when it was made. */
+  readonly identity: string;
+  readonly #path: string;
+  readonly #shardCount: number;
+  readonly #db: StoreFile["db"];
+  readonly #begin: StatementSync;
+  readonly #end: StatementSync;
+  readonly #shards: ShardRows;
+  readonly #actors: ActorRows;
+  readonly #outbox: OutboxRows;
+  readonly #keys: KeyRows;
+  readonly #history: HistoryRows;
+  readonly #deadLetters: DeadLetterRows;
+  #closed = false;
+
+  /** Opens the file or makes it; throws a `StoreError`. */
+  constructor(options: SqliteStoreOptions) {
+    const { db, identity } = openStoreFile(options);
+    this.identity = identity;
+    this.#path = options.path;
+    this.#shardCount = options.shards;
+    this.#db = db;
+    // Prepared, because only statements report SQLite's result code.
+    this.#begin = db.prepare("BEGIN IMMEDIATE");
+    this.#end = db.prepare("COMMIT");
+    this.#shards = new ShardRows(db);
+    this.#actors = new ActorRows(db);
+    this.#outbox = new OutboxRows(db);
+    this.#keys = new KeyRows(db);
+    this.#history = new HistoryRows(db);
+    this.#deadLetters = new DeadLetterRows(db);
+  }
+
+  #read<T>(doing: string, work: () => T): Promise<T> {
+    return Promise.try(() => {
+      if (this.#closed) throw new StoreError("closed", `Cannot ${doing}: the store ${this.#path} is closed`);
+      return translated(`${doing} in the store ${this.#path}`, work);
+    });
+  }
+
+  #write<T>(doing: string, work: () => T): Promise<T> {
+    return this.#read(doing, () => {
+      this.#begin.run();
+      try {
+        const result = work();
+        this.#end.run();
+        return result;
+      } catch (thrown) {
+        this.#rollBack(thrown);
+        throw thrown;
+      }
+    });
+  }
+
+  #rollBack(cause: unknown): void {
+    // SQLite has rolled back by itself after a full disk or an I/O error: https://www.sqlite.org/lang_transaction.html
+    if (!this.#db.isTransaction) return;
+    try {
+      this.#db.exec("ROLLBACK");
+    } catch (thrown) {
+      throw new StoreError("unavailable", `Cannot undo what failed with: ${errorMessage(cause)}`, {
+        cause: thrown,
+      });
+    }
+  }
+
+  claim(shard: number, owner: string): Promise<Claim> {
+    return this.#write(`claim shard ${shard}`, () => {
+      invariant(shard >= 0 && shard < this.#shardCount, `Shard ${shard} is one of ${this.#shardCount}`);
+      const row = this.#shards.claim(shard, owner);
+      return { shard, ...row, outbox: this.#outbox.read(shard), keys: this.#keys.read(shard) };
+    });
+  }
+
+  commit(checkpoints: readonly Checkpoint[]): Promise<readonly CommitResult[]> {
+    const shards = checkpoints.map(({ shard }) => shard).join(", ");
+    return this.#write(`commit shards ${shards}`, () => checkpoints.map((one) => this.#commitOne(one)));
+  }
+
+  #commitOne(checkpoint: Checkpoint): CommitResult {
+    checkShape(checkpoint);
+    switch (this.#shards.advance(checkpoint)) {
+      case "fenced":
+        return "fenced";
+      case "repeated":
+        return "committed";
+      case "advanced":
+        this.#actors.write(checkpoint.shard, checkpoint.snapshots);
+        this.#outbox.write(checkpoint);
+        this.#keys.write(checkpoint);
+        this.#history.write(checkpoint.history);
+        this.#deadLetters.write(checkpoint.deadLetters);
+        return "committed";
+    }
+  }
+
+  load(shard: number, keys: readonly Address[]): Promise<Loaded> {
+    return this.#read(`load actors of shard ${shard}`, () => this.#actors.load(shard, keys));
+  }
+
+  due(shard: number, afterMs: number, limit: number): Promise<readonly DueActor[]> {
+    return this.#read(`read timers of shard ${shard}`, () => this.#actors.due(shard, afterMs, limit));
+  }
+
+  list(kind: string, after: string | null, limit: number): Promise<ListPage> {
+    return this.#read(`list ${kind}`, () => this.#actors.list(kind, after, limit));
+  }
+
+  countActors(): Promise<readonly ActorCount[]> {
+    return this.#read("count actors", () => this.#actors.counts());
+  }
+
+  history(
+    actor: Address,
+    stepMs: number,
+    fromMs: number,
+    toMs: number,
+    limit: number,
+  ): Promise<readonly StoredHistoryRow[]> {
+    return this.#read(
+      `read history of ${actor.kind}/${actor.id}`,
+      () => this.#history.read(actor, stepMs, fromMs, toMs, limit),
+    );
+  }
+
+  expireHistory(beforeMs: number, limit: number): Promise<number> {
+    return this.#write("expire history", () => this.#history.expire(beforeMs, limit));
+  }
+
+  deadLetters(filter: DeadLetterFilter): Promise<DeadLetterPage> {
+    return this.#read("list dead letters", () => this.#deadLetters.list(filter));
+  }
+
+  deadLetter(id: string): Promise<StoredDeadLetter | null> {
+    return this.#read("read a dead letter", () => this.#deadLetters.find(id));
+  }
+
+  countReplay(id: string, atMs: number, cap: number): Promise<StoredDeadLetter | null> {
+    return this.#write("count a replay", () => this.#deadLetters.countReplay(id, atMs, cap));
+  }
+
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    return Promise.try(() => this.#db.close());
+  }
+}

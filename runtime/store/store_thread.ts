@@ -1,0 +1,81 @@
+/**
+ * Entry of the store's thread: owns the one `SqliteStore` and answers any number of ports.
+ *
+ *     in:  { type: "connect", port }    serve this port; many may be connected
+ *          { type: "close" }            settle the calls that came, close the file
+ *     out: { type: "ready" } or { type: "failed", code, message } once, then { type: "closed" } at the end
+ *
+ * It runs no actor code: a thread ended inside a transaction would leave the file locked as long as the process lives.
+ */
+
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import type { Address } from "../core/actor.ts";
+import type { Checkpoint } from "../core/checkpoint.ts";
+import { invariant } from "../core/errors.ts";
+import { type Handlers, serve, toWireError, Transfer } from "../node/rpc.ts";
+import { CallQueue } from "./call_queue.ts";
+import type { DeadLetterFilter, Store } from "./port.ts";
+import { SqliteStore, type SqliteStoreOptions } from "./sqlite_store.ts";
+import type { StoreThreadAnswer, StoreThreadRequest } from "./start_store_thread.ts";
+
+function handlersOf(queue: CallQueue): Handlers {
+  const call = <T>(work: (store: Store) => Promise<T>) => queue.call(work);
+  return {
+    claim: (shard: number, owner: string) => call((store) => store.claim(shard, owner)),
+    load: async (shard: number, keys: readonly Address[]) => {
+      const loaded = await call((store) => store.load(shard, keys));
+      // `packRows` made these two buffers for this answer alone.
+      return new Transfer(loaded, [arrayBuffer(loaded.hot.bytes), arrayBuffer(loaded.cold.bytes)]);
+    },
+    due: (shard: number, afterMs: number, limit: number) => call((store) => store.due(shard, afterMs, limit)),
+    commit: (checkpoints: readonly Checkpoint[]) => queue.commit(checkpoints),
+    list: (kind: string, after: string | null, limit: number) =>
+      call((store) => store.list(kind, after, limit)),
+    countActors: () => call((store) => store.countActors()),
+    history: (actor: Address, stepMs: number, fromMs: number, toMs: number, limit: number) =>
+      call((store) => store.history(actor, stepMs, fromMs, toMs, limit)),
+    expireHistory: (beforeMs: number, limit: number) => call((store) => store.expireHistory(beforeMs, limit)),
+    deadLetters: (filter: DeadLetterFilter) => call((store) => store.deadLetters(filter)),
+    deadLetter: (id: string) => call((store) => store.deadLetter(id)),
+    countReplay: (id: string, atMs: number, cap: number) => call((store) => store.countReplay(id, atMs, cap)),
+  };
+}
+
+function arrayBuffer({ buffer }: Uint8Array): ArrayBuffer {
+  invariant(buffer instanceof ArrayBuffer, "Rows are packed into memory that one thread owns");
+  return buffer;
+}
+
+function run(store: SqliteStore, answer: (message: StoreThreadAnswer) => void): void {
+  const queue = new CallQueue(store);
+  const handlers = handlersOf(queue);
+  const ports: MessagePort[] = [];
+  const close = async () => {
+    await queue.idle();
+    await store.close();
+    for (const port of ports) port.close();
+    answer({ type: "closed" });
+  };
+  parentPort?.on("message", (request: StoreThreadRequest) => {
+    switch (request.type) {
+      case "connect":
+        ports.push(request.port);
+        serve(request.port, handlers);
+        return;
+      case "close":
+        return void close();
+    }
+  });
+}
+
+function start(options: SqliteStoreOptions): void {
+  const answer = (message: StoreThreadAnswer) => parentPort?.postMessage(message);
+  try {
+    run(new SqliteStore(options), answer);
+    answer({ type: "ready" });
+  } catch (thrown) {
+    answer({ type: "failed", ...toWireError(thrown) });
+  }
+}
+
+start(workerData);

@@ -1,0 +1,80 @@
+/**
+ * Durable ingestion over HTTP: as many readings as the server answers with 202, in bodies of 100.
+ *
+ * The clock runs from the first body until the server, asked to stop, has folded and checkpointed everything and is
+ * gone. Then it is started again on its folder and every window of every sensor is verified.
+ */
+
+import { isRight } from "../verify/verifier.ts";
+import { type BenchOptions, type Figure, mebibytes, median, perSecond, type Row } from "./figure.ts";
+import { lossText, runLoad, verifyLoad } from "./load.ts";
+import { loadFlags, withBench } from "./measured_server.ts";
+import { cpuText, ownCpuSeconds, ownCpuText, type ProcessStats, readStats } from "./process_stats.ts";
+
+const targetPerSecond = 120_000;
+const sensors = 10_000;
+/** Memory counts as flat when the last third's median is at most so much above the first third's. */
+const flatRatio = 1.15;
+
+/** Reads memory each second until the returned function is called, which gives what was read. */
+function watch(pid: number): () => Promise<readonly ProcessStats[]> {
+  const readings: ProcessStats[] = [];
+  const read = async () => {
+    const stats = await readStats(pid);
+    if (stats !== null) readings.push(stats);
+  };
+  const timer = setInterval(() => void read(), 1000);
+  return async () => {
+    clearInterval(timer);
+    await read();
+    return readings;
+  };
+}
+
+async function measure({ seconds }: BenchOptions): Promise<readonly Row[]> {
+  return await withBench(loadFlags, async (bench) => {
+    const server = await bench.start();
+    const before = await readStats(server.pid);
+    const ownBefore = ownCpuSeconds();
+    const endWatch = watch(server.pid);
+    const startedAtMs = performance.now();
+    const phases = await runLoad({ url: bench.url, sensors, ratePerSecond: null, forSeconds: seconds });
+    const readings = await endWatch();
+    const clientCpu = ownCpuText(ownBefore);
+    await server.stop();
+    const tookSeconds = (performance.now() - startedAtMs) / 1000;
+    await bench.start();
+    const verification = await verifyLoad(bench.url, phases);
+
+    const { tally } = phases[0]!;
+    const rate = tally.accepted / tookSeconds;
+    const latencies = `p50 ${tally.latencies.quantileMs(0.5).toFixed(0)} ms, p99 ${
+      tally.latencies.quantileMs(0.99).toFixed(0)
+    } ms`;
+    const serverCpu = cpuText(before, readings.at(-1) ?? null);
+    const rss = readings.map(({ rssBytes }) => rssBytes);
+    const third = Math.ceil(rss.length / 3);
+    const [first, last] = [median(rss.slice(0, third)), median(rss.slice(-third))];
+    return [{
+      figure: `durable ingestion, bodies of 100, ${sensors} sensors, ${seconds} s`,
+      target: `≥ ${perSecond(targetPerSecond)}, all verified`,
+      measured: `${perSecond(rate)}; ${latencies}; ${lossText(verification)}`,
+      isMet: rate >= targetPerSecond && isRight(verification),
+      serverCpu,
+      clientCpu,
+    }, {
+      figure: "its memory, median of the first and of the last third",
+      target: "flat",
+      measured: `${mebibytes(first)}, ${mebibytes(last)}; largest ${mebibytes(Math.max(...rss))}`,
+      isMet: last <= first * flatRatio,
+      serverCpu: "",
+      clientCpu: "",
+    }];
+  });
+}
+
+export const ingestion: Figure = {
+  name: "ingestion",
+  meaning: "readings a second over HTTP, folded and checkpointed",
+  run: measure,
+};

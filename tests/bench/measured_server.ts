@@ -1,0 +1,45 @@
+/** A server of its own for one measurement: free ports, an empty folder, nothing left behind. */
+
+import { ServerProcess } from "../chaos/server_process.ts";
+import { freePort } from "../services/free_port.ts";
+
+export interface Bench {
+  /** Starts the server, again if it was stopped or killed before, and waits until it is ready. */
+  start(): Promise<ServerProcess>;
+  /** Spawns it without waiting. */
+  spawn(): ServerProcess;
+  readonly url: URL;
+}
+
+export async function withBench<T>(flags: readonly string[], use: (bench: Bench) => Promise<T>): Promise<T> {
+  const dataFolder = await Deno.makeTempDir({ prefix: "sensorium-bench-" });
+  const port = freePort();
+  const options = { port, adminPort: freePort(), dataFolder, flags };
+  const servers: ServerProcess[] = [];
+  const spawn = () => {
+    const server = new ServerProcess(options);
+    servers.push(server);
+    return server;
+  };
+  try {
+    return await use({
+      spawn,
+      start: async () => {
+        const server = spawn();
+        await server.untilReady();
+        return server;
+      },
+      url: new URL(`http://127.0.0.1:${port}`),
+    });
+  } finally {
+    for (const server of servers) await server.kill();
+    await Deno.remove(dataFolder, { recursive: true });
+  }
+}
+
+/** The server as the figures are about it: readings over HTTP alone. */
+export const loadFlags: readonly string[] = ["--no-host-metrics", "--shards", "8"];
+
+export function seconds(count: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, count * 1000));
+}

@@ -1,0 +1,70 @@
+/** What 50,000 alarm panels with full rings take, above a node that has none. */
+
+import { type Figure, mebibytes, type Row } from "./figure.ts";
+import { runLoad } from "./load.ts";
+import { loadFlags, seconds as wait, withBench } from "./measured_server.ts";
+import { cpuText, ownCpuSeconds, ownCpuText, readStats } from "./process_stats.ts";
+
+const panels = 50_000;
+const historyMs = 12 * 3_600_000;
+const targetBytes = 500 * 2 ** 20;
+/** For checkpoints to end and garbage to be collected: then memory stands still. */
+const settleSeconds = 20;
+const idleSeconds = 5;
+
+async function rssBytes(pid: number): Promise<number> {
+  const stats = await readStats(pid);
+  if (stats === null) throw new Error("Memory is read from /proc, which this system has not");
+  return stats.rssBytes;
+}
+
+/** Sums of the heap figures of all threads, as `/metrics` tells them. */
+async function heapText(url: URL): Promise<string> {
+  const answer = await fetch(new URL("/metrics", url));
+  const sums = new Map<string, number>();
+  for (const line of (await answer.text()).split("\n")) {
+    const [, name, value] = /^(\w*(?:heap|external)\w*)(?:\{[^}]*\})? (\S+)/.exec(line) ?? [];
+    if (name !== undefined) sums.set(name, (sums.get(name) ?? 0) + Number(value));
+  }
+  return [...sums].map(([name, bytes]) => `${name} ${mebibytes(bytes)}`).join(", ");
+}
+
+async function measure(): Promise<readonly Row[]> {
+  return await withBench(loadFlags, async (bench) => {
+    const server = await bench.start();
+    await wait(idleSeconds);
+    const idle = await rssBytes(server.pid);
+    const before = await readStats(server.pid);
+    const ownBefore = ownCpuSeconds();
+    const phases = await runLoad({
+      url: bench.url,
+      sensors: panels,
+      ratePerSecond: 5000,
+      forSeconds: 0,
+      historyMs,
+      panelRatio: 1,
+    });
+    const after = await readStats(server.pid);
+    const clientCpu = ownCpuText(ownBefore);
+    const { tookMs, tally } = phases[0]!;
+    await wait(settleSeconds);
+    const above = await rssBytes(server.pid) - idle;
+    return [{
+      figure: `${panels} panels, rings full, above the idle node`,
+      target: `≤ ${mebibytes(targetBytes)}`,
+      measured: `${mebibytes(above)} above ${mebibytes(idle)}; ${await heapText(bench.url)}`,
+      isMet: above <= targetBytes,
+      serverCpu: cpuText(before, after),
+      clientCpu,
+    }, {
+      figure: "back-filling them with 12 h",
+      target: "",
+      measured: `${(tookMs / 1000).toFixed(0)} s, ${(tally.accepted * 1000 / tookMs).toFixed(0)} readings/s`,
+      isMet: null,
+      serverCpu: "",
+      clientCpu: "",
+    }];
+  });
+}
+
+export const memory: Figure = { name: "memory", meaning: "memory of 50,000 panels", run: measure };

@@ -1,0 +1,146 @@
+/**
+ * A real Sensorium as a user starts it: its own process, by the command of the `start` task.
+ *
+ * 1. `kill` is `kill -9`; after it or `stop` resolves, the process is gone.
+ * 2. Disposal leaves no process behind.
+ */
+
+import { HttpConnection } from "../../actors/simulate/http_connection.ts";
+
+export interface ServerOptions {
+  readonly port: number;
+  readonly adminPort: number;
+  readonly dataFolder: string;
+  /** More flags, as text. */
+  readonly flags?: readonly string[];
+}
+
+const repository = new URL("../../", import.meta.url);
+/** A start of an empty folder with a cold module cache takes a few seconds on a busy machine. */
+const readyDeadlineMs = 60_000;
+const stopDeadlineMs = 20_000;
+const pollMs = 10;
+/** Of what the server wrote, so much is shown when it fails. */
+const shownOutput = 4000;
+
+/** The start task's words: environment, program, arguments. */
+function startCommand(): { env: Record<string, string>; args: string[] } {
+  const text = Deno.readTextFileSync(new URL("deno.json", repository));
+  const command: unknown = JSON.parse(text).tasks?.start?.command;
+  if (typeof command !== "string") throw new Error("deno.json has no command for the task start");
+  const words = command.split(" ");
+  const program = words.indexOf("deno");
+  const env = Object.fromEntries(words.slice(0, program).map((word) => word.split("=", 2)));
+  return { env, args: words.slice(program + 1) };
+}
+
+async function textTail(stream: ReadableStream<Uint8Array>, keep: (tail: string) => void): Promise<void> {
+  let tail = "";
+  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+    tail = (tail + chunk).slice(-shownOutput);
+    keep(tail);
+  }
+}
+
+export class ServerProcess implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #options: ServerOptions;
+  readonly #output: Promise<unknown>;
+  readonly #exited: Promise<Deno.CommandStatus>;
+  #hasExited = false;
+  #stdout = "";
+  #stderr = "";
+
+  /** Spawns; `untilReady` waits. */
+  constructor(options: ServerOptions) {
+    const { port, adminPort, dataFolder, flags = [] } = options;
+    const { env, args } = startCommand();
+    const own = ["--port", String(port), "--admin-port", String(adminPort), "--data", dataFolder];
+    this.#options = options;
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: [...args, "cluster", ...own, ...flags],
+      env,
+      cwd: repository,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#output = Promise.all([
+      textTail(this.#child.stdout, (tail) => this.#stdout = tail),
+      textTail(this.#child.stderr, (tail) => this.#stderr = tail),
+    ]);
+    this.#exited = this.#child.status;
+    void this.#exited.then(() => this.#hasExited = true);
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  get url(): URL {
+    return new URL(`http://127.0.0.1:${this.#options.port}`);
+  }
+
+  get adminUrl(): URL {
+    return new URL(`http://127.0.0.1:${this.#options.adminPort}`);
+  }
+
+  get output(): string {
+    return `${this.#stdout}\n${this.#stderr}`.trim();
+  }
+
+  /** Resolves when `/readyz` says so; rejects when the process ends first, or in time does not. */
+  async untilReady(deadlineMs = readyDeadlineMs): Promise<void> {
+    const endMs = performance.now() + deadlineMs;
+    let last = "no answer";
+    while (performance.now() < endMs && !this.#hasExited) {
+      const connection = new HttpConnection(this.url);
+      try {
+        const request = { method: "GET", target: "/readyz", headers: {}, body: "", timeoutMs: 1000 } as const;
+        const answer = await connection.request(request);
+        if (answer.status === 200) return;
+        last = `${answer.status} ${answer.text}`;
+      } catch (thrown) {
+        last = String(thrown);
+      } finally {
+        connection.close();
+      }
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
+    }
+    const what = this.#hasExited ? "ended before it was ready" : `was not ready within ${deadlineMs} ms`;
+    throw new Error(`The server ${what} (${last}). It wrote:\n${this.output}`);
+  }
+
+  async #gone(): Promise<void> {
+    await this.#exited;
+    await this.#output;
+  }
+
+  #signal(signal: Deno.Signal): void {
+    if (!this.#hasExited) this.#child.kill(signal);
+  }
+
+  async kill(): Promise<void> {
+    this.#signal("SIGKILL");
+    await this.#gone();
+  }
+
+  /** As Ctrl-C does; rejects when it takes too long, after killing it. */
+  async stop(): Promise<void> {
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.#signal("SIGKILL");
+    }, stopDeadlineMs);
+    this.#signal("SIGINT");
+    await this.#gone();
+    clearTimeout(timer);
+    if (isLate) {
+      throw new Error(`The server did not stop within ${stopDeadlineMs} ms. It wrote:\n${this.output}`);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+}

@@ -1,0 +1,210 @@
+/** What only a store with a file can meet: foreign and damaged files, a full disk, a killed process. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { spawn } from "node:child_process";
+import { execPath } from "node:process";
+import { fileURLToPath } from "node:url";
+import { DatabaseSync } from "node:sqlite";
+import { StoreError, type StoreErrorCode } from "../../runtime/store/port.ts";
+import { SqliteStore } from "../../runtime/store/sqlite_store.ts";
+import { schemaVersion } from "../../runtime/store/schema.ts";
+import { actorRows, checkpoint, shardCount, textOf } from "./store_fixtures.ts";
+import { actorsPerCommit } from "./store_writer_child.ts";
+
+function test(name: string, body: (path: string) => Promise<void>): void {
+  Deno.test(name, async () => {
+    const folder = await Deno.makeTempDir({ prefix: "store-" });
+    try {
+      await body(join(folder, "store.db"));
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+function failsWith(code: StoreErrorCode, sentence: RegExp): (thrown: unknown) => boolean {
+  return (thrown) => {
+    assert.ok(thrown instanceof StoreError, `a StoreError, not ${String(thrown)}`);
+    assert.equal(thrown.code, code, thrown.message);
+    assert.match(thrown.message, sentence);
+    return true;
+  };
+}
+
+const open = (path: string, shards = shardCount) => new SqliteStore({ path, shards });
+
+async function makeStore(path: string): Promise<void> {
+  await open(path).close();
+}
+
+/** Opening must fail and leave the file as it is. */
+function assertRefused(path: string, sentence: RegExp, shards = shardCount): void {
+  const before = Deno.readFileSync(path);
+  assert.throws(() => open(path, shards), failsWith("corrupt", sentence));
+  assert.deepEqual(Deno.readFileSync(path), before);
+}
+
+test("SqliteStore() refuses a file that is not SQLite's", async (path) => {
+  for (const content of ["", "short", "garbage ".repeat(2000)]) {
+    await Deno.writeTextFile(path, content);
+    assertRefused(path, /Cannot open the store .*store\.db: it is not a SQLite file; choose another/);
+  }
+  assert.deepEqual([...Deno.readDirSync(join(path, ".."))].map(({ name }) => name), ["store.db"]);
+});
+
+test("SqliteStore() refuses another program's database", (path) => {
+  const db = new DatabaseSync(path);
+  db.exec("CREATE TABLE precious (x)");
+  db.close();
+  assertRefused(path, /it belongs to another program/);
+  return Promise.resolve();
+});
+
+test("SqliteStore() refuses a newer version", async (path) => {
+  await makeStore(path);
+  const db = new DatabaseSync(path);
+  db.exec(`PRAGMA user_version = ${schemaVersion + 1}`);
+  db.close();
+  assertRefused(path, /format version 2, and this program knows up to 1; use the newer program/);
+});
+
+test("SqliteStore() refuses another shard count and names the right one", async (path) => {
+  await makeStore(path);
+  assertRefused(path, /made for 8 shards, not 16; start with --shards 8/, 16);
+});
+
+test("SqliteStore() refuses a file that is cut short", async (path) => {
+  await makeStore(path);
+  await Deno.truncate(path, 3 * 8192 + 100);
+  assertRefused(path, /malformed/);
+});
+
+test("SqliteStore() refuses to start anew beside the log of a lost file", async (path) => {
+  await Deno.writeTextFile(`${path}-wal`, "committed things");
+  assert.throws(() => open(path), failsWith("corrupt", /only its log .*store\.db-wal is there/));
+});
+
+test("SqliteStore() says unavailable when the folder does not exist", (path) => {
+  assert.throws(() => open(join(path, "store.db")), failsWith("unavailable", /unable to open database file/));
+  return Promise.resolve();
+});
+
+test("SqliteStore() keeps the file's identity and starts over after an unfinished creation", async (path) => {
+  await Deno.writeTextFile(`${path}.new`, "half a file");
+  const first = open(path);
+  await first.close();
+  const second = open(path);
+  await second.close();
+  assert.equal(second.identity, first.identity);
+  assert.match(first.identity, /^[0-9a-f-]{36}$/);
+});
+
+/** Overwrites the only place of `text` in the file. */
+async function damage(path: string, text: string): Promise<void> {
+  const bytes = Buffer.from(await Deno.readFile(path));
+  const at = bytes.indexOf(text);
+  assert.ok(at >= 0 && bytes.indexOf(text, at + 1) < 0, `${text} stands once in the file`);
+  bytes.write("#", at);
+  await Deno.writeFile(path, bytes);
+}
+
+test("a row whose bytes changed on disk is refused as corrupt, and only that row", async (path) => {
+  const store = open(path);
+  const claim = await store.claim(0, "a");
+  await store.commit([checkpoint(claim, {
+    positions: { "damaged-topic": { offset: 1, index: 0 } },
+    actors: [{ id: "a", hot: "damaged-hot" }, { id: "b", hot: "b", cold: "damaged-cold" }, {
+      id: "c",
+      hot: "c",
+    }],
+    history: [{ id: "a", startMs: 0, part: 0, row: "damaged-history" }],
+  })]);
+  await store.close();
+  for (const text of ["damaged-topic", "damaged-hot", "damaged-cold", "damaged-history"]) {
+    await damage(path, text);
+  }
+  const reopened = open(path);
+  const checksum = failsWith("corrupt", /its checksum is \d+, stored was \d+/);
+  await assert.rejects(reopened.claim(0, "b"), checksum);
+  await assert.rejects(reopened.load(0, [{ kind: "sensor", id: "a" }]), checksum);
+  await assert.rejects(reopened.load(0, [{ kind: "sensor", id: "b" }]), checksum);
+  await assert.rejects(reopened.history({ kind: "sensor", id: "a" }, 60_000, 0, 1, 1), checksum);
+  assert.deepEqual((await reopened.load(0, [{ kind: "sensor", id: "c" }])).ids, ["c"]);
+  assert.equal((await reopened.claim(1, "b")).epoch, 1);
+  await reopened.close();
+});
+
+test("commit() says full when the disk is, changes nothing, and goes on when there is space", async (path) => {
+  const store = new SqliteStore({ path, shards: shardCount, maxBytes: 1024 * 1024 });
+  let claim = await store.claim(0, "a");
+  const commitHistory = async () => {
+    const history = [{ id: "a", startMs: claim.commit, part: 0, row: "x".repeat(100_000) }];
+    await store.commit([
+      checkpoint(claim, { history, actors: [{ id: "a", hot: String(claim.commit + 1) }] }),
+    ]);
+    claim = { ...claim, commit: claim.commit + 1 };
+  };
+  await assert.rejects(async () => {
+    for (let i = 0; i < 20; i++) await commitHistory();
+  }, failsWith("full", /Cannot commit shards 0 .*database or disk is full/));
+  assert.ok(claim.commit > 3, "some commits fit");
+  const [actor] = actorRows(await store.load(0, [{ kind: "sensor", id: "a" }]));
+  assert.equal(actor?.hot, String(claim.commit));
+  assert.equal(await store.expireHistory(3, 100), 3);
+  await commitHistory();
+  await store.close();
+});
+
+/** Runs the writing child until it has acknowledged `commits`, kills it, and answers the last one per shard. */
+async function killWhileWriting(path: string, commits: number): Promise<Map<number, number>> {
+  const script = fileURLToPath(new URL("./store_writer_child.ts", import.meta.url));
+  const child = spawn(execPath, ["run", "--allow-all", "--no-check", script, path], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const exited = new Promise((resolve) => child.once("exit", resolve));
+  const acknowledged = new Map<number, number>();
+  let seen = 0;
+  for await (const line of createInterface({ input: child.stdout })) {
+    const match = /^(\d+) (\d+)$/.exec(line);
+    // A line may be cut short by the kill.
+    if (match === null) continue;
+    acknowledged.set(Number(match[1]), Number(match[2]));
+    if (++seen === commits) child.kill("SIGKILL");
+  }
+  await exited;
+  assert.ok(seen >= commits, `the child made ${seen} of ${commits} commits and ended by itself`);
+  return acknowledged;
+}
+
+async function assertWhole(store: SqliteStore, shard: number, atLeast: number): Promise<void> {
+  const { commit, positions, outbox } = await store.claim(shard, "verifier");
+  assert.ok(commit >= atLeast, `shard ${shard}: commit ${atLeast} was acknowledged, ${commit} is there`);
+  assert.equal(positions.mailbox?.offset, commit);
+  assert.deepEqual(outbox.map(({ n }) => n), [commit]);
+  const ids = Array.from(
+    { length: actorsPerCommit },
+    (_, index) => ({ kind: "sensor", id: `${shard}-${index}` }),
+  );
+  const rows = actorRows(await store.load(shard, ids));
+  assert.equal(rows.length, actorsPerCommit);
+  for (const { hot, cold } of rows) {
+    assert.equal(hot, String(commit).padEnd(400, "."));
+    assert.equal(cold, String(commit).padEnd(900, "."));
+  }
+  const history = await store.history({ kind: "sensor", id: `${shard}-0` }, 60_000, 0, 1, 1_000_000);
+  assert.deepEqual(
+    history.map(({ row }) => Number(textOf(row))),
+    Array.from({ length: commit }, (_, i) => i + 1),
+  );
+}
+
+test("every acknowledged commit is there and none is half there after kill -9", async (path) => {
+  for (const commits of [9, 203, 407]) {
+    const acknowledged = await killWhileWriting(path, commits);
+    const store = open(path);
+    for (const [shard, commit] of acknowledged) await assertWhole(store, shard, commit);
+    await store.close();
+  }
+});

@@ -1,0 +1,146 @@
+/** The store's thread: many ports, commits grouped, moved buffers, failures that cross threads as typed errors. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { CallQueue } from "../../runtime/store/call_queue.ts";
+import { MemoryStore } from "../../runtime/store/memory_store.ts";
+import { MemoryStoreCore } from "../../runtime/store/memory_store_core.ts";
+import { StoreError } from "../../runtime/store/port.ts";
+import { RemoteStore } from "../../runtime/store/remote_store.ts";
+import { startStoreThread, type StoreThread } from "../../runtime/store/start_store_thread.ts";
+import { checkpoint, shardCount } from "./store_fixtures.ts";
+
+/** Remembers how many checkpoints each transaction had. */
+class CountingStore extends MemoryStore {
+  readonly transactions: number[] = [];
+
+  override commit(...args: Parameters<MemoryStore["commit"]>): ReturnType<MemoryStore["commit"]> {
+    this.transactions.push(args[0].length);
+    return super.commit(...args);
+  }
+}
+
+function countingStore(): CountingStore {
+  return new CountingStore(new MemoryStoreCore(shardCount));
+}
+
+Deno.test("CallQueue commit() commits all calls of a turn together, before the turn's reads", async () => {
+  const store = countingStore();
+  const queue = new CallQueue(store);
+  const [a, b, c] = [await store.claim(0, "a"), await store.claim(1, "b"), await store.claim(2, "c")];
+  const [first, list, second] = await Promise.all([
+    queue.commit([checkpoint(a, { actors: [{ id: "a", hot: "" }] }), checkpoint({ ...c, epoch: 9 })]),
+    queue.call((inner) => inner.list("sensor", null, 10)),
+    queue.commit([checkpoint(b, { actors: [{ id: "b", hot: "" }] })]),
+  ]);
+  assert.deepEqual(store.transactions, [3]);
+  assert.deepEqual([first, second], [["committed", "fenced"], ["committed"]]);
+  assert.deepEqual(list.ids, ["a", "b"]);
+});
+
+Deno.test("CallQueue commit() fails alone when its checkpoint is broken", async () => {
+  const store = countingStore();
+  const queue = new CallQueue(store);
+  const [a, b] = [await store.claim(0, "a"), await store.claim(1, "b")];
+  const whole = checkpoint(a, { actors: [{ id: "a", hot: "x" }] });
+  const broken = { ...whole, snapshots: { ...whole.snapshots, dueMs: [] } };
+  const [failed, committed] = await Promise.allSettled([
+    queue.commit([broken]),
+    queue.commit([checkpoint(b)]),
+  ]);
+  assert.equal(failed.status, "rejected");
+  assert.deepEqual(committed, { status: "fulfilled", value: ["committed"] });
+});
+
+Deno.test("CallQueue idle() waits for the calls made before", async () => {
+  const store = countingStore();
+  const queue = new CallQueue(store);
+  const claim = await store.claim(0, "a");
+  let isCommitted = false;
+  queue.commit([checkpoint(claim)]).then(() => isCommitted = true);
+  await queue.idle();
+  assert.ok(isCommitted);
+});
+
+function test(name: string, body: (thread: StoreThread, path: string) => Promise<void>): void {
+  Deno.test(name, async () => {
+    const folder = await Deno.makeTempDir({ prefix: "store-" });
+    const path = join(folder, "store.db");
+    const thread = startStoreThread({ path, shards: shardCount });
+    try {
+      await body(thread, path);
+    } finally {
+      await thread.close();
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+test("startStoreThread() serves several ports at once", async (thread) => {
+  await thread.ready;
+  const clients = Array.from({ length: 3 }, () => new RemoteStore(thread.connect()));
+  const claims = await Promise.all(clients.map((client, shard) => client.claim(shard, `client ${shard}`)));
+  const results = await Promise.all(
+    clients.map((client, shard) =>
+      client.commit([checkpoint(claims[shard]!, { actors: [{ id: `s${shard}`, hot: "x" }] })])
+    ),
+  );
+  assert.deepEqual(results, [["committed"], ["committed"], ["committed"]]);
+  assert.deepEqual((await clients[0]!.list("sensor", null, 9)).ids, ["s0", "s1", "s2"]);
+  for (const client of clients) await client.close();
+});
+
+test("RemoteStore commit() leaves the checkpoint as it was, so that it can be sent again", async (thread) => {
+  const store = new RemoteStore(thread.connect());
+  const made = checkpoint(await store.claim(0, "a"), { actors: [{ id: "a", hot: "hot" }] });
+  assert.deepEqual(await store.commit([made]), ["committed"]);
+  assert.deepEqual(await store.commit([made]), ["committed"]);
+  const loaded = await store.load(0, [{ kind: "sensor", id: "a" }]);
+  assert.deepEqual(loaded.hot.bytes, made.snapshots.hot.bytes);
+  await store.close();
+});
+
+test("RemoteStore gets the error of the store's thread with its class and code", async (thread) => {
+  const store = new RemoteStore(thread.connect());
+  await assert.rejects(store.claim(shardCount, "a"), { name: "InvariantError" });
+  await store.close();
+});
+
+test("RemoteStore rejects as unavailable what waits when its thread is gone", async (thread) => {
+  await thread.ready;
+  const store = new RemoteStore(thread.connect());
+  await store.claim(0, "a");
+  await thread.close();
+  const isUnavailable = (thrown: unknown) => thrown instanceof StoreError && thrown.code === "unavailable";
+  await assert.rejects(store.claim(0, "b"), isUnavailable);
+  await store.close();
+});
+
+test("RemoteStore rejects as unavailable what waits when its thread is killed", async (thread) => {
+  await thread.ready;
+  const store = new RemoteStore(thread.connect());
+  await store.claim(0, "a");
+  const settled = Promise.allSettled(Array.from({ length: 1000 }, () => store.claim(1, "a")));
+  await thread.worker.terminate();
+  const reasons = (await settled).filter((result) => result.status === "rejected").map(({ reason }) =>
+    reason
+  );
+  assert.ok(reasons.length > 0, "some of 1,000 calls were waiting");
+  assert.ok(reasons.every((reason) => reason instanceof StoreError && reason.code === "unavailable"));
+  await store.close();
+});
+
+test("startStoreThread() is refused while another one has the file", async (thread, path) => {
+  await thread.ready;
+  const second = startStoreThread({ path, shards: shardCount });
+  await assert.rejects(second.ready, { name: "StoreError", code: "unavailable" });
+  await second.close();
+});
+
+test("startStoreThread() is refused with the sentence of the file it cannot open", async (thread, path) => {
+  await thread.ready;
+  await thread.close();
+  const second = startStoreThread({ path, shards: 3 });
+  await assert.rejects(second.ready, { name: "StoreError", code: "corrupt", message: /made for 8 shards/ });
+  await second.close();
+});

@@ -1,0 +1,60 @@
+/** Actors for the engine's tests: a counter that adds, forwards and throws as its message says. */
+
+import { z } from "zod";
+import { type AnyDefinition, defineActor } from "../../runtime/core/registry.ts";
+import { jsonState } from "../../runtime/core/state.ts";
+import type { ActorCounters } from "../../runtime/node/actor_module.ts";
+
+const Message = z.union([
+  z.strictObject({ add: z.number() }),
+  /** Adds here, and sends the same to another counter. */
+  z.strictObject({ add: z.number(), alsoTo: z.string() }),
+  z.strictObject({ throws: z.string() }),
+]);
+type Message = z.infer<typeof Message>;
+
+const State = z.object({ total: z.number(), count: z.number() });
+type State = z.infer<typeof State>;
+
+const added = { help: "Additions folded by the test's counters, refolds included.", value: 0 };
+
+const counter = defineActor({
+  kind: "counter",
+  state: jsonState<State>({ schema: State, initial: () => ({ total: 0, count: 0 }) }),
+  message: {
+    version: 1,
+    schema: Message,
+    accepts: (value): value is Message => Message.safeParse(value).success,
+  },
+  receive(state, message, context) {
+    if ("throws" in message) throw new Error(message.throws);
+    state.total += message.add;
+    state.count += 1;
+    added.value += 1;
+    if ("alsoTo" in message) context.send({ kind: "counter", id: message.alsoTo }, { add: message.add });
+  },
+  queries: {
+    state: { arguments: z.unknown(), answer: (state: State) => state },
+    /** Ends the host's thread: what a crash in native code, or an exhausted heap, would do. */
+    exits: {
+      arguments: z.object({ once: z.string() }),
+      answer: (_state, { once }: { once: string }) => {
+        // The marker file makes the repeated ask harmless.
+        try {
+          Deno.writeTextFileSync(once, "", { createNew: true });
+        } catch {
+          return "exited before";
+        }
+        Deno.exit(9);
+      },
+    },
+  },
+});
+
+export function definitions(): AnyDefinition[] {
+  return [counter];
+}
+
+export function counters(): ActorCounters {
+  return { test_additions: added };
+}

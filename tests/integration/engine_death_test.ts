@@ -1,0 +1,122 @@
+/** Host threads that die under load: every message is folded exactly once. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { EmbeddedEngine } from "../../runtime/node/node.ts";
+import { settle } from "../../runtime/node/options.ts";
+import { openWriters } from "../../runtime/node/writers.ts";
+import {
+  add,
+  counted,
+  deadlineMs,
+  Happening,
+  startCounters,
+  withEngine,
+  withFolder,
+} from "./engine_harness.ts";
+
+/** Sends `batches` batches of 50 to 25 counters, each addition also to a partner in another shard. */
+async function load(engine: EmbeddedEngine, batches: number, onBatch: (n: number) => void): Promise<void> {
+  for (let n = 0; n < batches; n++) {
+    const batch = engine.batch();
+    for (let i = 0; i < 50; i++) {
+      batch.add("counter", `from-${i % 25}`, { add: 2, alsoTo: `to-${(i * 7) % 25}` });
+    }
+    await batch.send();
+    onBatch(n);
+  }
+}
+
+async function total(engine: EmbeddedEngine, prefix: string): Promise<number> {
+  let sum = 0;
+  for (let i = 0; i < 25; i++) sum += (await counted(engine, `${prefix}-${i}`)).total;
+  return sum;
+}
+
+/** Waits until what was sent to other shards has been folded there: it leaves a shard after its checkpoint. */
+async function arrived(engine: EmbeddedEngine, expected: number): Promise<number> {
+  const endMs = performance.now() + deadlineMs;
+  for (;;) {
+    const sum = await total(engine, "to");
+    if (sum >= expected || performance.now() > endMs) return sum;
+    await engine.flush(deadlineMs);
+  }
+}
+
+Deno.test("a host thread that is ended under load loses nothing and folds nothing twice", () =>
+  withEngine(async (engine) => {
+    const kills = new Map([[20, 0], [50, 1], [80, 0], [110, 0]]);
+    await load(engine, 150, (n) => {
+      const host = kills.get(n);
+      if (host !== undefined) engine.killHost(host, "the test ends it");
+    });
+    assert.equal(await total(engine, "from"), 150 * 50 * 2);
+    assert.equal(await arrived(engine, 150 * 50 * 2), 150 * 50 * 2, "sends across shards");
+    assert.equal(engine.status().totals.accepted, 150 * 50);
+  }));
+
+Deno.test("sends across shards arrive once when the engine stops and starts meanwhile", () =>
+  withFolder(async (dataDir) => {
+    for (let round = 1; round <= 3; round++) {
+      const engine = await startCounters(dataDir);
+      await load(engine, 20, () => {});
+      // At once: what is not folded, or not sent on, is so by the next start.
+      await engine.stop(round === 3 ? deadlineMs : 1);
+    }
+    const engine = await startCounters(dataDir);
+    assert.equal(await total(engine, "from"), 3 * 20 * 50 * 2);
+    assert.equal(await arrived(engine, 3 * 20 * 50 * 2), 3 * 20 * 50 * 2);
+    await engine.stop(deadlineMs);
+  }));
+
+Deno.test("a host whose actor ends the thread is started again, and the ask is answered", () => {
+  const died = new Happening("the report of the host's death");
+  return withEngine(async (engine, dataDir) => {
+    await add(engine, "poison", 3);
+    const once = join(dataDir, "exited");
+    const target = { kind: "counter", id: "poison" };
+    const result = await engine.ask(target, "exits", { once }, { consistency: "strict", deadlineMs });
+    assert.equal(result.type, "answered");
+    await died.done();
+    assert.deepEqual(await counted(engine, "poison"), { total: 3, count: 1 });
+  }, { report: () => died.happened() });
+});
+
+Deno.test("metrics() never go down when a host dies", () =>
+  withEngine(async (engine) => {
+    await load(engine, 10, () => {});
+    await engine.flush(deadlineMs);
+    const before = samples(await engine.metrics());
+    assert.ok((before.get("sensorium_messages_folded_total") ?? 0) >= 500);
+    assert.ok((before.get("sensorium_test_additions_total") ?? 0) >= 500, "the actors' own counter");
+    for (const host of [0, 1]) engine.killHost(host, "the test ends it");
+    const between = samples(await engine.metrics());
+    await add(engine, "more", 1);
+    await counted(engine, "more");
+    const after = samples(await engine.metrics());
+    for (const [name, value] of before) {
+      if (!/_(total|count|sum|bucket)(\{|$)/.test(name)) continue;
+      assert.ok((between.get(name) ?? 0) >= value, `${name} while the hosts are dead`);
+      assert.ok((after.get(name) ?? 0) >= value, `${name} after`);
+    }
+    assert.equal(after.get("sensorium_host_deaths_total"), 2);
+  }));
+
+function samples(text: string): Map<string, number> {
+  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(lines.map((line) => {
+    const at = line.lastIndexOf(" ");
+    return [line.slice(0, at), Number(line.slice(at + 1))];
+  }));
+}
+
+Deno.test("openWriters() tells of the loss when the log's or the store's thread ends by itself", () =>
+  withFolder(async (dataDir) => {
+    for (const name of ["log", "store"] as const) {
+      const writers = await openWriters(settle({ definitionsUrl: "", dataDir, shards: 2, threads: 1 }));
+      await writers[name].worker.terminate();
+      const error = await writers.lost;
+      assert.match(error.message, new RegExp(`The ${name}'s thread ended`));
+      await writers.close();
+    }
+  }));

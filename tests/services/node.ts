@@ -1,0 +1,144 @@
+/** A Sensorium node as its user starts it: `deno task start cluster`, on free ports and a folder of its own. */
+
+import { freePort } from "./free_port.ts";
+
+const root = new URL("../../", import.meta.url);
+
+export interface NodeOptions {
+  readonly dataDir: string;
+  /** Flags besides those for ports, folder and the quiet of the host's own metrics. */
+  readonly flags?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly port?: number;
+  readonly adminPort?: number;
+}
+
+/** How a node ended, and what it had printed by then. */
+export interface Ended {
+  readonly code: number;
+  readonly output: string;
+  readonly errors: string;
+}
+
+const startDeadlineMs = 30_000;
+
+/** Runs the start task with these arguments until it ends by itself. */
+export async function runStart(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  const { code, stdout, stderr } = await command(args, environment).output();
+  return { code, output: new TextDecoder().decode(stdout), errors: new TextDecoder().decode(stderr) };
+}
+
+function command(args: readonly string[], environment: Readonly<Record<string, string>>): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", "start", ...args],
+    cwd: root,
+    env: { NO_COLOR: "1", ...environment },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+export class Node implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #output: Promise<void>;
+  readonly #errors: Promise<void>;
+  #outputText = "";
+  #errorText = "";
+  readonly url: string;
+  readonly adminUrl: string;
+
+  private constructor(process: Deno.ChildProcess, port: number, adminPort: number, onOutput: () => void) {
+    this.#process = process;
+    this.url = `http://127.0.0.1:${port}`;
+    this.adminUrl = `http://127.0.0.1:${adminPort}`;
+    this.#output = collect(process.stdout, (text) => {
+      this.#outputText += text;
+      onOutput();
+    });
+    this.#errors = collect(process.stderr, (text) => this.#errorText += text);
+  }
+
+  /** Resolves when the start table stands on its screen; by then it takes readings. */
+  static async start({ dataDir, flags = [], environment = {}, ...ports }: NodeOptions): Promise<Node> {
+    const port = ports.port ?? freePort();
+    const adminPort = ports.adminPort ?? freePort();
+    const args = [
+      "cluster",
+      "--port",
+      `${port}`,
+      "--admin-port",
+      `${adminPort}`,
+      "--data",
+      dataDir,
+      ...flags,
+    ];
+    const started = Promise.withResolvers<void>();
+    const process = command(args, environment).spawn();
+    const node = new Node(process, port, adminPort, () => {
+      if (/^ +Deno +\d/m.test(node.output)) started.resolve();
+    });
+    const timer = setTimeout(() => started.reject(new Error("no start table")), startDeadlineMs);
+    const ended = process.status.then(({ code }) => started.reject(new Error(`it ended with ${code}`)));
+    try {
+      await started.promise;
+      return node;
+    } catch (cause) {
+      await node[Symbol.asyncDispose]();
+      await ended;
+      throw new Error(`The node did not start. It printed:\n${node.output}\n${node.errors}`, { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  get output(): string {
+    return this.#outputText;
+  }
+
+  get errors(): string {
+    return this.#errorText;
+  }
+
+  /** Sends a signal to the task, which passes it on to the node. */
+  async stop(signal: "SIGTERM" | "SIGINT" = "SIGTERM"): Promise<Ended> {
+    this.#process.kill(signal);
+    return await this.#end();
+  }
+
+  /** Ends the node as a crash would. */
+  async kill(): Promise<void> {
+    // The task's death would leave the node running: the node itself is meant.
+    Deno.kill(await this.pid(), "SIGKILL");
+    await this.#end();
+  }
+
+  /** Of the node's own process, a child of the task's. */
+  async pid(): Promise<number> {
+    const children = await new Deno.Command("ps", { args: ["-o", "pid=", "--ppid", `${this.#process.pid}`] })
+      .output();
+    return Number(new TextDecoder().decode(children.stdout).trim().split(/\s+/)[0]);
+  }
+
+  async #end(): Promise<Ended> {
+    const { code } = await this.#process.status;
+    await Promise.all([this.#output, this.#errors]);
+    return { code, output: this.output, errors: this.errors };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.kill();
+    } catch {
+      // It has ended by itself.
+      await this.#end();
+    }
+  }
+}
+
+async function collect(stream: ReadableStream<Uint8Array>, add: (text: string) => void): Promise<void> {
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) add(text);
+}

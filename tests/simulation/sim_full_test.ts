@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import type { Oracle } from "../../runtime/simulation/oracle_error.ts";
+import { type PlantName, plantNames } from "../../runtime/simulation/plants.ts";
+import { defaultSteps, simulate } from "../../runtime/simulation/simulate.ts";
+import { playSeeds } from "../../runtime/simulation/sweep.ts";
+
+const seeds = 2000;
+const plantSeeds = 500;
+
+/** The first oracle that can see the bug, and others that may see it before. */
+const seenBy: Record<PlantName, readonly Oracle[]> = {
+  "position-before-snapshot": ["state", "timers", "queries"],
+  "dedupe-off": ["state", "queries", "dead-letters", "outbox", "timers"],
+  "outbox-before-commit": ["visibility"],
+  "timer-lost-on-eviction": ["timers", "state", "queries", "stuck", "outbox", "dead-letters"],
+};
+
+Deno.test(`playSeeds() breaks no oracle when seeds 1 to ${seeds} are played`, async () => {
+  const { played, failure } = await playSeeds({
+    firstSeed: 1,
+    seeds,
+    steps: defaultSteps,
+    plant: null,
+    threads: navigator.hardwareConcurrency,
+  });
+  assert.equal(failure?.failure?.message, undefined, `deno task sim --seed ${failure?.seed}`);
+  assert.equal(played, seeds);
+});
+
+for (const plant of plantNames) {
+  Deno.test(`simulate() finds the bug within ${plantSeeds} seeds when "${plant}" is planted`, () => {
+    for (let seed = 1; seed <= plantSeeds; seed++) {
+      const { failure } = simulate({ seed, steps: defaultSteps, plant, print: null });
+      if (failure === null) continue;
+      assert.ok(
+        seenBy[plant].includes(failure.oracle),
+        `seed ${seed}: ${failure.oracle}: ${failure.message}`,
+      );
+      return;
+    }
+    assert.fail(`"${plant}" was not found in ${plantSeeds} seeds`);
+  });
+}

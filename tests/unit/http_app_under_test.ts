@@ -1,0 +1,47 @@
+/** An app over a fake engine, for one test. */
+
+import { Registry } from "prom-client";
+import { type App, type AppOptions, createApp } from "../../actors/http/app.ts";
+import { MemoryHotState } from "../../runtime/hot/memory_hot.ts";
+import { FakeEngine } from "./http_fake_engine.ts";
+
+export interface Bench {
+  readonly engine: FakeEngine;
+  readonly app: App;
+  /** What the app wrote to its log. */
+  readonly logged: string[];
+  /** A request; `path` begins with "/". */
+  ask(path: string, init?: RequestInit): Promise<Response>;
+  post(path: string, body: BodyInit, headers?: Record<string, string>): Promise<Response>;
+}
+
+export async function withApp(
+  options: Partial<AppOptions>,
+  test: (bench: Bench) => Promise<void>,
+): Promise<void> {
+  const engine = new FakeEngine();
+  const logged: string[] = [];
+  const app = createApp({
+    engine,
+    hot: new MemoryHotState(),
+    token: null,
+    registry: new Registry(),
+    version: "0.0.0",
+    log: (sentence) => void logged.push(sentence),
+    ...options,
+  });
+  const ask = async (path: string, init?: RequestInit) =>
+    await app.fetch(new Request(`http://localhost${path}`, init));
+  try {
+    await test({
+      engine,
+      app,
+      logged,
+      ask,
+      post: (path, body, headers = { "content-type": "application/json" }) =>
+        ask(path, { method: "POST", body, headers }),
+    });
+  } finally {
+    app.close();
+  }
+}

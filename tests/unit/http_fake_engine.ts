@@ -1,0 +1,161 @@
+/** An engine for tests of the HTTP edge: it keeps what is sent and answers what it was told to answer. */
+
+import type { Json } from "../../runtime/core/actor.ts";
+import type { StoredDeadLetter } from "../../runtime/core/checkpoint.ts";
+import type {
+  AskOptions,
+  AskResult,
+  Batch,
+  Engine,
+  EngineStatus,
+  EngineTotals,
+} from "../../runtime/node/engine.ts";
+import type { DeadLetterFilter, Store, StoredHistoryRow } from "../../runtime/store/port.ts";
+
+export interface Sent {
+  readonly kind: string;
+  readonly id: string;
+  readonly message: Json;
+  readonly key: string | null;
+}
+
+export interface Asked {
+  readonly kind: string;
+  readonly id: string;
+  readonly query: string;
+  readonly args: unknown;
+  readonly options: AskOptions;
+}
+
+export const fakeNowMs = Date.UTC(2026, 0, 31, 12);
+
+export function answered(value: unknown, ageMs = 0): AskResult {
+  return {
+    type: "answered",
+    json: JSON.stringify(value),
+    epoch: 3,
+    positions: { mailbox: 41 },
+    nowMs: fakeNowMs,
+    ageMs,
+  };
+}
+
+export class FakeEngine implements Engine {
+  readonly shardCount = 8;
+  readonly sent: Sent[] = [];
+  readonly asked: Asked[] = [];
+  readonly flushed: (readonly number[] | undefined)[] = [];
+  readonly listed: unknown[] = [];
+  /** Thrown by the next sends and asks. */
+  failure: Error | null = null;
+  answer: (asked: Asked) => AskResult = () => ({ type: "absent", ageMs: 0 });
+  ids: readonly string[] = [];
+  letters: readonly StoredDeadLetter[] = [];
+  historyRows: readonly StoredHistoryRow[] = [];
+  replays: number | null = null;
+  ready = true;
+  totals: EngineTotals = { messages: 0, frames: 0, accepted: 0, deadLetters: 0 };
+
+  shardOf(): number {
+    return 5;
+  }
+
+  batch(key?: string): Batch {
+    const messages: Sent[] = [];
+    return {
+      add: (kind, id, message) => void messages.push({ kind, id, message, key: key ?? null }),
+      get size() {
+        return messages.length;
+      },
+      send: () => {
+        if (this.failure !== null) return Promise.reject(this.failure);
+        this.sent.push(...messages);
+        this.totals = { ...this.totals, accepted: this.totals.accepted + messages.length };
+        return Promise.resolve();
+      },
+    };
+  }
+
+  ask(
+    target: { kind: string; id: string },
+    query: string,
+    args: unknown,
+    options: AskOptions,
+  ): Promise<AskResult> {
+    const asked = { ...target, query, args, options };
+    this.asked.push(asked);
+    return this.failure === null ? Promise.resolve(this.answer(asked)) : Promise.reject(this.failure);
+  }
+
+  flush(_deadlineMs: number, shards?: readonly number[]): Promise<void> {
+    this.flushed.push(shards);
+    return this.failure === null ? Promise.resolve() : Promise.reject(this.failure);
+  }
+
+  replayDeadLetter(): Promise<{ readonly replays: number } | null> {
+    return Promise.resolve(this.replays === null ? null : { replays: this.replays });
+  }
+
+  logNowMs(): number {
+    return fakeNowMs;
+  }
+
+  readonly store: Store = {
+    list: (kind, after, limit) => {
+      this.listed.push({ kind, after, limit });
+      const rest = this.ids.filter((id) => after === null || id > after);
+      const ids = rest.slice(0, limit);
+      return Promise.resolve({ ids, next: rest.length > limit ? ids.at(-1) ?? null : null });
+    },
+    countActors: () => Promise.resolve([{ kind: "sensor", count: this.ids.length }]),
+    history: (actor, stepMs, fromMs, toMs, limit) => {
+      this.listed.push({ actor, stepMs, fromMs, toMs, limit });
+      const rows = this.historyRows.filter(({ startMs }) => startMs >= fromMs && startMs < toMs);
+      return Promise.resolve(rows.slice(0, limit));
+    },
+    deadLetters: (filter: DeadLetterFilter) => {
+      this.listed.push(filter);
+      return Promise.resolve({ items: this.letters.slice(0, filter.limit), next: null });
+    },
+    deadLetter: (id) => Promise.resolve(this.letters.find((letter) => letter.id === id) ?? null),
+    claim: unused,
+    load: unused,
+    due: unused,
+    commit: unused,
+    expireHistory: unused,
+    countReplay: unused,
+    close: () => Promise.resolve(),
+  };
+
+  status(): EngineStatus {
+    return {
+      ready: this.ready,
+      waitingFor: this.ready ? null : "Shard 3 is being claimed",
+      shards: [{
+        shard: 0,
+        host: 0,
+        state: this.ready ? "running" : "claiming",
+        epoch: 3,
+        folded: 41,
+        appended: 41,
+        oldestWaitingMs: null,
+        sentence: null,
+      }],
+      totals: this.totals,
+    };
+  }
+
+  metrics(): Promise<string> {
+    return Promise.resolve(
+      "# HELP sensorium_frames_total Frames.\n# TYPE sensorium_frames_total counter\nsensorium_frames_total 7\n",
+    );
+  }
+
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function unused(): never {
+  throw new Error("The HTTP edge does not call this");
+}

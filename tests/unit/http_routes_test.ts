@@ -1,0 +1,318 @@
+import assert from "node:assert/strict";
+import { EngineError } from "../../runtime/node/engine.ts";
+import type { StoredDeadLetter } from "../../runtime/core/checkpoint.ts";
+import {
+  encodeHistoryChunk,
+  historySpanMs,
+  historyStepMs,
+  type RingPanes,
+} from "../../actors/analytics/history.ts";
+import { paneTypes } from "../../actors/analytics/pane_codec.ts";
+import { History, Windows } from "../../actors/http/schemas.ts";
+import { withApp } from "./http_app_under_test.ts";
+import { answered, fakeNowMs } from "./http_fake_engine.ts";
+
+const window = { from: 0, to: 60_000, count: 1, min: 2, max: 2, mean: 2, stdSample: null, stdPopulation: 0 };
+const withLast = { ...window, last: { ts: 1, value: 2 } };
+const windows = {
+  total: { temperature: { count: 1, sum: 2 } },
+  channels: { temperature: { "1h": withLast, "3h": withLast, "12h": withLast } },
+};
+
+const letter: StoredDeadLetter = {
+  id: "5-41-0",
+  shard: 5,
+  topic: "mailbox",
+  offset: 41,
+  kind: "sensor",
+  actorId: "a",
+  reason: "threw",
+  detail: "It threw",
+  stack: null,
+  message: "[null,null,{}]",
+  atMs: fakeNowMs,
+  replays: 3,
+  replayedAtMs: null,
+};
+
+interface Refusal {
+  readonly path: string;
+  readonly init?: RequestInit;
+  readonly status: number;
+  readonly code: string;
+  readonly says?: RegExp;
+}
+
+const refusals: readonly Refusal[] = [
+  { path: "/nowhere", status: 404, code: "unknown-path", says: /no \/nowhere/ },
+  { path: "/sensors/", status: 404, code: "unknown-path" },
+  { path: "/sensors/a/b/c", status: 404, code: "unknown-path", says: /%2F/ },
+  { path: "/web/no.js", status: 404, code: "unknown-path" },
+  { path: "/sensors/a", status: 404, code: "unknown-actor", says: /sensor "a" has never/ },
+  { path: "/sensors", init: { method: "DELETE" }, status: 405, code: "wrong-method", says: /GET, HEAD/ },
+  { path: "/readings", status: 405, code: "wrong-method", says: /POST, OPTIONS/ },
+  { path: "/sensors/%zz", status: 400, code: "bad-id", says: /percent-encoded/ },
+  { path: "/sensors/%ff", status: 400, code: "bad-id", says: /percent-encoded/ },
+  { path: "/sensors/a%00b", status: 400, code: "bad-id", says: /control/ },
+  { path: `/sensors/${"x".repeat(1025)}`, status: 400, code: "bad-id", says: /1024 bytes/ },
+  { path: "/sensors?limit=0", status: 400, code: "bad-parameter", says: /1 to 1000/ },
+  { path: "/sensors?limit=1001", status: 400, code: "bad-parameter", says: /1 to 1000/ },
+  { path: "/sensors?limit=many", status: 400, code: "bad-parameter", says: /"limit"/ },
+  { path: "/sensors?limit=1&limit=2", status: 400, code: "bad-parameter", says: /twice/ },
+  { path: "/sensors?lmit=1", status: 400, code: "bad-parameter", says: /knows limit, after/ },
+  { path: "/sensors?consistency=cached", status: 400, code: "bad-parameter", says: /strict or local/ },
+  {
+    path: "/sensors/a?consistency=maybe",
+    status: 400,
+    code: "bad-parameter",
+    says: /strict, local or cached/,
+  },
+  { path: "/sensors/a/windows?at=noon", status: 400, code: "bad-parameter", says: /RFC 3339/ },
+  { path: "/sensors/a/windows?at=2026-01-31", status: 400, code: "bad-parameter", says: /RFC 3339/ },
+  { path: "/sensors/a/history?step=7m", status: 400, code: "bad-parameter", says: /multiple of 5 minutes/ },
+  { path: "/sensors/a/history?step=0", status: 400, code: "bad-parameter", says: /multiple of 5 minutes/ },
+  { path: "/sensors/a/history?step=fast", status: 400, code: "bad-parameter", says: /5m, 1h/ },
+  { path: "/sensors/a/history?from=2&to=1", status: 400, code: "bad-parameter", says: /before/ },
+  { path: "/sensors/a/history?from=0", status: 400, code: "bad-parameter", says: /at most 2500/ },
+  { path: "/dead-letters/none", status: 404, code: "unknown-dead-letter" },
+  { path: "/dead-letters/none/replay", init: { method: "POST" }, status: 404, code: "unknown-dead-letter" },
+  { path: "/dead-letters/5-41-0/replay", init: { method: "POST" }, status: 409, code: "replays-used-up" },
+  { path: "/sensors", init: { headers: { accept: "text/html" } }, status: 406, code: "not-acceptable" },
+];
+
+for (const { path, init, status, code, says } of refusals) {
+  Deno.test(`${init?.method ?? "GET"} ${path.slice(0, 60)} is refused as ${code}`, () =>
+    withApp({}, async ({ ask, engine, logged }) => {
+      engine.letters = [letter];
+      const response = await ask(path, init);
+      assert.equal(response.status, status);
+      assert.equal(response.headers.get("content-type"), "application/problem+json");
+      const problem = await response.json();
+      assert.equal(problem.type, `/docs#problem-${code}`);
+      assert.match(problem.detail, says ?? /./);
+      assert.deepEqual(logged, []);
+    }));
+}
+
+Deno.test("An unknown path is told which paths begin alike", () =>
+  withApp({}, async ({ ask }) => {
+    assert.match((await (await ask("/sensors/a/b/c")).json()).hint, /\/sensors\/\{id\}\/windows/);
+    assert.match((await (await ask("/x")).json()).hint, /\/readings/);
+  }));
+
+Deno.test("A wrong method is told the right ones in Allow, and so is OPTIONS", () =>
+  withApp({}, async ({ ask }) => {
+    assert.equal(
+      (await ask("/series", { method: "DELETE" })).headers.get("allow"),
+      "GET, HEAD, POST, OPTIONS",
+    );
+    const options = await ask("/readings", { method: "OPTIONS" });
+    assert.equal(options.status, 204);
+    assert.equal(options.headers.get("allow"), "POST, OPTIONS");
+  }));
+
+Deno.test("HEAD answers like GET without a body, and HEAD /events keeps no listener", () =>
+  withApp({ limits: { maxListeners: 1 } }, async ({ ask }) => {
+    for (const path of ["/sensors", "/healthz", "/events", "/events"]) {
+      const response = await ask(path, { method: "HEAD" });
+      assert.equal(response.status, 200);
+      assert.equal(await response.text(), "");
+    }
+  }));
+
+Deno.test("GET /sensors lists a page after everything acknowledged is in the store", () =>
+  withApp({}, async ({ ask, engine }) => {
+    engine.ids = ["a", "b", "c"];
+    const first = await (await ask("/sensors?limit=2")).json();
+    assert.deepEqual(first, { items: [{ id: "a" }, { id: "b" }], next: "b" });
+    const second = await (await ask("/sensors?limit=2&after=b&consistency=local")).json();
+    assert.deepEqual(second, { items: [{ id: "c" }], next: null });
+    assert.equal(engine.flushed.length, 1);
+  }));
+
+Deno.test("GET /sensors/{id} decodes one segment and answers state, epoch and position", () =>
+  withApp({}, async ({ ask, engine }) => {
+    engine.answer = () => answered({ channels: {} });
+    const response = await ask(`/sensors/${encodeURIComponent('a/b%2F{c="d"} é')}`);
+    const id = 'a/b%2F{c="d"} é';
+    assert.deepEqual(await response.json(), { id, epoch: 3, position: { mailbox: 41 }, channels: {} });
+    assert.deepEqual(engine.asked.map(({ kind, id, query }) => [kind, id, query]), [["sensor", id, "state"]]);
+  }));
+
+Deno.test("GET /sensors/{id}/windows answers exactly the members that are promised", () =>
+  withApp({}, async ({ ask, engine }) => {
+    engine.answer = () => answered(windows);
+    const answer = await (await ask("/sensors/a/windows?at=2026-01-31T12:00:00Z")).json();
+    assert.deepEqual(answer, { id: "a", epoch: 3, position: { mailbox: 41 }, ...windows });
+    assert.ok(Windows.safeParse(answer).success);
+    assert.deepEqual(engine.asked[0]?.args, { at: fakeNowMs });
+    assert.equal(engine.asked[0]?.options.consistency, "strict");
+  }));
+
+Deno.test("?consistency=local says its age", () =>
+  withApp({}, async ({ ask, engine }) => {
+    engine.answer = () => answered({ channels: {} }, 12);
+    const answer = await (await ask("/series/a?consistency=local")).json();
+    assert.deepEqual([answer.consistency, answer.ageMs], ["local", 12]);
+  }));
+
+Deno.test("?consistency=cached gives the last answer with its age, and a local one where there is none", () =>
+  withApp({}, async ({ ask, engine }) => {
+    engine.answer = () => answered({ channels: {} });
+    const first = await (await ask("/sensors/a?consistency=cached")).json();
+    assert.equal(first.consistency, "local");
+    const second = await (await ask("/sensors/a?consistency=cached")).json();
+    assert.equal(second.consistency, "cached");
+    assert.ok(second.ageMs >= 0 && second.ageMs < 5000);
+    assert.deepEqual(second.position, { mailbox: 41 });
+    assert.equal(engine.asked.length, 1);
+  }));
+
+Deno.test("?consistency=cached asks the actor and logs when the cache cannot be reached", () => {
+  const hot = {
+    put: () => Promise.reject(new Error("no cache")),
+    get: () => Promise.reject(new Error("no cache")),
+    close: () => Promise.resolve(),
+  };
+  return withApp({ hot }, async ({ ask, engine, logged }) => {
+    engine.answer = () => answered({ channels: {} });
+    assert.equal((await ask("/sensors/a?consistency=cached")).status, 200);
+    assert.equal(logged.length, 2);
+  });
+});
+
+const startMs = Math.floor(fakeNowMs / historySpanMs) * historySpanMs - 24 * historySpanMs;
+const pane = { count: 2, sum: 6, m2: 2, min: 2, max: 4 };
+const hour = (value: number) =>
+  encodeHistoryChunk([{
+    name: "temperature",
+    type: paneTypes.numeric,
+    constant: 0,
+    panes: Array.from({ length: 12 }, (_, i) => i === 0 ? { ...pane, min: value } : null),
+  }]);
+const ring: RingPanes = {
+  stepMs: historyStepMs,
+  fromMs: fakeNowMs - historySpanMs,
+  channels: { temperature: [[fakeNowMs - historyStepMs, 1, 5, 0, 5, 5]] },
+};
+
+Deno.test("GET /sensors/{id}/history joins stored rows and the ring: ring, then checkpoint, then rows", () =>
+  withApp({ limits: { historyRowsPage: 2 } }, async ({ ask, engine }) => {
+    engine.answer = () => answered(ring);
+    // Three rows of one hour and a page of two: the page has to grow.
+    engine.historyRows = [0, 1, 2].map((part) => ({ startMs, part, row: hour(part) }))
+      .concat([{ startMs: startMs + historySpanMs, part: 0, row: hour(9) }]);
+    const answer = await (await ask("/sensors/a/history?step=1h")).json();
+    assert.ok(History.safeParse(answer).success);
+    assert.equal(answer.channel, "temperature");
+    assert.deepEqual(
+      answer.points.map(({ start, count, min }: Record<string, number>) => [start, count, min]),
+      [[startMs, 6, 0], [startMs + historySpanMs, 2, 9], [fakeNowMs - historySpanMs, 1, 5]],
+    );
+    assert.equal(answer.from, startMs);
+    assert.equal(answer.to, fakeNowMs);
+    assert.deepEqual(engine.asked.map(({ query }) => query), ["panes"]);
+    assert.deepEqual(engine.flushed, [[5]]);
+  }));
+
+Deno.test("GET /sensors/{id}/history wants a channel when there are several", () =>
+  withApp({}, async ({ ask, engine }) => {
+    engine.answer = () => answered({ ...ring, channels: { a: [], b: [] } });
+    const response = await ask("/sensors/x/history");
+    assert.equal(response.status, 400);
+    assert.match((await response.json()).detail, /channels are a, b/);
+    assert.equal((await ask("/sensors/x/history?channel=a")).status, 200);
+  }));
+
+Deno.test("GET /actors/{kind}/{id} passes name and arguments of the query on", () =>
+  withApp({}, async ({ ask, engine }) => {
+    engine.answer = () => answered([1, 2]);
+    const answer = await (await ask("/actors/ballot/b1?query=top&count=3")).json();
+    assert.deepEqual(answer, {
+      kind: "ballot",
+      id: "b1",
+      query: "top",
+      epoch: 3,
+      position: { mailbox: 41 },
+      answer: [1, 2],
+    });
+    assert.deepEqual(engine.asked[0]?.args, { count: "3" });
+  }));
+
+const answers = [
+  ["unknown", 404, "unknown-query"],
+  ["invalid", 400, "bad-query"],
+  ["failed", 500, "internal"],
+] as const;
+
+for (const [type, status, code] of answers) {
+  Deno.test(`GET /actors/{kind}/{id} answers ${status} when the query is ${type}`, () =>
+    withApp({}, async ({ ask, engine, logged }) => {
+      engine.answer = () => ({ type, sentence: "The shard says why", ageMs: 0 });
+      const response = await ask("/actors/sensor/a?query=x");
+      assert.equal(response.status, status);
+      assert.equal((await response.json()).type, `/docs#problem-${code}`);
+      assert.equal(logged.length, type === "failed" ? 1 : 0);
+    }));
+}
+
+Deno.test("A read of a shard that moves or is not ready answers 503 with Retry-After", () =>
+  withApp({}, async ({ ask, engine }) => {
+    engine.answer = () => ({ type: "moved", ageMs: 0 });
+    const moved = await ask("/sensors/a");
+    engine.failure = new EngineError("starting", "Shard 5 is being claimed");
+    const starting = await ask("/sensors/a");
+    for (const response of [moved, starting]) {
+      assert.equal(response.status, 503);
+      assert.equal(response.headers.get("retry-after"), "1");
+    }
+  }));
+
+Deno.test("GET /actors counts kinds and shows shards", () =>
+  withApp({}, async ({ ask, engine }) => {
+    engine.ids = ["a"];
+    const { kinds, shards } = await (await ask("/actors")).json();
+    assert.deepEqual(kinds, [{ kind: "sensor", count: 1 }]);
+    assert.equal(shards[0].state, "running");
+  }));
+
+Deno.test("GET /dead-letters passes page and filters on; a letter can be read and replayed", () =>
+  withApp({}, async ({ ask, engine }) => {
+    engine.letters = [letter];
+    const page = await (await ask("/dead-letters?limit=5&after=x&kind=sensor&actorId=a&reason=threw")).json();
+    assert.deepEqual(page, { items: [letter], next: null });
+    assert.deepEqual(engine.listed, [{
+      limit: 5,
+      after: "x",
+      kind: "sensor",
+      actorId: "a",
+      reason: "threw",
+    }]);
+    assert.deepEqual(await (await ask("/dead-letters/5-41-0")).json(), letter);
+    engine.replays = 1;
+    const replay = await ask("/dead-letters/5-41-0/replay", { method: "POST" });
+    assert.equal(replay.status, 202);
+    assert.deepEqual(await replay.json(), { replays: 1 });
+  }));
+
+Deno.test("GET /readyz says what it waits for; /healthz answers all the same", () =>
+  withApp({}, async ({ ask, engine, app }) => {
+    assert.equal((await ask("/readyz")).status, 200);
+    engine.ready = false;
+    const response = await ask("/readyz");
+    assert.equal(response.status, 503);
+    assert.equal((await response.json()).waitingFor, "Shard 3 is being claimed");
+    assert.equal((await ask("/healthz")).status, 200);
+    assert.equal((await app.adminFetch(new Request("http://admin/healthz"))).status, 200);
+  }));
+
+Deno.test("The operator's port has health and metrics only", () =>
+  withApp({}, async ({ app }) => {
+    const ask = async (path: string) => (await app.adminFetch(new Request(`http://admin${path}`))).status;
+    assert.deepEqual(await Promise.all(["/metrics", "/readyz", "/sensors", "/"].map(ask)), [
+      200,
+      200,
+      404,
+      404,
+    ]);
+  }));

@@ -1,0 +1,171 @@
+/** The gateway over a log whose appends the test settles. */
+
+import assert from "node:assert/strict";
+import { decodeFrame, type Frame } from "../../runtime/core/frame.ts";
+import { defineActor, Registry } from "../../runtime/core/registry.ts";
+import { jsonState } from "../../runtime/core/state.ts";
+import { type AppendReceipt, LogError, type NewFrame } from "../../runtime/log/port.ts";
+import { Backlog } from "../../runtime/node/backlog.ts";
+import { type Piece, ShardedBatch } from "../../runtime/node/batch.ts";
+import { Gateway } from "../../runtime/node/gateway.ts";
+import { maxBacklogBytes, maxFrameMessages, maxPartMessages } from "../../runtime/node/limits.ts";
+import { z } from "zod";
+
+const registry = new Registry([defineActor({
+  kind: "note",
+  state: jsonState({ schema: z.null(), initial: () => null }),
+  message: { version: 1, schema: z.string(), accepts: (value) => typeof value === "string" },
+  receive() {},
+  queries: {},
+})]);
+
+interface Append {
+  readonly frames: readonly NewFrame[];
+  succeed(): void;
+  fail(error: LogError): void;
+}
+
+class Rig {
+  readonly appends: Append[] = [];
+  readonly backlog = new Backlog(2);
+  readonly refusals = ["", ""];
+  keysFull = false;
+  readonly gateway: Gateway;
+  readonly #offsets = [0, 0];
+
+  constructor() {
+    this.gateway = new Gateway({
+      start: "start",
+      shardCount: 2,
+      log: { append: (frames) => this.#append(frames) },
+      clock: { nowMs: () => 0, sleep: () => Promise.resolve() },
+      backlog: this.backlog,
+      shards: { refusal: (shard) => this.refusals[shard] || null, keysFull: () => this.keysFull },
+      observer: { appended() {}, refused() {} },
+      onReceipt() {},
+    });
+  }
+
+  #append(frames: readonly NewFrame[]): Promise<readonly AppendReceipt[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly AppendReceipt[]>();
+    const succeed = () =>
+      resolve(frames.map(({ shard }) => ({ offset: this.#offsets[shard]!++, stampMs: 0 })));
+    this.appends.push({ frames, succeed, fail: reject });
+    return promise;
+  }
+
+  batch(key: string | null = null): ShardedBatch {
+    return new ShardedBatch(registry, 2, key, (pieces, isKeyed) => this.gateway.send(pieces, isKeyed));
+  }
+
+  send(text: string, key: string | null = null, count = 1): Promise<void> {
+    const batch = this.batch(key);
+    for (let i = 0; i < count; i++) batch.add("note", "a", text);
+    return batch.send();
+  }
+
+  /** The append under way, once there is one after `settled` others. */
+  async append(settled: number): Promise<Append> {
+    for (let turns = 0; turns < 1000; turns++) {
+      const append = this.appends[settled];
+      if (append !== undefined) return append;
+      await Promise.resolve();
+    }
+    return assert.fail(`Waited 1000 microtasks for append ${settled}`);
+  }
+}
+
+function frameOf(append: Append, index = 0): Frame {
+  return decodeFrame(append.frames[index]!.text);
+}
+
+Deno.test("Gateway.send() groups what arrives during an append into the next one", async () => {
+  const rig = new Rig();
+  const sends = [rig.send("one"), rig.send("two"), rig.send("three")];
+  const first = await rig.append(0);
+  assert.deepEqual(frameOf(first).entries, [0, "a", "one"]);
+  first.succeed();
+  const second = await rig.append(1);
+  assert.deepEqual(frameOf(second).entries, [0, "a", "two", 0, "a", "three"]);
+  assert.deepEqual(frameOf(second).origin, { type: "gateway", start: "start", n: 2 });
+  second.succeed();
+  await Promise.all(sends);
+  assert.equal(rig.gateway.waitingBytes, 0);
+});
+
+Deno.test("Gateway.send() repeats an append under the same number when its outcome is unknown", async () => {
+  const rig = new Rig();
+  const sending = rig.send("one");
+  const later = rig.send("two");
+  (await rig.append(0)).fail(new LogError("unknown", "lost"));
+  const repeated = await rig.append(1);
+  assert.deepEqual(repeated.frames, rig.appends[0]!.frames);
+  repeated.succeed();
+  await sending;
+  const next = await rig.append(2);
+  assert.deepEqual(frameOf(next).origin, { type: "gateway", start: "start", n: 2 });
+  next.succeed();
+  await later;
+});
+
+Deno.test("Gateway.send() says why when the log takes nothing", async () => {
+  const rig = new Rig();
+  const full = assert.rejects(rig.send("one"), { name: "EngineError", code: "log_full" });
+  (await rig.append(0)).fail(new LogError("full", "no space"));
+  await full;
+  const away = assert.rejects(rig.send("two"), { name: "EngineError", code: "unavailable" });
+  (await rig.append(1)).fail(new LogError("unavailable", "gone"));
+  await away;
+  const again = rig.send("three");
+  (await rig.append(2)).succeed();
+  await again;
+});
+
+Deno.test("Gateway.send() is refused before anything is written when a bound is reached", async () => {
+  const rig = new Rig();
+  rig.backlog.appended(0, 0, maxBacklogBytes + 1);
+  await assert.rejects(rig.send("one"), { code: "overloaded", retryAfterS: 1 });
+  rig.backlog.folded(0, 0);
+  rig.keysFull = true;
+  await assert.rejects(rig.send("one", "key"), { code: "keys_full" });
+  rig.refusals.fill("records 3..4 are missing");
+  await assert.rejects(rig.send("one"), { code: "unavailable", message: /records 3..4 are missing/ });
+  rig.refusals.fill("");
+  await rig.gateway.stop();
+  await assert.rejects(rig.send("one"), { code: "stopping" });
+  assert.equal(rig.appends.length, 0);
+});
+
+Deno.test("Gateway.send() keeps frames within their bound of messages", async () => {
+  const rig = new Rig();
+  const sending = rig.send("x", null, 10_000);
+  const first = await rig.append(0);
+  const sizes = first.frames.map((_, index) => frameOf(first, index).entries.length / 3);
+  assert.equal(sizes.reduce((sum, size) => sum + size), 10_000);
+  assert.ok(Math.max(...sizes) <= maxFrameMessages, String(sizes));
+  first.succeed();
+  await sending;
+});
+
+Deno.test("ShardedBatch.send() marks the parts of a keyed body alike when it is repeated", async () => {
+  const pieces = async (key: string, count: number): Promise<readonly Piece[]> => {
+    let sent: readonly Piece[] = [];
+    const batch = new ShardedBatch(registry, 1, key, (pieces) => {
+      sent = pieces;
+      return Promise.resolve();
+    });
+    for (let i = 0; i < count; i++) batch.add("note", "a", `message ${i}`);
+    await batch.send();
+    return sent;
+  };
+  const texts = (await pieces("key", 5000)).map(({ text }) => text);
+  assert.deepEqual((await pieces("key", 5000)).map(({ text }) => text), texts);
+  assert.equal(texts.length, 4, "halves of at most the bound");
+  const markers = texts.map((text) => /^-1,"([0-9a-f]{16})",(\d+),/.exec(text));
+  const counts = markers.map((marker) => Number(marker?.[2]));
+  assert.equal(counts.reduce((sum, count) => sum + count), 5000);
+  assert.ok(Math.max(...counts) <= maxPartMessages);
+  assert.equal(new Set(markers.map((marker) => marker?.[1])).size, 4, "every part has its own hash");
+  const [other] = await pieces("other", 5000);
+  assert.notEqual(other?.text, texts[0]);
+});

@@ -1,0 +1,256 @@
+/** A shard host over logs and stores in memory that fail as the world does. */
+
+import assert from "node:assert/strict";
+import { z } from "zod";
+import type { Answer } from "../../runtime/core/shard_api.ts";
+import type { Checkpoint, CommitResult } from "../../runtime/core/checkpoint.ts";
+import { encodeFrame } from "../../runtime/core/frame.ts";
+import { defaultShardLimits } from "../../runtime/core/limits.ts";
+import { defineActor, Registry } from "../../runtime/core/registry.ts";
+import { Shard } from "../../runtime/core/shard.ts";
+import { jsonState } from "../../runtime/core/state.ts";
+import { MemoryLog } from "../../runtime/log/memory_log.ts";
+import { LogError } from "../../runtime/log/port.ts";
+import { ShardHost } from "../../runtime/node/host.ts";
+import type { HostMessage } from "../../runtime/node/host_protocol.ts";
+import type { HostLog } from "../../runtime/node/shard_runner.ts";
+import { TurnBoard, turnBoardBytes } from "../../runtime/node/turn_board.ts";
+import { MemoryStore } from "../../runtime/store/memory_store.ts";
+import { MemoryStoreCore } from "../../runtime/store/memory_store_core.ts";
+import { type Store, StoreError } from "../../runtime/store/port.ts";
+
+const counter = defineActor({
+  kind: "counter",
+  state: jsonState({ schema: z.object({ total: z.number() }), initial: () => ({ total: 0 }) }),
+  message: { version: 1, schema: z.number(), accepts: (value) => typeof value === "number" },
+  receive(state: { total: number }, message: number) {
+    state.total += message;
+  },
+  queries: { state: { arguments: z.unknown(), answer: (state: { total: number }) => state } },
+});
+const registry = new Registry([counter]);
+
+/** Retries wait for nothing but the next turn of the event loop. */
+const clock = {
+  nowMs: () => performance.now(),
+  sleep: () => new Promise<void>((resolve) => setImmediate(resolve)),
+};
+
+class Rig {
+  readonly core = new MemoryStoreCore(1);
+  readonly log = new MemoryLog(1, Date.now);
+  readonly posted: HostMessage[] = [];
+  readonly host: ShardHost;
+  #n = 0;
+
+  constructor(
+    faults: { readonly store?: Partial<Store>; readonly log?: (log: HostLog) => Partial<HostLog> },
+  ) {
+    const store = over<Store>(new MemoryStore(this.core), faults.store ?? {});
+    const shard = new Shard({ shard: 0, shardCount: 1, registry, limits: defaultShardLimits });
+    this.host = new ShardHost({
+      name: "host-test",
+      machines: [shard],
+      log: over<HostLog>(this.log, faults.log?.(this.log) ?? {}),
+      store,
+      clock,
+      board: new TurnBoard(new SharedArrayBuffer(turnBoardBytes)),
+      counters: {},
+      post: (message) => this.posted.push(message),
+    });
+    this.host.start();
+  }
+
+  async send(amount: number): Promise<number> {
+    const origin = { type: "gateway", start: "test", n: ++this.#n } as const;
+    const text = encodeFrame({ origin, types: registry.wireTypes, entries: [0, "a", amount] });
+    const [receipt] = await this.log.append([{ shard: 0, text }]);
+    assert.ok(receipt);
+    return receipt.offset + 1;
+  }
+
+  /** Asks until the shard has stopped moving. */
+  async total(folded: number): Promise<number> {
+    for (;;) {
+      const request = { type: "ask", kind: "counter", id: "a", query: "state", arguments: {} } as const;
+      const answer: Answer = await this.host.ask(0, folded, request);
+      if (answer.type === "moved") continue;
+      assert.equal(answer.type, "answered");
+      return answer.type === "answered" ? JSON.parse(answer.json).total : NaN;
+    }
+  }
+
+  async flush(folded: number): Promise<void> {
+    const answer = await this.host.ask(0, folded, { type: "barrier" });
+    assert.equal(answer.type, "answered");
+  }
+
+  async failures(): Promise<Map<string, number>> {
+    const metric = (await this.host.metrics()).find(({ name }) => name === "sensorium_io_failures_total");
+    return new Map(
+      metric?.values.map(({ labels, value }) => [`${labels["operation"]}: ${labels["code"]}`, value]),
+    );
+  }
+
+  async end(): Promise<void> {
+    await this.host.stop();
+    await this.log.close();
+  }
+}
+
+/** `base` with some of its methods replaced. */
+function over<T extends object>(base: T, methods: Partial<T>): T {
+  return new Proxy(base, {
+    get(target, name) {
+      if (name in methods) return Reflect.get(methods, name);
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+async function withRig(
+  faults: ConstructorParameters<typeof Rig>[0],
+  test: (rig: Rig) => Promise<void>,
+): Promise<void> {
+  const rig = new Rig(faults);
+  try {
+    await test(rig);
+  } finally {
+    await rig.end();
+  }
+}
+
+/** Lets the event loop turn until `holds`. */
+async function until(what: string, holds: () => boolean): Promise<void> {
+  const endMs = performance.now() + 10_000;
+  while (!holds()) {
+    assert.ok(performance.now() < endMs, `Waited 10 s for ${what}`);
+    await clock.sleep();
+  }
+}
+
+/** Fails the first `times` calls with `error`, then does `work`. */
+function failing<A extends unknown[], R>(
+  times: number,
+  error: () => Error,
+  work: (...args: A) => Promise<R>,
+): (...args: A) => Promise<R> {
+  let left = times;
+  return (...args) => left-- > 0 ? Promise.reject(error()) : work(...args);
+}
+
+const unavailable = () => new StoreError("unavailable", "the test says so");
+
+Deno.test("ShardHost answers an ask that waits for frames when they have been folded", () =>
+  withRig({}, async (rig) => {
+    let end = 0;
+    for (let i = 1; i <= 50; i++) end = await rig.send(i);
+    assert.equal(await rig.total(end), 1275);
+  }));
+
+Deno.test("ShardHost claims and loads in the end when the store is unavailable for a while", () => {
+  const core = new MemoryStoreCore(1);
+  const store = new MemoryStore(core);
+  const faults = {
+    claim: failing(3, unavailable, (shard: number, owner: string) => store.claim(shard, owner)),
+    load: failing(3, unavailable, store.load.bind(store)),
+    commit: store.commit.bind(store),
+    due: failing(2, unavailable, store.due.bind(store)),
+  };
+  return withRig({ store: faults }, async (rig) => {
+    assert.equal(await rig.total(await rig.send(5)), 5);
+    const failures = await rig.failures();
+    assert.equal(failures.get("claim: unavailable"), 3);
+    assert.equal(failures.get("load actors: unavailable"), 3);
+  });
+});
+
+Deno.test("ShardHost repeats the same commit when the store is full, and folds on meanwhile", () => {
+  const store = new MemoryStore(new MemoryStoreCore(1));
+  const commits: number[] = [];
+  let isFull = true;
+  const commit = (checkpoints: readonly Checkpoint[]): Promise<readonly CommitResult[]> => {
+    commits.push(...checkpoints.map((checkpoint) => checkpoint.commit));
+    return isFull ? Promise.reject(new StoreError("full", "the test says so")) : store.commit(checkpoints);
+  };
+  const faults = {
+    claim: store.claim.bind(store),
+    load: store.load.bind(store),
+    due: store.due.bind(store),
+    commit,
+  };
+  return withRig({ store: faults }, async (rig) => {
+    const flushed = rig.flush(await rig.send(1));
+    await until("four attempts at the commit", () => commits.length >= 4);
+    assert.equal(await rig.total(await rig.send(2)), 3, "it folds while the commit is repeated");
+    isFull = false;
+    await flushed;
+    assert.deepEqual(new Set(commits.slice(0, 4)), new Set([1]));
+  });
+});
+
+Deno.test("ShardHost folds once when a commit was made though its outcome was unknown", () => {
+  const store = new MemoryStore(new MemoryStoreCore(1));
+  let lost = 2;
+  const commit = async (checkpoints: readonly Checkpoint[]): Promise<readonly CommitResult[]> => {
+    const results = await store.commit(checkpoints);
+    if (lost-- > 0) throw new StoreError("unknown", "the test lost the answer");
+    return results;
+  };
+  const faults = {
+    claim: store.claim.bind(store),
+    load: store.load.bind(store),
+    due: store.due.bind(store),
+    commit,
+  };
+  return withRig({ store: faults }, async (rig) => {
+    await rig.flush(await rig.send(7));
+    assert.equal(await rig.total(await rig.send(7)), 14);
+  });
+});
+
+Deno.test("ShardHost claims its shard again when a commit's outcome cannot be found out", () => {
+  const store = new MemoryStore(new MemoryStoreCore(1));
+  let claims = 0;
+  const faults = {
+    claim: (shard: number, owner: string) => (claims += 1, store.claim(shard, owner)),
+    load: store.load.bind(store),
+    due: store.due.bind(store),
+    commit: failing(5, () => new StoreError("unknown", "the test says so"), store.commit.bind(store)),
+  };
+  return withRig({ store: faults }, async (rig) => {
+    await rig.flush(await rig.send(7));
+    assert.equal(claims, 2);
+    assert.equal(await rig.total(1), 7);
+  });
+});
+
+Deno.test("ShardHost refuses its shard with a sentence when the store is damaged", () => {
+  const claim = () => Promise.reject(new StoreError("corrupt", "page 3 is damaged"));
+  return withRig({ store: { claim } }, async (rig) => {
+    const isRefused = () =>
+      rig.posted.some((message) =>
+        message.type === "report" &&
+        message.shards.some(({ refusal }) => refusal?.includes("page 3 is damaged"))
+      );
+    await until("the report of the refusal", isRefused);
+    await assert.rejects(rig.host.ask(0, 0, { type: "barrier" }), { code: "refused" });
+  });
+});
+
+Deno.test("ShardHost reads its log again when the log ends the subscription", () => {
+  let subscriptions = 0;
+  const log = (base: HostLog): Partial<HostLog> => ({
+    subscribe: (shard, from, deliver, failed) => {
+      subscriptions += 1;
+      if (subscriptions > 1) return base.subscribe(shard, from, deliver, failed);
+      setImmediate(() => failed(new LogError("unavailable", "the test says so")));
+      return base.subscribe(shard, from, () => {}, failed);
+    },
+  });
+  return withRig({ log }, async (rig) => {
+    assert.equal(await rig.total(await rig.send(4)), 4);
+    assert.equal(subscriptions, 2);
+  });
+});

@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Json } from "../../runtime/core/actor.ts";
+import { SlabPool } from "../../actors/analytics/slab.ts";
+import { sensorDefinition, sensorMessageType } from "../../actors/sensors/sensor.ts";
+import { seriesMessageType } from "../../actors/series/series.ts";
+import { type DeadLettered, Rig, stubContext } from "./window_rig.ts";
+
+const noon = Date.UTC(2026, 0, 31, 12);
+
+/** Values near to what messages are made of. */
+const scalar = fc.oneof(
+  fc.constantFrom(
+    null,
+    true,
+    false,
+    "true",
+    "",
+    0,
+    -0,
+    1,
+    2,
+    -1,
+    0.5,
+    1e999,
+    8.64e15,
+    8.64e15 + 1,
+    2 ** 53 - 1,
+    2 ** 53,
+  ),
+  fc.jsonValue({ maxDepth: 1 }),
+);
+const key = fc.oneof(
+  fc.constantFrom(
+    "a",
+    "temperature",
+    "__proto__",
+    "__x",
+    "_x",
+    "",
+    "a b",
+    "ä",
+    "constructor",
+    "toString",
+    "a".repeat(64),
+    "a".repeat(65),
+  ),
+  fc.string({ maxLength: 3 }),
+);
+const values = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.dictionary(fc.constantFrom("a", "b.c", "D:e-1"), fc.oneof(fc.boolean(), fc.double())),
+  },
+  { weight: 3, arbitrary: fc.dictionary(key, scalar, { maxKeys: 3 }) },
+  fc.integer({ min: 62, max: 66 }).map((n) =>
+    Object.fromEntries(Array.from({ length: n }, (_, i) => [`c${i}`, i]))
+  ),
+  scalar,
+);
+const nearMessage = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(fc.oneof(fc.nat(), scalar), fc.oneof(fc.nat(), scalar), values) },
+  { weight: 6, arbitrary: fc.tuple(fc.constant(null), fc.constant(null), fc.oneof(values, fc.double())) },
+  { weight: 3, arbitrary: fc.tuple(fc.constant(null), fc.nat(), values, fc.constantFrom(1, 0, true, null)) },
+  { weight: 1, arbitrary: fc.jsonValue() },
+);
+
+/** As it arrives: JSON can make an own key `__proto__`, an object literal cannot. */
+function throughJson(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value)?.replace('"__own"', '"__proto__"') ?? "null");
+}
+
+for (const [kind, type] of Object.entries({ sensor: sensorMessageType, series: seriesMessageType })) {
+  Deno.test(`the message of ${kind} is accepted exactly when its schema accepts it`, () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(nearMessage, (near) => {
+        const value = throughJson(near);
+        const verdict = type.accepts(value);
+        assert.equal(verdict, type.schema.safeParse(value).success, JSON.stringify(value));
+        if (verdict) accepted++;
+      }),
+      { numRuns: 3000 },
+    );
+    assert.ok(accepted > 100, `${accepted} accepted`);
+  });
+}
+
+Deno.test("the message of sensor refuses an own key __proto__", () => {
+  const value = JSON.parse('[null, null, {"__proto__": 1, "a": 1}]');
+  assert.equal(sensorMessageType.accepts(value), false);
+  assert.equal(sensorMessageType.schema.safeParse(value).success, false);
+});
+
+function send(rig: Rig, message: Parameters<Rig["definition"]["receive"]>[1], nowMs = noon): void {
+  rig.definition.receive(rig.state, message, stubContext(nowMs, rig.deadLetters));
+}
+
+function ask({ definition, state }: Rig, query: string, args: Json): unknown {
+  const { arguments: schema, answer } = definition.queries[query]!;
+  const answered = answer(state, schema.parse(args) as never, { id: "s1", nowMs: noon });
+  assert.deepEqual(JSON.parse(JSON.stringify(answered)), answered);
+  return answered;
+}
+
+Deno.test("a sensor keeps no channel of a reading that is a repeat, too old a number, or too far ahead", () => {
+  const rig = new Rig();
+  send(rig, [noon, 1000, { a: 1 }]);
+  send(rig, [noon, 1000, { b: 1 }]);
+  send(rig, [noon, 10, { c: 1 }]);
+  send(rig, [noon + 300_001, 1001, { d: 1 }]);
+  assert.deepEqual(rig.state.channels.map(({ name }) => name), ["a"]);
+  assert.deepEqual(rig.deadLetters.map(({ reason }) => reason), ["too-far-ahead"]);
+  assert.match(rig.deadLetters[0]!.detail, /sensor\/s1 has the time 2026-01-31T12:05:00.001Z, 301 s ahead/);
+  send(rig, [noon, 1001, { e: 1 }]);
+  assert.deepEqual(rig.state.channels.map(({ name }) => name), ["a", "e"], "a refused number is not used up");
+});
+
+Deno.test("a sensor dead-letters a reading as a whole when it would pass the bound of channels", () => {
+  const rig = new Rig();
+  const reading = (from: number, count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`c${from + i}`, i]));
+  for (let from = 0; from < 1024; from += 64) send(rig, [noon, null, reading(from, 64)]);
+  send(rig, [noon, null, reading(1023, 2)]);
+  assert.equal(rig.state.channels.length, 1024);
+  assert.deepEqual(rig.deadLetters.map(({ reason }: DeadLettered) => reason), ["too-many-channels"]);
+  send(rig, [noon, null, reading(1020, 4)]);
+  assert.equal(rig.state.channels.at(-1)!.total.count, 2);
+  rig.checkpoint(noon, "always");
+  rig.restore();
+  assert.equal(rig.state.channels.length, 1024);
+});
+
+Deno.test("the queries of a sensor answer JSON and read times as numbers or text", () => {
+  const rig = new Rig();
+  send(rig, [noon, null, { temperature: 21.5, door: true }]);
+  const windows = (args: Json) => ask(rig, "windows", args);
+  assert.deepEqual(windows({ at: String(noon) }), windows({ at: noon }));
+  assert.deepEqual(windows({ at: "2026-01-31T12:00:00Z" }), windows({ at: noon }));
+  assert.throws(() => windows({ at: "yesterday" }), /epoch milliseconds or RFC 3339/);
+  assert.deepEqual(ask(rig, "panes", {}), {
+    stepMs: 300_000,
+    fromMs: noon - 185 * 60_000,
+    channels: {
+      temperature: [[noon, 1, 21.5, 0, 21.5, 21.5]],
+      door: [[noon, 1, 1, 0, 1, 1]],
+    },
+  });
+  const state = ask(rig, "state", {});
+  assert.deepEqual(Object.keys(state as object), [
+    "channels",
+    "firstTs",
+    "lastTs",
+    "late",
+    "duplicates",
+    "tooOld",
+    "memoryBytes",
+  ]);
+});
+
+Deno.test("two pools keep their sensors apart", () => {
+  const pools = [new SlabPool(), new SlabPool()];
+  const [one, other] = pools.map((pool) => sensorDefinition(pool));
+  const state = one!.state.create("s1");
+  one!.receive(state, [noon, null, { a: 1 }], stubContext(noon));
+  other!.state.create("s1");
+  assert.ok(pools[0]!.usedBytes > pools[1]!.usedBytes);
+});

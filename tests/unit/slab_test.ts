@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { channelClass, frontClass, SlabBudgetError, SlabPool } from "../../actors/analytics/slab.ts";
+
+Deno.test("SlabPool.allocate() throws a SlabBudgetError when the budget is used up, and works after a release", () => {
+  const pool = new SlabPool({ budgetBytes: 10_000, chunkBytes: 4_500 });
+  const whole = channelClass(2, 2);
+  const first = pool.allocate(whole);
+  pool.allocate(whole);
+  assert.throws(() => pool.allocate(whole), (thrown: unknown) => {
+    assert.ok(thrown instanceof SlabBudgetError);
+    assert.equal(thrown.code, "slab_budget");
+    assert.match(thrown.message, /budget of 10000/);
+    return true;
+  });
+  pool.release(whole, first);
+  assert.equal(pool.allocate(whole), first);
+});
+
+Deno.test("SlabPool.allocate() hands out zeroed blocks that do not overlap", () => {
+  const pool = new SlabPool({ chunkBytes: 512 });
+  const blocks = Array.from({ length: 40 }, () => pool.allocate(frontClass));
+  const doubles = pool.blockBytes(frontClass) / 8;
+  blocks.forEach((block, i) => {
+    const at = pool.doubleAt(frontClass, block);
+    pool.chunk(frontClass, block).f64.fill(i + 1, at, at + doubles);
+  });
+  const contents = (block: number) => {
+    const at = pool.doubleAt(frontClass, block);
+    return [...pool.chunk(frontClass, block).f64.subarray(at, at + doubles)];
+  };
+  blocks.forEach((block, i) => assert.deepEqual(contents(block), new Array(doubles).fill(i + 1)));
+  assert.equal(pool.usedBytes, 40 * doubles * 8);
+  blocks.forEach((block) => pool.release(frontClass, block));
+  assert.equal(pool.usedBytes, 0);
+  assert.deepEqual(contents(pool.allocate(frontClass)), new Array(doubles).fill(0));
+});
