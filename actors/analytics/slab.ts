@@ -3,6 +3,7 @@
  *
  * 1. A block is zeroed when it is handed out and belongs to one owner until it is released.
  * 2. The chunks of a pool never pass its budget: `allocate` throws a `SlabBudgetError` instead.
+ * 3. A chunk without owners is given back to the system, but for one of each class.
  *
  * A pool belongs to one thread. Panes as objects would be 17 times as large, and the garbage collector would visit
  * each of them.
@@ -56,13 +57,30 @@ function channelBlockBytes(type: PaneType, size: number): number {
   return Math.ceil(bytes / 8) * 8;
 }
 
+/** A chunk with the blocks cut from it. */
+interface Slab {
+  readonly chunk: Chunk;
+  /** Released blocks, by their place in the chunk. */
+  readonly free: number[];
+  /** Blocks ever cut. */
+  cut: number;
+  used: number;
+}
+
 class BlockClass {
-  readonly chunks: Chunk[] = [];
-  readonly free: number[] = [];
-  /** Blocks ever cut from the chunks. */
-  cut = 0;
+  /** By slab number; undefined where a slab was given back. */
+  readonly slabs: (Slab | undefined)[] = [];
+  /** Numbers of slabs that have room; blocks come from the last of them. */
+  readonly withRoom: number[] = [];
+  /** Numbers of slabs that were given back. */
+  readonly vacant: number[] = [];
 
   constructor(readonly blockBytes: number, readonly perChunk: number) {}
+}
+
+function newChunk(bytes: number): Chunk {
+  const buffer = new ArrayBuffer(bytes);
+  return { f64: new Float64Array(buffer), u32: new Uint32Array(buffer), u8: new Uint8Array(buffer) };
 }
 
 /** All slab memory of one thread. */
@@ -102,11 +120,14 @@ export class SlabPool {
   /** Hands out a block; the answer names it among the blocks of its class. */
   allocate(blockClass: number): number {
     const blocks = this.#class(blockClass);
-    const recycled = blocks.free.pop();
-    const block = recycled ?? this.#cut(blocks);
+    const number = blocks.withRoom.at(-1) ?? this.#addSlab(blocks);
+    const slab = blocks.slabs[number]!;
+    const recycled = slab.free.pop();
+    const block = number * blocks.perChunk + (recycled ?? slab.cut++);
+    if (++slab.used === blocks.perChunk) blocks.withRoom.pop();
     if (recycled !== undefined) {
       const at = this.doubleAt(blockClass, block);
-      this.chunk(blockClass, block).f64.fill(0, at, at + blocks.blockBytes / 8);
+      slab.chunk.f64.fill(0, at, at + blocks.blockBytes / 8);
     }
     this.#usedBytes += blocks.blockBytes;
     return block;
@@ -114,16 +135,22 @@ export class SlabPool {
 
   release(blockClass: number, block: number): void {
     const blocks = this.#class(blockClass);
-    blocks.free.push(block);
+    const number = Math.floor(block / blocks.perChunk);
+    const slab = this.#slab(blocks, block);
+    slab.free.push(block % blocks.perChunk);
+    if (slab.used-- === blocks.perChunk) blocks.withRoom.push(number);
     this.#usedBytes -= blocks.blockBytes;
+    // One slab with room stays, so that a block handed out and taken back does not cost a chunk each time.
+    if (slab.used > 0 || blocks.withRoom.length === 1) return;
+    blocks.withRoom.splice(blocks.withRoom.indexOf(number), 1);
+    blocks.slabs[number] = undefined;
+    blocks.vacant.push(number);
+    this.#chunkTotalBytes -= blocks.blockBytes * blocks.perChunk;
   }
 
   /** The chunk that holds a block. */
   chunk(blockClass: number, block: number): Chunk {
-    const blocks = this.#class(blockClass);
-    const chunk = blocks.chunks[Math.floor(block / blocks.perChunk)];
-    invariant(chunk !== undefined, `Block ${block} of class ${blockClass} was handed out before it is used`);
-    return chunk;
+    return this.#slab(this.#class(blockClass), block).chunk;
   }
 
   /** Where a block begins in its chunk, in doubles. */
@@ -138,23 +165,28 @@ export class SlabPool {
     return blocks;
   }
 
-  #cut(blocks: BlockClass): number {
-    if (blocks.cut === blocks.chunks.length * blocks.perChunk) {
-      const bytes = blocks.blockBytes * blocks.perChunk;
-      if (this.#chunkTotalBytes + bytes > this.budgetBytes) {
-        throw new SlabBudgetError(
-          `Cannot take ${bytes} more bytes for panes: ${this.#chunkTotalBytes} of this thread's budget of ` +
-            `${this.budgetBytes} are taken. Evict actors, raise the budget, or spread the shards over more threads.`,
-        );
-      }
-      const buffer = new ArrayBuffer(bytes);
-      blocks.chunks.push({
-        f64: new Float64Array(buffer),
-        u32: new Uint32Array(buffer),
-        u8: new Uint8Array(buffer),
-      });
-      this.#chunkTotalBytes += bytes;
+  #slab(blocks: BlockClass, block: number): Slab {
+    const slab = blocks.slabs[Math.floor(block / blocks.perChunk)];
+    invariant(
+      slab !== undefined,
+      `Block ${block} of ${blocks.blockBytes} bytes has an owner while it is used`,
+    );
+    return slab;
+  }
+
+  /** Takes a chunk from the system; the answer is its slab's number. */
+  #addSlab(blocks: BlockClass): number {
+    const bytes = blocks.blockBytes * blocks.perChunk;
+    if (this.#chunkTotalBytes + bytes > this.budgetBytes) {
+      throw new SlabBudgetError(
+        `Cannot take ${bytes} more bytes for panes: ${this.#chunkTotalBytes} of this thread's budget of ` +
+          `${this.budgetBytes} are taken. Evict actors, raise the budget, or spread the shards over more threads.`,
+      );
     }
-    return blocks.cut++;
+    const number = blocks.vacant.pop() ?? blocks.slabs.length;
+    blocks.slabs[number] = { chunk: newChunk(bytes), free: [], cut: 0, used: 0 };
+    blocks.withRoom.push(number);
+    this.#chunkTotalBytes += bytes;
+    return number;
   }
 }

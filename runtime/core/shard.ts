@@ -408,7 +408,8 @@ export class Shard implements ShardMachine {
   }
 
   #answerQueries(tenure: Tenure, nowMs: number): void {
-    if (!tenure.fold.isAtBoundary(tenure.queue.peek())) return;
+    // Not in the middle of a frame: the answer's position says exactly what it reflects.
+    if (tenure.queue.peek()?.hasBegun) return;
     for (const query of this.#queries.takeReady(tenure.fold.position.offset + 1)) {
       switch (query.request.type) {
         case "barrier":

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { channelClass, frontClass, SlabBudgetError, SlabPool } from "../../actors/analytics/slab.ts";
 
 Deno.test("SlabPool.allocate() throws a SlabBudgetError when the budget is used up, and works after a release", () => {
@@ -33,4 +34,27 @@ Deno.test("SlabPool.allocate() hands out zeroed blocks that do not overlap", () 
   blocks.forEach((block) => pool.release(frontClass, block));
   assert.equal(pool.usedBytes, 0);
   assert.deepEqual(contents(pool.allocate(frontClass)), new Array(doubles).fill(0));
+});
+
+Deno.test("SlabPool.release() gives chunks without owners back, but for one, and their numbers are used again", () => {
+  const pool = new SlabPool({ chunkBytes: 512 });
+  fc.assert(fc.property(fc.array(fc.nat(), { maxLength: 200, size: "max" }), (picks) => {
+    const owned = new Set<number>();
+    for (const pick of picks) {
+      if (pick % 5 < 3) {
+        const block = pool.allocate(frontClass);
+        assert.ok(!owned.has(block), "a block has one owner");
+        pool.chunk(frontClass, block).f64[pool.doubleAt(frontClass, block)] = block;
+        owned.add(block);
+      } else if (owned.size > 0) {
+        const block = [...owned][pick % owned.size]!;
+        assert.equal(pool.chunk(frontClass, block).f64[pool.doubleAt(frontClass, block)], block);
+        pool.release(frontClass, block);
+        owned.delete(block);
+      }
+    }
+    assert.equal(pool.usedBytes, owned.size * pool.blockBytes(frontClass));
+    for (const block of owned) pool.release(frontClass, block);
+    assert.ok(pool.chunkTotalBytes <= 512);
+  }));
 });
