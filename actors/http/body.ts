@@ -121,7 +121,6 @@ function inflate(bytes: Uint8Array, maxBytes: number): Uint8Array {
 
 function tooLarge(maxBytes: number, found: string): ProblemError {
   return new ProblemError("body-too-large", `A body has at most ${maxBytes} bytes; ${found}.`, {
-    headers: { connection: "close" },
     members: { maxBytes },
   });
 }

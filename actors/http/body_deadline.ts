@@ -55,7 +55,6 @@ export class BodyDeadlines {
   }
 
   #problem(): ProblemError {
-    const detail = `The body did not arrive within ${this.#deadlineMs / 1000} s.`;
-    return new ProblemError("body-too-slow", detail, { headers: { connection: "close" } });
+    return new ProblemError("body-too-slow", `The body did not arrive within ${this.#deadlineMs / 1000} s.`);
   }
 }

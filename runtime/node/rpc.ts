@@ -5,23 +5,38 @@
  * 2. Calls arrive in the order they were made; answers may come in any order.
  */
 
-import type { MessagePort, Transferable } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
 import { errorMessage } from "../core/errors.ts";
 
 /** The part of a `MessagePort` (or `Worker`, or `parentPort`) that is needed. */
 export type Port = Pick<MessagePort, "postMessage" | "on" | "off">;
 
+/**
+ * A value on its way through a port. Deno 2.9 looks into every object and array that a port of `node:worker_threads`
+ * delivers, for ports to revive, and into typed arrays byte by byte: 50 ms for a checkpoint of 1,250 rows. It does
+ * not look into a `Map`: 1 ms.
+ */
+type Sealed<T> = ReadonlyMap<"value", T>;
+
+export function seal<T>(value: T): Sealed<T> {
+  return new Map([["value", value]]);
+}
+
+export function unseal<T>(sealed: Sealed<T>): T | undefined {
+  return sealed.get("value");
+}
+
 interface CallMessage {
   readonly rpc: "call";
   readonly id: number;
   readonly method: string;
-  readonly args: readonly unknown[];
+  readonly args: Sealed<readonly unknown[]>;
 }
 
 interface ReplyMessage {
   readonly rpc: "reply";
   readonly id: number;
-  readonly value?: unknown;
+  readonly value?: Sealed<unknown>;
   readonly error?: WireError;
 }
 
@@ -44,11 +59,6 @@ export function toWireError(thrown: unknown): WireError {
   return { code, message: errorMessage(thrown) };
 }
 
-/** An answer with buffers to move instead of copy. */
-export class Transfer<T> {
-  constructor(readonly value: T, readonly transfer: readonly Transferable[]) {}
-}
-
 export type Handlers = Readonly<Record<string, (...args: never[]) => unknown>>;
 
 /** Answers calls with `handlers`; other messages on the port are left alone. Returns a function that stops. */
@@ -59,10 +69,8 @@ export function serve(port: Port, handlers: Handlers): () => void {
     try {
       const handler = handlers[method];
       if (handler === undefined) throw new Error(`No such call: ${method}`);
-      const value = await handler(...(args as never[]));
-      if (value instanceof Transfer) {
-        port.postMessage({ rpc: "reply", id, value: value.value }, [...value.transfer]);
-      } else port.postMessage({ rpc: "reply", id, value });
+      const value = await handler(...(unseal(args) as never[]));
+      port.postMessage({ rpc: "reply", id, value: seal(value) });
     } catch (thrown) {
       port.postMessage({ rpc: "reply", id, error: toWireError(thrown) });
     }
@@ -92,12 +100,12 @@ export class RpcClient {
   }
 
   // The result's type is the called port's promise; the port interfaces on both sides are the same.
-  call<T>(method: string, args: readonly unknown[], transfer: readonly Transferable[] = []): Promise<T> {
+  call<T>(method: string, args: readonly unknown[]): Promise<T> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     const id = this.#nextId++;
     return new Promise<T>((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      this.#port.postMessage({ rpc: "call", id, method, args }, [...transfer]);
+      this.#port.postMessage({ rpc: "call", id, method, args: seal(args) });
     });
   }
 
@@ -105,8 +113,9 @@ export class RpcClient {
     if (!isRpc(message) || message.rpc !== "reply") return;
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
-    if (message.error === undefined) pending?.resolve(message.value);
-    else pending?.reject(this.#revive(message.error));
+    if (message.error === undefined) {
+      pending?.resolve(message.value === undefined ? undefined : unseal(message.value));
+    } else pending?.reject(this.#revive(message.error));
   }
 
   /** Calls waiting for an answer. */

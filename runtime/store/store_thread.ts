@@ -11,8 +11,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import type { Address } from "../core/actor.ts";
 import type { Checkpoint } from "../core/checkpoint.ts";
-import { invariant } from "../core/errors.ts";
-import { type Handlers, serve, toWireError, Transfer } from "../node/rpc.ts";
+import { type Handlers, serve, toWireError } from "../node/rpc.ts";
 import { CallQueue } from "./call_queue.ts";
 import type { DeadLetterFilter, Store } from "./port.ts";
 import { SqliteStore, type SqliteStoreOptions } from "./sqlite_store.ts";
@@ -22,11 +21,7 @@ function handlersOf(queue: CallQueue): Handlers {
   const call = <T>(work: (store: Store) => Promise<T>) => queue.call(work);
   return {
     claim: (shard: number, owner: string) => call((store) => store.claim(shard, owner)),
-    load: async (shard: number, keys: readonly Address[]) => {
-      const loaded = await call((store) => store.load(shard, keys));
-      // `packRows` made these two buffers for this answer alone.
-      return new Transfer(loaded, [arrayBuffer(loaded.hot.bytes), arrayBuffer(loaded.cold.bytes)]);
-    },
+    load: (shard: number, keys: readonly Address[]) => call((store) => store.load(shard, keys)),
     due: (shard: number, afterMs: number, limit: number) => call((store) => store.due(shard, afterMs, limit)),
     commit: (checkpoints: readonly Checkpoint[]) => queue.commit(checkpoints),
     list: (kind: string, after: string | null, limit: number) =>
@@ -39,11 +34,6 @@ function handlersOf(queue: CallQueue): Handlers {
     deadLetter: (id: string) => call((store) => store.deadLetter(id)),
     countReplay: (id: string, atMs: number, cap: number) => call((store) => store.countReplay(id, atMs, cap)),
   };
-}
-
-function arrayBuffer({ buffer }: Uint8Array): ArrayBuffer {
-  invariant(buffer instanceof ArrayBuffer, "Rows are packed into memory that one thread owns");
-  return buffer;
 }
 
 function run(store: SqliteStore, answer: (message: StoreThreadAnswer) => void): void {

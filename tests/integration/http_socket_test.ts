@@ -31,13 +31,28 @@ async function within<T>(what: string, promise: Promise<T>): Promise<T> {
   }
 }
 
-/** Writes raw bytes and reads until the server closes. */
+/** Writes raw bytes, reads one answer with a length, and goes. */
 async function raw(port: number, text: string): Promise<string> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  const writer = connection.writable.getWriter();
-  await writer.write(encoder.encode(text));
-  writer.releaseLock();
-  return await within("the end of the answer", new Response(connection.readable).text());
+  try {
+    await connection.write(encoder.encode(text));
+    return await within("the answer", readAnswer(connection));
+  } finally {
+    connection.close();
+  }
+}
+
+async function readAnswer(connection: Deno.Conn): Promise<string> {
+  const buffer = new Uint8Array(65_536);
+  let answer = "";
+  for (;;) {
+    const read = await connection.read(buffer);
+    if (read === null) return answer;
+    answer += new TextDecoder().decode(buffer.subarray(0, read));
+    const [head = "", body] = answer.split("\r\n\r\n");
+    const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
+    if (body !== undefined && encoder.encode(body).length >= length) return answer;
+  }
 }
 
 async function isWell({ port, engine }: Served): Promise<void> {
