@@ -49,8 +49,8 @@ export const defaultHistorySpanMs = 24 * hourMs;
 /** Between two events of the live feed: the page counts seconds. */
 export const feedIntervalMs = 1000;
 
-/** Actors of a kind that the live page follows: a screenful. */
-export const maxMovingPerKind = 16;
+/** Actors of a kind that the live page follows: all of what a host says of itself, and a screenful of sensors. */
+export const maxMovingPerKind = 32;
 
 /** An actor that moved so lately keeps its place among the followed, so that the table can be read. */
 export const movingHoldMs = 5000;
