@@ -11,6 +11,7 @@ import type { Address, Json } from "./actor.ts";
 import type { Loaded } from "./checkpoint.ts";
 import { ByteReader, type ByteWriter, packedRow } from "./bytes.ts";
 import { FormatError } from "./errors.ts";
+import { IdTable } from "./id_table.ts";
 
 const snapshotCodec = 1;
 
@@ -22,6 +23,7 @@ export interface Timer {
 
 export interface ActorEntry {
   readonly definition: AnyDefinition;
+  readonly id: string;
   readonly address: Address;
   state: unknown;
   timers: Map<string, Timer> | null;
@@ -41,13 +43,13 @@ const entryOverheadBytes = 400;
 
 export class ActorTable {
   readonly #registry: Registry;
-  readonly #byKind: readonly Map<string, ActorEntry>[];
+  readonly #byKind: readonly IdTable<ActorEntry>[];
   #bytes = 0;
   #count = 0;
 
   constructor(registry: Registry) {
     this.#registry = registry;
-    this.#byKind = registry.definitions.map(() => new Map());
+    this.#byKind = registry.definitions.map(() => new IdTable());
   }
 
   get bytes(): number {
@@ -82,6 +84,7 @@ export class ActorTable {
   ): ActorEntry {
     const entry: ActorEntry = {
       definition,
+      id,
       address: { kind: definition.kind, id },
       state,
       timers: null,
@@ -91,7 +94,7 @@ export class ActorTable {
       isNew: true,
       needsCold: false,
     };
-    this.#byKind[kindIndex]?.set(id, entry);
+    this.#byKind[kindIndex]?.add(entry);
     this.#bytes += entry.bytes;
     this.#count++;
     return entry;
@@ -131,27 +134,23 @@ export class ActorTable {
    */
   evict(budgetBytes: number, confirmed: number, inUse: number): number {
     let evicted = 0;
-    for (const actors of this.#byKind) {
-      // Two rounds over a map at most: the first may only move everything to its end.
-      let visits = actors.size * 2;
-      for (const [id, entry] of actors) {
-        if (this.#bytes <= budgetBytes || visits-- <= 0) break;
-        if (entry.changedIn > confirmed || entry.used >= inUse) continue;
-        if (entry.used > 0) {
-          entry.used = 0;
-          actors.delete(id);
-          actors.set(id, entry);
-          continue;
-        }
-        this.#remove(actors, id, entry);
-        evicted++;
+    const visit = (entry: ActorEntry) => {
+      if (this.#bytes <= budgetBytes) return "stop";
+      if (entry.changedIn > confirmed || entry.used >= inUse) return "keep";
+      if (entry.used > 0) {
+        entry.used = 0;
+        return "keep";
       }
-    }
+      this.#drop(entry);
+      evicted++;
+      return "delete";
+    };
+    // The second round finds those whose second chance the first one took.
+    for (const actors of this.#byKind) actors.sweep(2, visit);
     return evicted;
   }
 
-  #remove(actors: Map<string, ActorEntry>, id: string, entry: ActorEntry): void {
-    actors.delete(id);
+  #drop(entry: ActorEntry): void {
     this.#bytes -= entry.bytes;
     this.#count--;
     entry.definition.state.release?.(entry.state);
@@ -160,7 +159,10 @@ export class ActorTable {
   /** Drops everything, confirmed or not. */
   clear(): void {
     for (const actors of this.#byKind) {
-      for (const [id, entry] of actors) this.#remove(actors, id, entry);
+      actors.sweep(1, (entry) => {
+        this.#drop(entry);
+        return "delete";
+      });
     }
   }
 }

@@ -102,7 +102,7 @@ export type Arrival =
   | { readonly type: "gap"; readonly expected: number };
 
 export class FrameQueue {
-  readonly #frames: WorkFrame[] = [];
+  readonly #frames: (WorkFrame | undefined)[] = [];
   #first = 0;
   #expected: number;
   #firstIndex: number;
@@ -142,7 +142,8 @@ export class FrameQueue {
   }
 
   shift(): void {
-    this.#first++;
+    // Let go at once: a decoded frame that outlives a few collections of young memory is costly to collect.
+    this.#frames[this.#first++] = undefined;
     if (this.#first < 64) return;
     this.#frames.splice(0, this.#first);
     this.#first = 0;
