@@ -7,6 +7,9 @@ export const minuteMs = 60_000;
 /** Typed arrays that slabs are cut from: large enough to be few, small enough that a class's rest wastes little. */
 export const chunkBytes = MiB;
 
+/** Chunks without owners that a pool keeps for its next blocks: as many as a wave of growing actors leaves at once. */
+export const maxSpareBytes = 8 * MiB;
+
 /** Slab bytes a thread may take: 50,000 panels with full rings are about 350 MiB over all threads of a node. */
 export const slabBudgetBytes = 512 * MiB;
 

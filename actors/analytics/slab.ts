@@ -3,7 +3,9 @@
  *
  * 1. A block is zeroed when it is handed out and belongs to one owner until it is released.
  * 2. The chunks of a pool never pass its budget: `allocate` throws a `SlabBudgetError` instead.
- * 3. A chunk without owners is given back to the system, but for one of each class.
+ * 3. A chunk without owners, but for one of each class, serves any class next: actors grow from one class into the
+ *    next together, and the collector would give back what they left only long after. More than a few spare chunks
+ *    are given back to the system.
  *
  * A pool belongs to one thread. Panes as objects would be 17 times as large, and the garbage collector would visit
  * each of them.
@@ -11,7 +13,12 @@
 
 import { ByteWriter } from "../../runtime/core/bytes.ts";
 import { invariant } from "../../runtime/core/errors.ts";
-import { blockCapacities, chunkBytes as defaultChunkBytes, slabBudgetBytes } from "./limits.ts";
+import {
+  blockCapacities,
+  chunkBytes as defaultChunkBytes,
+  maxSpareBytes as defaultMaxSpareBytes,
+  slabBudgetBytes,
+} from "./limits.ts";
 import { paneBytes, type PaneType } from "./pane_codec.ts";
 
 /** The memory of a thread's slabs is used up. */
@@ -29,7 +36,9 @@ export interface Chunk {
 
 export interface SlabOptions {
   readonly budgetBytes?: number;
+  /** A multiple of 8. */
   readonly chunkBytes?: number;
+  readonly maxSpareBytes?: number;
 }
 
 /** Doubles of a channel's front: see `channel.ts`. */
@@ -89,13 +98,18 @@ export class SlabPool {
   /** Memory in which rows of this thread's actors are built one after another. */
   readonly scratch = new ByteWriter(4096);
   readonly #chunkBytes: number;
+  readonly #maxSpareBytes: number;
   readonly #classes: readonly BlockClass[];
+  /** Zeroed chunks without a class. */
+  readonly #spare: Chunk[] = [];
   #chunkTotalBytes = 0;
   #usedBytes = 0;
 
   constructor(options: SlabOptions = {}) {
     this.budgetBytes = options.budgetBytes ?? slabBudgetBytes;
     this.#chunkBytes = options.chunkBytes ?? defaultChunkBytes;
+    invariant(this.#chunkBytes % 8 === 0, "A chunk is whole doubles");
+    this.#maxSpareBytes = options.maxSpareBytes ?? defaultMaxSpareBytes;
     const types: readonly PaneType[] = [0, 1, 2];
     const sizes = types.flatMap((type) => blockCapacities.map((_, size) => channelBlockBytes(type, size)));
     this.#classes = [...sizes, frontDoubles * 8, recordDoubles * 8].map((bytes) =>
@@ -145,7 +159,18 @@ export class SlabPool {
     blocks.withRoom.splice(blocks.withRoom.indexOf(number), 1);
     blocks.slabs[number] = undefined;
     blocks.vacant.push(number);
-    this.#chunkTotalBytes -= blocks.blockBytes * blocks.perChunk;
+    this.#retire(slab.chunk);
+  }
+
+  #retire(chunk: Chunk): void {
+    const bytes = chunk.u8.length;
+    // A block larger than a chunk has one of its own, which fits no other class.
+    if (bytes === this.#chunkBytes && (this.#spare.length + 1) * bytes <= this.#maxSpareBytes) {
+      chunk.f64.fill(0);
+      this.#spare.push(chunk);
+    } else {
+      this.#chunkTotalBytes -= bytes;
+    }
   }
 
   /** The chunk that holds a block. */
@@ -176,17 +201,24 @@ export class SlabPool {
 
   /** Takes a chunk from the system; the answer is its slab's number. */
   #addSlab(blocks: BlockClass): number {
-    const bytes = blocks.blockBytes * blocks.perChunk;
+    const chunk = this.#takeChunk(blocks);
+    const number = blocks.vacant.pop() ?? blocks.slabs.length;
+    blocks.slabs[number] = { chunk, free: [], cut: 0, used: 0 };
+    blocks.withRoom.push(number);
+    return number;
+  }
+
+  #takeChunk(blocks: BlockClass): Chunk {
+    const bytes = Math.max(this.#chunkBytes, blocks.blockBytes);
+    const spare = bytes === this.#chunkBytes ? this.#spare.pop() : undefined;
+    if (spare !== undefined) return spare;
     if (this.#chunkTotalBytes + bytes > this.budgetBytes) {
       throw new SlabBudgetError(
         `Cannot take ${bytes} more bytes for panes: ${this.#chunkTotalBytes} of this thread's budget of ` +
           `${this.budgetBytes} are taken. Evict actors, raise the budget, or spread the shards over more threads.`,
       );
     }
-    const number = blocks.vacant.pop() ?? blocks.slabs.length;
-    blocks.slabs[number] = { chunk: newChunk(bytes), free: [], cut: 0, used: 0 };
-    blocks.withRoom.push(number);
     this.#chunkTotalBytes += bytes;
-    return number;
+    return newChunk(bytes);
   }
 }

@@ -274,7 +274,9 @@ export class WindowState implements RingSteps {
       slotBytes += paneBytes[type];
       tableBytes += name.length + 34;
     }
-    const roomBytes = Math.max(hotRowBytes - 100 - tableBytes, minHotPanes * slotBytes);
+    // Between two thirds and all of it: actors that fill at one pace would all write their rings at one moment.
+    const share = 1 - this.#coldPhaseMs / coldIntervalMs / 3;
+    const roomBytes = Math.max((hotRowBytes - 100 - tableBytes) * share, minHotPanes * slotBytes);
     return this.dirtyCount * slotBytes > roomBytes;
   }
 

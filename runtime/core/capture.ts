@@ -15,7 +15,7 @@ import type { HistorySink } from "./state.ts";
 
 /** Rows written one after another into one buffer. */
 class RowWriter {
-  readonly out = new ByteWriter(64 * 1024);
+  readonly out = new ByteWriter(4096);
   readonly ends: number[] = [];
 
   endRow(): void {
@@ -23,7 +23,7 @@ class RowWriter {
   }
 
   finish(): PackedRows {
-    return { bytes: this.out.finish(), ends: this.ends };
+    return { bytes: this.out.take(), ends: this.ends };
   }
 }
 
@@ -64,6 +64,10 @@ class HistoryWriter implements HistorySink {
     this.#rows.endRow();
   }
 
+  get bytes(): number {
+    return this.#rows.out.length;
+  }
+
   finish(): HistoryBatch {
     return {
       kinds: this.#kinds,
@@ -76,10 +80,11 @@ class HistoryWriter implements HistorySink {
   }
 }
 
-/** Writes the snapshots of `entries`: the cold row first where it is due, then the hot one. */
+/** Writes the snapshots of `entries`: the cold row first where it is due and there is room, then the hot one. */
 function captureSnapshots(
   entries: readonly ActorEntry[],
   nowMs: number,
+  maxColdBytes: number,
   history: HistoryWriter,
 ): SnapshotBatch {
   const hot = new RowWriter();
@@ -91,7 +96,9 @@ function captureSnapshots(
   for (const entry of entries) {
     const { state } = entry.definition;
     history.begin(entry);
-    if (state.cold !== undefined && (entry.needsCold || state.cold.isDue(entry.state, nowMs))) {
+    const hasRoom = cold.out.length + history.bytes < maxColdBytes;
+    const isColdDue = entry.needsCold || (hasRoom && state.cold?.isDue(entry.state, nowMs) === true);
+    if (state.cold !== undefined && isColdDue) {
       state.cold.encode(entry.state, cold.out, history, nowMs);
       cold.endRow();
       coldOf.push(kinds.length);
@@ -113,6 +120,7 @@ export interface CaptureOptions {
   /** Positions of the foreign topics and of the mailbox. */
   readonly positions: Positions;
   readonly keyRetentionMs: number;
+  readonly maxColdBytes: number;
 }
 
 /** Takes everything that changed out of `fold` and into a checkpoint. Only at a turn's boundary. */
@@ -121,7 +129,7 @@ export function capture(fold: Fold, options: CaptureOptions): Checkpoint {
   const { clockMs } = fold;
   const history = new HistoryWriter(commit);
   for (const entry of fold.changed) fold.table.weigh(entry);
-  const snapshots = captureSnapshots(fold.changed, clockMs, history);
+  const snapshots = captureSnapshots(fold.changed, clockMs, options.maxColdBytes, history);
   const outbox = fold.outbox.capture();
   fold.keys.expire(clockMs);
   const checkpoint: Checkpoint = {

@@ -7,7 +7,7 @@
  * 3. Effects (outbox frames) become visible to anybody else only after the checkpoint that contains them.
  */
 
-import type { PackedRows } from "./bytes.ts";
+import { freeRows, type PackedRows } from "./bytes.ts";
 
 /** The mailbox topic's name in `Positions`; other topics are foreign ones. */
 export const MAILBOX = "mailbox";
@@ -119,6 +119,13 @@ export interface Checkpoint {
   readonly keys: KeyIncrement | null;
   /** Key increments older than this log time are forgotten. */
   readonly keysBeforeMs: number;
+}
+
+/** Gives the memory of a checkpoint's rows back; to be called once nobody will write it again. */
+export function freeCheckpoint({ snapshots, history }: Checkpoint): void {
+  freeRows(snapshots.hot);
+  freeRows(snapshots.cold);
+  freeRows(history.rows);
 }
 
 /** "fenced": another owner has claimed the shard (or committed this number); nothing was written. */

@@ -7,6 +7,11 @@ export interface ShardLimits {
   readonly effectDelayMs: number;
   /** Folding time after which a checkpoint is due: bounds the refold after a crash by work, not only by time. */
   readonly foldBudgetMs: number;
+  /**
+   * Bytes of cold rows, and of the history that comes with them, above which a checkpoint leaves the other cold rows
+   * that are due to the next one: their hot rows say the same, at greater length.
+   */
+  readonly maxColdBytes: number;
   /** Units of frame text folded since the last confirmed checkpoint at which folding waits for a commit. */
   readonly maxUnconfirmedBytes: number;
   /** Units of frame text the log may deliver ahead of the fold. */
@@ -36,6 +41,8 @@ export const defaultShardLimits: ShardLimits = {
   checkpointIntervalMs: 1000,
   effectDelayMs: 25,
   foldBudgetMs: 200,
+  // 500 full rings. Without a bound, 50,000 actors that fill in step made checkpoints of 50 MB in every shard at once.
+  maxColdBytes: 4 * MiB,
   maxUnconfirmedBytes: 32 * MiB,
   deliveryWindowBytes: 2 * MiB,
   maxLocalTurns: 10_000,

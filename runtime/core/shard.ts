@@ -15,6 +15,7 @@ import {
   type Claim,
   type CommitResult,
   type DueActor,
+  freeCheckpoint,
   type Loaded,
   MAILBOX,
 } from "./checkpoint.ts";
@@ -260,6 +261,7 @@ export class Shard implements ShardMachine {
     tenure.unconfirmedBytes -= bytes;
     this.#forgetSkips(checkpoint);
     this.#countConfirmed(checkpoint);
+    freeCheckpoint(checkpoint);
     tenure.fold.outbox.confirmed(checkpoint.outbox);
     this.#sendOutbox(tenure);
     this.#actions.push({ type: "trim", below: (checkpoint.positions[MAILBOX]?.offset ?? -1) + 1 });
@@ -510,8 +512,9 @@ export class Shard implements ShardMachine {
     if (!fold.isAtBoundary(work)) return;
     const index = work === undefined ? fold.position.index : work.foldedEntries;
     const positions = withMailbox(tenure.claim.positions, fold.position.offset, index);
-    const { keyRetentionMs } = this.#options.limits;
-    const checkpoint = capture(fold, { shard: this.shard, epoch: tenure.epoch, positions, keyRetentionMs });
+    const { keyRetentionMs, maxColdBytes } = this.#options.limits;
+    const { epoch } = tenure;
+    const checkpoint = capture(fold, { shard: this.shard, epoch, positions, keyRetentionMs, maxColdBytes });
     tenure.inFlight = { checkpoint, bytes: tenure.foldedBytes };
     tenure.foldedBytes = 0;
     tenure.foldedMs = 0;

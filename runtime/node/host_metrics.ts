@@ -159,6 +159,15 @@ export class HostMetrics implements RunnerObserver {
         this.set({ thread }, getHeapStatistics().used_heap_size);
       },
     });
+    new Gauge({
+      name: "sensorium_external_bytes",
+      help: "Memory of buffers outside the heap, by thread.",
+      labelNames: ["thread"],
+      registers,
+      collect() {
+        this.set({ thread }, getHeapStatistics().external_memory);
+      },
+    });
   }
 
   folded(durationMs: number): void {

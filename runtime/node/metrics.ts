@@ -75,6 +75,15 @@ export class NodeMetrics implements GatewayObserver {
         this.set({ thread: "main" }, getHeapStatistics().used_heap_size);
       },
     });
+    new Gauge({
+      name: "sensorium_external_bytes",
+      help: "Memory of buffers outside the heap, by thread.",
+      labelNames: ["thread"],
+      registers: [this.#registry],
+      collect() {
+        this.set({ thread: "main" }, getHeapStatistics().external_memory);
+      },
+    });
   }
 
   /** Messages accepted since the node's start. */

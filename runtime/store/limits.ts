@@ -15,8 +15,8 @@ export const pageBytes = 8 * KiB;
  */
 export const walBytes = 32 * MiB;
 
-/** Page cache: the hot rows of 100,000 actors stay in memory, cold rings and history come from the disk. */
-export const cacheBytes = 64 * MiB;
+/** Page cache: the hot rows of 50,000 actors stay in memory, cold rings and history come from the disk. */
+export const cacheBytes = 32 * MiB;
 
 /** How long opening waits for another process to let go of the file: a predecessor that is just ending. */
 export const openWaitMs = 2000;

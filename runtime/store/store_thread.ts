@@ -10,7 +10,7 @@
 
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import type { Address } from "../core/actor.ts";
-import type { Checkpoint } from "../core/checkpoint.ts";
+import { type Checkpoint, freeCheckpoint } from "../core/checkpoint.ts";
 import { type Handlers, serve, toWireError } from "../node/rpc.ts";
 import { CallQueue } from "./call_queue.ts";
 import type { DeadLetterFilter, Store } from "./port.ts";
@@ -23,7 +23,14 @@ function handlersOf(queue: CallQueue): Handlers {
     claim: (shard: number, owner: string) => call((store) => store.claim(shard, owner)),
     load: (shard: number, keys: readonly Address[]) => call((store) => store.load(shard, keys)),
     due: (shard: number, afterMs: number, limit: number) => call((store) => store.due(shard, afterMs, limit)),
-    commit: (checkpoints: readonly Checkpoint[]) => queue.commit(checkpoints),
+    commit: async (checkpoints: readonly Checkpoint[]) => {
+      try {
+        return await queue.commit(checkpoints);
+      } finally {
+        // This thread's own copies: each try of the caller brings new ones.
+        for (const checkpoint of checkpoints) freeCheckpoint(checkpoint);
+      }
+    },
     list: (kind: string, after: string | null, limit: number) =>
       call((store) => store.list(kind, after, limit)),
     countActors: () => call((store) => store.countActors()),

@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { channelClass, frontClass, SlabBudgetError, SlabPool } from "../../actors/analytics/slab.ts";
+import {
+  channelClass,
+  frontClass,
+  recordClass,
+  SlabBudgetError,
+  SlabPool,
+} from "../../actors/analytics/slab.ts";
 
 Deno.test("SlabPool.allocate() throws a SlabBudgetError when the budget is used up, and works after a release", () => {
-  const pool = new SlabPool({ budgetBytes: 10_000, chunkBytes: 4_500 });
+  const pool = new SlabPool({ budgetBytes: 10_000, chunkBytes: 4_504 });
   const whole = channelClass(2, 2);
   const first = pool.allocate(whole);
   pool.allocate(whole);
@@ -37,7 +43,7 @@ Deno.test("SlabPool.allocate() hands out zeroed blocks that do not overlap", () 
 });
 
 Deno.test("SlabPool.release() gives chunks without owners back, but for one, and their numbers are used again", () => {
-  const pool = new SlabPool({ chunkBytes: 512 });
+  const pool = new SlabPool({ chunkBytes: 512, maxSpareBytes: 0 });
   fc.assert(fc.property(fc.array(fc.nat(), { maxLength: 200, size: "max" }), (picks) => {
     const owned = new Set<number>();
     for (const pick of picks) {
@@ -57,4 +63,22 @@ Deno.test("SlabPool.release() gives chunks without owners back, but for one, and
     for (const block of owned) pool.release(frontClass, block);
     assert.ok(pool.chunkTotalBytes <= 512);
   }));
+});
+
+Deno.test("SlabPool.allocate() takes a chunk that another class left, zeroed, before one from the system", () => {
+  const pool = new SlabPool({ chunkBytes: 512 });
+  const fronts = Array.from({ length: 21 }, () => pool.allocate(frontClass));
+  for (const block of fronts) {
+    const at = pool.doubleAt(frontClass, block);
+    pool.chunk(frontClass, block).f64.fill(7, at, at + pool.blockBytes(frontClass) / 8);
+  }
+  for (const block of fronts) pool.release(frontClass, block);
+  assert.equal(pool.chunkTotalBytes, 3 * 512);
+  const records = Array.from({ length: 16 }, () => pool.allocate(recordClass));
+  assert.equal(pool.chunkTotalBytes, 3 * 512);
+  for (const block of records) {
+    const at = pool.doubleAt(recordClass, block);
+    const doubles = pool.chunk(recordClass, block).f64.subarray(at, at + pool.blockBytes(recordClass) / 8);
+    assert.ok(doubles.every((double) => double === 0));
+  }
 });
