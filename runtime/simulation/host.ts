@@ -268,7 +268,9 @@ export class Driver implements Party {
     });
   }
 
-  #commit({ checkpoint }: Extract<Action, { type: "commit" }>): void {
+  #commit(action: Extract<Action, { type: "commit" }>): void {
+    // Between threads it is copied: the shard frees its own once it is confirmed, and a repeat may still be under way.
+    const checkpoint = structuredClone(action.checkpoint);
     const { epoch, commit, positions } = checkpoint;
     this.#world.network.request<CommitResult>({
       from: this,
