@@ -55,6 +55,17 @@ export function isChannelName(name: string): boolean {
   return !name.startsWith("__");
 }
 
+/** Names that passed, so that a name that comes with every reading is looked at once. */
+const knownNames = new Set<string>();
+const maxKnownNames = 1024;
+
+function isKnownName(name: string): boolean {
+  if (knownNames.has(name)) return true;
+  if (!isChannelName(name)) return false;
+  if (knownNames.size < maxKnownNames) knownNames.add(name);
+  return true;
+}
+
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -65,7 +76,7 @@ export function isChannelValues(value: unknown): value is Values {
   let count = 0;
   // deno-lint-ignore guard-for-in -- objects from JSON inherit nothing enumerable; keys() would allocate
   for (const name in value) {
-    if (!isChannelName(name) || !isChannelValue(value[name])) return false;
+    if (!isKnownName(name) || !isChannelValue(value[name])) return false;
     count++;
   }
   return count >= 1 && count <= maxReadingChannels;

@@ -28,9 +28,12 @@ import {
   isChannelName,
   isChannelValue,
   isChannelValues,
+  isSequence,
   withoutProto,
 } from "./message_parts.ts";
+import { isPlainId, plainDecimal } from "./plain_text.ts";
 import type { ReadingMessage } from "./sensor.ts";
+import { isTimeMs } from "./timestamp.ts";
 
 const decimal = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 
@@ -120,12 +123,73 @@ function panelValues(item: Item): Record<string, Value> {
   return values;
 }
 
+/** A value of a panel as almost all are sent; null leaves it to `panelFields`. */
+function plainPanelValue(field: string, value: unknown): Value | null {
+  switch (field) {
+    case "movement":
+    case "smoke":
+      return booleanOf(value);
+    case "temperature":
+    case "max_temperature":
+      return typeof value === "string" ? plainDecimal(value) : numberOf(value);
+    default:
+      return null;
+  }
+}
+
+/**
+ * Reads what almost every reading looks like in one pass; null where `parseCarefully` must look, which has the same
+ * verdict and a sentence: a text as time, a number as id, an unknown field, anything wrong.
+ */
+function parsePlain(item: Item, isImport: boolean): Parsed<ReadingMessage> | null {
+  let id: string | null = null;
+  let ts: number | null = null;
+  let seq: number | null = null;
+  let values: unknown = null;
+  let panel: Record<string, Value> | null = null;
+  // deno-lint-ignore guard-for-in -- objects from JSON inherit nothing enumerable; keys() would allocate
+  for (const field in item) {
+    const value = item[field];
+    switch (field) {
+      case "id":
+        if (typeof value !== "string" || !isPlainId(value)) return null;
+        id = value;
+        break;
+      case "ts":
+        if (!isTimeMs(value)) return null;
+        ts = value;
+        break;
+      case "seq":
+        if (!isSequence(value)) return null;
+        seq = value;
+        break;
+      case "values":
+        if (!isChannelValues(value)) return null;
+        values = value;
+        break;
+      default: {
+        const parsed = plainPanelValue(field, value);
+        if (parsed === null) return null;
+        panel ??= {};
+        panel[field] = parsed;
+      }
+    }
+  }
+  if (id === null || (values === null) === (panel === null)) return null;
+  const channels = (values ?? panel) as Record<string, Value>;
+  return { ok: true, id, message: isImport ? [ts, seq, channels, 1] : [ts, seq, channels] };
+}
+
 /**
  * Parses one reading.
  *
  * @param isImport whether it is history brought in later, which is never late
  */
 export function parseReading(item: unknown, isImport = false): Parsed<ReadingMessage> {
+  return (isItem(item) ? parsePlain(item, isImport) : null) ?? parseCarefully(item, isImport);
+}
+
+function parseCarefully(item: unknown, isImport: boolean): Parsed<ReadingMessage> {
   if (!isItem(item)) return { ok: false, sentence: `A reading is an object, not ${shown(item)}` };
   const id = idText(item["id"]);
   const hasValues = Object.hasOwn(item, "values");
