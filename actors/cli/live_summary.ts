@@ -1,10 +1,16 @@
-/** Tells how a node goes, on the status line of its screen, until it is stopped. */
+/**
+ * Tells how a node goes, on the status line of its screen, until it is stopped.
+ *
+ * 1. The rate is that of the last second, also in a log file, which gets a line more seldom.
+ * 2. Counting the actors, which may wait for a busy store, delays no line.
+ */
 
+import { RateMeter } from "../rate_meter.ts";
 import { renderSummary, type Screen } from "./screen.ts";
 
 /** What the summary reads of a node. */
 export interface Progress {
-  readonly messages: number;
+  readonly accepted: number;
   readonly deadLetters: number;
 }
 
@@ -16,29 +22,48 @@ export interface LiveSummaryOptions {
   onFailure(error: unknown): void;
 }
 
+const intervalMs = 1000;
 /** On a terminal the line moves; in a log file it must not fill the disk. */
-const intervalMs = { terminal: 1000, file: 10_000 };
+const ticksPerLine = { terminal: 1, file: 10 };
 /** Counting walks the store's index: seldom enough not to be felt with millions of actors. */
-const countIntervalMs = 10_000;
+const ticksPerCount = 10;
+
+export class LiveSummary {
+  readonly #options: LiveSummaryOptions;
+  readonly #rate: RateMeter;
+  #ticks = 0;
+  #actors: number | null = null;
+  #isCounting = false;
+
+  constructor(options: LiveSummaryOptions, atMs: number) {
+    this.#options = options;
+    this.#rate = new RateMeter(options.progress().accepted, atMs);
+    this.#count();
+  }
+
+  /** To be called every second. */
+  tick(atMs: number): void {
+    const { screen, isTerminal, progress } = this.#options;
+    const { accepted, deadLetters } = progress();
+    const readingsPerSecond = this.#rate.perSecond(accepted, atMs);
+    this.#ticks++;
+    if (this.#ticks % ticksPerCount === 0) this.#count();
+    if (this.#ticks % (isTerminal ? ticksPerLine.terminal : ticksPerLine.file) !== 0) return;
+    screen.status(renderSummary({ readingsPerSecond, actors: this.#actors, deadLetters }));
+  }
+
+  #count(): void {
+    if (this.#isCounting) return;
+    this.#isCounting = true;
+    this.#options.countActors()
+      .then((actors) => this.#actors = actors, this.#options.onFailure)
+      .finally(() => this.#isCounting = false);
+  }
+}
 
 /** Returns a function that stops it. */
 export function startLiveSummary(options: LiveSummaryOptions): () => void {
-  const { screen, isTerminal, progress, countActors, onFailure } = options;
-  const everyMs = isTerminal ? intervalMs.terminal : intervalMs.file;
-  let actors = 0;
-  let countedMs = -Infinity;
-  let before = { ...progress(), atMs: performance.now() };
-
-  const tell = async () => {
-    const now = { ...progress(), atMs: performance.now() };
-    if (now.atMs - countedMs >= countIntervalMs) {
-      countedMs = now.atMs;
-      actors = await countActors();
-    }
-    const messagesPerSecond = (now.messages - before.messages) * 1000 / (now.atMs - before.atMs);
-    before = now;
-    screen.status(renderSummary({ messagesPerSecond, actors, deadLetters: now.deadLetters }));
-  };
-  const timer = setInterval(() => tell().catch(onFailure), everyMs);
+  const summary = new LiveSummary(options, performance.now());
+  const timer = setInterval(() => summary.tick(performance.now()), intervalMs);
   return () => clearInterval(timer);
 }

@@ -9,16 +9,20 @@ export function renderTable(rows: readonly TableRow[]): string {
 }
 
 export interface Summary {
-  readonly messagesPerSecond: number;
-  readonly actors: number;
+  readonly readingsPerSecond: number;
+  /** Null before they were first counted. */
+  readonly actors: number | null;
   readonly deadLetters: number;
 }
 
 const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
-export function renderSummary({ messagesPerSecond, actors, deadLetters }: Summary): string {
-  return `${count.format(messagesPerSecond)} readings/s, ${count.format(actors)} actors, ` +
-    `${count.format(deadLetters)} dead letters`;
+export function renderSummary({ readingsPerSecond, actors, deadLetters }: Summary): string {
+  return [
+    `${count.format(readingsPerSecond)} readings/s`,
+    ...(actors === null ? [] : [`${count.format(actors)} actors`]),
+    `${count.format(deadLetters)} dead letters`,
+  ].join(", ");
 }
 
 export interface Screen {

@@ -10,14 +10,20 @@ export function renderDocs(document: OpenApiDocument): Response {
 }
 
 const style = `
-  :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-  body { max-width: 62rem; margin: 0 auto; padding: 1rem 1.25rem 4rem; }
+  :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; --line: light-dark(#d9dde1, #343a40); }
+  body { max-width: 62rem; margin: 0 auto; padding: 1rem 1.25rem 4rem;
+    color: light-dark(#1b1f24, #e6e9ec); background: light-dark(#fff, #14171a); overflow-wrap: anywhere; }
+  a { color: light-dark(#0b5cad, #7cb7f2); }
+  h1 small { font-weight: 400; }
   code, pre { font: 0.9em/1.45 ui-monospace, monospace; }
-  pre { overflow-x: auto; padding: .75rem; border: 1px solid #8884; border-radius: .4rem; }
+  pre { white-space: pre-wrap; padding: .75rem; border: 1px solid var(--line); border-radius: .4rem; }
   table { border-collapse: collapse; width: 100%; margin: .5rem 0; }
-  th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #8884; }
-  article { margin: 0 0 2.5rem; padding-top: .5rem; border-top: 2px solid #8886; }
-  h3 code:first-child { text-transform: uppercase; font-weight: 700; }
+  th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0;
+    border-bottom: 1px solid var(--line); }
+  th { overflow-wrap: normal; }
+  article { margin: 0 0 2.5rem; padding-top: .5rem; border-top: 2px solid var(--line); }
+  h2 code:first-child { text-transform: uppercase; font-weight: 700; }
+  h3 { font-size: 1rem; }
   nav ul { columns: 2 18rem; padding-left: 1.2rem; }
 `;
 
@@ -69,11 +75,11 @@ function navigationItem({ path, method, operation }: Listed): string {
 function operationHtml({ path, method, operation }: Listed): string {
   const { operationId, summary, description, parameters, requestBody, responses } = operation;
   return `<article id="${escape(operationId)}">
-<h3><code>${method}</code> <code>${escape(path)}</code></h3>
+<h2><code>${method}</code> <code>${escape(path)}</code></h2>
 <p>${prose(summary)}${description === undefined ? "" : ` ${prose(description)}`}</p>
 ${parameters.length === 0 ? "" : parametersHtml(parameters)}
 ${requestBody === undefined ? "" : bodyHtml(requestBody)}
-<h4>Answers</h4>
+<h3>Answers</h3>
 ${
     table(
       ["Status", "Media type", "Meaning"],
@@ -94,13 +100,13 @@ function parametersHtml(parameters: readonly OpenApiParameter[]): string {
     `<code>${escape(JSON.stringify(schema))}</code>`,
     prose(description),
   ]);
-  return `<h4>Parameters</h4>\n${table(["Name", "Where", "Type", "Meaning"], rows)}`;
+  return `<h3>Parameters</h3>\n${table(["Name", "Where", "Type", "Meaning"], rows)}`;
 }
 
 function bodyHtml({ description, content }: NonNullable<OpenApiOperation["requestBody"]>): string {
   const types = Object.entries(content);
   const example = types.find(([, each]) => "example" in each)?.[1]["example"];
-  return `<h4>Body</h4>
+  return `<h3>Body</h3>
 <p>${types.map(([type, each]) => mediaType(type, each)).join(", ")}. ${prose(description)}</p>
 ${example === undefined ? "" : `<pre>${escape(JSON.stringify(example, null, 2))}</pre>`}`;
 }

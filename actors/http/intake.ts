@@ -14,7 +14,7 @@ import type { Batch, Engine } from "../../runtime/node/engine.ts";
 import { essence } from "./accept.ts";
 import { readText } from "./body.ts";
 import { BodyDeadlines } from "./body_deadline.ts";
-import type { HttpLimits } from "./limits.ts";
+import { type HttpLimits, maxNotedPerBody } from "./limits.ts";
 import type { HttpMetrics } from "./metrics.ts";
 import type { MovingActors } from "./moving.ts";
 import { ProblemError, type Rejection } from "./problem.ts";
@@ -116,8 +116,7 @@ export class Intake {
         rejected.push({ index, code: "too-far-ahead", sentence: aheadSentence(timeMs) });
         continue;
       }
-      // One of each body is enough to know who moves.
-      if (batch.size === 0) this.#options.moving.note(kind, parsed.id);
+      if (batch.size < maxNotedPerBody) this.#options.moving.note(kind, parsed.id);
       batch.add(kind, parsed.id, parsed.message);
     }
     if (rejected.length > 1) rejected.sort((left, right) => left.index - right.index);

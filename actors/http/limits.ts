@@ -52,6 +52,9 @@ export const feedIntervalMs = 1000;
 /** Actors of a kind that the live page follows: all of what a host says of itself, and a screenful of sensors. */
 export const maxMovingPerKind = 32;
 
+/** Items of a body whose actors are noted as moving: enough to see what one sends by hand, too few to be felt. */
+export const maxNotedPerBody = 8;
+
 /** An actor that moved so lately keeps its place among the followed, so that the table can be read. */
 export const movingHoldMs = 5000;
 

@@ -4,11 +4,13 @@
  * 1. A listener gets its first event at once.
  * 2. Actors are asked once an interval for all listeners together, and not at all when nobody listens.
  * 3. A listener that does not read loses events; nothing is queued for it.
+ * 4. The rate of an event is that of the interval that ends with it: slow actors do not delay it.
  */
 
 import { z } from "zod";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import { type Engine, EngineError, type Moving } from "../../runtime/node/engine.ts";
+import { RateMeter } from "../rate_meter.ts";
 import type { LogFailure } from "./failure.ts";
 import { feedAskDeadlineMs, feedIntervalMs, type HttpLimits, maxFeedChannels } from "./limits.ts";
 import type { MovingActors } from "./moving.ts";
@@ -32,13 +34,15 @@ export class LiveFeed {
   readonly #options: LiveFeedOptions;
   readonly #listeners = new Set<Listener>();
   readonly #timer: ReturnType<typeof setInterval>;
-  #rate: { readonly atMs: number; readonly accepted: number; readonly perSecond: number };
+  readonly #rate: RateMeter;
+  #perSecond = 0;
+  #isTicking = false;
   #moving: readonly MovingActor[] = [];
   #gathering: Promise<void> | null = null;
 
   constructor(options: LiveFeedOptions) {
     this.#options = options;
-    this.#rate = { atMs: performance.now(), accepted: options.engine.status().totals.accepted, perSecond: 0 };
+    this.#rate = new RateMeter(options.engine.status().totals.accepted, performance.now());
     // It runs without listeners too, so that the first of them learns the rate; that costs one status a second.
     this.#timer = setInterval(() => void this.tick(), feedIntervalMs);
     Deno.unrefTimer(this.#timer);
@@ -68,9 +72,12 @@ export class LiveFeed {
 
   /** Makes an event and hands it to whoever listens. The timer calls it. */
   async tick(): Promise<void> {
-    this.#measure();
+    if (this.#isTicking) return;
+    this.#isTicking = true;
+    if (this.#listeners.size > 0) await this.#gather();
+    this.#isTicking = false;
+    this.#perSecond = this.#rate.perSecond(this.#options.engine.status().totals.accepted, performance.now());
     if (this.#listeners.size === 0) return;
-    await this.#gather();
     const event = this.#event();
     for (const listener of this.#listeners) this.#send(listener, event);
   }
@@ -84,13 +91,6 @@ export class LiveFeed {
 
   #send(listener: Listener, event: Uint8Array = this.#event()): void {
     if (this.#listeners.has(listener) && (listener.desiredSize ?? 0) > 0) listener.enqueue(event);
-  }
-
-  #measure(): void {
-    const atMs = performance.now();
-    const { accepted } = this.#options.engine.status().totals;
-    const seconds = (atMs - this.#rate.atMs) / 1000;
-    this.#rate = { atMs, accepted, perSecond: Math.max(0, (accepted - this.#rate.accepted) / seconds) };
   }
 
   /** One at a time, whoever asks for it. */
@@ -117,7 +117,7 @@ export class LiveFeed {
       waitingFor,
       accepted: totals.accepted,
       messages: totals.messages,
-      ratePerSecond: Math.round(this.#rate.perSecond),
+      ratePerSecond: Math.round(this.#perSecond),
       deadLetters: totals.deadLetters,
       shards: [...shards],
       moving: [...this.#moving],

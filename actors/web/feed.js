@@ -8,7 +8,8 @@
 
 const silenceMs = 5000;
 const firstPauseMs = 500;
-const maxPauseMs = 10_000;
+/** A node that was started again is seen within seconds; asking for one that is not there costs next to nothing. */
+const maxPauseMs = 3000;
 
 /**
  * Connects until the returned function is called.

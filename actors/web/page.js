@@ -1,5 +1,6 @@
 /** The live page: what the feed says, put where it belongs. */
 
+import { Details } from "./details.js";
 import { followFeed } from "./feed.js";
 import { formatCount } from "./format.js";
 import { Sparkline } from "./sparkline.js";
@@ -7,8 +8,11 @@ import { MovingTable } from "./table.js";
 
 const tokenKey = "sensorium-token";
 const element = (id) => document.getElementById(id);
-const sparkline = new Sparkline(element("spark"));
-const table = new MovingTable(element("rows"));
+const sparkline = new Sparkline(element("spark"), { floor: 0 });
+const details = new Details(() => sessionStorage.getItem(tokenKey));
+const table = new MovingTable(element("table"), (channel) => details.toggle(channel));
+/** Sentences of refused shards that are shown: they are often the same one. */
+const maxSentences = 3;
 let stopFollowing = () => {};
 
 /** The token of the address, once, or of an earlier time in this tab. */
@@ -33,7 +37,7 @@ function follow(token) {
 
 const stateTexts = {
   live: "live",
-  lost: "connection lost, trying again",
+  lost: "disconnected, trying again",
   refused: "a token is needed",
 };
 
@@ -57,29 +61,49 @@ function showStatus(state, text) {
 function showEvent(event) {
   if (event.ready) showStatus("live", stateTexts.live);
   else showStatus("waiting", `not ready: ${event.waitingFor ?? "shards are being claimed"}`);
-  element("rate").textContent = formatCount(event.ratePerSecond);
   sparkline.push(event.ratePerSecond);
-  element("accepted").textContent = formatCount(event.accepted);
-  element("messages").textContent = formatCount(event.messages);
-  element("dead-letters").textContent = formatCount(event.deadLetters);
+  write("rate", formatCount(event.ratePerSecond));
+  write("peak", formatCount(sparkline.peak));
+  write("accepted", formatCount(event.accepted));
+  write("messages", formatCount(event.messages));
+  write("dead-letters", formatCount(event.deadLetters));
   showShards(event.shards);
-  table.show(event.moving);
+  table.show(withOpened(event.moving));
   element("table").hidden = table.size === 0;
   element("nothing").hidden = table.size > 0;
+  details.refresh();
+}
+
+/** What is being looked at stays, though others move more. */
+function withOpened(moving) {
+  const { actor } = details;
+  if (actor === null || moving.some(({ kind, id }) => kind === actor.kind && id === actor.id)) return moving;
+  return [...moving, actor];
+}
+
+function write(id, text) {
+  if (element(id).textContent !== text) element(id).textContent = text;
 }
 
 function showShards(shards) {
   const running = shards.filter(({ state }) => state === "running").length;
-  element("shards-summary").textContent = `${running} of ${shards.length} running`;
+  write("shards-summary", `${running} of ${shards.length}`);
   const list = element("shards");
   while (list.children.length > shards.length) list.lastChild.remove();
   for (const [place, { shard, state, epoch, folded, appended, sentence }] of shards.entries()) {
     const item = list.children[place] ?? list.appendChild(document.createElement("li"));
     item.textContent = String(shard);
     item.dataset.state = state;
-    item.title = sentence ?? `${state}, epoch ${epoch}, folded ${folded} of ${appended}`;
-    item.setAttribute("aria-label", `Shard ${shard}: ${item.title}`);
+    item.title = sentence ?? `Shard ${shard}: ${state}, epoch ${epoch}, folded ${folded} of ${appended}`;
   }
+  const sentences = new Set(shards.map(({ sentence }) => sentence).filter((sentence) => sentence !== null));
+  element("refused").replaceChildren(
+    ...[...sentences].slice(0, maxSentences).map((sentence) => {
+      const item = document.createElement("li");
+      item.textContent = sentence;
+      return item;
+    }),
+  );
 }
 
 element("token-form").addEventListener("submit", (submitted) => {

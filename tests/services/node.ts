@@ -116,11 +116,14 @@ export class Node implements AsyncDisposable {
     await this.#end();
   }
 
-  /** Of the node's own process, a child of the task's. */
+  /** Of the node's own process, a child of the task's. Throws when it has ended. */
   async pid(): Promise<number> {
     const children = await new Deno.Command("ps", { args: ["-o", "pid=", "--ppid", `${this.#process.pid}`] })
       .output();
-    return Number(new TextDecoder().decode(children.stdout).trim().split(/\s+/)[0]);
+    const pid = Number.parseInt(new TextDecoder().decode(children.stdout));
+    // Number("") is 0, and a signal to 0 goes to whoever sends it and all of its group.
+    if (!(pid > 0)) throw new Error(`The task ${this.#process.pid} has no child: the node has ended`);
+    return pid;
   }
 
   async #end(): Promise<Ended> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describeDenoVersion } from "../../actors/cli/deno_version.ts";
 import { createLogger } from "../../actors/cli/logger.ts";
+import { LiveSummary, type LiveSummaryOptions } from "../../actors/cli/live_summary.ts";
 import { nearest } from "../../actors/cli/nearest.ts";
 import { reachableUrl } from "../../actors/cli/ports.ts";
 import { Refusal } from "../../actors/cli/refusal.ts";
@@ -57,8 +58,59 @@ Deno.test("renderTable() aligns the second column", () => {
 });
 
 Deno.test("renderSummary() groups thousands and rounds", () => {
-  const summary = { messagesPerSecond: 120_000.4, actors: 10_000, deadLetters: 0 };
+  const summary = { readingsPerSecond: 120_000.4, actors: 10_000, deadLetters: 0 };
   assert.equal(renderSummary(summary), "120,000 readings/s, 10,000 actors, 0 dead letters");
+  assert.equal(renderSummary({ ...summary, actors: null }), "120,000 readings/s, 0 dead letters");
+});
+
+const secondMs = 1000;
+
+function summaryUnderTest(options: Partial<LiveSummaryOptions>) {
+  const node = { accepted: 0, deadLetters: 0 };
+  const lines: string[] = [];
+  const summary = new LiveSummary({
+    screen: { write: () => {}, status: (line) => void lines.push(line) },
+    isTerminal: true,
+    progress: () => node,
+    countActors: () => new Promise(() => {}),
+    onFailure: assert.fail,
+    ...options,
+  }, 0);
+  let ticks = 0;
+  const tick = (accepted: number) => {
+    node.accepted += accepted;
+    summary.tick(++ticks * secondMs);
+  };
+  return { lines, tick };
+}
+
+Deno.test("LiveSummary tells the rate of the last second when the store does not answer", () => {
+  const { lines, tick } = summaryUnderTest({});
+  for (const accepted of [0, 5000, 5000, 0]) tick(accepted);
+  assert.deepEqual(lines.map((line) => line.split(" ", 1)[0]), ["0", "5,000", "5,000", "0"]);
+});
+
+Deno.test("LiveSummary writes every tenth line when it is in a file, with the rate of the last second", () => {
+  const { lines, tick } = summaryUnderTest({ isTerminal: false });
+  for (let second = 1; second <= 20; second++) tick(second <= 10 ? 5000 : 0);
+  assert.deepEqual(lines.map((line) => line.split(",").slice(0, 2).join(",")), [
+    "5,000 readings/s",
+    "0 readings/s, 0 dead letters",
+  ]);
+});
+
+Deno.test("LiveSummary counts the actors at the start and then every tenth second", async () => {
+  let counts = 0;
+  const { lines, tick } = summaryUnderTest({ countActors: () => Promise.resolve(++counts) });
+  for (let second = 1; second <= 11; second++) {
+    // What was counted arrives.
+    await Promise.resolve();
+    tick(0);
+  }
+  assert.deepEqual([lines[0], lines[10]], [
+    "0 readings/s, 1 actors, 0 dead letters",
+    "0 readings/s, 2 actors, 0 dead letters",
+  ]);
 });
 
 function written(isTerminal: boolean): string {

@@ -67,6 +67,27 @@ Deno.test("tick() asks each actor once for all listeners, and nobody without lis
     }
   }));
 
+Deno.test("tick() tells what was accepted while actors were slow to answer", () =>
+  withFeed(async (feed, engine, moving) => {
+    const reader = feed.listen().getReader();
+    for (let count = 0; count < 2; count++) await next(reader);
+    moving.note("sensor", "a");
+    const slow = Promise.withResolvers<void>();
+    engine.ask = async () => {
+      await slow.promise;
+      return answered(windows);
+    };
+    const ticks = [feed.tick(), feed.tick()];
+    engine.totals = { ...engine.totals, accepted: 5000 };
+    slow.resolve();
+    await Promise.all(ticks);
+    const { ratePerSecond } = await next(reader);
+    assert.ok(ratePerSecond > 0, `${ratePerSecond}`);
+    await feed.tick();
+    assert.equal((await next(reader)).ratePerSecond, 0);
+    await reader.cancel();
+  }));
+
 Deno.test("A listener that does not read loses events and queues none", () =>
   withFeed(async (feed, engine) => {
     const reader = feed.listen().getReader();

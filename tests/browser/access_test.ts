@@ -1,0 +1,126 @@
+/** Whether everybody can read the page and the documentation: with a keyboard, a screen reader, on a telephone. */
+
+import assert from "node:assert/strict";
+import axe from "axe-core";
+import { z } from "zod";
+import type { Visit } from "../services/chromium.ts";
+import { post, rowOf, test } from "./stage.ts";
+
+const desktop = { viewport: { width: 1280, height: 900 } };
+const telephone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+const themes = [
+  { ...desktop, colorScheme: "light" },
+  { ...telephone, colorScheme: "dark" },
+] as const;
+
+const AxeResults = z.object({
+  violations: z.array(z.object({
+    id: z.string(),
+    impact: z.string().nullable(),
+    help: z.string(),
+    nodes: z.array(z.object({ html: z.string() })),
+  })),
+});
+
+/** What axe has against the page as it is now; each as a sentence. */
+async function violations({ page }: Visit): Promise<readonly string[]> {
+  await page.evaluate(axe.source);
+  const results = AxeResults.parse(await page.evaluate("axe.run({ resultTypes: ['violations'] })"));
+  return results.violations.map(({ id, impact, help, nodes }) =>
+    `${impact} ${id}: ${help}: ${nodes.slice(0, 3).map(({ html }) => html).join(" ")}`
+  );
+}
+
+async function assertFits({ page }: Visit): Promise<void> {
+  const root = "document.documentElement";
+  assert.equal(await page.evaluate(`${root}.scrollWidth - ${root}.clientWidth`), 0, "it scrolls sideways");
+}
+
+test(
+  "the page has no accessibility violations and fits when it is light, dark, wide and narrow",
+  [],
+  async (stage) => {
+    const { node, open } = stage;
+    const id = "a-sensor-with-a-very-long-name-without-a-break".repeat(4);
+    await post(node, [{ id, values: { temperature: 21.5, [`${"c".repeat(64)}`]: -1234567.25 } }]);
+    const grounds = new Set<unknown>();
+    for (const theme of themes) {
+      const visit = await open(node.url, theme);
+      await rowOf(visit, `${id} temperature`).getByRole("button").click();
+      await visit.untilText("#windows tbody", /^readings1/);
+      await visit.until("the host's metrics", rowOf(visit, "host_memory_used_bytes"));
+      assert.deepEqual(await violations(visit), [], JSON.stringify(theme));
+      await assertFits(visit);
+      grounds.add(await visit.page.evaluate("getComputedStyle(document.body).backgroundColor"));
+    }
+    assert.equal(grounds.size, 2);
+  },
+);
+
+test("the page can be read when it waits for the token and when it is disconnected", [
+  "--token",
+  "correct-horse",
+], async (stage) => {
+  const { node, open } = stage;
+  for (const theme of themes) {
+    const asking = await open(node.url, theme);
+    await asking.untilText("#state", /^a token is needed$/);
+    assert.deepEqual(await violations(asking), [], JSON.stringify(theme));
+    await assertFits(asking);
+  }
+  const disconnected = await Promise.all(
+    themes.map((theme) => open(`${node.url}/?token=correct-horse`, theme)),
+  );
+  for (const visit of disconnected) {
+    await visit.until("the host's metrics", rowOf(visit, "host_memory_used_bytes"));
+  }
+  await node.kill();
+  for (const [place, visit] of disconnected.entries()) {
+    await visit.untilText("#state", /^disconnected/);
+    assert.deepEqual(await violations(visit), [], JSON.stringify(themes[place]));
+    await assertFits(visit);
+  }
+  stage.expect(/^console: Failed to load resource: /);
+});
+
+test("the page can be used with a keyboard alone", ["--no-host-metrics"], async ({ node, open }) => {
+  await post(node, { id: "42", values: { temperature: 21.5 } });
+  const visit = await open(node.url, desktop);
+  const { page } = visit;
+  const row = rowOf(visit, "42 temperature");
+  await visit.until("the first reading", row);
+  assert.equal(await page.title(), "Sensorium");
+  assert.equal(await page.getAttribute("html", "lang"), "en");
+  for (const landmark of ["banner", "main", "navigation"] as const) {
+    assert.equal(await page.getByRole(landmark).count(), 1, landmark);
+  }
+  const focused = async () => (await page.locator(":focus-visible").innerText()).trim();
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "Skip to what moves");
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "API");
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "42 temperature");
+  await page.keyboard.press("Enter");
+  await visit.untilText("#windows tbody", /^readings1/);
+  await post(node, { id: "41", values: { temperature: 1 } });
+  await visit.until("the row of another sensor before it", rowOf(visit, "41 temperature"));
+  assert.equal(await focused(), "42 temperature");
+  await page.keyboard.press("Space");
+  await visit.until("the windows to be closed", row.getByRole("button", { expanded: false }));
+});
+
+test(
+  "/docs opens without the network, can be read by everybody, and fits",
+  ["--no-host-metrics"],
+  async (stage) => {
+    for (const theme of themes) {
+      const visit = await stage.open(`${stage.node.url}/docs`, theme);
+      await visit.untilText("h1", /^Sensorium API/);
+      await visit.page.getByRole("link", { name: "POST /readings" }).click();
+      await visit.until("what it takes", visit.page.getByText("Idempotency-Key").first());
+      assert.deepEqual(await violations(visit), [], JSON.stringify(theme));
+      await assertFits(visit);
+    }
+  },
+);
