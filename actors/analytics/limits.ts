@@ -10,9 +10,6 @@ export const chunkBytes = MiB;
 /** Chunks without owners that a pool keeps for its next blocks: as many as a wave of growing actors leaves at once. */
 export const maxSpareBytes = 8 * MiB;
 
-/** Slab bytes a thread may take: 50,000 panels with full rings are about 350 MiB over all threads of a node. */
-export const slabBudgetBytes = 512 * MiB;
-
 /** Panes a channel has room for: few at first, the whole ring in the end. Most short-lived ids never pass 16. */
 export const blockCapacities = [4, 16, 123] as const;
 

@@ -2,7 +2,8 @@
  * Slabs: memory for panes outside the heap, in blocks of a few sizes cut from shared chunks.
  *
  * 1. A block is zeroed when it is handed out and belongs to one owner until it is released.
- * 2. The chunks of a pool never pass its budget: `allocate` throws a `SlabBudgetError` instead.
+ * 2. `allocate` never refuses: what a turn does must not depend on how much memory there is. The bound is the shards'
+ *    eviction, which counts the blocks of each actor.
  * 3. A chunk without owners, but for one of each class, serves any class next: actors grow from one class into the
  *    next together, and the collector would give back what they left only long after. More than a few spare chunks
  *    are given back to the system.
@@ -17,15 +18,8 @@ import {
   blockCapacities,
   chunkBytes as defaultChunkBytes,
   maxSpareBytes as defaultMaxSpareBytes,
-  slabBudgetBytes,
 } from "./limits.ts";
 import { paneBytes, type PaneType } from "./pane_codec.ts";
-
-/** The memory of a thread's slabs is used up. */
-export class SlabBudgetError extends Error {
-  readonly code = "slab_budget";
-  override readonly name = "SlabBudgetError";
-}
 
 /** Views of the same bytes. */
 export interface Chunk {
@@ -35,7 +29,6 @@ export interface Chunk {
 }
 
 export interface SlabOptions {
-  readonly budgetBytes?: number;
   /** A multiple of 8. */
   readonly chunkBytes?: number;
   readonly maxSpareBytes?: number;
@@ -94,7 +87,6 @@ function newChunk(bytes: number): Chunk {
 
 /** All slab memory of one thread. */
 export class SlabPool {
-  readonly budgetBytes: number;
   /** Memory in which rows of this thread's actors are built one after another. */
   readonly scratch = new ByteWriter(4096);
   readonly #chunkBytes: number;
@@ -106,7 +98,6 @@ export class SlabPool {
   #usedBytes = 0;
 
   constructor(options: SlabOptions = {}) {
-    this.budgetBytes = options.budgetBytes ?? slabBudgetBytes;
     this.#chunkBytes = options.chunkBytes ?? defaultChunkBytes;
     invariant(this.#chunkBytes % 8 === 0, "A chunk is whole doubles");
     this.#maxSpareBytes = options.maxSpareBytes ?? defaultMaxSpareBytes;
@@ -212,12 +203,6 @@ export class SlabPool {
     const bytes = Math.max(this.#chunkBytes, blocks.blockBytes);
     const spare = bytes === this.#chunkBytes ? this.#spare.pop() : undefined;
     if (spare !== undefined) return spare;
-    if (this.#chunkTotalBytes + bytes > this.budgetBytes) {
-      throw new SlabBudgetError(
-        `Cannot take ${bytes} more bytes for panes: ${this.#chunkTotalBytes} of this thread's budget of ` +
-          `${this.budgetBytes} are taken. Evict actors, raise the budget, or spread the shards over more threads.`,
-      );
-    }
     this.#chunkTotalBytes += bytes;
     return newChunk(bytes);
   }
