@@ -23,6 +23,7 @@ import { paneBytes, type PaneType } from "./pane_codec.ts";
 
 /** Views of the same bytes. */
 export interface Chunk {
+  readonly buffer: ArrayBuffer;
   readonly f64: Float64Array;
   readonly u32: Uint32Array;
   readonly u8: Uint8Array;
@@ -82,7 +83,7 @@ class BlockClass {
 
 function newChunk(bytes: number): Chunk {
   const buffer = new ArrayBuffer(bytes);
-  return { f64: new Float64Array(buffer), u32: new Uint32Array(buffer), u8: new Uint8Array(buffer) };
+  return { buffer, f64: new Float64Array(buffer), u32: new Uint32Array(buffer), u8: new Uint8Array(buffer) };
 }
 
 /** All slab memory of one thread. */
@@ -161,6 +162,8 @@ export class SlabPool {
       this.#spare.push(chunk);
     } else {
       this.#chunkTotalBytes -= bytes;
+      // At once: the collector does not hurry for what lies outside its heap.
+      chunk.buffer.transfer(0);
     }
   }
 
