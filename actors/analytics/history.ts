@@ -13,7 +13,7 @@ import { FormatError, invariant } from "../../runtime/core/errors.ts";
 import { minuteMs } from "./limits.ts";
 import { type PaneType, paneTypes, readName, readPane, readPaneType } from "./pane_codec.ts";
 import { writeName, writePane } from "./pane_codec.ts";
-import { emptyPane, mergePane, type Pane, summarize, type Summary } from "./pane.ts";
+import { copyPane, emptyPane, mergePane, noPane, type Pane, summarize, type Summary } from "./pane.ts";
 
 export const historyStepMs = 5 * minuteMs;
 /** What one row spans. */
@@ -31,24 +31,60 @@ export interface HistoryChannel {
   readonly panes: readonly (Readonly<Pane> | null)[];
 }
 
-/** @param writer memory to build the row in; what it held is lost */
+/** A channel of which a row is made. */
+export interface HistorySource {
+  readonly name: string;
+  readonly type: PaneType;
+  /** The value of a channel of type `constant`, else 0. */
+  readonly constant: number;
+  /** Copies pane `index` of the hour into `pane`, an empty one where nothing was read. */
+  readPane(index: number, pane: Pane): void;
+}
+
+/** Builds a row in `writer`, whose former content is lost; the answer is good until `writer` is used again. */
+export function writeHistoryChunk(sources: readonly HistorySource[], writer: ByteWriter): Uint8Array {
+  const pane = emptyPane();
+  let count = 0;
+  writer.reset();
+  writer.u8(formatVersion);
+  const countAt = writer.length;
+  writer.u16(0);
+  for (const source of sources) {
+    const startAt = writer.length;
+    writeName(writer, source.name);
+    writer.u8(source.type);
+    if (source.type === paneTypes.constant) writer.f64(source.constant);
+    const presentAt = writer.length;
+    writer.u16(0);
+    let present = 0;
+    for (let i = 0; i < panesPerChunk; i++) {
+      source.readPane(i, pane);
+      if (pane.count === 0) continue;
+      present |= 1 << i;
+      writePane(writer, source.type, pane);
+    }
+    if (present === 0) writer.truncate(startAt);
+    else {
+      writer.patchU16(presentAt, present);
+      count++;
+    }
+  }
+  writer.patchU16(countAt, count);
+  return writer.view();
+}
+
+/** The row of `channels`, without those that have no pane. */
 export function encodeHistoryChunk(
   channels: readonly HistoryChannel[],
   writer = new ByteWriter(),
 ): Uint8Array {
-  writer.reset();
-  writer.u8(formatVersion);
-  writer.u16(channels.length);
-  for (const { name, type, constant, panes } of channels) {
-    writeName(writer, name);
-    writer.u8(type);
-    if (type === paneTypes.constant) writer.f64(constant);
-    let present = 0;
-    panes.forEach((pane, i) => present |= pane === null ? 0 : 1 << i);
-    writer.u16(present);
-    for (const pane of panes) if (pane !== null) writePane(writer, type, pane);
-  }
-  return writer.finish();
+  const sources = channels.map(({ name, type, constant, panes }): HistorySource => ({
+    name,
+    type,
+    constant,
+    readPane: (index, pane) => copyPane(pane, panes[index] ?? noPane),
+  }));
+  return writeHistoryChunk(sources, writer).slice();
 }
 
 function readChannel(reader: ByteReader): HistoryChannel {

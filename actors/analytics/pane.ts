@@ -29,6 +29,17 @@ export function clearPane(pane: Pane): void {
   pane.max = -Infinity;
 }
 
+/** A pane that nobody writes. */
+export const noPane: Readonly<Pane> = Object.freeze(emptyPane());
+
+export function copyPane(into: Pane, from: Readonly<Pane>): void {
+  into.count = from.count;
+  into.sum = from.sum;
+  into.m2 = from.m2;
+  into.min = from.min;
+  into.max = from.max;
+}
+
 /** m2 after adding `value` to `count` ≥ 1 values; `sum` already contains it. */
 export function m2AfterAdding(m2: number, count: number, sum: number, value: number): number {
   const difference = (count + 1) * value - sum;

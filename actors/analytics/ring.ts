@@ -43,7 +43,7 @@ export function firstMinute(head: number): number {
 }
 
 /** Index of the newest five-minute span that has a pane in the second tier. */
-function lastFive(head: number): number {
+export function lastFive(head: number): number {
   return Math.floor((head - minutePanes) / 5);
 }
 

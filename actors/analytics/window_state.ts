@@ -14,7 +14,7 @@ import type { HistorySink } from "../../runtime/core/state.ts";
 import { murmur2 } from "../../runtime/core/murmur2.ts";
 import { clearBit, countBits, hasBit, setBit } from "./bits.ts";
 import { Channel, type Value } from "./channel.ts";
-import { encodeHistoryChunk, type HistoryChannel, historySpanMs, panesPerChunk } from "./history.ts";
+import { type HistorySource, historySpanMs, panesPerChunk, writeHistoryChunk } from "./history.ts";
 import {
   coldIntervalMs,
   hotRowBytes,
@@ -25,11 +25,15 @@ import {
   recentItems,
 } from "./limits.ts";
 import { paneBytes, type PaneType, paneTypes } from "./pane_codec.ts";
-import { emptyPane, mergePane, type Pane } from "./pane.ts";
+import { clearPane, emptyPane, mergePane, type Pane } from "./pane.ts";
 import { PendingHistory } from "./pending_history.ts";
 import {
   firstFive,
+  firstMinute,
+  fiveSlot,
   forSlotsOfFive,
+  lastFive,
+  minuteSlot,
   ringStartMinute,
   type RingSteps,
   slotCount,
@@ -56,6 +60,9 @@ const noReadings: readonly ListedReading[] = Object.freeze([]);
 
 const dirtyWords = 4;
 const textEncoder = new TextEncoder();
+
+/** Where a minute is read to before it is merged. */
+const minutePane = emptyPane();
 
 // Measured: an actor's own objects, and those of one channel, besides slabs.
 const stateHeapBytes = 450;
@@ -280,13 +287,15 @@ export class WindowState implements RingSteps {
     return this.dirtyCount * slotBytes > roomBytes;
   }
 
-  /** The part of a five-minute span ≥ firstFive(head) that the ring holds, merged oldest first. */
-  readFive(channel: Channel, five: number, into: Pane): void {
-    const part = emptyPane();
-    forSlotsOfFive(five, this.head, (slot) => {
-      channel.read(slot, part);
-      mergePane(into, part);
-    });
+  /** Copies the part of a five-minute span ≥ firstFive(head) that the ring holds into `pane`. */
+  readFive(channel: Channel, five: number, pane: Pane): void {
+    if (five <= lastFive(this.head)) channel.read(fiveSlot(five), pane);
+    else clearPane(pane);
+    const end = Math.min(five * 5 + 5, this.head + 1);
+    for (let minute = Math.max(five * 5, firstMinute(this.head)); minute < end; minute++) {
+      channel.read(minuteSlot(minute), minutePane);
+      mergePane(pane, minutePane);
+    }
   }
 
   #firstOpenHour(): number {
@@ -308,23 +317,18 @@ export class WindowState implements RingSteps {
   #closeHour(hour: number): void {
     if (hour < 0 || !this.#isDirtyHour(hour)) return;
     this.#pending ??= new PendingHistory();
-    this.#pending.keep(hour * historySpanMs, this.#hourRow(hour));
+    this.#pending.keep(hour * historySpanMs, this.#hourRow(hour).slice());
   }
 
-  /** The row of an open hour. */
+  /** The row of an open hour; good until the pool's scratch memory is used again. */
   #hourRow(hour: number): Uint8Array {
-    const channels: HistoryChannel[] = [];
-    for (const channel of this.channels) {
-      const panes = Array.from({ length: panesPerChunk }, (_, i) => {
-        const pane = emptyPane();
-        this.readFive(channel, hour * panesPerChunk + i, pane);
-        return pane.count === 0 ? null : pane;
-      });
-      if (panes.every((pane) => pane === null)) continue;
-      const { name, type, constantValue } = channel;
-      channels.push({ name, type, constant: type === paneTypes.constant ? constantValue : 0, panes });
-    }
-    return encodeHistoryChunk(channels, this.pool.scratch);
+    const sources = this.channels.map((channel): HistorySource => ({
+      name: channel.name,
+      type: channel.type,
+      constant: channel.type === paneTypes.constant ? channel.constantValue : 0,
+      readPane: (index, pane) => this.readFive(channel, hour * panesPerChunk + index, pane),
+    }));
+    return writeHistoryChunk(sources, this.pool.scratch);
   }
 
   /** Puts the rows of all open hours that changed since the last cold row. */

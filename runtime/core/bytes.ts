@@ -76,6 +76,11 @@ export class ByteWriter {
     this.#length = lengthAt + 4 + written;
   }
 
+  /** Overwrites a u16 written earlier at `at`. */
+  patchU16(at: number, value: number): void {
+    this.#view.setUint16(at, value, true);
+  }
+
   /** Overwrites a u32 written earlier at `at`, for counts known only afterwards. */
   patchU32(at: number, value: number): void {
     this.#view.setUint32(at, value, true);
@@ -92,6 +97,16 @@ export class ByteWriter {
     this.#replace(new ArrayBuffer(0));
     this.#length = 0;
     return taken;
+  }
+
+  /** What was written, not copied: good until the next change. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Forgets what was written from `length` on, keeps the memory. */
+  truncate(length: number): void {
+    this.#length = length;
   }
 
   /** Forgets what was written, keeps the memory. */

@@ -8,13 +8,16 @@
  * `encode` is called once per checkpoint for each changed actor, after `cold.encode` where that was due. A state
  * may forget what it just handed over (changed panes, pending history): if the commit fails, the shard drops its
  * memory and reads the rows that were confirmed.
+ *
+ * A state that cannot be made, read or saved (its code throws) costs its actor the messages, never its shard: see
+ * `ActorEntry.damage`.
  */
 
 import type { z } from "zod";
 import { ByteReader, type ByteWriter } from "./bytes.ts";
 import { FormatError } from "./errors.ts";
 
-/** Where a state leaves history rows while it is being encoded. */
+/** Where a state leaves history rows while it is being encoded. A row is copied before the call returns. */
 export interface HistorySink {
   /** The whole truth about [startMs, startMs + span): replaces what was put there before. */
   put(stepMs: number, startMs: number, row: Uint8Array): void;
@@ -27,7 +30,7 @@ export interface StateType<S> {
   readonly version: number;
   create(id: string): S;
   encode(state: S, hot: ByteWriter, history: HistorySink): void;
-  /** Throws a `FormatError` on bytes that are not a state of `version`. */
+  /** Throws a `FormatError` on bytes that are not a state of `version`, which is never above the present one. */
   decode(id: string, version: number, hot: ByteReader, cold: ByteReader | null): S;
   readonly cold?: {
     isDue(state: S, nowMs: number): boolean;
@@ -49,6 +52,12 @@ export interface JsonStateOptions<S> {
   readonly migrations?: readonly Migration[];
 }
 
+/** JSON would make null of NaN and infinities, and nobody would know why the state cannot be read. */
+function finiteOnly(key: string, value: unknown): unknown {
+  if (typeof value !== "number" || Number.isFinite(value)) return value;
+  throw new FormatError(`"${key}" is ${value}, which JSON cannot hold`);
+}
+
 /** A state that is plain JSON, validated by a zod schema when it is loaded. */
 export function jsonState<S>(options: JsonStateOptions<S>): StateType<S> {
   const migrations = options.migrations ?? [];
@@ -56,13 +65,8 @@ export function jsonState<S>(options: JsonStateOptions<S>): StateType<S> {
   return {
     version,
     create: (id) => options.initial(id),
-    encode: (state, hot) => hot.text(JSON.stringify(state)),
+    encode: (state, hot) => hot.text(JSON.stringify(state, finiteOnly)),
     decode: (id, storedVersion, hot) => {
-      if (storedVersion > version) {
-        throw new FormatError(
-          `The state of ${id} has version ${storedVersion}; this program knows up to ${version}`,
-        );
-      }
       const text = hot.text();
       let value: unknown;
       try {

@@ -60,10 +60,10 @@ export class Rig {
     const part = ++this.#commit;
     const history = {
       put: (_: number, startMs: number, row: Uint8Array) =>
-        void this.rows.set(`${startMs}/0`, { startMs, row }),
+        void this.rows.set(`${startMs}/0`, { startMs, row: row.slice() }),
       add: (_: number, startMs: number, row: Uint8Array) => {
         assert.ok(!this.rows.has(`${startMs}/${part}`), "one increment an hour and commit");
-        this.rows.set(`${startMs}/${part}`, { startMs, row });
+        this.rows.set(`${startMs}/${part}`, { startMs, row: row.slice() });
       },
     };
     const { state } = this.definition;
