@@ -1,11 +1,25 @@
 /** The product's actors. Every thread that folds shards imports this module, and has its own memory for panes. */
 
 import type { AnyDefinition } from "../runtime/core/registry.ts";
+import type { ActorCounters } from "../runtime/node/actor_module.ts";
 import { SlabPool } from "./analytics/slab.ts";
 import { sensorDefinition } from "./sensors/sensor.ts";
+import { windowCounts } from "./sensors/windowed_actor.ts";
 import { seriesDefinition } from "./series/series.ts";
+
+const sensors = windowCounts("sensor");
+const series = windowCounts("series");
 
 export function definitions(): AnyDefinition[] {
   const pool = new SlabPool();
-  return [sensorDefinition(pool), seriesDefinition(pool)];
+  return [sensorDefinition(pool, sensors), seriesDefinition(pool, series)];
+}
+
+export function counters(): ActorCounters {
+  return {
+    sensor_late: sensors.late,
+    sensor_duplicates: sensors.duplicates,
+    series_late: series.late,
+    series_duplicates: series.duplicates,
+  };
 }

@@ -72,9 +72,9 @@ async function openEngine(settings: Settings, dataDir: string, log: Logger): Pro
       onFatal: (error) => fail(error, settings.logLevel === "debug"),
     });
   } catch (error) {
-    // Files that are damaged, not ours, or made with other settings are for the user to mend.
-    const isCorrupt = (error instanceof LogError || error instanceof StoreError) && error.code === "corrupt";
-    throw isCorrupt ? new Refusal(error.message, { cause: error }) : error;
+    // Files that are damaged, not ours, in use or made with other settings, and full disks, are for the user to mend.
+    const isOfFiles = error instanceof LogError || error instanceof StoreError;
+    throw isOfFiles ? new Refusal(error.message, { cause: error }) : error;
   }
 }
 

@@ -16,6 +16,7 @@ export interface SettingNote {
   readonly value: string;
   /** What would be right, after "give": "a port number from 0 to 65535". */
   readonly expects: string;
+  /** What it is for; of a switch, what the flag does that the help shows: the one that changes the default. */
   readonly meaning: string;
   readonly isSecret?: boolean;
 }
@@ -122,7 +123,7 @@ export const settingsSchema = z.object({
     group: "Input",
     value: "",
     expects: "true or false",
-    meaning: "Read this machine's own processor, memory, disks and network every second.",
+    meaning: "Do not read this machine's own processor, memory, disks and network every second.",
   }),
   logLevel: z.enum(["error", "warn", "info", "debug"]).prefault("info").register(settingNotes, {
     group: "Screen",

@@ -8,7 +8,7 @@ export const minuteMs = 60_000;
 export const chunkBytes = MiB;
 
 /** Chunks without owners that a pool keeps for its next blocks: as many as a wave of growing actors leaves at once. */
-export const maxSpareBytes = 8 * MiB;
+export const maxSpareBytes = 4 * MiB;
 
 /** Panes a channel has room for: few at first, the whole ring in the end. Most short-lived ids never pass 16. */
 export const blockCapacities = [4, 16, 123] as const;

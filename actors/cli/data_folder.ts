@@ -23,14 +23,29 @@ function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.NotADirectory || error instanceof Deno.errors.AlreadyExists) {
     return "it, or a folder above it, is a file";
   }
+  // https://docs.deno.com/runtime/fundamentals/security: writing there could give a program what it was not given.
+  if (error instanceof Deno.errors.NotCapable && error.message.startsWith("Requires all access")) {
+    return "Deno lets no program write below /dev, /proc, /sys or /etc that has not been given all permissions";
+  }
   return error instanceof Error ? error.message : String(error);
 }
 
-function openLock(path: string): Deno.FsFile {
+function isFull(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
+}
+
+/** Runs what writes to the folder; throws a `Refusal` that says why it could not. */
+function writing<T>(path: string, work: () => T): T {
   try {
-    Deno.mkdirSync(path, { recursive: true });
-    return Deno.openSync(join(path, lockFile), { read: true, write: true, create: true });
+    return work();
   } catch (cause) {
+    if (isFull(cause)) {
+      throw new Refusal(
+        `Cannot write to the data folder ${path}: its disk is full. Free some space, or give another folder with ` +
+          `--data DIR.`,
+        { cause },
+      );
+    }
     throw new Refusal(
       `Cannot write to the data folder ${path}: ${
         reasonOf(cause)
@@ -39,6 +54,13 @@ function openLock(path: string): Deno.FsFile {
       { cause },
     );
   }
+}
+
+function openLock(path: string): Deno.FsFile {
+  return writing(path, () => {
+    Deno.mkdirSync(path, { recursive: true });
+    return Deno.openSync(join(path, lockFile), { read: true, write: true, create: true });
+  });
 }
 
 /** What the holder wrote into its lock file, as "process 123". */
@@ -60,7 +82,9 @@ export async function takeDataFolder(dir: string): Promise<DataFolder> {
         `--data DIR.`,
     );
   }
-  await file.truncate(0);
-  await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
+  writing(path, () => {
+    file.truncateSync(0);
+    file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
+  });
   return { path, release: () => file.close() };
 }

@@ -7,7 +7,7 @@ import { consistency } from "./parameters.ts";
 import { type Route, route } from "./route.ts";
 import { ActorAnswer, Actors } from "./schemas.ts";
 
-export function actorRoutes({ engine, reader }: CollectionContext): Route[] {
+export function actorRoutes({ engine, store, reader }: CollectionContext): Route[] {
   return [
     route({
       method: "get",
@@ -24,9 +24,8 @@ export function actorRoutes({ engine, reader }: CollectionContext): Route[] {
         mediaType: "application/json",
         schema: Actors,
       },
-      problems: ["stopping", "unavailable"],
-      answer: async () =>
-        jsonResponse({ kinds: await engine.store.countActors(), shards: engine.status().shards }),
+      problems: ["stopping", "unavailable", "no-answer-in-time"],
+      answer: async () => jsonResponse({ kinds: await store.countActors(), shards: engine.status().shards }),
     }),
     route({
       method: "get",

@@ -8,6 +8,7 @@
 import { Hono } from "hono";
 import type { Registry } from "prom-client";
 import type { HotState } from "../../runtime/hot/port.ts";
+import { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { accepts } from "./accept.ts";
 import { actorRoutes } from "./actor_routes.ts";
@@ -23,11 +24,13 @@ import { LiveFeed } from "./live_feed.ts";
 import { createHttpMetrics, type HttpMetrics } from "./metrics.ts";
 import { MovingActors } from "./moving.ts";
 import { type OpenApiDocument, openApiDocument } from "./openapi.ts";
+import { checkOrigin } from "./origin.ts";
 import { pageRoutes } from "./page_routes.ts";
 import { ProblemError, problemResponse } from "./problem.ts";
 import { ActorReader } from "./reader.ts";
 import { type Call, decodeSegments, type Route } from "./route.ts";
 import { rawPath, searchParameters } from "./request_url.ts";
+import { storeReads } from "./store_reads.ts";
 import { checkToken } from "./token.ts";
 
 export interface AppOptions {
@@ -64,7 +67,14 @@ export function createApp(options: AppOptions): App {
   const moving = new MovingActors(kinds);
   const feed = new LiveFeed({ engine, moving, limits, log });
   const intake = new Intake({ engine, limits, metrics, moving });
-  const context = { engine, limits, reader: new ActorReader({ engine, hot, limits, log }) };
+  const deadlines = new Deadlines(limits.askDeadlineMs);
+  const context = {
+    engine,
+    limits,
+    deadlines,
+    store: storeReads(engine, deadlines),
+    reader: new ActorReader({ engine, hot, limits, log }),
+  };
   const health = healthRoutes({ engine, productMetrics: () => registry.metrics() });
   const routes: readonly Route[] = [
     ...collections.flatMap((collection) => [
@@ -87,6 +97,7 @@ export function createApp(options: AppOptions): App {
     close: () => {
       feed.close();
       intake.close();
+      deadlines.close();
     },
   };
 }
@@ -112,6 +123,7 @@ function withHotPath(
     let response: Response;
     try {
       checkToken(request, "token", token);
+      checkOrigin(request);
       response = await intake.accept(request, type);
     } catch (thrown) {
       response = failureResponse(thrown, request, log);
@@ -166,6 +178,7 @@ async function answer(each: Route, request: Request, { token, log, metrics }: Sh
   let response: Response;
   try {
     checkToken(request, each.access, token);
+    checkOrigin(request);
     const { mediaType } = each.success;
     if (!accepts(request.headers.get("accept"), mediaType)) {
       throw new ProblemError("not-acceptable", `${each.path} is offered as ${mediaType}.`);

@@ -3,14 +3,16 @@
  *
  * 1. It holds at most `maxBytes` of what arrives and at most `maxBytes` of what that unpacks to: inflating stops
  *    at the limit, whatever the ratio.
- * 2. It ends by the deadline.
- * 3. The text is nested at most `maxDepth` deep where that could matter.
+ * 2. What arrives counts against the budget of all bodies, as it arrives, for as long as it is held.
+ * 3. It ends by the deadline.
+ * 4. The text is nested at most `maxDepth` deep where that could matter.
  */
 
 import { gunzipSync } from "node:zlib";
 import { errorMessage } from "../../runtime/core/errors.ts";
-import type { BodyDeadlines } from "./body_deadline.ts";
-import { harmlessBytes, maxDepth } from "./limits.ts";
+import type { Deadlines } from "../../runtime/node/deadlines.ts";
+import type { BodyBudget } from "./body_budget.ts";
+import { harmlessBytes, maxDepth, onePieceBytes } from "./limits.ts";
 import { isNestedDeeper } from "./nesting.ts";
 import { ProblemError } from "./problem.ts";
 
@@ -18,26 +20,26 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 export interface BodyOptions {
   readonly maxBytes: number;
-  readonly deadlines: BodyDeadlines;
+  readonly deadlines: Deadlines;
+  readonly budget: BodyBudget;
   /** NDJSON: every line is nested by itself. */
   readonly isLines: boolean;
 }
 
-export async function readText(
-  request: Request,
-  { maxBytes, deadlines, isLines }: BodyOptions,
-): Promise<string> {
+export function readText(request: Request, options: BodyOptions): Promise<string> {
   const unpack = isGzip(request);
-  const arrived = await readBytes(request, maxBytes, deadlines);
-  const bytes = unpack ? inflate(arrived, maxBytes) : arrived;
-  if (bytes.length > harmlessBytes && isNestedDeeper(bytes, maxDepth, isLines)) {
-    throw new ProblemError("malformed-body", `The body is nested more than ${maxDepth} deep.`);
-  }
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    throw new ProblemError("malformed-body", "The body is not UTF-8.");
-  }
+  return options.budget.during(async (take) => {
+    const arrived = await readBytes(request, options, take);
+    const bytes = unpack ? inflate(arrived, options.maxBytes) : arrived;
+    if (bytes.length > harmlessBytes && isNestedDeeper(bytes, maxDepth, options.isLines)) {
+      throw new ProblemError("malformed-body", `The body is nested more than ${maxDepth} deep.`);
+    }
+    try {
+      return utf8.decode(bytes);
+    } catch {
+      throw new ProblemError("malformed-body", "The body is not UTF-8.");
+    }
+  });
 }
 
 function isGzip(request: Request): boolean {
@@ -57,17 +59,23 @@ function isGzip(request: Request): boolean {
   }
 }
 
+type Take = (bytes: number) => void;
+
 async function readBytes(
   request: Request,
-  maxBytes: number,
-  deadlines: BodyDeadlines,
+  { maxBytes, deadlines }: BodyOptions,
+  take: Take,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const length = request.headers.get("content-length");
-  if (length !== null && Number(length) > maxBytes) throw tooLarge(maxBytes, `it has ${length}`);
+  const header = request.headers.get("content-length");
+  const length = header === null ? Infinity : Number(header);
+  if (header !== null && length > maxBytes) throw tooLarge(maxBytes, `it has ${header}`);
   try {
-    // With a known length the server reads it in one piece: twice as fast as a stream.
-    if (length !== null) return await deadlines.within(request.bytes(), () => {});
-    return request.body === null ? new Uint8Array() : await readStream(request.body, maxBytes, deadlines);
+    if (length <= onePieceBytes) {
+      take(length);
+      return await deadlines.within(request.bytes(), () => tooSlow(deadlines));
+    }
+    if (request.body === null) return new Uint8Array();
+    return await readStream(request.body, maxBytes, deadlines, take);
   } catch (thrown) {
     if (thrown instanceof ProblemError) throw thrown;
     // Whoever sent it has gone or broke the protocol; most likely nobody reads this answer.
@@ -75,38 +83,55 @@ async function readBytes(
   }
 }
 
-function readStream(
+async function readStream(
   body: ReadableStream<Uint8Array>,
   maxBytes: number,
-  deadlines: BodyDeadlines,
+  deadlines: Deadlines,
+  take: Take,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const reader = body.getReader();
-  const stop = () => void reader.cancel().catch(() => {/* it is gone already */});
   const collect = async () => {
-    const parts: Uint8Array[] = [];
-    let size = 0;
+    const gathered = new Gathered();
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return concat(parts, size);
-      size += value.length;
-      if (size > maxBytes) {
-        stop();
-        throw tooLarge(maxBytes, "it goes on after that");
-      }
-      parts.push(value);
+      if (done) return gathered.bytes;
+      if (gathered.size + value.length > maxBytes) throw tooLarge(maxBytes, "it goes on after that");
+      take(value.length);
+      gathered.add(value);
     }
   };
-  return deadlines.within(collect(), stop);
+  try {
+    return await deadlines.within(collect(), () => tooSlow(deadlines));
+  } catch (thrown) {
+    // Nothing more of it is read, so nothing more of it is held.
+    void reader.cancel().catch(() => {/* it is gone already */});
+    throw thrown;
+  }
 }
 
-function concat(parts: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
+/** Bytes in one piece of memory of their own: a stream's chunk may keep 64 KiB alive for a single byte. */
+class Gathered {
+  #memory = new Uint8Array(onePieceBytes);
+  size = 0;
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#memory.subarray(0, this.size);
   }
-  return whole;
+
+  add(chunk: Uint8Array): void {
+    const size = this.size + chunk.length;
+    if (size > this.#memory.length) {
+      const grown = new Uint8Array(Math.max(size, 2 * this.#memory.length));
+      grown.set(this.bytes);
+      this.#memory = grown;
+    }
+    this.#memory.set(chunk, this.size);
+    this.size = size;
+  }
+}
+
+function tooSlow({ deadlineMs }: Deadlines): ProblemError {
+  return new ProblemError("body-too-slow", `The body did not arrive within ${deadlineMs / 1000} s.`);
 }
 
 function inflate(bytes: Uint8Array, maxBytes: number): Uint8Array {

@@ -1,6 +1,7 @@
 /** The routes of one kind of actor that has windows: lists, states, windows, history; and its way in. */
 
 import { z } from "zod";
+import type { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { historyRoute } from "./history_route.ts";
 import type { Intake, ItemType } from "./intake.ts";
@@ -10,6 +11,7 @@ import { consistency, instantMs, listConsistency, page } from "./parameters.ts";
 import type { ActorReader } from "./reader.ts";
 import { type Route, route } from "./route.ts";
 import { Accepted, Page, State, Windows } from "./schemas.ts";
+import type { StoreReads } from "./store_reads.ts";
 
 /** A kind of actor under a path of its own. */
 export interface Collection {
@@ -26,6 +28,9 @@ export interface Collection {
 
 export interface CollectionContext {
   readonly engine: Engine;
+  readonly store: StoreReads;
+  /** Of what the store does. */
+  readonly deadlines: Deadlines;
   readonly reader: ActorReader;
   readonly limits: HttpLimits;
 }
@@ -108,7 +113,7 @@ export function intakeRoute(collection: Collection, intake: Intake, limits: Http
   });
 }
 
-function listRoute({ type, path, noun }: Collection, { engine, limits }: CollectionContext): Route {
+function listRoute({ type, path, noun }: Collection, { engine, store, limits }: CollectionContext): Route {
   return route({
     method: "get",
     path: `/${path}`,
@@ -127,7 +132,7 @@ function listRoute({ type, path, noun }: Collection, { engine, limits }: Collect
     problems: ["starting", "stopping", "unavailable", "no-answer-in-time"],
     answer: async ({ limit, after, consistency }) => {
       if (consistency === "strict") await engine.flush(limits.askDeadlineMs);
-      const { ids, next } = await engine.store.list(type.kind, after ?? null, limit);
+      const { ids, next } = await store.list(type.kind, after ?? null, limit);
       return jsonResponse({ items: ids.map((id) => ({ id })), next });
     },
   });

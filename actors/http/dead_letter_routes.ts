@@ -6,17 +6,25 @@ import type { CollectionContext } from "./collection_routes.ts";
 import { jsonResponse } from "./json_response.ts";
 import { listConsistency, page } from "./parameters.ts";
 import { ProblemError } from "./problem.ts";
-import { type Route, route } from "./route.ts";
+import { badParameter, type Route, route } from "./route.ts";
 import { DeadLetterAnswer, DeadLetters, Replayed } from "./schemas.ts";
+import { storeIsLate } from "./store_reads.ts";
 
 const segments = { id: "The dead letter's id, from the list." };
-const problems = ["bad-id", "unknown-dead-letter", "starting", "stopping", "unavailable"] as const;
+const problems = [
+  "bad-id",
+  "unknown-dead-letter",
+  "starting",
+  "stopping",
+  "unavailable",
+  "no-answer-in-time",
+] as const;
 
 export function deadLetterRoutes(context: CollectionContext): Route[] {
   return [listRoute(context), letterRoute(context), replayRoute(context)];
 }
 
-function listRoute({ engine, limits }: CollectionContext): Route {
+function listRoute({ engine, store, limits }: CollectionContext): Route {
   return route({
     method: "get",
     path: "/dead-letters",
@@ -36,6 +44,12 @@ function listRoute({ engine, limits }: CollectionContext): Route {
     problems: ["starting", "stopping", "unavailable", "no-answer-in-time"],
     answer: async ({ limit, after, kind, actorId, reason, consistency }) => {
       if (consistency === "strict") await engine.flush(limits.askDeadlineMs);
+      if (after !== undefined && await store.deadLetter(after) === null) {
+        throw badParameter(
+          "after",
+          `there is no dead letter "${after}"; \`next\` of the page before is right`,
+        );
+      }
       const filter: DeadLetterFilter = {
         limit,
         after: after ?? null,
@@ -43,12 +57,12 @@ function listRoute({ engine, limits }: CollectionContext): Route {
         ...(actorId === undefined ? {} : { actorId }),
         ...(reason === undefined ? {} : { reason }),
       };
-      return jsonResponse(await engine.store.deadLetters(filter));
+      return jsonResponse(await store.deadLetters(filter));
     },
   });
 }
 
-function letterRoute({ engine }: CollectionContext): Route {
+function letterRoute({ store }: CollectionContext): Route {
   return route({
     method: "get",
     path: "/dead-letters/{id}",
@@ -66,21 +80,23 @@ function letterRoute({ engine }: CollectionContext): Route {
     },
     problems,
     answer: async (_query, { segments: { id = "" } }) => {
-      const letter = await engine.store.deadLetter(id);
+      const letter = await store.deadLetter(id);
       if (letter === null) throw unknownLetter(id);
       return jsonResponse(letter);
     },
   });
 }
 
-function replayRoute({ engine }: CollectionContext): Route {
+function replayRoute({ engine, store, deadlines }: CollectionContext): Route {
   return route({
     method: "post",
     path: "/dead-letters/{id}/replay",
     operationId: "replay-dead-letter",
     tag: "dead letters",
     summary: "Sends a dead letter's message to its actor again.",
-    description: "The letter stays and counts its replays, which are capped.",
+    description:
+      "The letter stays. Once the message is folded it says when, and cannot be replayed again; if the " +
+      "message dies again it says of what. Asked again before that, it is the same replay. Replays are capped.",
     access: "token",
     segments,
     query: z.strictObject({}),
@@ -90,17 +106,23 @@ function replayRoute({ engine }: CollectionContext): Route {
       mediaType: "application/json",
       schema: Replayed,
     },
-    problems: [...problems, "replays-used-up", "overloaded", "no-answer-in-time", "disk-full"],
+    problems: [...problems, "already-replayed", "replays-used-up", "keys-full", "overloaded", "disk-full"],
     answer: async (_query, { segments: { id = "" } }) => {
-      const replayed = await engine.replayDeadLetter(id);
+      const replayed = await deadlines.within(engine.replayDeadLetter(id), () => storeIsLate(deadlines));
       if (replayed !== null) return jsonResponse({ replays: replayed.replays }, 202);
-      const letter = await engine.store.deadLetter(id);
+      const letter = await store.deadLetter(id);
       if (letter === null) throw unknownLetter(id);
+      if (letter.replayedAtMs !== null) throw alreadyReplayed(letter.replayedAtMs);
       const detail =
         `It was replayed ${letter.replays} times, which is the most; it died of: ${letter.detail}`;
       throw new ProblemError("replays-used-up", detail, { members: { replays: letter.replays } });
     },
   });
+}
+
+function alreadyReplayed(atMs: number): ProblemError {
+  const detail = `Its message was sent again and folded, at ${new Date(atMs).toISOString()}.`;
+  return new ProblemError("already-replayed", detail);
 }
 
 function unknownLetter(id: string): ProblemError {

@@ -7,7 +7,6 @@
 
 import { z } from "zod";
 import type { Address } from "../../runtime/core/actor.ts";
-import type { Store } from "../../runtime/store/port.ts";
 import {
   type HistoryRow,
   historySeries,
@@ -19,8 +18,10 @@ import { type Collection, type CollectionContext, readProblems } from "./collect
 import { jsonResponse } from "./json_response.ts";
 import { defaultHistorySpanMs, type HttpLimits } from "./limits.ts";
 import { durationMs, instantMs, listConsistency } from "./parameters.ts";
+import { ProblemError } from "./problem.ts";
 import { badParameter, type Route, route } from "./route.ts";
 import { History } from "./schemas.ts";
+import type { StoreReads } from "./store_reads.ts";
 
 const number = z.number();
 const RingAnswer: z.ZodType<RingPanes> = z.object({
@@ -54,7 +55,7 @@ export function historyRoute({ type, path, noun }: Collection, context: Collecti
     segments: { id: `The ${noun}'s id, percent-encoded.` },
     query: parameters,
     success: { status: 200, description: "The points.", mediaType: "application/json", schema: History },
-    problems: readProblems,
+    problems: [...readProblems, "unknown-channel"],
     answer: (query, { segments: { id = "" } }) => answerHistory({ kind: type.kind, id }, query, context),
   });
 }
@@ -62,16 +63,16 @@ export function historyRoute({ type, path, noun }: Collection, context: Collecti
 async function answerHistory(
   actor: Address,
   query: z.output<typeof parameters>,
-  { engine, reader, limits }: CollectionContext,
+  { engine, store, reader, limits }: CollectionContext,
 ): Promise<Response> {
   const range = bucketRange(query, engine.logNowMs(), limits);
   const { epoch, position, value, age } = await reader.read(actor, "panes", {}, query.consistency);
   const ring = RingAnswer.parse(value);
-  const channel = query.channel ?? onlyChannel(ring);
+  const channel = query.channel === undefined ? onlyChannel(ring) : knownChannel(query.channel, ring);
   if (query.consistency === "strict") {
     await engine.flush(limits.askDeadlineMs, [engine.shardOf(actor.id)]);
   }
-  const rows = await readRows(engine.store, actor, range, limits.historyRowsPage);
+  const rows = await readRows(store, actor, range, limits.historyRowsPage);
   const points = historySeries(rows, ring, { channel, ...range });
   const { fromMs, toMs, stepMs } = range;
   return jsonResponse({
@@ -121,8 +122,20 @@ function onlyChannel({ channels }: RingPanes): string {
   throw badParameter("channel", `it is needed; the actor's channels are ${names.join(", ") || "unknown"}`);
 }
 
+/** An actor never forgets a channel, so what its ring does not name has no rows either. */
+function knownChannel(name: string, { channels }: RingPanes): string {
+  if (Object.hasOwn(channels, name)) return name;
+  const known = Object.keys(channels).join(", ") || "none";
+  throw new ProblemError("unknown-channel", `It has no channel "${name}"; its channels are: ${known}.`);
+}
+
 /** All rows that overlap the range, a page at a time. */
-async function readRows(store: Store, actor: Address, range: Range, page: number): Promise<HistoryRow[]> {
+async function readRows(
+  store: StoreReads,
+  actor: Address,
+  range: Range,
+  page: number,
+): Promise<HistoryRow[]> {
   const rows: HistoryRow[] = [];
   let fromMs = Math.floor(range.fromMs / historySpanMs) * historySpanMs;
   let limit = page;

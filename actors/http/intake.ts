@@ -4,16 +4,18 @@
  *
  * 1. 202 is answered only after every accepted item is durable.
  * 2. A good item is never refused for a bad one; every bad one is named by its place.
- * 3. Repeating a body under the same idempotency key brings every item the same verdict for as long as the key
- *    is remembered. Therefore a keyed item whose time might become acceptable meanwhile is left to the fold.
+ * 3. Repeating a body under the same idempotency key sends the same messages, whenever that is: what is remembered
+ *    of it is their hash. So no verdict on a keyed item depends on the clock; one that is too far ahead is left to
+ *    the fold, which puts it among the dead letters.
  */
 
 import type { Json } from "../../runtime/core/actor.ts";
-import { defaultShardLimits, maxAheadMs } from "../../runtime/core/limits.ts";
+import { maxAheadMs } from "../../runtime/core/limits.ts";
+import { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Batch, Engine } from "../../runtime/node/engine.ts";
 import { essence } from "./accept.ts";
 import { readText } from "./body.ts";
-import { BodyDeadlines } from "./body_deadline.ts";
+import { BodyBudget } from "./body_budget.ts";
 import { type HttpLimits, maxNotedPerBody } from "./limits.ts";
 import type { HttpMetrics } from "./metrics.ts";
 import type { MovingActors } from "./moving.ts";
@@ -61,11 +63,14 @@ interface Envelope {
 
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #deadlines: BodyDeadlines;
+  readonly #deadlines: Deadlines;
+  readonly #budget: BodyBudget;
 
   constructor(options: IntakeOptions) {
+    const { bodyDeadlineMs, maxBodyBytes, maxBodiesBytes } = options.limits;
     this.#options = options;
-    this.#deadlines = new BodyDeadlines(options.limits.bodyDeadlineMs);
+    this.#deadlines = new Deadlines(bodyDeadlineMs);
+    this.#budget = new BodyBudget(Math.max(maxBodyBytes, maxBodiesBytes));
   }
 
   close(): void {
@@ -78,6 +83,7 @@ export class Intake {
     const text = await readText(request, {
       maxBytes: limits.maxBodyBytes,
       deadlines: this.#deadlines,
+      budget: this.#budget,
       isLines: envelope.form === "lines",
     });
     const batch = envelope.key === null ? engine.batch() : engine.batch(envelope.key);
@@ -100,8 +106,7 @@ export class Intake {
     rejected: Rejection[],
   ): void {
     const { kind } = type;
-    const latestMs = this.#options.engine.logNowMs() + maxAheadMs +
-      (envelope.key === null ? 0 : defaultShardLimits.keyRetentionMs);
+    const latestMs = envelope.key === null ? this.#options.engine.logNowMs() + maxAheadMs : Infinity;
     for (let index = 0; index < items.length; index++) {
       const item = items[index];
       // A line that was no JSON, and is named already.

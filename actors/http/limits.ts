@@ -8,6 +8,8 @@ const hourMs = 60 * minuteMs;
 export interface HttpLimits {
   /** Bytes of a body, on the wire and after decompression: 10,000 readings of 800 bytes. */
   readonly maxBodyBytes: number;
+  /** Bytes that all bodies on their way in may hold together, though at least one of the largest fits. */
+  readonly maxBodiesBytes: number;
   /** Items of a body: what one thread parses in a few tens of milliseconds, so that no body stalls the others. */
   readonly maxBodyItems: number;
   /** How long a body may take to arrive: 8 MiB on a line of 2 Mbit/s, and the end of a client that stalls. */
@@ -31,6 +33,8 @@ export interface HttpLimits {
 
 export const defaultHttpLimits: HttpLimits = {
   maxBodyBytes: 8 * MiB,
+  // With the copies that reading and decoding make, some 200 MB at worst.
+  maxBodiesBytes: 64 * MiB,
   maxBodyItems: 10_000,
   bodyDeadlineMs: 30_000,
   askDeadlineMs: 10_000,
@@ -66,6 +70,12 @@ export const maxFeedChannels = 8;
 
 /** Levels of nesting in a body: items have three, and room for those of other kinds. */
 export const maxDepth = 32;
+
+/**
+ * Bodies up to this length, where it is known, are read in one piece: twice as fast as a stream. A larger one is
+ * read as a stream, which can be given up; and a stream's memory begins with so much.
+ */
+export const onePieceBytes = 64 * KiB;
 
 /** Smaller bodies are not searched for nesting: however deep they are, parsing takes less than a millisecond. */
 export const harmlessBytes = 16 * KiB;

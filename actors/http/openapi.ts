@@ -140,7 +140,8 @@ function parameters({ segments, query, headers = {} }: Route, schemas: SchemaCol
 function problems(each: Route, schemas: SchemaCollector, hasToken: boolean): Record<string, OpenApiResponse> {
   const guarded: readonly ProblemCode[] = hasToken && each.access !== "open" ? ["unauthorized"] : [];
   const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of new Set([...each.problems, ...guarded, ...commonProblems])) {
+  const unsafe: readonly ProblemCode[] = each.method === "post" ? ["cross-origin"] : [];
+  for (const code of new Set([...each.problems, ...guarded, ...unsafe, ...commonProblems])) {
     const { status } = problemKinds[code];
     byStatus.set(status, [...byStatus.get(status) ?? [], code]);
   }

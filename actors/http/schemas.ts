@@ -114,9 +114,12 @@ export const DeadLetterAnswer = z.object({
   detail: z.string(),
   stack: z.string().nullable(),
   message: z.string().meta({ description: "The message as JSON text." }),
+  messageVersion: z.int().min(0).meta({ description: "The version of the kind's messages that it is of." }),
   atMs: timeMs,
-  replays: z.int().min(0),
-  replayedAtMs: timeMs.nullable(),
+  replays: z.int().min(0).meta({ description: "How often it was sent again and folded or died." }),
+  replayedAtMs: timeMs.nullable().meta({
+    description: "When it was folded after all; null while it is dead.",
+  }),
 }).meta({ id: "DeadLetter" });
 
 export const DeadLetters = z.object({ items: z.array(DeadLetterAnswer), next: z.string().nullable() }).meta({

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Context, Query } from "../../runtime/core/actor.ts";
 import { maxAheadMs } from "../../runtime/core/limits.ts";
 import type { StateType } from "../../runtime/core/state.ts";
+import type { ActorCounter } from "../../runtime/node/actor_module.ts";
 import type { SlabPool } from "../analytics/slab.ts";
 import { decodeState, encodeCold, encodeHot, stateVersion } from "../analytics/snapshot.ts";
 import { maxActorChannels, minuteMs } from "../analytics/limits.ts";
@@ -27,9 +28,9 @@ export function windowStateType(pool: SlabPool): StateType<WindowState> {
   };
 }
 
-const noArguments = z.object({});
+const noArguments = z.strictObject({});
 
-const windowsArguments = z.object({
+const windowsArguments = z.strictObject({
   at: z.unknown().optional().transform((value, context) => {
     if (value === undefined) return null;
     const atMs = parseTimeArgument(value);
@@ -53,6 +54,19 @@ export const windowQueries = {
     answer: (state) => answerPanes(state),
   },
 } satisfies Record<string, Query<WindowState>>;
+
+/** What turns of a kind count for `/metrics`, refolds included. */
+export interface WindowCounts {
+  readonly late: ActorCounter;
+  readonly duplicates: ActorCounter;
+}
+
+export function windowCounts(kind: string): WindowCounts {
+  return {
+    late: { help: `Readings of ${kind} actors that were older than their rings.`, value: 0 },
+    duplicates: { help: `Readings of ${kind} actors dropped as repeats of their number.`, value: 0 },
+  };
+}
 
 function refuseAhead(context: Context, ts: number): void {
   context.deadLetter(
@@ -83,11 +97,13 @@ export function admit(
   sequence: number | null,
   values: Values,
   context: Context,
+  counts: WindowCounts,
 ): boolean {
   if (sequence !== null) {
     const verdict = state.judgeSequence(sequence);
     if (verdict === "repeat") {
       state.duplicates++;
+      counts.duplicates.value++;
       return false;
     }
     if (verdict === "older") {

@@ -40,7 +40,7 @@ export function seriesId(name: string, labels: Labels = {}): string {
 
 /** Names and label names that cannot be taken for a piece of another id. */
 const nameForm = /^[^{}"=,\\]+$/;
-const labelForm = /^[A-Za-z_][A-Za-z0-9_.]*$/;
+const labelForm = /^(?!__)[A-Za-z_][A-Za-z0-9_.]*$/;
 
 const knownFields = new Set(["id", "name", "labels", "ts", "seq", "value"]);
 
@@ -67,7 +67,7 @@ function labelsSentence(labels: unknown): string {
   if (!isItem(labels)) return `labels is ${shown(labels)}: an object of texts is needed`;
   for (const [label, text] of Object.entries(labels)) {
     if (!labelForm.test(label)) {
-      return `labels has ${shown(label)}: a label is A-Z a-z 0-9 _ . and begins with a letter or "_"`;
+      return `labels has ${shown(label)}: a label is A-Z a-z 0-9 _ . and begins with a letter or one "_"`;
     }
     if (typeof text !== "string") return `labels.${label} is ${shown(text)}: a text is needed`;
   }

@@ -13,7 +13,13 @@ import {
 } from "../sensors/message_parts.ts";
 import type { SlabPool } from "../analytics/slab.ts";
 import type { WindowState } from "../analytics/window_state.ts";
-import { admit, windowQueries, windowStateType } from "../sensors/windowed_actor.ts";
+import {
+  admit,
+  type WindowCounts,
+  windowCounts,
+  windowQueries,
+  windowStateType,
+} from "../sensors/windowed_actor.ts";
 
 /** The name of a series' only channel. */
 export const seriesChannel = "value";
@@ -35,23 +41,31 @@ export const seriesMessageType: MessageType<SeriesMessage> = {
   accepts: (value): value is SeriesMessage => isEnvelope(value) && isChannelValue(value[2]),
 };
 
-function receive(state: WindowState, message: SeriesMessage, context: Context): void {
+function receive(state: WindowState, message: SeriesMessage, context: Context, counts: WindowCounts): void {
   const ts = message[0] ?? context.nowMs;
   const value = message[2];
   const values = { [seriesChannel]: value };
-  if (!admit(state, ts, message[1], values, context)) return;
+  if (!admit(state, ts, message[1], values, context, counts)) return;
   const isInRing = state.open(ts, context.nowMs);
   state.add(seriesChannel, value, ts, 0);
-  if (!isInRing && message.length === 3) state.noteLate({ ts, values });
+  if (isInRing || message.length === 4) return;
+  state.noteLate({ ts, values });
+  counts.late.value++;
 }
 
-/** @param pool where the panes of this thread's series live */
-export function seriesDefinition(pool: SlabPool): ActorDefinition<WindowState, SeriesMessage> {
+/**
+ * @param pool where the panes of this thread's series live
+ * @param counts what their turns count on this thread
+ */
+export function seriesDefinition(
+  pool: SlabPool,
+  counts: WindowCounts = windowCounts("series"),
+): ActorDefinition<WindowState, SeriesMessage> {
   return defineActor({
     kind: "series",
     state: windowStateType(pool),
     message: seriesMessageType,
-    receive,
+    receive: (state, message, context) => receive(state, message, context, counts),
     queries: windowQueries,
   });
 }

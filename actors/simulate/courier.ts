@@ -32,6 +32,8 @@ export interface Tally {
   readonly latencies: Latencies;
   /** When a body was last accepted, on the clock of `performance.now`; null before the first. */
   lastAcceptedAtMs: number | null;
+  /** Since when nothing answers, on the same clock; null while something does. */
+  silentSinceMs: number | null;
   /** Why the last refusal, or the last attempt without success. */
   lastTrouble: string | null;
 }
@@ -118,12 +120,14 @@ export class Courier {
           body: body.text,
           timeoutMs: attemptTimeoutMs,
         });
+        tally.silentSinceMs = null;
         const outcome = this.#judge(body, answer.status, answer.text, dueAtMs);
         if (outcome !== null) return outcome;
         if (answer.retryAfterS !== null) waitMs = answer.retryAfterS * 1000;
       } catch (thrown) {
         if (thrown instanceof WrongTargetError) throw thrown;
         tally.lastTrouble = thrown instanceof Error ? thrown.message : String(thrown);
+        tally.silentSinceMs ??= performance.now();
       }
       if (abandon.aborted) return { type: "unanswered" };
       // An overloaded server may leave one body waiting for long while it accepts others: that is no reason.

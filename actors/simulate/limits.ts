@@ -23,6 +23,9 @@ export const maxRetryMs = 1000;
 /** A server that accepts no body at all for so long ends the run. */
 export const giveUpMs = 120_000;
 
+/** A server from which nothing comes for so long is waited for, and the display says so. */
+export const silenceMs = 2000;
+
 /** How long a stopped run waits for the answers to what it has sent. */
 export const drainMs = 5000;
 

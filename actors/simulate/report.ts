@@ -1,5 +1,6 @@
 /** What a run says of itself: the progress line and the closing report, as text. */
 
+import { giveUpMs, silenceMs } from "./limits.ts";
 import type { FinishedPhase, Phase } from "./run.ts";
 
 const grouped = new Intl.NumberFormat("en");
@@ -16,6 +17,23 @@ function latencyText({ tally: { latencies } }: Phase): string {
   const p50 = milliseconds(latencies.quantileMs(0.5));
   const p99 = milliseconds(latencies.quantileMs(0.99));
   return `p50 ${p50}, p99 ${p99}, max ${milliseconds(latencies.maxMs)}`;
+}
+
+/** Why there is no progress to show: nothing answers, and for how long; null when something does. */
+export interface Waiting {
+  readonly sinceMs: number;
+  /** Without what changes while nothing happens. */
+  readonly text: string;
+}
+
+export function waiting(
+  { stream, tally: { silentSinceMs, lastTrouble } }: Phase,
+  atMs: number,
+): Waiting | null {
+  if (silentSinceMs === null || atMs - silentSinceMs < silenceMs) return null;
+  const text = `${stream.name}: waiting for the server (${lastTrouble}); ` +
+    `gives up after ${giveUpMs / 1000} s without an accepted body`;
+  return { sinceMs: silentSinceMs, text };
 }
 
 /** @param atMs and the two of the line before give the speed of late */

@@ -42,6 +42,7 @@ export function emptyTally(): Tally {
     underWay: 0,
     latencies: new Latencies(),
     lastAcceptedAtMs: null,
+    silentSinceMs: null,
     lastTrouble: null,
   };
 }

@@ -1,6 +1,7 @@
 /**
  * Sends the host's own metrics to their series, every second, so that a node that was given nothing shows
- * something. Each probe runs by itself: one that fails is told once and tried again, and stops no other.
+ * something. Each probe runs by itself: one that fails is told once and tried again, and stops no other. A failing
+ * send is told once for all of them: what the engine refuses one, it refuses the others.
  */
 
 import { errorMessage } from "../../runtime/core/errors.ts";
@@ -15,15 +16,19 @@ export interface HostSourceOptions {
   readonly engine: Pick<Engine, "batch">;
   readonly probes: readonly Probe[];
   readonly signal: AbortSignal;
+  /** Between two samples; a second, unless told otherwise. */
+  readonly intervalMs?: number;
   /** Epoch milliseconds. */
   nowMs(): number;
   warn(sentence: string): void;
   info(sentence: string): void;
 }
 
-const intervalMs = 1000;
+const defaultIntervalMs = 1000;
 /** A source that is broken for good costs next to nothing, one that comes back is seen within half a minute. */
 const maxPauseMs = 30_000;
+
+type Step = "read" | "send";
 
 async function send(
   engine: Pick<Engine, "batch">,
@@ -39,19 +44,32 @@ async function send(
   await batch.send();
 }
 
+/** @param unsent probes whose last readings could not be sent */
+function runProbe(probe: Probe, options: HostSourceOptions, unsent: Set<Probe>): Promise<void> {
+  const { engine, signal, intervalMs = defaultIntervalMs, nowMs, warn, info } = options;
+  let step: Step = "read";
+  const task = async () => {
+    step = "read";
+    const tsMs = nowMs();
+    const readings = await probe.read();
+    step = "send";
+    await send(engine, tsMs, readings);
+  };
+  const onFailure = (error: unknown) => {
+    const reason = `${errorMessage(error).replace(/\.$/, "")}. Trying again.`;
+    if (step === "read") return warn(`Cannot read ${probe.name} of this machine: ${reason}`);
+    if (unsent.size === 0) warn(`Cannot send this machine's own metrics: ${reason}`);
+    unsent.add(probe);
+  };
+  const onRecovery = () => {
+    if (!unsent.delete(probe)) return info(`Reads ${probe.name} of this machine again.`);
+    if (unsent.size === 0) info("Sends this machine's own metrics again.");
+  };
+  return runPeriodically(task, { intervalMs, maxPauseMs, signal, onFailure, onRecovery });
+}
+
 /** Resolves once `signal` is aborted and nothing is under way. */
 export async function runHostSource(options: HostSourceOptions): Promise<void> {
-  const { engine, probes, signal, nowMs, warn, info } = options;
-  await Promise.all(
-    probes.map((probe) =>
-      runPeriodically(async () => send(engine, nowMs(), await probe.read()), {
-        intervalMs,
-        maxPauseMs,
-        signal,
-        onFailure: (error) =>
-          warn(`Cannot read ${probe.name} of this machine: ${errorMessage(error)}. Trying again.`),
-        onRecovery: () => info(`Reads ${probe.name} of this machine again.`),
-      })
-    ),
-  );
+  const unsent = new Set<Probe>();
+  await Promise.all(options.probes.map((probe) => runProbe(probe, options, unsent)));
 }

@@ -31,13 +31,13 @@ export interface Context {
   readonly turnId: string;
   /** A number in [0, 1), drawn from the turn's identity: the same in every replay. */
   random(): number;
-  /** Sends to an actor, of this shard or another. Throws when its kind is unknown or refuses the message. */
+  /** Sends to an actor, of this shard or another. Throws when its kind is unknown or refuses the message, or the id. */
   send(to: Address, message: Json): void;
   /** Sends to the sender. Throws when there is none. */
   reply(message: Json): void;
   /**
    * Delivers `message` to this actor at log time `dueMs`, at least 1 ms from now. A timer of the same name is
-   * replaced.
+   * replaced. Throws when this kind refuses the message.
    */
   setTimer(name: string, dueMs: number, message: Json): void;
   cancelTimer(name: string): void;

@@ -4,28 +4,40 @@
  * 1. An actor is in the table at most once; while it is, the table is the truth and the store may be behind.
  * 2. Evicted are only actors whose last change is in a confirmed checkpoint and that no frame at hand refers to,
  *    the least recently used first (second chance: CLOCK, Corbató 1968, which needs no list to be kept per touch).
+ * 3. A state that cannot be made or read damages its own entry and nothing else.
  */
 
 import type { AnyDefinition, Registry } from "./registry.ts";
 import type { Address, Json } from "./actor.ts";
-import type { Loaded } from "./checkpoint.ts";
+import type { SnapshotBatch } from "./checkpoint.ts";
 import { ByteReader, type ByteWriter, packedRow } from "./bytes.ts";
-import { FormatError } from "./errors.ts";
+import { errorMessage, FormatError } from "./errors.ts";
 import { IdTable } from "./id_table.ts";
 
-const snapshotCodec = 1;
+const snapshotCodec = 2;
 
 export interface Timer {
   readonly dueMs: number;
   /** JSON text, so that nobody can change it while it waits. */
   readonly message: string;
+  /** The version of the kind's messages that it is of. */
+  readonly version: number;
+}
+
+/** Why an actor takes no messages: they are dead-lettered for this reason, its queries fail with this sentence. */
+export interface Damage {
+  readonly reason: "state-unreadable" | "state-not-saved";
+  readonly detail: string;
 }
 
 export interface ActorEntry {
   readonly definition: AnyDefinition;
   readonly id: string;
   readonly address: Address;
-  state: unknown;
+  /** Meaningless where there is damage. */
+  readonly state: unknown;
+  /** What is stored of it then stays as it is, its timers included. */
+  readonly damage: Damage | null;
   timers: Map<string, Timer> | null;
   /** Number of the newest frame that refers to this actor. */
   used: number;
@@ -41,14 +53,21 @@ export interface ActorEntry {
 /** Fixed cost of an entry: its objects and its place in two maps. */
 const entryOverheadBytes = 400;
 
+export function actorKey({ kind, id }: Address): string {
+  return `${kind}/${id}`;
+}
+
 export class ActorTable {
   readonly #registry: Registry;
   readonly #byKind: readonly IdTable<ActorEntry>[];
+  readonly #suspended: ReadonlyMap<string, Damage>;
   #bytes = 0;
   #count = 0;
 
-  constructor(registry: Registry) {
+  /** `suspended`: actors, by `actorKey`, that are damaged whatever is stored of them. */
+  constructor(registry: Registry, suspended: ReadonlyMap<string, Damage> = new Map()) {
     this.#registry = registry;
+    this.#suspended = suspended;
     this.#byKind = registry.definitions.map(() => new IdTable());
   }
 
@@ -72,25 +91,39 @@ export class ActorTable {
   create(kindIndex: number, id: string, used: number): ActorEntry {
     const definition = this.#registry.definitions[kindIndex];
     if (definition === undefined) throw new FormatError(`No kind ${kindIndex} in the registry`);
-    return this.#insert(kindIndex, definition, id, definition.state.create(id), used);
+    return this.#insert(kindIndex, definition, id, used, () => definition.state.create(id));
   }
 
   #insert(
     kindIndex: number,
     definition: AnyDefinition,
     id: string,
-    state: unknown,
     used: number,
+    make: () => unknown,
   ): ActorEntry {
+    const address = { kind: definition.kind, id };
+    let damage = this.#suspended.get(actorKey(address)) ?? null;
+    let state: unknown;
+    let bytes = entryOverheadBytes;
+    try {
+      if (damage === null) {
+        state = make();
+        bytes += definition.state.bytes(state);
+      }
+    } catch (thrown) {
+      const detail = `The state of ${actorKey(address)} cannot be read: ${errorMessage(thrown)}`;
+      damage = { reason: "state-unreadable", detail };
+    }
     const entry: ActorEntry = {
       definition,
       id,
-      address: { kind: definition.kind, id },
+      address,
       state,
+      damage,
       timers: null,
       used,
       changedIn: 0,
-      bytes: entryOverheadBytes + definition.state.bytes(state),
+      bytes,
       isNew: true,
       needsCold: false,
     };
@@ -101,7 +134,7 @@ export class ActorTable {
   }
 
   /** Inserts the snapshots that are not in memory yet; answers what it inserted. */
-  insertLoaded(loaded: Loaded, used: number): ActorEntry[] {
+  insertLoaded(loaded: SnapshotBatch, used: number): ActorEntry[] {
     const coldRow = new Map(loaded.coldOf.map((actor, row) => [actor, row]));
     const inserted: ActorEntry[] = [];
     loaded.kinds.forEach((kind, index) => {
@@ -111,11 +144,13 @@ export class ActorTable {
       if (definition === undefined || id === undefined || this.get(kindIndex, id) !== undefined) return;
       const row = coldRow.get(index);
       const cold = row === undefined ? null : new ByteReader(packedRow(loaded.cold, row));
-      const snapshot = decodeSnapshot(definition, id, packedRow(loaded.hot, index), cold);
-      const entry = this.#insert(kindIndex, definition, id, snapshot.state, used);
-      entry.timers = snapshot.timers;
+      const hot = new ByteReader(packedRow(loaded.hot, index));
+      const { version, timers } = decodeSnapshotHead(definition, id, hot);
+      const decode = () => definition.state.decode(id, version, hot, cold);
+      const entry = this.#insert(kindIndex, definition, id, used, decode);
+      if (entry.damage === null) entry.timers = timers;
       entry.isNew = false;
-      entry.needsCold = snapshot.version < definition.state.version;
+      entry.needsCold = version < definition.state.version;
       inserted.push(entry);
     });
     return inserted;
@@ -153,7 +188,7 @@ export class ActorTable {
   #drop(entry: ActorEntry): void {
     this.#bytes -= entry.bytes;
     this.#count--;
-    entry.definition.state.release?.(entry.state);
+    if (entry.damage === null) entry.definition.state.release?.(entry.state);
   }
 
   /** Drops everything, confirmed or not. */
@@ -172,26 +207,22 @@ export function encodeSnapshotHead(entry: ActorEntry, out: ByteWriter): void {
   out.u8(snapshotCodec);
   out.u16(entry.definition.state.version);
   out.u16(entry.timers?.size ?? 0);
-  for (const [name, { dueMs, message }] of entry.timers ?? []) {
+  for (const [name, { dueMs, version, message }] of entry.timers ?? []) {
     out.text(name);
     out.f64(dueMs);
+    out.u32(version);
     out.text(message);
   }
 }
 
-interface Snapshot {
+interface SnapshotHead {
+  /** Of the state. */
   readonly version: number;
-  readonly state: unknown;
   readonly timers: Map<string, Timer> | null;
 }
 
-function decodeSnapshot(
-  definition: AnyDefinition,
-  id: string,
-  hot: Uint8Array,
-  cold: ByteReader | null,
-): Snapshot {
-  const reader = new ByteReader(hot);
+/** Throws where this program is too old for the row: that is no fault of the actor's. */
+function decodeSnapshotHead(definition: AnyDefinition, id: string, reader: ByteReader): SnapshotHead {
   const codec = reader.u8();
   if (codec !== snapshotCodec) {
     throw new FormatError(
@@ -202,7 +233,7 @@ function decodeSnapshot(
   const timerCount = reader.u16();
   const timers = timerCount === 0 ? null : new Map<string, Timer>();
   for (let timer = 0; timer < timerCount; timer++) {
-    timers?.set(reader.text(), { dueMs: reader.f64(), message: reader.text() });
+    timers?.set(reader.text(), { dueMs: reader.f64(), version: reader.u32(), message: reader.text() });
   }
   if (version > definition.state.version) {
     throw new FormatError(
@@ -210,7 +241,7 @@ function decodeSnapshot(
         `${definition.state.version}: start the newer program`,
     );
   }
-  return { version, state: definition.state.decode(id, version, reader, cold), timers };
+  return { version, timers };
 }
 
 /** When the actor's next timer is due, or null. */
@@ -221,7 +252,9 @@ export function nextDueMs(entry: ActorEntry): number | null {
   return next;
 }
 
-/** A copy of a message by value, so that no two actors share an object. */
+/** The message as it would come out of the log: no two actors share an object, and NaN is null to every shard. */
 export function copyMessage(message: Json): Json {
-  return typeof message === "object" && message !== null ? JSON.parse(JSON.stringify(message)) : message;
+  return typeof message === "string" || typeof message === "boolean"
+    ? message
+    : JSON.parse(JSON.stringify(message));
 }

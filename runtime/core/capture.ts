@@ -1,15 +1,11 @@
 /** Makes a checkpoint of what a fold changed since the last one. */
 
+import type { Address } from "./actor.ts";
 import type { ActorEntry } from "./actor_table.ts";
-import { encodeSnapshotHead, nextDueMs } from "./actor_table.ts";
+import { actorKey, encodeSnapshotHead, nextDueMs } from "./actor_table.ts";
 import { ByteWriter, type PackedRows } from "./bytes.ts";
-import {
-  type Checkpoint,
-  type HistoryBatch,
-  MAILBOX,
-  type Positions,
-  type SnapshotBatch,
-} from "./checkpoint.ts";
+import type { Checkpoint, HistoryBatch, Positions, SnapshotBatch } from "./checkpoint.ts";
+import { errorMessage } from "./errors.ts";
 import type { Fold } from "./fold.ts";
 import type { HistorySink } from "./state.ts";
 
@@ -80,10 +76,9 @@ class HistoryWriter implements HistorySink {
   }
 }
 
-/** Writes the snapshots of `entries`: the cold row first where it is due and there is room, then the hot one. */
+/** Writes the snapshots of the actors that changed: the cold row first where it is due and there is room, then the hot one. */
 function captureSnapshots(
-  entries: readonly ActorEntry[],
-  nowMs: number,
+  { changed, clockMs, table }: Fold,
   maxColdBytes: number,
   history: HistoryWriter,
 ): SnapshotBatch {
@@ -93,13 +88,14 @@ function captureSnapshots(
   const ids: string[] = [];
   const dueMs: (number | null)[] = [];
   const coldOf: number[] = [];
-  for (const entry of entries) {
+  const encode = (entry: ActorEntry) => {
     const { state } = entry.definition;
+    table.weigh(entry);
     history.begin(entry);
     const hasRoom = cold.out.length + history.bytes < maxColdBytes;
-    const isColdDue = entry.needsCold || (hasRoom && state.cold?.isDue(entry.state, nowMs) === true);
+    const isColdDue = entry.needsCold || (hasRoom && state.cold?.isDue(entry.state, clockMs) === true);
     if (state.cold !== undefined && isColdDue) {
-      state.cold.encode(entry.state, cold.out, history, nowMs);
+      state.cold.encode(entry.state, cold.out, history, clockMs);
       cold.endRow();
       coldOf.push(kinds.length);
       entry.needsCold = false;
@@ -107,6 +103,13 @@ function captureSnapshots(
     encodeSnapshotHead(entry, hot.out);
     state.encode(entry.state, hot.out, history);
     hot.endRow();
+  };
+  for (const entry of changed) {
+    try {
+      encode(entry);
+    } catch (thrown) {
+      throw new StateError(entry.address, thrown);
+    }
     kinds.push(entry.address.kind);
     ids.push(entry.address.id);
     dueMs.push(nextDueMs(entry));
@@ -114,7 +117,15 @@ function captureSnapshots(
   return { kinds, ids, dueMs, hot: hot.finish(), coldOf, cold: cold.finish() };
 }
 
-export interface CaptureOptions {
+/** The state of one actor cannot be saved. */
+export class StateError extends Error {
+  override readonly name = "StateError";
+  constructor(readonly address: Address, cause: unknown) {
+    super(`The state of ${actorKey(address)} cannot be saved: ${errorMessage(cause)}`, { cause });
+  }
+}
+
+interface CaptureOptions {
   readonly shard: number;
   readonly epoch: number;
   /** Positions of the foreign topics and of the mailbox. */
@@ -123,13 +134,15 @@ export interface CaptureOptions {
   readonly maxColdBytes: number;
 }
 
-/** Takes everything that changed out of `fold` and into a checkpoint. Only at a turn's boundary. */
+/**
+ * Takes everything that changed out of `fold` and into a checkpoint. Only at a turn's boundary. Throws a `StateError`
+ * when an actor's state cannot be saved; the fold is unusable then.
+ */
 export function capture(fold: Fold, options: CaptureOptions): Checkpoint {
   const commit = fold.nextCommit;
   const { clockMs } = fold;
   const history = new HistoryWriter(commit);
-  for (const entry of fold.changed) fold.table.weigh(entry);
-  const snapshots = captureSnapshots(fold.changed, clockMs, options.maxColdBytes, history);
+  const snapshots = captureSnapshots(fold, options.maxColdBytes, history);
   const outbox = fold.outbox.capture();
   fold.keys.expire(clockMs);
   const checkpoint: Checkpoint = {
@@ -143,16 +156,13 @@ export function capture(fold: Fold, options: CaptureOptions): Checkpoint {
     outbox,
     outboxDone: fold.outbox.takeDone(),
     deadLetters: fold.deadLetters,
+    replayed: fold.replayed,
     keys: fold.keys.takeIncrement(clockMs),
     keysBeforeMs: clockMs - options.keyRetentionMs,
   };
   fold.changed = [];
   fold.deadLetters = [];
+  fold.replayed = [];
   fold.nextCommit = commit + 1;
   return checkpoint;
-}
-
-/** Positions with the mailbox's replaced. */
-export function withMailbox(positions: Positions, offset: number, index: number): Positions {
-  return { ...positions, [MAILBOX]: { offset, index } };
 }

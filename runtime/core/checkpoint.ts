@@ -57,7 +57,10 @@ export interface OutboxFrame {
 }
 
 export interface DeadLetter {
-  /** Derived from the place, so a replay of the log writes the same one. Safe in a URL path. */
+  /**
+   * Derived from the place, so a replay of the log writes the same one. Safe in a URL path. A message that was sent
+   * again and died again keeps the id of its first death.
+   */
   readonly id: string;
   readonly shard: number;
   readonly topic: string;
@@ -70,15 +73,26 @@ export interface DeadLetter {
   readonly stack: string | null;
   /** The message as JSON text. */
   readonly message: string;
+  /** The version of the kind's messages that it is of. */
+  readonly messageVersion: number;
   /** Log time. */
   readonly atMs: number;
   /** How often the message had been replayed before it died this time. */
   readonly replays: number;
 }
 
+/** A dead letter's message was folded again and did not die. */
+export interface ReplayedLetter {
+  readonly id: string;
+  /** How often it has been replayed, this time included. */
+  readonly replays: number;
+  /** Log time. */
+  readonly atMs: number;
+}
+
 /** A dead letter as the store lists it. */
 export interface StoredDeadLetter extends DeadLetter {
-  /** Log time of the last replay that was asked for; null when none was. */
+  /** Log time at which its message was folded after all; null while it is dead. */
   readonly replayedAtMs: number | null;
 }
 
@@ -115,7 +129,10 @@ export interface Checkpoint {
   readonly outbox: readonly OutboxFrame[];
   /** Per target: outbox frames up to and including this number were acknowledged and can go. */
   readonly outboxDone: readonly { readonly target: number; readonly n: number }[];
+  /** One of a known id replaces that one if it has more replays, else it changes nothing. */
   readonly deadLetters: readonly DeadLetter[];
+  /** Letters of other commits; the same rule. */
+  readonly replayed: readonly ReplayedLetter[];
   readonly keys: KeyIncrement | null;
   /** Key increments older than this log time are forgotten. */
   readonly keysBeforeMs: number;
@@ -153,4 +170,7 @@ export interface Claim {
 }
 
 /** Answer to a load: the actors among the asked that have a snapshot, each with its cold row if it has one. */
-export type Loaded = SnapshotBatch;
+export interface Loaded extends SnapshotBatch {
+  /** The shard's when it was read: what a later owner has saved must not be mixed with an earlier one's memory. */
+  readonly epoch: number;
+}

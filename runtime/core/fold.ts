@@ -10,52 +10,40 @@
 
 import type { Address, Json } from "./actor.ts";
 import type { ActorEntry } from "./actor_table.ts";
-import { ActorTable, copyMessage } from "./actor_table.ts";
+import { actorKey, ActorTable, copyMessage, type Damage, type Timer } from "./actor_table.ts";
 import {
   type Claim,
   type DeadLetter,
   type DueActor,
-  type Loaded,
   MAILBOX,
   type Position,
+  type ReplayedLetter,
+  type SnapshotBatch,
 } from "./checkpoint.ts";
+import { deadLetter, type Death, type Skip, TurnFailure } from "./dead_letter.ts";
 import { errorMessage, FormatError } from "./errors.ts";
-import { entryStride, partMarker, replayMarker, senderMarker } from "./frame.ts";
+import { entryStride, partMarker, type Replay, replayMarker, senderMarker } from "./frame.ts";
 import { KeyMemory } from "./keys.ts";
 import { maxTimers, type ShardLimits } from "./limits.ts";
-import { murmur2, shardOf } from "./murmur2.ts";
+import { shardOf } from "./murmur2.ts";
 import { Outbox } from "./outbox.ts";
-import { type Place, placeKey } from "./place.ts";
-import type { Registry } from "./registry.ts";
+import { placeKey } from "./place.ts";
+import { idProblem, type Registry } from "./registry.ts";
 import { Sequences } from "./sequence.ts";
 import type { ShardCounters } from "./shard_api.ts";
 import { TimerQueue } from "./timers.ts";
 import { Turn, type TurnEffects } from "./turn.ts";
 import type { WorkFrame } from "./work.ts";
 
-/** Why the message at a place is not folded but put among the dead letters. */
-export interface Skip {
-  readonly place: Place;
-  readonly reason: string;
-  readonly detail: string;
-  readonly stack: string | null;
-}
-
-/** A behaviour threw. */
-export class TurnFailure extends Error {
-  override readonly name = "TurnFailure";
-  constructor(readonly skip: Skip) {
-    super(skip.detail);
-  }
-}
-
-export interface FoldOptions {
+interface FoldOptions {
   readonly shard: number;
   readonly shardCount: number;
   readonly registry: Registry;
   readonly limits: ShardLimits;
   readonly counters: ShardCounters;
   readonly skips: ReadonlyMap<string, Skip>;
+  /** Actors that take no messages, by `actorKey`. */
+  readonly suspended: ReadonlyMap<string, Damage>;
 }
 
 interface LocalMessage {
@@ -64,8 +52,6 @@ interface LocalMessage {
   readonly from: Address;
   readonly message: Json;
 }
-
-const encoder = new TextEncoder();
 
 export type FoldProgress =
   /** The frame is folded. */
@@ -89,6 +75,7 @@ export class Fold implements TurnEffects {
   /** Changed since the last checkpoint. */
   changed: ActorEntry[] = [];
   deadLetters: DeadLetter[] = [];
+  replayed: ReplayedLetter[] = [];
   /** Number of the commit that will contain what changes now. */
   nextCommit: number;
   /** A page of timers is needed before the clock's timers can fire. */
@@ -99,7 +86,7 @@ export class Fold implements TurnEffects {
   readonly #local: LocalMessage[] = [];
   #localAt = 0;
   readonly #wanted = new Map<string, Address>();
-  /** Actors whose timers are all in the queue by name. */
+  /** Actors with timers, all of which are in the queue by name. */
   readonly #queued = new Set<string>();
   #compactAt = 1024;
   #hasSkipped = false;
@@ -107,7 +94,7 @@ export class Fold implements TurnEffects {
   constructor(options: FoldOptions, claim: Claim) {
     const { registry, limits, shard } = options;
     this.#options = options;
-    this.table = new ActorTable(registry);
+    this.table = new ActorTable(registry, options.suspended);
     this.sequences = new Sequences(claim.memory, limits.gatewayRetentionMs);
     this.keys = new KeyMemory(limits.keyRetentionMs);
     for (const increment of claim.keys) this.keys.restore(increment);
@@ -155,7 +142,7 @@ export class Fold implements TurnEffects {
   }
 
   /** Takes in what a load found. `created`: those asked for that become new actors if they were not found. */
-  insert(loaded: Loaded, created: readonly Address[], used: number): void {
+  insert(loaded: SnapshotBatch, created: readonly Address[], used: number): void {
     for (const entry of this.table.insertLoaded(loaded, used)) this.#queueTimers(entry);
     for (const { kind, id } of created) {
       const kindIndex = this.#options.registry.indexOf(kind);
@@ -165,9 +152,10 @@ export class Fold implements TurnEffects {
 
   #queueTimers(entry: ActorEntry): void {
     if (entry.timers === null) return;
+    const key = actorKey(entry.address);
+    if (this.#queued.has(key)) return;
+    this.#queued.add(key);
     const { kind, id } = entry.address;
-    if (this.#queued.has(`${kind}/${id}`)) return;
-    this.#queued.add(`${kind}/${id}`);
     for (const [name, { dueMs }] of entry.timers) this.timers.push({ dueMs, kind, id, name });
   }
 
@@ -177,9 +165,9 @@ export class Fold implements TurnEffects {
     const isLastPage = due.length < limit || last === undefined;
     // Others may be due at the same time as the page's last: the horizon stays below it.
     this.timers.horizonMs = isLastPage ? Infinity : last.dueMs - 1;
-    for (const { dueMs, kind, id } of due) {
-      if (dueMs <= this.timers.horizonMs && !this.#queued.has(`${kind}/${id}`)) {
-        this.timers.push({ dueMs, kind, id, name: null });
+    for (const actor of due) {
+      if (actor.dueMs <= this.timers.horizonMs && !this.#queued.has(actorKey(actor))) {
+        this.timers.push({ ...actor, name: null });
       }
     }
     this.needsDuePage = false;
@@ -209,6 +197,7 @@ export class Fold implements TurnEffects {
     const { source, frame } = work;
     this.clockMs = Math.max(this.clockMs, source.stampMs);
     work.hasBegun = true;
+    this.#turn.timerNumber = 0;
     if (!this.sequences.accept(frame.origin, this.clockMs)) {
       this.#options.counters.repeatedFrames++;
       work.at = work.entries.length;
@@ -229,10 +218,10 @@ export class Fold implements TurnEffects {
       }
       turn.index = at / entryStride;
       turn.step = 0;
-      turn.replays = work.replays;
-      work.replays = 0;
+      turn.replay = work.replay;
       work.at = at + entryStride;
       this.#foldEntry(work, type, entries[at + 1] as ActorEntry | string, entries[at + 2] as Json);
+      if (work.replay !== null) this.#endReplay(work, work.replay);
       if (this.#local.length > 0 && !this.#foldLocal()) return "blocked";
       if (this.#hasSkipped) return "skipped";
       if (--untilClock === 0) {
@@ -254,7 +243,7 @@ export class Fold implements TurnEffects {
         work.sender = { id: text, kind: entries[at + 2] as string };
         return;
       case replayMarker:
-        work.replays = entries[at + 2] as number;
+        work.replay = { letter: text, replays: entries[at + 2] as number };
         return;
       case partMarker:
         if (this.keys.has(text, this.clockMs)) {
@@ -269,28 +258,34 @@ export class Fold implements TurnEffects {
     }
   }
 
+  /** The replayed message was folded, and has died again or not. */
+  #endReplay(work: WorkFrame, { letter, replays }: Replay): void {
+    if (this.#turn.letters === 0) this.replayed.push({ id: letter, replays, atMs: this.clockMs });
+    work.replay = null;
+  }
+
   #foldEntry(work: WorkFrame, type: number, target: ActorEntry | string, body: Json): void {
     this.#options.counters.messages++;
-    const kind = work.frame.types[type]!;
+    const [kind, version] = work.frame.types[type]!;
     if (typeof target === "string") {
-      this.#turn.self = { kind: kind[0], id: target };
+      this.#turn.self = { kind, id: target };
       this.#turn.message = body;
       this.#turn.letters = 0;
-      this.deadLetter(
-        this.#turn,
-        "unknown-kind",
-        `This program has no actors of the kind "${kind[0]}"`,
-        null,
-      );
+      const detail = `This program has no actors of the kind "${kind}"`;
+      this.#bury(this.#turn, { reason: "unknown-kind", detail, version });
       return;
     }
-    const { message } = target.definition;
-    if (kind[1] !== message.version) {
-      const current = this.#migrateMessage(target, kind[1], body, work.sender);
-      if (current === undefined) return;
-      body = current;
+    this.#take(target, version, body, work.sender);
+  }
+
+  /** Takes a message of any version. */
+  #take(target: ActorEntry, version: number, body: Json, sender: Address | null): void {
+    if (version === target.definition.message.version) {
+      this.#receive(target, body, sender);
+      return;
     }
-    this.#receive(target, body, work.sender);
+    const current = this.#migrateMessage(target, version, body, sender);
+    if (current !== undefined) this.#receive(target, current, sender);
   }
 
   /** The message in its present form; undefined when there is none and it was dead-lettered. */
@@ -308,14 +303,18 @@ export class Fold implements TurnEffects {
     this.#turn.begin(entry, body, sender);
     const detail =
       `A message of version ${version} for ${kind} does not become one of version ${message.version}`;
-    this.deadLetter(this.#turn, "invalid", `${detail}: ${reason}`, null);
+    this.#bury(this.#turn, { reason: "invalid", detail: `${detail}: ${reason}`, version });
     return undefined;
   }
 
   #receive(entry: ActorEntry, message: Json, sender: Address | null): void {
     const turn = this.#turn;
-    if (entry.changedIn !== this.nextCommit) this.#markChanged(entry);
     turn.begin(entry, message, sender);
+    if (entry.damage !== null) {
+      this.#bury(turn, entry.damage);
+      return;
+    }
+    if (entry.changedIn !== this.nextCommit) this.#markChanged(entry);
     if (this.#options.skips.size > 0 && this.#isSkipped(turn)) return;
     try {
       entry.definition.receive(entry.state, message, turn);
@@ -334,7 +333,7 @@ export class Fold implements TurnEffects {
   #isSkipped(turn: Turn): boolean {
     const skip = this.#options.skips.get(placeKey(turn.place));
     if (skip === undefined) return false;
-    this.deadLetter(turn, skip.reason, skip.detail, skip.stack);
+    this.#bury(turn, skip);
     this.#hasSkipped = true;
     return true;
   }
@@ -350,17 +349,12 @@ export class Fold implements TurnEffects {
       }
       this.#localAt++;
       this.#turn.step++;
-      this.#turn.replays = 0;
+      this.#turn.replay = null;
       this.#options.counters.localTurns++;
       if (this.#turn.step > this.#options.limits.maxLocalTurns) {
         this.#turn.begin(entry, message, from);
-        const limit = this.#options.limits.maxLocalTurns;
-        this.deadLetter(
-          this.#turn,
-          "too-many-local-turns",
-          `One message caused over ${limit} turns in its shard`,
-          null,
-        );
+        const detail = `One message caused over ${this.#options.limits.maxLocalTurns} turns in its shard`;
+        this.#bury(this.#turn, { reason: "too-many-local-turns", detail });
         continue;
       }
       this.#receive(entry, message, from);
@@ -389,20 +383,23 @@ export class Fold implements TurnEffects {
       entry.used = Math.max(entry.used, work.number);
       const timer = top.name === null ? undefined : entry.timers?.get(top.name);
       if (top.name === null || timer?.dueMs !== top.dueMs) continue;
-      entry.timers?.delete(top.name);
-      this.#fire(entry, top.name, timer.dueMs, JSON.parse(timer.message));
+      this.cancelTimer(entry, top.name);
+      this.#fire(entry, top.name, timer);
       if (!this.#foldLocal()) return false;
     }
   }
 
-  #fire(entry: ActorEntry, name: string, dueMs: number, message: Json): void {
+  #fire(entry: ActorEntry, name: string, { dueMs, version, message }: Timer): void {
     const turn = this.#turn;
     turn.index = -1;
+    turn.timerNumber++;
     turn.timer = `${dueMs}/${entry.address.kind}/${entry.address.id}/${name}`;
     turn.step = 0;
-    turn.replays = 0;
+    turn.replay = null;
     this.#options.counters.timersFired++;
-    this.#receive(entry, message, null);
+    // It has one timer less, whatever becomes of the message.
+    if (entry.changedIn !== this.nextCommit) this.#markChanged(entry);
+    this.#take(entry, version, JSON.parse(message), null);
   }
 
   #wantDueActors(): void {
@@ -424,6 +421,8 @@ export class Fold implements TurnEffects {
     if (definition === undefined) {
       throw new Error(`Cannot send to ${to.kind}/${to.id}: there is no such kind`);
     }
+    const problem = idProblem(to.id);
+    if (problem !== null) throw new Error(`Cannot send to a ${to.kind}: ${problem}`);
     const copy = copyMessage(message);
     if (!definition.message.accepts(copy)) {
       throw new Error(`Cannot send to ${to.kind}/${to.id}: it does not accept ${JSON.stringify(message)}`);
@@ -435,16 +434,20 @@ export class Fold implements TurnEffects {
 
   setTimer(entry: ActorEntry, name: string, dueMs: number, message: Json): void {
     if (!Number.isFinite(dueMs)) throw new Error(`A timer is due at a finite time, not ${dueMs}`);
+    const type = entry.definition.message;
+    const text = JSON.stringify(message);
+    if (!type.accepts(JSON.parse(text))) {
+      throw new Error(`The timer ${name} has a message that is refused: ${text}`);
+    }
     const timers = entry.timers ??= new Map();
     if (timers.size >= maxTimers && !timers.has(name)) {
       throw new Error(`An actor has at most ${maxTimers} timers`);
     }
     // Strictly later than now, so that one pass over the due timers ends.
     const due = Math.max(Math.ceil(dueMs), this.clockMs + 1);
-    timers.set(name, { dueMs: due, message: JSON.stringify(message) });
-    const { kind, id } = entry.address;
-    this.#queued.add(`${kind}/${id}`);
-    this.timers.push({ dueMs: due, kind, id, name });
+    timers.set(name, { dueMs: due, version: type.version, message: text });
+    this.#queued.add(actorKey(entry.address));
+    this.timers.push({ ...entry.address, dueMs: due, name });
     if (this.timers.size > this.#compactAt) this.#compactTimers();
   }
 
@@ -459,25 +462,18 @@ export class Fold implements TurnEffects {
 
   cancelTimer(entry: ActorEntry, name: string): void {
     entry.timers?.delete(name);
+    if (entry.timers?.size !== 0) return;
+    entry.timers = null;
+    this.#queued.delete(actorKey(entry.address));
   }
 
-  deadLetter(turn: Turn, reason: string, detail: string, stack: string | null): void {
-    const { shard } = this.#options;
-    const timer = turn.timer === "" ? "" : `t${(murmur2(encoder.encode(turn.timer)) >>> 0).toString(16)}-`;
-    const index = turn.timer === "" ? turn.index : 0;
-    this.deadLetters.push({
-      id: `${shard}-${turn.offset}-${timer}${index}-${turn.step}-${turn.letters++}`,
-      shard,
-      topic: turn.topic,
-      offset: turn.offset,
-      kind: turn.self.kind,
-      actorId: turn.self.id,
-      reason,
-      detail,
-      stack,
-      message: JSON.stringify(turn.message),
-      atMs: this.clockMs,
-      replays: turn.replays,
-    });
+  deadLetter(turn: Turn, reason: string, detail: string): void {
+    this.#bury(turn, { reason, detail });
+  }
+
+  #bury(turn: Turn, death: Death): void {
+    const { shard, registry } = this.#options;
+    const version = registry.find(turn.self.kind)?.message.version ?? 0;
+    this.deadLetters.push(deadLetter(shard, turn, version, death));
   }
 }

@@ -9,7 +9,7 @@
  *
  *     -1, hash, count      the next `count` entries are one part of a body with an idempotency key
  *     -2, id, kind         the sender of all following entries
- *     -3, letter, replays  the next entry is a dead letter's message, replayed this many times by now
+ *     -3, letter, replays  the next entry is a dead letter's message, sent again for this many times by now
  *
  * 1. decodeFrame(encodeFrame(x)) = x.
  * 2. decodeFrame throws a `FormatError` on any other text.
@@ -17,12 +17,19 @@
 
 import { errorMessage, FormatError } from "./errors.ts";
 
-export const codecVersion = 1;
+const codecVersion = 1;
 export const entryStride = 3;
 
 export const partMarker = -1;
 export const senderMarker = -2;
 export const replayMarker = -3;
+
+/** A dead letter's message was sent again. */
+export interface Replay {
+  readonly letter: string;
+  /** How often by now. */
+  readonly replays: number;
+}
 
 /** Who made a frame, with the number that receivers drop repeats by. */
 export type Origin =

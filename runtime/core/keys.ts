@@ -15,13 +15,6 @@ import { FormatError } from "./errors.ts";
 const bucketsPerRetention = 8;
 const entryBytes = 16;
 
-/** A hash of 64 bits as 16 hexadecimal digits. */
-export type KeyHash = string;
-
-export function isKeyHash(text: string): boolean {
-  return /^[0-9a-f]{16}$/.test(text);
-}
-
 /** Open addressing, linear probing; a slot is empty where its time is 0 (log times are positive). */
 class Bucket {
   #high = new Uint32Array(64);
@@ -84,7 +77,8 @@ export class KeyMemory {
     return this.#size;
   }
 
-  has(hash: KeyHash, nowMs: number): boolean {
+  /** `hash`: 64 bits as 16 hexadecimal digits. */
+  has(hash: string, nowMs: number): boolean {
     const high = parseInt(hash.slice(0, 8), 16);
     const low = parseInt(hash.slice(8), 16);
     for (const bucket of this.#buckets.values()) {
@@ -94,7 +88,7 @@ export class KeyMemory {
     return false;
   }
 
-  add(hash: KeyHash, nowMs: number): void {
+  add(hash: string, nowMs: number): void {
     const high = parseInt(hash.slice(0, 8), 16);
     const low = parseInt(hash.slice(8), 16);
     this.#insert(high, low, nowMs);

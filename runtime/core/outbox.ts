@@ -57,11 +57,6 @@ export class Outbox {
     return this.#gatheredMessages > 0;
   }
 
-  /** Frames not acknowledged, or acknowledged but still in the store. */
-  get isEmpty(): boolean {
-    return this.#gatheredMessages === 0 && this.#unacked === 0 && this.#done.size === 0;
-  }
-
   /** Acknowledged frames wait to be deleted by a checkpoint. */
   get hasDone(): boolean {
     return this.#done.size > 0;

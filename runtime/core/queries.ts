@@ -3,19 +3,22 @@
  *
  * 1. A query is answered only when every frame it must reflect is folded, and between turns.
  * 2. A barrier is answered only when what was folded by then is in a confirmed checkpoint.
- * 3. Nothing is answered twice, and everything once: at the latest by `takeAll`.
+ * 3. Nothing is answered twice, and everything once: at the latest by `giveUp`.
  */
 
 import type { Address } from "./actor.ts";
-import type { ActorEntry } from "./actor_table.ts";
+import { type ActorEntry, actorKey } from "./actor_table.ts";
+import { MAILBOX } from "./checkpoint.ts";
 import { errorMessage } from "./errors.ts";
-import type { AnyDefinition } from "./registry.ts";
+import type { Fold } from "./fold.ts";
+import type { LogClock } from "./log_clock.ts";
+import type { Registry } from "./registry.ts";
 import type { Answer, ShardQuery } from "./shard_api.ts";
 
-export type Ask = Extract<ShardQuery["request"], { type: "ask" }>;
+type Ask = Extract<ShardQuery["request"], { type: "ask" }>;
 
 /** Where the shard stood when it answered. */
-export interface Standing {
+interface Standing {
   readonly epoch: number;
   readonly positions: Readonly<Record<string, number>>;
   /** The shard's clock. */
@@ -23,13 +26,9 @@ export interface Standing {
 }
 
 /** Runs a query on a state; never throws. `logNowMs`: log time moved on to this moment. */
-export function answerAsk(
-  definition: AnyDefinition,
-  entry: ActorEntry,
-  ask: Ask,
-  logNowMs: number,
-  standing: Standing,
-): Answer {
+function answerAsk(entry: ActorEntry, ask: Ask, logNowMs: number, standing: Standing): Answer {
+  const { definition } = entry;
+  if (entry.damage !== null) return { type: "failed", sentence: entry.damage.detail };
   const query = definition.queries[ask.query];
   if (query === undefined) {
     const known = Object.keys(definition.queries).join(", ");
@@ -59,11 +58,30 @@ interface Barrier {
   readonly commit: number;
 }
 
+/** The shard that is asked, as its queries see it. */
+export interface Asked {
+  readonly epoch: number;
+  readonly fold: Fold;
+  readonly clock: LogClock;
+  readonly confirmedCommit: number;
+}
+
+function standingOf({ epoch, fold }: Asked): Standing {
+  return { epoch, positions: { [MAILBOX]: fold.position.offset }, nowMs: fold.clockMs };
+}
+
 export class Queries {
+  readonly #registry: Registry;
+  readonly #answer: (queryId: number, answer: Answer) => void;
   #waiting: ShardQuery[] = [];
   #barriers: Barrier[] = [];
-  /** Actors that only queries wait for, by `kind/id`. */
-  readonly #asked = new Map<string, Address>();
+  /** Actors that only queries wait for, by `actorKey`. */
+  readonly #wanted = new Map<string, Address>();
+
+  constructor(registry: Registry, answer: (queryId: number, answer: Answer) => void) {
+    this.#registry = registry;
+    this.#answer = answer;
+  }
 
   add(query: ShardQuery): void {
     this.#waiting.push(query);
@@ -73,25 +91,53 @@ export class Queries {
     return this.#barriers.length > 0;
   }
 
-  /** Queries of which every frame below `folded` is folded by now; they are no longer waiting. */
-  takeReady(folded: number): ShardQuery[] {
+  /** Answers what may be answered between two frames. `commit` will contain what is folded by now, or does. */
+  answerReady(shard: Asked, commit: number, nowMs: number): void {
+    for (const query of this.#takeReady(shard)) {
+      const { request, queryId } = query;
+      if (request.type === "barrier") {
+        this.#barriers.push({ query, commit });
+      } else if (this.#isKnown(request.kind) && shard.fold.table.find(request) === undefined) {
+        const { kind, id } = request;
+        this.#wanted.set(actorKey(request), { kind, id });
+        this.#waiting.push(query);
+      } else this.#answer(queryId, this.#answerOf(shard, request, nowMs));
+    }
+    this.answerBarriers(shard);
+  }
+
+  #takeReady({ fold }: Asked): ShardQuery[] {
     if (this.#waiting.length === 0) return [];
-    const ready = this.#waiting.filter((query) => query.folded <= folded);
-    if (ready.length > 0) this.#waiting = this.#waiting.filter((query) => query.folded > folded);
+    const end = fold.position.offset + 1;
+    const ready = this.#waiting.filter((query) => query.folded <= end);
+    if (ready.length > 0) this.#waiting = this.#waiting.filter((query) => query.folded > end);
     return ready;
   }
 
-  /** The barrier is folded and waits for `commit`. */
-  addBarrier(query: ShardQuery, commit: number): void {
-    this.#barriers.push({ query, commit });
+  #isKnown(kind: string): boolean {
+    return this.#registry.indexOf(kind) >= 0;
   }
 
-  /** Barriers that `commit`, now confirmed, satisfies. */
-  takeBarriers(commit: number): ShardQuery[] {
-    if (this.#barriers.length === 0) return [];
-    const satisfied = this.#barriers.filter((barrier) => barrier.commit <= commit);
-    this.#barriers = this.#barriers.filter((barrier) => barrier.commit > commit);
-    return satisfied.map(({ query }) => query);
+  #answerOf(shard: Asked, ask: Ask, nowMs: number): Answer {
+    const { fold, clock } = shard;
+    const entry = fold.table.find(ask);
+    if (!this.#isKnown(ask.kind)) {
+      return { type: "unknown", sentence: `There are no actors of the kind "${ask.kind}"` };
+    }
+    if (entry === undefined || entry.isNew) return { type: "absent" };
+    entry.used = Math.max(entry.used, 1);
+    return answerAsk(entry, ask, Math.max(fold.clockMs, clock.logNowMs(nowMs)), standingOf(shard));
+  }
+
+  /** Answers the barriers whose commit is confirmed. */
+  answerBarriers(shard: Asked): void {
+    if (this.#barriers.length === 0) return;
+    const isMet = ({ commit }: Barrier) => commit <= shard.confirmedCommit;
+    const met = this.#barriers.filter(isMet);
+    this.#barriers = this.#barriers.filter((barrier) => !isMet(barrier));
+    for (const { query } of met) {
+      this.#answer(query.queryId, { type: "answered", json: "null", ...standingOf(shard) });
+    }
   }
 
   /** The memory that barriers waited for is gone: they wait anew. */
@@ -100,31 +146,39 @@ export class Queries {
     this.#barriers = [];
   }
 
-  /** Everything that waits, given up. */
-  takeAll(): ShardQuery[] {
+  /** Gives everything that waits the same answer. */
+  giveUp(answer: Answer): void {
     this.renewBarriers();
-    const all = this.#waiting;
+    for (const { queryId } of this.#waiting) this.#answer(queryId, answer);
     this.#waiting = [];
-    return all;
-  }
-
-  /** The query cannot be answered before its actor is loaded; it waits on. */
-  waitForActor(query: ShardQuery, { kind, id }: Address): void {
-    this.#asked.set(`${kind}/${id}`, { kind, id });
-    this.#waiting.push(query);
   }
 
   /** Actors to load for queries alone. */
-  get askedActors(): Address[] {
-    return [...this.#asked.values()];
+  get wantedActors(): Address[] {
+    return [...this.#wanted.values()];
   }
 
-  isAsked({ kind, id }: Address): boolean {
-    return this.#asked.has(`${kind}/${id}`);
+  isWanted(address: Address): boolean {
+    return this.#wanted.has(actorKey(address));
   }
 
   /** The actor need no longer be loaded for queries. */
-  forgetAsked({ kind, id }: Address): void {
-    this.#asked.delete(`${kind}/${id}`);
+  forgetWanted(address: Address): void {
+    this.#wanted.delete(actorKey(address));
+  }
+
+  /** These actors were asked of the store for queries: those that were not found do not exist. */
+  found(shard: Asked, actors: readonly Address[]): void {
+    const absent = new Set<string>();
+    for (const address of actors) {
+      this.forgetWanted(address);
+      if (shard.fold.table.find(address) === undefined) absent.add(actorKey(address));
+    }
+    if (absent.size === 0) return;
+    for (const query of this.#takeReady(shard)) {
+      const { request, queryId } = query;
+      if (request.type === "ask" && absent.has(actorKey(request))) this.#answer(queryId, { type: "absent" });
+      else this.#waiting.push(query);
+    }
   }
 }

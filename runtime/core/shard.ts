@@ -3,13 +3,16 @@
  *
  * 1. One claim, one load, one page of timers and one commit are under way at most.
  * 2. Whatever leaves the shard (outbox frames, trims, barrier answers) leaves after the commit that contains it.
- * 3. After a fenced or failed commit, a throw, or a death, the shard claims itself again and goes on from the last
+ * 3. After a fenced or failed commit, a load that tells of another owner, a throw, or a death, the shard claims itself again and goes on from the last
  *    confirmed checkpoint: taking over and starting again are the same code.
  * 4. Answers of an earlier epoch change nothing.
+ * 5. An actor whose state cannot be saved is suspended: the shard goes back to the last confirmed checkpoint and
+ *    dead-letters the actor's messages up to where it was. Then the actor goes on from what is stored of it.
  */
 
 import type { Address } from "./actor.ts";
-import { capture, withMailbox } from "./capture.ts";
+import { actorKey, type Damage } from "./actor_table.ts";
+import { capture, StateError } from "./capture.ts";
 import {
   type Checkpoint,
   type Claim,
@@ -19,19 +22,28 @@ import {
   type Loaded,
   MAILBOX,
 } from "./checkpoint.ts";
+import { CheckpointPace } from "./checkpoint_pace.ts";
+import { type Skip, TurnFailure } from "./dead_letter.ts";
 import { errorMessage, FormatError, InvariantError } from "./errors.ts";
-import { Fold, type FoldProgress, type Skip, TurnFailure } from "./fold.ts";
+import { Fold, type FoldProgress } from "./fold.ts";
 import { joinFrame } from "./frame.ts";
 import type { ShardLimits } from "./limits.ts";
 import { LogClock } from "./log_clock.ts";
 import type { LogFrame } from "./log_frame.ts";
 import { placeKey } from "./place.ts";
-import { answerAsk, type Ask, Queries, type Standing } from "./queries.ts";
+import { Queries } from "./queries.ts";
 import type { Registry } from "./registry.ts";
-import type { Action, Answer, ShardCounters, ShardGauges, ShardMachine, ShardQuery } from "./shard_api.ts";
+import {
+  type Action,
+  type Answer,
+  noCounters,
+  type ShardGauges,
+  type ShardMachine,
+  type ShardQuery,
+} from "./shard_api.ts";
 import { FrameQueue } from "./work.ts";
 
-export interface ShardOptions {
+interface ShardOptions {
   readonly shard: number;
   readonly shardCount: number;
   readonly registry: Registry;
@@ -41,10 +53,9 @@ export interface ShardOptions {
 /** Frames prepared ahead of the one being folded, so that loads overlap with folding. */
 const preparedAhead = 3;
 
-interface InFlight {
-  readonly checkpoint: Checkpoint;
-  /** Of frame text that this checkpoint makes certain. */
-  readonly bytes: number;
+interface Suspension extends Damage {
+  /** It ends when all frames below this offset are in a confirmed checkpoint. */
+  readonly below: number;
 }
 
 /** What lives and dies with one claim. */
@@ -52,60 +63,42 @@ interface Tenure {
   readonly epoch: number;
   readonly claim: Claim;
   readonly fold: Fold;
-  queue: FrameQueue;
+  readonly queue: FrameQueue;
+  readonly pace: CheckpointPace;
   confirmedCommit: number;
-  inFlight: InFlight | null;
+  inFlight: Checkpoint | null;
   /** Asked of the store; `created` become new actors when they are not found. */
   loading: readonly Address[] | null;
   dueLimit: number | null;
-  /** Mailbox frames folded since the last capture. */
-  foldedBytes: number;
-  unconfirmedBytes: number;
-  foldedMs: number;
-  lastCaptureMs: number;
-  effectsSinceMs: number | null;
   /** Units of text folded but not granted anew. */
   ungranted: number;
-  hasMoved: boolean;
   /** A commit or a load came since the last eviction: trying again may free something. */
   mayEvict: boolean;
-  /** The next checkpoint is wanted at once. */
-  isHurried: boolean;
-  /** A skipped message was dead-lettered: the next throw must not undo that. */
-  mustCommit: boolean;
   asksForGap: number;
   readonly clock: LogClock;
 }
 
 export class Shard implements ShardMachine {
   readonly shard: number;
-  readonly counters: ShardCounters = {
-    messages: 0,
-    frames: 0,
-    localTurns: 0,
-    timersFired: 0,
-    deadLetters: 0,
-    deadLettersByReason: {},
-    repeatedFrames: 0,
-    repeatedParts: 0,
-    checkpoints: 0,
-    snapshotBytes: 0,
-    snapshots: 0,
-    claims: 0,
-    loads: 0,
-    evictions: 0,
-  };
+  readonly counters = noCounters();
   readonly #options: ShardOptions;
   #state: "idle" | "claiming" | "running" | "refused" | "stopped" = "idle";
   #tenure: Tenure | null = null;
   #actions: Action[] = [];
   readonly #skips = new Map<string, Skip>();
-  readonly #queries = new Queries();
+  /** By `actorKey`. */
+  readonly #suspended = new Map<string, Suspension>();
+  readonly #queries: Queries;
   #frameNumber = 1;
 
   constructor(options: ShardOptions) {
     this.#options = options;
     this.shard = options.shard;
+    this.#queries = new Queries(options.registry, (queryId, answer) => this.#answer(queryId, answer));
+  }
+
+  #answer(queryId: number, answer: Answer): void {
+    this.#actions.push({ type: "answer", queryId, answer });
   }
 
   takeActions(): Action[] {
@@ -135,27 +128,23 @@ export class Shard implements ShardMachine {
     if (this.#state !== "claiming") return;
     this.counters.claims++;
     const { limits } = this.#options;
-    const fold = new Fold({ ...this.#options, counters: this.counters, skips: this.#skips }, claim);
+    const fold = new Fold(
+      { ...this.#options, counters: this.counters, skips: this.#skips, suspended: this.#suspended },
+      claim,
+    );
     const { offset, index } = fold.position;
     const tenure: Tenure = {
       epoch: claim.epoch,
       claim,
       fold,
       queue: new FrameQueue(offset + 1, index, this.#frameNumber),
+      pace: new CheckpointPace(limits, nowMs),
       confirmedCommit: claim.commit,
       inFlight: null,
       loading: null,
       dueLimit: limits.duePage,
-      foldedBytes: 0,
-      unconfirmedBytes: 0,
-      foldedMs: 0,
-      lastCaptureMs: nowMs,
-      effectsSinceMs: null,
       ungranted: 0,
-      hasMoved: false,
       mayEvict: false,
-      isHurried: false,
-      mustCommit: false,
       asksForGap: 0,
       clock: new LogClock(fold.clockMs, nowMs),
     };
@@ -210,24 +199,22 @@ export class Shard implements ShardMachine {
     this.#dropTenure();
     this.#state = "refused";
     this.#actions.push({ type: "refuse", sentence });
-    this.#giveUpQueries({ type: "failed", sentence });
-  }
-
-  #giveUpQueries(answer: Answer): void {
-    for (const { queryId } of this.#queries.takeAll()) {
-      this.#actions.push({ type: "answer", queryId, answer });
-    }
+    this.#queries.giveUp({ type: "failed", sentence });
   }
 
   loaded(epoch: number, loaded: Loaded): void {
     const tenure = this.#tenureOf(epoch);
     if (tenure === null || tenure.loading === null) return;
-    const asked = tenure.loading.filter((address) => this.#queries.isAsked(address));
-    const created = tenure.loading.filter((address) => !this.#queries.isAsked(address));
+    if (loaded.epoch !== epoch) {
+      this.begin();
+      return;
+    }
+    const asked = tenure.loading.filter((address) => this.#queries.isWanted(address));
+    const created = tenure.loading.filter((address) => !this.#queries.isWanted(address));
     tenure.loading = null;
     // The newest frame's number: kept as long as any frame at hand, evictable when there is none.
     this.#guard(() => tenure.fold.insert(loaded, created, tenure.queue.nextNumber - 1));
-    this.#answerAbsent(tenure, asked);
+    this.#queries.found(tenure, asked);
     tenure.mayEvict = true;
   }
 
@@ -250,24 +237,25 @@ export class Shard implements ShardMachine {
 
   committed(epoch: number, commit: number, result: CommitResult | "failed", nowMs: number): void {
     const tenure = this.#tenureOf(epoch);
-    if (tenure === null || tenure.inFlight?.checkpoint.commit !== commit) return;
+    if (tenure === null || tenure.inFlight?.commit !== commit) return;
     if (result !== "committed") {
       this.begin();
       return;
     }
-    const { checkpoint, bytes } = tenure.inFlight;
+    const checkpoint = tenure.inFlight;
     tenure.inFlight = null;
     tenure.confirmedCommit = commit;
-    tenure.unconfirmedBytes -= bytes;
+    tenure.pace.confirmed();
     this.#forgetSkips(checkpoint);
     this.#countConfirmed(checkpoint);
     freeCheckpoint(checkpoint);
     tenure.fold.outbox.confirmed(checkpoint.outbox);
     this.#sendOutbox(tenure);
     this.#actions.push({ type: "trim", below: (checkpoint.positions[MAILBOX]?.offset ?? -1) + 1 });
-    this.#answerBarriers(tenure);
+    this.#queries.answerBarriers(tenure);
     tenure.mayEvict = true;
-    this.#checkpointIfDue(tenure, nowMs);
+    if (this.#endSuspensions(checkpoint)) this.begin();
+    else this.#checkpointIfDue(tenure, nowMs);
   }
 
   #countConfirmed({ deadLetters, snapshots }: Checkpoint): void {
@@ -286,9 +274,17 @@ export class Shard implements ShardMachine {
     const position = positions[MAILBOX] ?? { offset: -1, index: 0 };
     for (const [key, { place }] of this.#skips) {
       const isFolded = place.offset <= position.offset ||
-        (place.offset === position.offset + 1 && place.index < position.index);
+        (place.offset === position.offset + 1 && position.index > 0 && place.index < position.index);
       if (isFolded) this.#skips.delete(key);
     }
+  }
+
+  /** True when there were any: the shard claims itself again, and so loads the actors and their timers anew. */
+  #endSuspensions({ positions }: Checkpoint): boolean {
+    const folded = (positions[MAILBOX]?.offset ?? -1) + 1;
+    const before = this.#suspended.size;
+    for (const [key, { below }] of this.#suspended) if (below <= folded) this.#suspended.delete(key);
+    return this.#suspended.size < before;
   }
 
   #evict(tenure: Tenure): void {
@@ -314,14 +310,12 @@ export class Shard implements ShardMachine {
 
   query(query: ShardQuery): void {
     if (this.#state === "refused" || this.#state === "stopped") {
-      this.#actions.push({ type: "answer", queryId: query.queryId, answer: { type: "moved" } });
-      return;
-    }
-    this.#queries.add(query);
+      this.#answer(query.queryId, { type: "moved" });
+    } else this.#queries.add(query);
   }
 
   hurry(): void {
-    if (this.#tenure !== null) this.#tenure.isHurried = true;
+    this.#tenure?.pace.hurry();
   }
 
   run(clock: () => number, sliceMs: number): boolean {
@@ -331,13 +325,13 @@ export class Shard implements ShardMachine {
     const more = this.#guard(() => this.#foldSlice(tenure, clock, startMs + sliceMs)) ?? false;
     if (this.#tenure !== tenure || this.#state !== "running") return false;
     const nowMs = clock();
-    tenure.foldedMs += nowMs - startMs;
+    tenure.pace.spent(nowMs - startMs);
     this.#answerQueries(tenure, nowMs);
     this.#evict(tenure);
     this.#requestLoads(tenure);
-    this.#checkpointIfDue(tenure, nowMs);
     this.#tickIfDue(tenure, nowMs);
-    return more && this.#canFold(tenure);
+    this.#checkpointIfDue(tenure, nowMs);
+    return more && this.#tenure === tenure && this.#canFold(tenure);
   }
 
   /** Runs `work`; a throw of a behaviour starts the shard again, damage stops it. */
@@ -358,15 +352,14 @@ export class Shard implements ShardMachine {
   }
 
   #canFold(tenure: Tenure): boolean {
-    const { limits } = this.#options;
-    if (tenure.unconfirmedBytes >= limits.maxUnconfirmedBytes && tenure.inFlight !== null) return false;
-    const isAtBoundary = tenure.fold.isAtBoundary(tenure.queue.peek());
-    return !isAtBoundary || (!tenure.fold.outbox.isFull && !tenure.mustCommit);
+    const { fold, queue, pace, inFlight } = tenure;
+    if (pace.isFull && inFlight !== null) return false;
+    return !fold.isAtBoundary(queue.peek()) || (!fold.outbox.isFull && !pace.mustCommit);
   }
 
   /** True when there is more to fold at once. */
   #foldSlice(tenure: Tenure, clock: () => number, endMs: number): boolean {
-    const { fold, queue } = tenure;
+    const { fold, queue, pace } = tenure;
     const isOver = () => clock() >= endMs;
     for (let work = queue.peek(); work !== undefined && this.#canFold(tenure); work = queue.peek()) {
       for (let ahead = 1; ahead <= preparedAhead; ahead++) {
@@ -375,8 +368,8 @@ export class Shard implements ShardMachine {
       }
       const progress: FoldProgress = fold.fold(work, isOver);
       if (progress === "blocked") return false;
-      tenure.hasMoved = true;
-      if (progress === "skipped") tenure.mustCommit = true;
+      pace.moved();
+      if (progress === "skipped") pace.mustCommit = true;
       if (progress !== "folded") return true;
       queue.shift();
       this.#countFolded(tenure, work.source.text.length);
@@ -386,8 +379,7 @@ export class Shard implements ShardMachine {
   }
 
   #countFolded(tenure: Tenure, bytes: number): void {
-    tenure.foldedBytes += bytes;
-    tenure.unconfirmedBytes += bytes;
+    tenure.pace.folded(bytes);
     tenure.ungranted += bytes;
     if (tenure.ungranted * 4 < this.#options.limits.deliveryWindowBytes) return;
     this.#actions.push({ type: "grant", bytes: tenure.ungranted });
@@ -401,8 +393,8 @@ export class Shard implements ShardMachine {
       tenure.fold.table.find(address) === undefined
     );
     // What the fold needs becomes an actor if it is none yet; what a query alone asks for does not.
-    for (const address of wanted) this.#queries.forgetAsked(address);
-    const keys = [...wanted, ...this.#queries.askedActors];
+    for (const address of wanted) this.#queries.forgetWanted(address);
+    const keys = [...wanted, ...this.#queries.wantedActors];
     if (keys.length === 0) return;
     tenure.loading = keys;
     this.counters.loads += tenure.loading.length;
@@ -410,119 +402,44 @@ export class Shard implements ShardMachine {
   }
 
   #answerQueries(tenure: Tenure, nowMs: number): void {
-    // Not in the middle of a frame: the answer's position says exactly what it reflects.
-    if (tenure.queue.peek()?.hasBegun) return;
-    for (const query of this.#queries.takeReady(tenure.fold.position.offset + 1)) {
-      switch (query.request.type) {
-        case "barrier":
-          this.#meetBarrier(tenure, query);
-          break;
-        case "ask":
-          this.#meetAsk(tenure, query, query.request, nowMs);
-      }
-    }
+    const { fold, queue, pace, inFlight, confirmedCommit } = tenure;
+    // Not in the middle of a frame, be it one that a claim found begun: the answer's position says what it reflects.
+    if (fold.position.index > 0 || queue.peek()?.hasBegun) return;
+    const saved = inFlight?.commit ?? confirmedCommit;
+    this.#queries.answerReady(tenure, pace.hasChanges(fold) ? fold.nextCommit : saved, nowMs);
   }
 
-  #meetBarrier(tenure: Tenure, query: ShardQuery): void {
-    const { fold, inFlight, confirmedCommit } = tenure;
-    const unsaved = this.#hasChanges(tenure);
-    this.#queries.addBarrier(
-      query,
-      unsaved ? fold.nextCommit : inFlight?.checkpoint.commit ?? confirmedCommit,
-    );
-    this.#answerBarriers(tenure);
-  }
-
-  #answerBarriers(tenure: Tenure): void {
-    for (const { queryId } of this.#queries.takeBarriers(tenure.confirmedCommit)) {
-      this.#actions.push({
-        type: "answer",
-        queryId,
-        answer: { type: "answered", json: "null", ...this.#standing(tenure) },
-      });
-    }
-  }
-
-  #standing({ fold, epoch }: Tenure): Standing {
-    return { epoch, positions: { [MAILBOX]: fold.position.offset }, nowMs: fold.clockMs };
-  }
-
-  #meetAsk(tenure: Tenure, query: ShardQuery, ask: Ask, nowMs: number): void {
-    const isKnown = this.#options.registry.find(ask.kind) !== null;
-    if (isKnown && tenure.fold.table.find(ask) === undefined) {
-      this.#queries.waitForActor(query, ask);
-      return;
-    }
-    this.#actions.push({ type: "answer", queryId: query.queryId, answer: this.#answer(tenure, ask, nowMs) });
-  }
-
-  #answer(tenure: Tenure, ask: Ask, nowMs: number): Answer {
-    const definition = this.#options.registry.find(ask.kind);
-    const entry = tenure.fold.table.find(ask);
-    if (definition === null) {
-      return { type: "unknown", sentence: `There are no actors of the kind "${ask.kind}"` };
-    }
-    if (entry === undefined || entry.isNew) return { type: "absent" };
-    entry.used = Math.max(entry.used, 1);
-    const logNowMs = Math.max(tenure.fold.clockMs, tenure.clock.logNowMs(nowMs));
-    return answerAsk(definition, entry, ask, logNowMs, this.#standing(tenure));
-  }
-
-  /** Answers the queries whose actor was asked of the store and not found: it does not exist. */
-  #answerAbsent(tenure: Tenure, asked: readonly Address[]): void {
-    const absent = new Set<string>();
-    for (const address of asked) {
-      this.#queries.forgetAsked(address);
-      if (tenure.fold.table.find(address) === undefined) absent.add(`${address.kind}/${address.id}`);
-    }
-    if (absent.size === 0) return;
-    for (const query of this.#queries.takeReady(tenure.fold.position.offset + 1)) {
-      const { request, queryId } = query;
-      if (request.type === "ask" && absent.has(`${request.kind}/${request.id}`)) {
-        this.#actions.push({ type: "answer", queryId, answer: { type: "absent" } });
-      } else this.#queries.add(query);
-    }
-  }
-
-  #hasChanges({ fold, hasMoved }: Tenure): boolean {
-    return hasMoved || fold.changed.length > 0 || fold.outbox.hasDone;
-  }
-
-  /** When the next checkpoint is due, monotonic; Infinity when there is nothing to save. */
-  #checkpointDueMs(tenure: Tenure, nowMs: number): number {
-    const { limits } = this.#options;
-    if (!this.#hasChanges(tenure)) return Infinity;
-    if (tenure.mustCommit || tenure.isHurried || this.#queries.hasBarriers) return nowMs;
-    if (tenure.foldedMs >= limits.foldBudgetMs || tenure.unconfirmedBytes >= limits.maxUnconfirmedBytes) {
-      return nowMs;
-    }
-    const { outbox, deadLetters, table } = tenure.fold;
-    if (outbox.isFull || table.bytes > limits.actorBytes * 2) return nowMs;
-    if (outbox.isGathering || deadLetters.length > 0) tenure.effectsSinceMs ??= nowMs;
-    const byEffects = tenure.effectsSinceMs === null
-      ? Infinity
-      : tenure.effectsSinceMs + limits.effectDelayMs;
-    return Math.min(byEffects, tenure.lastCaptureMs + limits.checkpointIntervalMs);
+  /** When the next checkpoint is due, monotonic; Infinity when there is nothing to save, or one is under way. */
+  #checkpointDueMs({ fold, queue, pace, inFlight }: Tenure, nowMs: number): number {
+    // Inside a turn a checkpoint waits for what the turn waits for, and that wakes the shard by itself.
+    if (inFlight !== null || !fold.isAtBoundary(queue.peek())) return Infinity;
+    if (this.#queries.hasBarriers) pace.hurry();
+    return pace.dueMs(fold, nowMs);
   }
 
   #checkpointIfDue(tenure: Tenure, nowMs: number): void {
-    const { fold, queue } = tenure;
-    if (tenure.inFlight !== null || this.#checkpointDueMs(tenure, nowMs) > nowMs) return;
-    const work = queue.peek();
-    if (!fold.isAtBoundary(work)) return;
-    const index = work === undefined ? fold.position.index : work.foldedEntries;
-    const positions = withMailbox(tenure.claim.positions, fold.position.offset, index);
+    if (this.#checkpointDueMs(tenure, nowMs) > nowMs) return;
+    const { fold, queue, epoch, claim } = tenure;
+    const { offset } = fold.position;
+    const index = queue.peek()?.foldedEntries ?? fold.position.index;
+    const positions = { ...claim.positions, [MAILBOX]: { offset, index } };
     const { keyRetentionMs, maxColdBytes } = this.#options.limits;
-    const { epoch } = tenure;
-    const checkpoint = capture(fold, { shard: this.shard, epoch, positions, keyRetentionMs, maxColdBytes });
-    tenure.inFlight = { checkpoint, bytes: tenure.foldedBytes };
-    tenure.foldedBytes = 0;
-    tenure.foldedMs = 0;
-    tenure.lastCaptureMs = nowMs;
-    tenure.effectsSinceMs = null;
-    tenure.hasMoved = false;
-    tenure.isHurried = false;
-    tenure.mustCommit = false;
+    let checkpoint: Checkpoint;
+    try {
+      checkpoint = capture(fold, { shard: this.shard, epoch, positions, keyRetentionMs, maxColdBytes });
+    } catch (thrown) {
+      if (!(thrown instanceof StateError)) throw thrown;
+      const below = offset + (index > 0 ? 2 : 1);
+      this.#suspended.set(actorKey(thrown.address), {
+        reason: "state-not-saved",
+        detail: thrown.message,
+        below,
+      });
+      this.begin();
+      return;
+    }
+    tenure.inFlight = checkpoint;
+    tenure.pace.captured(nowMs);
     this.#actions.push({ type: "commit", checkpoint });
   }
 
@@ -543,15 +460,12 @@ export class Shard implements ShardMachine {
   wakeAtMs(nowMs: number): number | null {
     const tenure = this.#tenure;
     if (tenure === null || this.#state !== "running") return null;
-    // Inside a turn a checkpoint waits for what the turn waits for, and that wakes the shard by itself.
-    const canCapture = tenure.inFlight === null && tenure.fold.isAtBoundary(tenure.queue.peek());
-    const checkpointMs = canCapture ? this.#checkpointDueMs(tenure, nowMs) : Infinity;
-    const wakeMs = Math.min(checkpointMs, this.#tickDueMs(tenure));
+    const wakeMs = Math.min(this.#checkpointDueMs(tenure, nowMs), this.#tickDueMs(tenure));
     return wakeMs === Infinity ? null : wakeMs;
   }
 
   stop(): void {
-    this.#giveUpQueries({ type: "moved" });
+    this.#queries.giveUp({ type: "moved" });
     this.#dropTenure();
     this.#state = "stopped";
   }

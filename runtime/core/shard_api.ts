@@ -134,6 +134,25 @@ export interface ShardCounters {
   evictions: number;
 }
 
+export function noCounters(): ShardCounters {
+  return {
+    messages: 0,
+    frames: 0,
+    localTurns: 0,
+    timersFired: 0,
+    deadLetters: 0,
+    deadLettersByReason: {},
+    repeatedFrames: 0,
+    repeatedParts: 0,
+    checkpoints: 0,
+    snapshotBytes: 0,
+    snapshots: 0,
+    claims: 0,
+    loads: 0,
+    evictions: 0,
+  };
+}
+
 /** What the driver and the live tree want to know at the moment. */
 export interface ShardGauges {
   readonly state: "claiming" | "running" | "refused";

@@ -6,6 +6,7 @@
 
 import type { Address, Context, Json } from "./actor.ts";
 import type { ActorEntry } from "./actor_table.ts";
+import type { Replay } from "./frame.ts";
 import { murmur2 } from "./murmur2.ts";
 import { type Place, placeKey } from "./place.ts";
 
@@ -15,7 +16,7 @@ export interface TurnEffects {
   send(from: Address, to: Address, message: Json): void;
   setTimer(entry: ActorEntry, name: string, dueMs: number, message: Json): void;
   cancelTimer(entry: ActorEntry, name: string): void;
-  deadLetter(turn: Turn, reason: string, detail: string, stack: string | null): void;
+  deadLetter(turn: Turn, reason: string, detail: string): void;
 }
 
 const encoder = new TextEncoder();
@@ -36,11 +37,14 @@ export class Turn implements Context {
   self: Address = { kind: "", id: "" };
   sender: Address | null = null;
   message: Json = null;
-  replays = 0;
+  /** The dead letter of which this is the message, sent again. */
+  replay: Replay | null = null;
   topic = "";
   offset = -1;
   index = -1;
   timer = "";
+  /** Timers that have fired before this frame's entries, this one included. */
+  timerNumber = 0;
   step = 0;
   /** Dead letters that this turn has made so far. */
   letters = 0;
@@ -106,6 +110,6 @@ export class Turn implements Context {
   }
 
   deadLetter(reason: string, detail: string): void {
-    this.#effects.deadLetter(this, reason, detail, null);
+    this.#effects.deadLetter(this, reason, detail);
   }
 }

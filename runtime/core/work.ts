@@ -9,7 +9,7 @@
 import type { Address } from "./actor.ts";
 import type { ActorEntry, ActorTable } from "./actor_table.ts";
 import type { LogFrame } from "./log_frame.ts";
-import { decodeFrame, entryStride, type Frame, senderMarker } from "./frame.ts";
+import { decodeFrame, entryStride, type Frame, type Replay, senderMarker } from "./frame.ts";
 import type { Registry } from "./registry.ts";
 
 /** A place in the flat entries: the id, until it is replaced by the actor's entry. */
@@ -25,8 +25,8 @@ export class WorkFrame {
   hasBegun: boolean;
   haveTimersFired: boolean;
   sender: Address | null = null;
-  /** Replays of the dead letter whose message comes next. */
-  replays = 0;
+  /** The dead letter whose message comes next. */
+  replay: Replay | null = null;
   #frame: Frame | null = null;
   #kinds: number[] = [];
   #unresolved = -1;

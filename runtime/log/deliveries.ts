@@ -11,22 +11,20 @@
 import type { LogFrame } from "../core/log_frame.ts";
 import type { LogLimits } from "./limits.ts";
 import { checkOffset, type LogCore } from "./log_core.ts";
-import type { Subscription } from "./port.ts";
-
-/** Hears why a subscription ended by itself. */
-export type DeliveryFailed = (error: unknown) => void;
+import { errorMessage } from "../core/errors.ts";
+import { LogError, type Subscription, type SubscriptionEnded } from "./port.ts";
 
 interface Reader {
   readonly shard: number;
   readonly deliver: (frames: readonly LogFrame[]) => void;
-  readonly failed: DeliveryFailed;
+  readonly failed: SubscriptionEnded;
   next: number;
   creditBytes: number;
   isClosed: boolean;
 }
 
 /** Nobody listens for this subscription's end: it must not pass unseen. */
-export const throwToThread: DeliveryFailed = (error) => {
+export const throwToThread: SubscriptionEnded = (error) => {
   queueMicrotask(() => {
     throw error;
   });
@@ -50,7 +48,7 @@ export class Deliveries {
     shard: number,
     from: number,
     deliver: (frames: readonly LogFrame[]) => void,
-    failed: DeliveryFailed = throwToThread,
+    failed: SubscriptionEnded = throwToThread,
   ): Subscription {
     const reader: Reader = { shard, deliver, failed, next: from, creditBytes: 0, isClosed: false };
     this.#readers[shard]?.add(reader);
@@ -123,8 +121,15 @@ export class Deliveries {
       return bytes;
     } catch (thrown) {
       this.#end(reader);
-      reader.failed(thrown);
+      reader.failed(readError(reader, thrown));
       return 0;
     }
   }
+}
+
+/** What kept frames from a reader, as the log's own error. */
+function readError({ shard, next }: Reader, thrown: unknown): LogError {
+  if (thrown instanceof LogError) return thrown;
+  const sentence = `Cannot read shard ${shard} from offset ${next}: ${errorMessage(thrown)}.`;
+  return new LogError("unavailable", sentence, { cause: thrown });
 }

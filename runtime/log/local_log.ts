@@ -8,8 +8,8 @@
  */
 
 import type { LogFrame } from "../core/log_frame.ts";
-import { Deliveries, type DeliveryFailed } from "./deliveries.ts";
-import { Fifo } from "./fifo.ts";
+import { Deliveries } from "./deliveries.ts";
+import { Fifo } from "../core/fifo.ts";
 import type { LogLimits } from "./limits.ts";
 import { checkOffset, checkShard, type LogCore } from "./log_core.ts";
 import {
@@ -19,6 +19,7 @@ import {
   type MailboxLog,
   type NewFrame,
   type Subscription,
+  type SubscriptionEnded,
 } from "./port.ts";
 
 interface WaitingAppend {
@@ -76,7 +77,7 @@ export class LocalLog implements MailboxLog {
     shard: number,
     from: number,
     deliver: (frames: readonly LogFrame[]) => void,
-    failed?: DeliveryFailed,
+    failed?: SubscriptionEnded,
   ): Promise<Subscription> {
     return this.#own.subscribe(shard, from, deliver, failed);
   }
@@ -173,13 +174,12 @@ export class LogClient implements MailboxLog {
     return this.#log.append(frames);
   }
 
-  /** `failed` hears of a frame that cannot be read; without it, the error ends the thread. */
   // deno-lint-ignore require-await
   async subscribe(
     shard: number,
     from: number,
     deliver: (frames: readonly LogFrame[]) => void,
-    failed?: DeliveryFailed,
+    failed?: SubscriptionEnded,
   ): Promise<Subscription> {
     this.#checkOpen();
     this.#log.checkReadable(shard, from);

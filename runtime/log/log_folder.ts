@@ -30,26 +30,26 @@ export interface SegmentPath {
 }
 
 export class LogFolder {
-  readonly #directory: string;
+  readonly directory: string;
   /** Segments to remove, oldest first. */
   readonly #doomed: string[] = [];
   #work: Promise<void> = Promise.resolve();
 
   /** Makes the folder if there is none. */
   constructor(directory: string) {
-    this.#directory = directory;
+    this.directory = directory;
     mkdirSync(directory, { recursive: true });
   }
 
   pathOf(sequence: number): string {
-    return join(this.#directory, `${String(sequence).padStart(8, "0")}.db`);
+    return join(this.directory, `${String(sequence).padStart(8, "0")}.db`);
   }
 
   /** The segments in order, headers checked. Throws "corrupt" for a file that is not ours, or a missing one. */
   list(): SegmentPath[] {
-    const names = readdirSync(this.#directory);
+    const names = readdirSync(this.directory);
     const found = names.filter((name) => segmentName.test(name)).sort()
-      .map((name) => ({ path: join(this.#directory, name), sequence: Number.parseInt(name) }));
+      .map((name) => ({ path: join(this.directory, name), sequence: Number.parseInt(name) }));
     found.forEach(({ path, sequence }, place) => {
       const expected = (found[0]?.sequence ?? 0) + place;
       if (sequence !== expected) {
@@ -62,12 +62,12 @@ export class LogFolder {
       }
       checkHeader(path);
     });
-    for (const name of names) if (unfinishedName.test(name)) rmSync(join(this.#directory, name));
+    for (const name of names) if (unfinishedName.test(name)) rmSync(join(this.directory, name));
     return found;
   }
 
   emptySegment(log: LogIdentity): Uint8Array<ArrayBuffer> {
-    return emptySegment(join(this.#directory, "00000000.db.new"), log);
+    return emptySegment(join(this.directory, "00000000.db.new"), log);
   }
 
   /** Writes the first segment of a new log. */
@@ -126,7 +126,7 @@ export class LogFolder {
   /** Makes names appear and disappear for good. Windows can sync no folder, and need not. */
   async #sync(): Promise<void> {
     if (process.platform === "win32") return;
-    const folder = await open(this.#directory, "r");
+    const folder = await open(this.directory, "r");
     try {
       await folder.sync();
     } finally {

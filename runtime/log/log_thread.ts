@@ -5,10 +5,11 @@
 
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
-import { toWireError } from "../node/rpc.ts";
+import { serve, toWireError } from "../rpc.ts";
+import { threadMemory } from "../thread_memory.ts";
 import { serveLog } from "./serve_log.ts";
 import { SqliteLog } from "./sqlite_log.ts";
-import type { LogThreadData, LogToOwner, OwnerToLog } from "./thread_messages.ts";
+import type { LogThreadData, LogToOwner, OwnerCalls, OwnerToLog } from "./thread_messages.ts";
 
 const owner = parentPort;
 if (owner === null) throw new Error("log_thread.ts runs as a worker thread: start it by startLogThread().");
@@ -16,12 +17,14 @@ if (owner === null) throw new Error("log_thread.ts runs as a worker thread: star
 const post = (message: LogToOwner) => owner.postMessage(message);
 
 try {
-  const { directory, shards, limits }: LogThreadData = workerData;
+  const { directory, shards, expected, limits }: LogThreadData = workerData;
   const report = (sentence: string) => post({ type: "report", sentence });
-  const log = new SqliteLog({ directory, shards, limits, clock: Date.now, report });
+  const log = new SqliteLog({ directory, shards, expected, limits, clock: Date.now, report });
   const extents = await Promise.all(Array.from({ length: shards }, (_, shard) => log.extent(shard)));
   serveOwner(log);
-  post({ type: "ready", extents });
+  const ownerCalls: OwnerCalls = { memory: () => Promise.resolve(threadMemory()) };
+  serve(owner, { ...ownerCalls });
+  post({ type: "ready", opening: { identity: log.identity, extents } });
 } catch (thrown) {
   post({ type: "failed", ...toWireError(thrown) });
   process.exit(1);

@@ -2,7 +2,7 @@
 
 import { MAILBOX } from "../core/checkpoint.ts";
 import type { LogFrame } from "../core/log_frame.ts";
-import { Fifo } from "./fifo.ts";
+import { Fifo } from "../core/fifo.ts";
 import { checkShard, type LogCore } from "./log_core.ts";
 import type { AppendReceipt, LogExtent, NewFrame } from "./port.ts";
 

@@ -7,6 +7,8 @@
  * 3. The log stamps frames with its own clock; stamps of a shard never go back.
  * 4. A subscription delivers each frame from `from` on exactly once, in order, never more than the granted bytes
  *    plus one frame.
+ *    One that ends by itself (a frame cannot be read, or was trimmed before it was delivered; the log is lost) says
+ *    so once, with a `LogError`, and delivers nothing more.
  * 5. `trim` never removes a frame at or above `below`, and never makes an append wait.
  * 6. An append that fails with code "full" or "unavailable" wrote nothing that will be delivered, or (adapters that
  *    cannot know: code "unknown") may be repeated by the caller under the same origin number, which receivers drop.
@@ -38,17 +40,22 @@ export interface Subscription {
   close(): void;
 }
 
+/** Hears why a subscription ended by itself. */
+export type SubscriptionEnded = (error: LogError) => void;
+
 export interface MailboxLog {
   /** Appends all frames in one durable group. Receipts in the order of `frames`. Throws a `LogError`. */
   append(frames: readonly NewFrame[]): Promise<readonly AppendReceipt[]>;
   /**
    * Delivers the shard's frames from offset `from` on. Throws a `LogError` "out_of_range" when `from` is below the
-   * log's begin or above its end. One subscription per shard and client: a second one replaces the first.
+   * log's begin or above its end. One subscription per shard and client: a second one replaces the first. `failed`
+   * hears why it ended by itself, and not of a `close`; without it that error ends the thread.
    */
   subscribe(
     shard: number,
     from: number,
     deliver: (frames: readonly LogFrame[]) => void,
+    failed?: SubscriptionEnded,
   ): Promise<Subscription>;
   extent(shard: number): Promise<LogExtent>;
   /** Frames below `below` are no longer needed; they go some time later. */

@@ -1,11 +1,12 @@
 /** Opening the segments of a folder: what is there must be one log, whole. Nothing is changed before that is known. */
 
 import { LogError } from "./port.ts";
-import type { LogFolder, SegmentPath } from "./log_folder.ts";
+import { LogFolder, type SegmentPath } from "./log_folder.ts";
 import { Segment } from "./segment.ts";
-import { corrupt, type LogIdentity } from "./segment_file.ts";
+import { corrupt, type LogIdentity, openingError } from "./segment_file.ts";
 
 export interface OpenedLog {
+  readonly folder: LogFolder;
   readonly log: LogIdentity;
   /** The bytes of an empty segment of this log. */
   readonly empty: Uint8Array;
@@ -14,10 +15,22 @@ export interface OpenedLog {
   readonly spare: Segment | null;
 }
 
-/** Opens what is in the folder; an empty one becomes a new log. Throws a `LogError`. */
-export function openSegments(folder: LogFolder, shards: number): OpenedLog {
+/**
+ * Opens what is in the folder. `expected`: the identity of the log that must be there; null: any, and an empty folder
+ * becomes a new log. Throws a `LogError`.
+ */
+export function openLogFolder(directory: string, shards: number, expected: string | null): OpenedLog {
+  try {
+    return openSegments(new LogFolder(directory), shards, expected);
+  } catch (thrown) {
+    throw openingError(directory, thrown);
+  }
+}
+
+function openSegments(folder: LogFolder, shards: number, expected: string | null): OpenedLog {
   const paths = folder.list();
   const log = identify(paths, shards);
+  if (expected !== null) checkExpected(folder.directory, paths, log, expected);
   const empty = folder.emptySegment(log);
   if (paths.length === 0) paths.push({ path: folder.createNow(1, empty), sequence: 1 });
   const opened: Segment[] = [];
@@ -27,11 +40,27 @@ export function openSegments(folder: LogFolder, shards: number): OpenedLog {
     const spare = takeSpare(segments);
     if (paths.length === 1 && paths[0]?.sequence === 1) beginLog(segments[0], shards);
     checkContinuity(segments);
-    return { log, empty, segments, spare };
+    return { folder, log, empty, segments, spare };
   } catch (thrown) {
     for (const segment of opened) segment.release();
     throw thrown;
   }
+}
+
+/** What is folded already must not be taken up with the offsets of another log. */
+function checkExpected(
+  directory: string,
+  paths: readonly SegmentPath[],
+  log: LogIdentity,
+  expected: string,
+): void {
+  if (log.identity === expected) return;
+  const found = paths.length === 0 ? "is empty" : "holds another log";
+  throw corrupt(
+    directory,
+    `${found}, not the one that this data folder's store was filled from`,
+    "put that log folder back or restore the whole data folder from a backup, or start with another data folder",
+  );
 }
 
 function identify(paths: readonly SegmentPath[], shards: number): LogIdentity {

@@ -1,15 +1,16 @@
 /**
  * `MailboxLog` in another thread, over a message port to the log's thread.
  *
- * 1. When the log's thread ends without a word, appends under way fail as "unknown" and later calls as
- *    "unavailable"; after an orderly end, calls fail as "closed".
+ * 1. Every call settles. When the log's thread ends without a word, calls under way fail as "unknown", later ones
+ *    as "unavailable", and subscriptions end as "unavailable"; after an orderly end, calls fail as "closed". When the
+ *    thread does not answer in time, appends fail as "unknown", other calls as "unavailable".
  * 2. Nothing is delivered after a subscription's `close` returned, though it may be on its way.
  */
 
 import type { MessagePort } from "node:worker_threads";
 import { MAILBOX } from "../core/checkpoint.ts";
 import type { LogFrame } from "../core/log_frame.ts";
-import { RpcClient } from "../node/rpc.ts";
+import { RpcClient, threadCallDeadlineMs, unseal } from "../rpc.ts";
 import {
   type AppendReceipt,
   LogError,
@@ -17,14 +18,15 @@ import {
   type MailboxLog,
   type NewFrame,
   type Subscription,
+  type SubscriptionEnded,
 } from "./port.ts";
-import { type DeliveryFailed, throwToThread } from "./deliveries.ts";
+import { throwToThread } from "./deliveries.ts";
 import { type ClientToLog, type LogToClient, reviveLogError } from "./thread_messages.ts";
 
 interface RemoteSubscription {
   readonly shard: number;
   readonly deliver: (frames: readonly LogFrame[]) => void;
-  readonly failed: DeliveryFailed;
+  readonly failed: SubscriptionEnded;
 }
 
 export class RemoteLog implements MailboxLog {
@@ -36,9 +38,16 @@ export class RemoteLog implements MailboxLog {
   #isClosing = false;
   #end: LogError | null = null;
 
-  constructor(port: MessagePort) {
+  constructor(port: MessagePort, deadlineMs = threadCallDeadlineMs) {
     this.#port = port;
-    this.#rpc = new RpcClient(port, ({ code, message }) => reviveLogError(code, message));
+    this.#rpc = new RpcClient(port, ({ code, message }) => reviveLogError(code, message), {
+      afterMs: deadlineMs,
+      error: (method) =>
+        new LogError(
+          method === "append" ? "unknown" : "unavailable",
+          `The log's thread did not answer "${method}" within ${deadlineMs} ms: its disk hangs, or is overloaded.`,
+        ),
+    });
     port.on("message", (message: LogToClient) => this.#receive(message));
     port.on("close", () => this.#lose());
   }
@@ -55,12 +64,11 @@ export class RemoteLog implements MailboxLog {
     return this.#call("trim", [shard, below]);
   }
 
-  /** `failed` hears why a subscription ended by itself; without it, the error ends the thread. */
   async subscribe(
     shard: number,
     from: number,
     deliver: (frames: readonly LogFrame[]) => void,
-    failed: DeliveryFailed = throwToThread,
+    failed: SubscriptionEnded = throwToThread,
   ): Promise<Subscription> {
     const subscription = ++this.#lastSubscription;
     await this.#call("subscribe", [shard, from, subscription]);
@@ -114,11 +122,12 @@ export class RemoteLog implements MailboxLog {
     const subscription = this.#subscriptions.get(message.subscription);
     if (subscription === undefined) return;
     const { shard } = subscription;
-    subscription.deliver(message.texts.map((text, place) => ({
+    const { texts, stampsMs } = unseal(message.batch);
+    subscription.deliver(texts.map((text, place) => ({
       topic: MAILBOX,
       shard,
       offset: message.offset + place,
-      stampMs: message.stampsMs[place] ?? 0,
+      stampMs: stampsMs[place] ?? 0,
       text,
     })));
   }
@@ -134,7 +143,10 @@ export class RemoteLog implements MailboxLog {
 
   #lose(): void {
     if (this.#end !== null) return;
-    this.#finish(new LogError("unavailable", "The log's thread has ended; its node must be started again."));
+    const lost = new LogError("unavailable", "The log's thread has ended; its node must be started again.");
+    const subscriptions = [...this.#subscriptions.values()];
+    this.#finish(lost);
+    for (const { failed } of subscriptions) failed(lost);
   }
 
   #finish(end: LogError): void {

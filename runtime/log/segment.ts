@@ -14,7 +14,15 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { MAILBOX } from "../core/checkpoint.ts";
 import type { LogFrame } from "../core/log_frame.ts";
-import { connect, corrupt, type LogIdentity, openingError, pageBytes, run } from "./segment_file.ts";
+import {
+  connect,
+  corrupt,
+  type LogIdentity,
+  openingError,
+  pageBytes,
+  restoreFolder,
+  run,
+} from "./segment_file.ts";
 import { LogError } from "./port.ts";
 
 export type StoredFrame = Omit<LogFrame, "topic">;
@@ -226,11 +234,9 @@ export class Segment {
     run(db, "COMMIT");
     const found = db.prepare("PRAGMA quick_check(1)").get()?.quick_check;
     if (found !== "ok") {
-      throw corrupt(
-        this.path,
-        `is damaged (${found})`,
-        "restore it from a backup, or move the log folder away",
-      );
+      // The first line names the database, of which there is one.
+      const where = String(found).replace(/^\*\*\*.*\*\*\*\n/, "").replaceAll(/\s+/g, " ");
+      throw corrupt(this.path, `is damaged (${where})`, restoreFolder);
     }
     const log = db.prepare("SELECT identity, shards, base_stamp_ms FROM log").get();
     if (log?.identity !== this.#log.identity || log.shards !== this.#log.shards) {

@@ -30,21 +30,25 @@ export interface LogIdentity {
   readonly shards: number;
 }
 
-const schema = `
-  CREATE TABLE log (identity TEXT NOT NULL, shards INTEGER NOT NULL, base_stamp_ms INTEGER) STRICT;
-  CREATE TABLE base (shard INTEGER PRIMARY KEY, offset INTEGER NOT NULL) STRICT;
-  CREATE TABLE frame (
+const emptySegmentSql = [
+  `PRAGMA page_size=${pageBytes}`,
+  "PRAGMA journal_mode=MEMORY",
+  "PRAGMA synchronous=OFF",
+  `PRAGMA application_id=${applicationId}`,
+  `PRAGMA user_version=${formatVersion}`,
+  "CREATE TABLE log (identity TEXT NOT NULL, shards INTEGER NOT NULL, base_stamp_ms INTEGER) STRICT",
+  "CREATE TABLE base (shard INTEGER PRIMARY KEY, offset INTEGER NOT NULL) STRICT",
+  `CREATE TABLE frame (
     n INTEGER PRIMARY KEY, shard INTEGER NOT NULL, offset INTEGER NOT NULL, stamp_ms INTEGER NOT NULL,
     crc INTEGER NOT NULL, text BLOB NOT NULL
-  ) STRICT;`;
+  ) STRICT`,
+];
 
 /** The bytes of a segment in which nothing is stored yet; made by way of a file at `scratchPath`. */
 export function emptySegment(scratchPath: string, log: LogIdentity): Uint8Array<ArrayBuffer> {
   const db = new DatabaseSync(scratchPath);
   try {
-    db.exec(`PRAGMA page_size=${pageBytes}; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF;
-      PRAGMA application_id=${applicationId}; PRAGMA user_version=${formatVersion};`);
-    db.exec(schema);
+    for (const sql of emptySegmentSql) run(db, sql);
     db.prepare("INSERT INTO log (identity, shards) VALUES (?, ?)").run(log.identity, log.shards);
   } finally {
     db.close();
@@ -53,6 +57,9 @@ export function emptySegment(scratchPath: string, log: LogIdentity): Uint8Array<
   rmSync(scratchPath);
   return new Uint8Array(bytes);
 }
+
+/** What to do about a damaged file: a log without its beginning, or beside another's store, would not do. */
+export const restoreFolder = "restore the whole data folder from a backup, or start with another one";
 
 export function corrupt(path: string, found: string, right: string): LogError {
   return new LogError(
@@ -129,24 +136,26 @@ function resultCode(thrown: unknown): number | null {
     : null;
 }
 
+/** What SQLite says of a full disk, and what the file system says. */
 export function isDiskFull(thrown: unknown): boolean {
-  return resultCode(thrown) === SQLITE_FULL;
+  const code = thrown instanceof Error && "code" in thrown ? thrown.code : null;
+  return resultCode(thrown) === SQLITE_FULL || code === "ENOSPC" || code === "EDQUOT";
 }
 
 /** What kept a segment from being opened, as the log's own error. */
 export function openingError(path: string, thrown: unknown): Error {
   if (thrown instanceof LogError) return thrown;
   const message = errorMessage(thrown);
+  if (isDiskFull(thrown)) {
+    const sentence = `Cannot open the log: ${path}: the disk is full; free some space and start again.`;
+    return new LogError("full", sentence, { cause: thrown });
+  }
   switch (resultCode(thrown)) {
     // A statement of ours that does not fit the tables found.
     case SQLITE_ERROR:
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return corrupt(
-        path,
-        `is damaged (${message})`,
-        "restore it from a backup, or move the log folder away",
-      );
+      return corrupt(path, `is damaged (${message})`, restoreFolder);
     case SQLITE_BUSY: {
       const sentence = `Cannot open the log: ${path} is in use by another process; stop that one first.`;
       return new LogError("unavailable", sentence, { cause: thrown });

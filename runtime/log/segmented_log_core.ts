@@ -12,8 +12,8 @@ import type { LogFrame } from "../core/log_frame.ts";
 import { errorMessage } from "../core/errors.ts";
 import { defaultLogLimits, type LogLimits } from "./limits.ts";
 import { checkShard, type LogCore } from "./log_core.ts";
-import { LogFolder } from "./log_folder.ts";
-import { openSegments } from "./recovery.ts";
+import type { LogFolder } from "./log_folder.ts";
+import { openLogFolder } from "./recovery.ts";
 import { type AppendReceipt, LogError, type LogExtent, type NewFrame } from "./port.ts";
 import { Segment, type StoredFrame } from "./segment.ts";
 import { isDiskFull, type LogIdentity } from "./segment_file.ts";
@@ -23,6 +23,8 @@ import { MAILBOX } from "../core/checkpoint.ts";
 export interface SegmentedLogOptions {
   readonly directory: string;
   readonly shards: number;
+  /** Identity of the log that must be there; without it, or null, any log will do, and a new one is made. */
+  readonly expected?: string | null;
   readonly limits?: LogLimits;
   /** Hears what went wrong with files in the background; the log goes on and tries again. */
   readonly report: (sentence: string) => void;
@@ -56,8 +58,8 @@ export class SegmentedLogCore implements LogCore {
     this.shards = options.shards;
     this.#limits = options.limits ?? defaultLogLimits;
     this.#report = options.report;
-    this.#folder = new LogFolder(options.directory);
-    const opened = openSegments(this.#folder, options.shards);
+    const opened = openLogFolder(options.directory, options.shards, options.expected ?? null);
+    this.#folder = opened.folder;
     this.#identity = opened.log;
     this.#empty = opened.empty;
     this.#segments = opened.segments;
@@ -67,6 +69,11 @@ export class SegmentedLogCore implements LogCore {
     for (const segment of this.#segments.slice(0, -1)) this.#seal(segment);
     this.#limitActive();
     this.#rollSoon();
+  }
+
+  /** Random name of the log, given when it was made. */
+  get identity(): string {
+    return this.#identity.identity;
   }
 
   get #active(): Segment {

@@ -8,7 +8,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { errorMessage } from "../core/errors.ts";
 import type { LogFrame } from "../core/log_frame.ts";
-import { serve, toWireError } from "../node/rpc.ts";
+import { seal, serve, toWireError } from "../rpc.ts";
 import type { LocalLog } from "./local_log.ts";
 import type { NewFrame, Subscription } from "./port.ts";
 import type { ClientToLog, LogToClient } from "./thread_messages.ts";
@@ -66,7 +66,9 @@ function framesMessage(subscription: number, frames: readonly LogFrame[]): LogTo
     type: "frames",
     subscription,
     offset: frames[0]?.offset ?? 0,
-    stampsMs: frames.map((frame) => frame.stampMs),
-    texts: frames.map((frame) => frame.text),
+    batch: seal({
+      stampsMs: frames.map((frame) => frame.stampMs),
+      texts: frames.map((frame) => frame.text),
+    }),
   };
 }

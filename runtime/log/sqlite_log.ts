@@ -10,8 +10,13 @@ export interface SqliteLogOptions extends SegmentedLogOptions {
 }
 
 export class SqliteLog extends LocalLog {
+  /** Random name of the log, given when it was made. */
+  readonly identity: string;
+
   /** Opens or makes the log in `directory`. Throws a `LogError` that says what stands in the way. */
   constructor(options: SqliteLogOptions) {
-    super(new SegmentedLogCore(options), options.clock, options.limits ?? defaultLogLimits);
+    const core = new SegmentedLogCore(options);
+    super(core, options.clock, options.limits ?? defaultLogLimits);
+    this.identity = core.identity;
   }
 }

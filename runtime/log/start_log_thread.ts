@@ -1,43 +1,76 @@
 /** Starts the log's thread and holds its owner's end: the composition root of a node calls this. */
 
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
-import { LogError, type LogExtent } from "./port.ts";
+import {
+  hasSettled,
+  orLate,
+  RpcClient,
+  threadCallDeadlineMs,
+  threadCloseDeadlineMs,
+  threadOpenDeadlineMs,
+} from "../rpc.ts";
+import { LogError } from "./port.ts";
 import { defaultLogLimits, type LogLimits } from "./limits.ts";
-import { type LogThreadData, type LogToOwner, type OwnerToLog, reviveLogError } from "./thread_messages.ts";
+import {
+  type LogOpening,
+  type LogThreadData,
+  type LogToOwner,
+  type OwnerCalls,
+  type OwnerToLog,
+  reviveLogError,
+} from "./thread_messages.ts";
 
 export interface LogThreadOptions {
   /** The folder of the segment files; made if there is none. */
   readonly directory: string;
   readonly shards: number;
+  /** Identity of the log that must be there; without it, or null, any log will do, and a new one is made. */
+  readonly expected?: string | null;
   readonly limits?: LogLimits;
   /** Hears what a person should know while the log goes on. */
   readonly report: (sentence: string) => void;
+  /** How long opening may take, and closing. */
+  readonly openDeadlineMs?: number;
+  readonly closeDeadlineMs?: number;
 }
 
-export interface LogThread {
+export interface LogThread extends OwnerCalls {
   readonly worker: Worker;
-  /** The extents of all shards once the log is open; rejects with the `LogError` that stands in the way. */
-  readonly ready: Promise<readonly LogExtent[]>;
+  /** Resolves when the log is open; rejects with the `LogError` that stands in the way. */
+  readonly ready: Promise<LogOpening>;
   /** Settles when the thread has ended: null after `close`, else why. */
   readonly exited: Promise<Error | null>;
   /** A new port for a `RemoteLog`, here or in another thread. The same `client` again replaces its earlier port. */
   connect(client?: string): MessagePort;
-  /** Commits what waits, closes the files, ends the thread. */
+  /** Commits what waits, closes the files, ends the thread, at the deadline in any case. */
   close(): Promise<void>;
 }
 
 export function startLogThread(options: LogThreadOptions): LogThread {
-  const { directory, shards, limits = defaultLogLimits, report } = options;
-  const data: LogThreadData = { directory, shards, limits };
+  const { directory, shards, expected = null, limits = defaultLogLimits, report } = options;
+  const { openDeadlineMs = threadOpenDeadlineMs, closeDeadlineMs = threadCloseDeadlineMs } = options;
+  const data: LogThreadData = { directory, shards, expected, limits };
   const worker = new Worker(new URL("./log_thread.ts", import.meta.url), { workerData: data });
   let isClosing = false;
   const exited = awaitExit(worker, () => isClosing);
-  const ready = awaitReady(worker, exited, report);
+  const ready = orLate(awaitReady(worker, exited, report), openDeadlineMs, () =>
+    new LogError(
+      "unavailable",
+      `Cannot open the log: ${directory} is not open after ${openDeadlineMs} ms; its disk hangs.`,
+    ));
+  // Whoever awaits `ready` hears of a failure; nobody has to.
+  ready.catch(() => {});
+  const rpc = new RpcClient(worker, ({ code, message }) => reviveLogError(code, message), {
+    afterMs: threadCallDeadlineMs,
+    error: (method) => new LogError("unavailable", `The log's thread did not answer "${method}" in time.`),
+  });
+  void exited.then(() => rpc.fail(new LogError("unavailable", "The log's thread has ended.")));
   const post = (message: OwnerToLog, transfer: MessagePort[]) => worker.postMessage(message, transfer);
   return {
     worker,
     ready,
     exited,
+    memory: () => rpc.call("memory", []),
     connect(client) {
       const { port1, port2 } = new MessageChannel();
       post({ type: "connect", port: port2, ...(client === undefined ? {} : { client }) }, [port2]);
@@ -46,6 +79,14 @@ export function startLogThread(options: LogThreadOptions): LogThread {
     async close() {
       isClosing = true;
       post({ type: "close" }, []);
+      if (!await hasSettled(exited, closeDeadlineMs)) {
+        // Of a thread that hangs in a call of the system, not even the termination has to end.
+        await hasSettled(worker.terminate(), closeDeadlineMs);
+        throw new LogError(
+          "unavailable",
+          `The log's thread did not close ${directory} within ${closeDeadlineMs} ms: its disk hangs.`,
+        );
+      }
       const error = await exited;
       if (error !== null) throw error;
     },
@@ -67,12 +108,12 @@ function awaitReady(
   worker: Worker,
   exited: Promise<Error | null>,
   report: (sentence: string) => void,
-): Promise<readonly LogExtent[]> {
+): Promise<LogOpening> {
   return new Promise((resolve, reject) => {
     worker.on("message", (message: LogToOwner) => {
       switch (message.type) {
         case "ready":
-          return resolve(message.extents);
+          return resolve(message.opening);
         case "failed":
           return reject(reviveLogError(message.code, message.message));
         case "report":

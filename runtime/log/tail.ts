@@ -6,7 +6,7 @@
  */
 
 import type { LogFrame } from "../core/log_frame.ts";
-import { Fifo } from "./fifo.ts";
+import { Fifo } from "../core/fifo.ts";
 
 export class Tail {
   readonly #maxBytes: number;

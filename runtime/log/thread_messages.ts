@@ -1,17 +1,33 @@
 /**
- * What the log's thread, its owner and its clients say to each other. Calls go by `runtime/node/rpc.ts`; these are
+ * What the log's thread, its owner and its clients say to each other. Calls go by `runtime/rpc.ts`; these are
  * the messages without an answer.
  */
 
 import type { MessagePort } from "node:worker_threads";
+import type { ThreadMemory } from "../thread_memory.ts";
 import type { LogLimits } from "./limits.ts";
+import type { Sealed } from "../rpc.ts";
 import { LogError, type LogErrorCode, type LogExtent } from "./port.ts";
 
 /** `workerData` of the log's thread. */
 export interface LogThreadData {
   readonly directory: string;
   readonly shards: number;
+  /** See `SegmentedLogOptions`. */
+  readonly expected: string | null;
   readonly limits: LogLimits;
+}
+
+/** What the log is when it is open. */
+export interface LogOpening {
+  readonly identity: string;
+  /** Of every shard. */
+  readonly extents: readonly LogExtent[];
+}
+
+/** Calls that the owner makes. */
+export interface OwnerCalls {
+  memory(): Promise<ThreadMemory>;
 }
 
 export type OwnerToLog =
@@ -21,7 +37,7 @@ export type OwnerToLog =
   | { readonly type: "close" };
 
 export type LogToOwner =
-  | { readonly type: "ready"; readonly extents: readonly LogExtent[] }
+  | { readonly type: "ready"; readonly opening: LogOpening }
   | { readonly type: "failed"; readonly code: string; readonly message: string }
   /** Something a person should know; the log goes on. */
   | { readonly type: "report"; readonly sentence: string };
@@ -37,8 +53,7 @@ export type LogToClient =
     readonly type: "frames";
     readonly subscription: number;
     readonly offset: number;
-    readonly stampsMs: readonly number[];
-    readonly texts: readonly string[];
+    readonly batch: Sealed<{ readonly stampsMs: readonly number[]; readonly texts: readonly string[] }>;
   }
   /** The subscription ended by itself. */
   | { readonly type: "ended"; readonly subscription: number; readonly code: string; readonly message: string }

@@ -1,6 +1,6 @@
 /** How much of what this node appended its shards have not folded yet, in units of frame text. */
 
-import { Fifo } from "../log/fifo.ts";
+import { Fifo } from "../core/fifo.ts";
 
 interface Appended {
   readonly offset: number;

@@ -80,7 +80,11 @@ export interface Engine {
    * it. Of all shards, or of those given.
    */
   flush(deadlineMs: number, shards?: readonly number[]): Promise<void>;
-  /** Sends a dead letter's message again. Null when there is no such letter or its cap is reached. */
+  /**
+   * Sends a dead letter's message again; `replays` says for how many times. Asked again before the outcome is in the
+   * letter, it is the same replay. Null when there is no such letter, or its message was folded after all, or it has
+   * died `maxReplays` times.
+   */
   replayDeadLetter(id: string): Promise<{ readonly replays: number } | null>;
   /** The log's clock as the gateway knows it: newest stamp seen plus the time since, epoch milliseconds. */
   logNowMs(): number;

@@ -7,14 +7,17 @@
  *    same numbers, which the shards fold once.
  * 3. What waits is bounded; above the bound, or above that of what the shards have yet to fold, sends are refused
  *    before anything of them is written.
+ * 4. A send settles by its deadline. One that is told "timeout" keeps its place: its messages may yet be durable.
+ * 5. A log that takes nothing is told to a person once, and once that it takes messages again.
  */
 
 import { joinFrame, type WireType } from "../core/frame.ts";
-import { Fifo } from "../log/fifo.ts";
+import { Fifo } from "../core/fifo.ts";
 import type { MailboxLog, NewFrame } from "../log/port.ts";
 import type { Backlog } from "./backlog.ts";
 import type { Piece } from "./batch.ts";
 import type { Clock } from "./clock.ts";
+import type { Deadlines } from "./deadlines.ts";
 import { EngineError } from "./engine.ts";
 import {
   appendBudgetMs,
@@ -25,6 +28,7 @@ import {
   maxWaitingBytes,
 } from "./limits.ts";
 import { errorCode, retry } from "./retry.ts";
+import { Trouble } from "./trouble.ts";
 
 /** What the gateway knows of the shards; it refuses sends by it. */
 export interface ShardKnowledge {
@@ -48,6 +52,10 @@ export interface GatewayParts {
   readonly backlog: Backlog;
   readonly shards: ShardKnowledge;
   readonly observer: GatewayObserver;
+  /** Of sends. */
+  readonly deadlines: Deadlines;
+  /** Hears what a person should know. */
+  report(sentence: string): void;
   /** A frame got its place in the log. */
   onReceipt(shard: number, offset: number, stampMs: number): void;
 }
@@ -72,6 +80,7 @@ export class Gateway {
   readonly #parts: GatewayParts;
   readonly #lanes: readonly Fifo<WaitingPiece>[];
   readonly #lastNumbers: number[];
+  readonly #trouble: Trouble;
   /** The lane that the next group begins with, so that a full group starves no shard. */
   #firstLane = 0;
   #waitingPieces = 0;
@@ -81,6 +90,11 @@ export class Gateway {
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
+    this.#trouble = new Trouble({
+      clock: parts.clock,
+      end: "The log takes messages again.",
+      report: (sentence) => parts.report(sentence),
+    });
     this.#lanes = Array.from({ length: parts.shardCount }, () => new Fifo<WaitingPiece>());
     this.#lastNumbers = new Array(parts.shardCount).fill(0);
   }
@@ -98,6 +112,10 @@ export class Gateway {
       return Promise.reject(problem);
     }
     if (pieces.length === 0) return Promise.resolve();
+    return this.#parts.deadlines.within(this.#enqueue(pieces), () => this.#late());
+  }
+
+  #enqueue(pieces: readonly Piece[]): Promise<void> {
     return new Promise((resolve, reject) => {
       const ticket: Ticket = { piecesLeft: pieces.length, resolve, reject };
       for (const piece of pieces) {
@@ -107,6 +125,17 @@ export class Gateway {
       this.#waitingPieces += pieces.length;
       this.#appending ??= this.#appendAll();
     });
+  }
+
+  #late(): EngineError {
+    const { observer, deadlines: { deadlineMs } } = this.#parts;
+    const found = `The log has not answered within ${deadlineMs / 1000} s`;
+    observer.refused("timeout");
+    this.#trouble.failed("timeout", `${found}. Senders are told that it may still take their messages.`);
+    return new EngineError(
+      "timeout",
+      `${found}, and may still take the messages; repeat them under the same key`,
+    );
   }
 
   /** Refuses sends from now on; resolves when those before have settled. */
@@ -204,9 +233,16 @@ export class Gateway {
         for (const piece of pieces) messages += piece.messages;
       });
       observer.appended(group.length, messages, clock.nowMs() - startMs);
+      this.#trouble.succeeded();
     }
     const error = outcome.type === "failed" ? appendError(outcome.error) : null;
-    if (error !== null) observer.refused(error.code);
+    if (error !== null) {
+      observer.refused(error.code);
+      this.#trouble.failed(
+        error.code,
+        `${error.message.replace(/\.$/, "")}. Messages are refused meanwhile.`,
+      );
+    }
     for (const { pieces } of group) for (const piece of pieces) this.#settle(piece, error);
   }
 

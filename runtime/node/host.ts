@@ -8,6 +8,7 @@
  */
 
 import type { Answer, ShardMachine, ShardQuery } from "../core/shard_api.ts";
+import type { MailboxLog } from "../log/port.ts";
 import type { Store } from "../store/port.ts";
 import type { ActorCounters } from "./actor_module.ts";
 import type { Clock } from "./clock.ts";
@@ -16,13 +17,14 @@ import { HostLoop } from "./host_loop.ts";
 import { HostMetrics } from "./host_metrics.ts";
 import type { HostCalls, HostMessage, HostTotals, MetricsJson, ShardReport } from "./host_protocol.ts";
 import { idleReportIntervalMs, reportIntervalMs } from "./limits.ts";
-import { type HostLog, ShardRunner } from "./shard_runner.ts";
+import { ShardRunner } from "./shard_runner.ts";
+import { Trouble } from "./trouble.ts";
 import type { TurnBoard } from "./turn_board.ts";
 
 export interface HostParts {
   readonly name: string;
   readonly machines: readonly ShardMachine[];
-  readonly log: HostLog;
+  readonly log: MailboxLog;
   readonly store: Store;
   readonly clock: Clock;
   readonly board: TurnBoard;
@@ -52,7 +54,14 @@ export class ShardHost implements HostCalls {
   constructor(parts: HostParts) {
     this.#parts = parts;
     const { machines, log, store, clock, board, name } = parts;
-    const commits = new CommitGroup(store);
+    const commits = new CommitGroup(
+      store,
+      new Trouble({
+        clock,
+        end: `The store takes checkpoints of ${name} again.`,
+        report: (sentence) => parts.post({ type: "notice", sentence }),
+      }),
+    );
     this.#metrics = new HostMetrics(name, () => this.#runners, parts.counters);
     this.#loop = new HostLoop(clock, commits, board, {
       ran: (durationMs) => this.#metrics.folded(durationMs),

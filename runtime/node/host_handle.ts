@@ -5,6 +5,7 @@
  * 2. A call made while the host is dead waits for the next thread; one under way when it dies fails with a
  *    `HostDiedError`, and whoever made it decides whether to make it again.
  * 3. Every thread's last totals and metrics are kept: `totals` never goes down.
+ * 4. A shard that is refused is told of at once, and once.
  */
 
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
@@ -21,7 +22,7 @@ import {
 } from "./host_protocol.ts";
 import { firstRestartMs, healthyMs, lastRestartMs } from "./limits.ts";
 import { backoffMs } from "./retry.ts";
-import { RpcClient, type WireError } from "./rpc.ts";
+import { RpcClient, type WireError } from "../rpc.ts";
 import { turnBoardBytes } from "./turn_board.ts";
 
 /** What all hosts of a node have in common. */
@@ -41,6 +42,8 @@ export interface HostParts {
   connectLog(client: string): MessagePort;
   connectStore(client: string): MessagePort;
   onReport(shards: readonly ShardReport[]): void;
+  /** Hears what a person should know while the host goes on. */
+  report(sentence: string): void;
   /** The thread died; `metrics` are the last it reported. */
   onDeath(reason: string, metrics: MetricsJson): void;
 }
@@ -78,6 +81,8 @@ export class HostHandle {
   #totals = noTotals;
   #metrics: MetricsJson = [];
   readonly #waiting = new Set<() => void>();
+  /** Refusals that were told of, by shard. */
+  readonly #refusals = new Map<number, string>();
 
   constructor(parts: HostParts) {
     this.host = parts.host;
@@ -143,10 +148,22 @@ export class HostHandle {
     switch (message.type) {
       case "report":
         this.#totals = message.totals;
+        this.#tellRefusals(message.shards);
         return this.#parts.onReport(message.shards);
       case "metrics":
         this.#metrics = message.metrics;
         return;
+      case "notice":
+        return this.#parts.report(message.sentence);
+    }
+  }
+
+  #tellRefusals(shards: readonly ShardReport[]): void {
+    for (const { shard, refusal } of shards) {
+      if (refusal === null || this.#refusals.get(shard) === refusal) continue;
+      this.#refusals.set(shard, refusal);
+      const reason = refusal.replace(/\.$/, "");
+      this.#parts.report(`${reason}. Its actors are not available until the node is started again.`);
     }
   }
 

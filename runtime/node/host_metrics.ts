@@ -3,13 +3,14 @@
  * No label carries an actor's id.
  */
 
-import { getHeapStatistics } from "node:v8";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Checkpoint } from "../core/checkpoint.ts";
 import type { ShardCounters } from "../core/shard_api.ts";
+import { threadMemory } from "../thread_memory.ts";
 import type { ActorCounters } from "./actor_module.ts";
 import type { MetricsJson } from "./host_protocol.ts";
 import { maxReasonLabels } from "./limits.ts";
+import { addMemoryGauges } from "./memory_gauges.ts";
 import type { RunnerObserver, ShardRunner } from "./shard_runner.ts";
 
 type SumKey = Exclude<keyof ShardCounters, "deadLettersByReason">;
@@ -150,24 +151,7 @@ export class HostMetrics implements RunnerObserver {
         this.set(oldestMs === Infinity ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000));
       },
     });
-    new Gauge({
-      name: "sensorium_heap_bytes",
-      help: "Heap in use, by thread.",
-      labelNames: ["thread"],
-      registers,
-      collect() {
-        this.set({ thread }, getHeapStatistics().used_heap_size);
-      },
-    });
-    new Gauge({
-      name: "sensorium_external_bytes",
-      help: "Memory of buffers outside the heap, by thread.",
-      labelNames: ["thread"],
-      registers,
-      collect() {
-        this.set({ thread }, getHeapStatistics().external_memory);
-      },
-    });
+    addMemoryGauges(this.#registry, () => [[thread, threadMemory()]]);
   }
 
   folded(durationMs: number): void {

@@ -39,7 +39,9 @@ export type MetricsJson = MetricObjectWithValues<MetricValue<string>>[];
 /** Posted by a host, unasked. */
 export type HostMessage =
   | { readonly type: "report"; readonly shards: readonly ShardReport[]; readonly totals: HostTotals }
-  | { readonly type: "metrics"; readonly metrics: MetricsJson };
+  | { readonly type: "metrics"; readonly metrics: MetricsJson }
+  /** Something a person should know; the host goes on. */
+  | { readonly type: "notice"; readonly sentence: string };
 
 /** Calls that a host answers. */
 export interface HostCalls {
@@ -50,5 +52,5 @@ export interface HostCalls {
 
 export function isHostMessage(message: unknown): message is HostMessage {
   return typeof message === "object" && message !== null && "type" in message &&
-    (message.type === "report" || message.type === "metrics");
+    (message.type === "report" || message.type === "metrics" || message.type === "notice");
 }

@@ -9,7 +9,7 @@ import { loadActorModule } from "./actor_module.ts";
 import { machineClock } from "./clock.ts";
 import { ShardHost } from "./host.ts";
 import type { HostStart } from "./host_protocol.ts";
-import { serve } from "./rpc.ts";
+import { serve } from "../rpc.ts";
 import { TurnBoard } from "./turn_board.ts";
 
 const start: HostStart = workerData;

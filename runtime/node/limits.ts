@@ -29,6 +29,22 @@ export const maxAsks = 20_000;
 /** How long an append with unknown outcome is repeated before its senders are told "timeout". */
 export const appendBudgetMs = 10_000;
 
+/** How long a send waits before its sender is told "timeout": longer than any disk that works takes for a group. */
+export const sendDeadlineMs = 15_000;
+
+/** Trouble with the log is told as over when nothing failed for so long. */
+export const quietMs = 5000;
+
+/** How long a start waits for a host that says nothing: each reports every second while it replays its log. */
+export const startSilenceMs = 60_000;
+
+/** How often a start is looked after, and how often it says what it waits for. */
+export const startCheckMs = 1000;
+export const startReportMs = 10_000;
+
+/** How long a stop waits for the log's and the store's threads to close their files, whatever is left of its time. */
+export const closeWritersMs = 5000;
+
 /** Attempts at a commit whose outcome cannot be found out before the shard claims itself again. */
 export const maxUnknownCommits = 5;
 
@@ -68,7 +84,10 @@ export const movedPauseMs = 20;
 /** Replays of one dead letter at most: one that dies every time must not be kept alive by a script. */
 export const maxReplays = 10;
 
-/** History is deleted this often, in batches of this many rows, so that no commit waits long. */
+/** Dead letters are kept this long after their last death: somebody looks at them within a week, or nobody does. */
+export const deadLetterRetentionMs = 7 * dayMs;
+
+/** Old history and dead letters are deleted this often, in batches of so many rows, so that no commit waits long. */
 export const expireIntervalMs = minuteMs;
 export const expireBatchRows = 5000;
 

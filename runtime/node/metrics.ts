@@ -5,10 +5,11 @@
  */
 
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
-import { getHeapStatistics } from "node:v8";
 import process from "node:process";
+import { type ThreadMemory, threadMemory } from "../thread_memory.ts";
 import type { GatewayObserver } from "./gateway.ts";
 import type { MetricsJson } from "./host_protocol.ts";
+import { addMemoryGauges } from "./memory_gauges.ts";
 
 const appendBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5];
 const askBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5];
@@ -30,6 +31,8 @@ export class NodeMetrics implements GatewayObserver {
   /** What threads that ended had counted. */
   #past: Promise<MetricsJson> = Promise.resolve([]);
   #acceptedMessages = 0;
+  /** Memory of the threads that own files, as it was read last. */
+  #threads: ReadonlyMap<string, ThreadMemory> = new Map();
 
   constructor(gauges: NodeGauges) {
     const registers = [this.#registry];
@@ -66,24 +69,7 @@ export class NodeMetrics implements GatewayObserver {
     gauge("sensorium_backlog_bytes", "Text appended and not folded yet.", () => gauges.backlogBytes());
     gauge("sensorium_ready", "1 when every shard folds.", () => gauges.isReady() ? 1 : 0);
     gauge("process_resident_memory_bytes", "Memory of the process.", () => process.memoryUsage().rss);
-    new Gauge({
-      name: "sensorium_heap_bytes",
-      help: "Heap in use, by thread.",
-      labelNames: ["thread"],
-      registers: [this.#registry],
-      collect() {
-        this.set({ thread: "main" }, getHeapStatistics().used_heap_size);
-      },
-    });
-    new Gauge({
-      name: "sensorium_external_bytes",
-      help: "Memory of buffers outside the heap, by thread.",
-      labelNames: ["thread"],
-      registers: [this.#registry],
-      collect() {
-        this.set({ thread: "main" }, getHeapStatistics().external_memory);
-      },
-    });
+    addMemoryGauges(this.#registry, () => [["main", threadMemory()], ...this.#threads]);
   }
 
   /** Messages accepted since the node's start. */
@@ -114,8 +100,12 @@ export class NodeMetrics implements GatewayObserver {
     this.#past = this.#past.then((past) => AggregatorRegistry.aggregate([past, counted]).getMetricsAsJSON());
   }
 
-  /** Prometheus text of the main thread and of `hosts`. */
-  async text(hosts: readonly MetricsJson[]): Promise<string> {
+  /** Prometheus text of the main thread and of `hosts`; `threads` has the memory of the others, null the last. */
+  async text(
+    hosts: readonly MetricsJson[],
+    threads: ReadonlyMap<string, ThreadMemory> | null = null,
+  ): Promise<string> {
+    this.#threads = threads ?? this.#threads;
     const own = await this.#registry.getMetricsAsJSON();
     return await AggregatorRegistry.aggregate([own, await this.#past, ...hosts]).metrics();
   }

@@ -20,6 +20,7 @@ import { type ActorModule, loadActorModule } from "./actor_module.ts";
 import { Backlog } from "./backlog.ts";
 import { ShardedBatch } from "./batch.ts";
 import { machineClock } from "./clock.ts";
+import { Deadlines } from "./deadlines.ts";
 import {
   type AskOptions,
   type AskResult,
@@ -30,16 +31,17 @@ import {
 } from "./engine.ts";
 import { errorMessage } from "../core/errors.ts";
 import { Gateway } from "./gateway.ts";
-import { HistoryExpiry } from "./history_expiry.ts";
+import { Expiry } from "./expiry.ts";
 import { addTotals, HostHandle } from "./host_handle.ts";
 import type { MetricsJson } from "./host_protocol.ts";
-import { maxReplays, metricsDeadlineMs } from "./limits.ts";
-import { LogClock } from "./log_clock.ts";
+import { closeWritersMs, metricsDeadlineMs, sendDeadlineMs, startCheckMs } from "./limits.ts";
+import { StampClock } from "./stamp_clock.ts";
 import { NodeMetrics } from "./metrics.ts";
 import { type EngineOptions, settle, type Settled } from "./options.ts";
-import { replayPiece } from "./replay.ts";
+import { mayReplay, replayPiece } from "./replay.ts";
 import { Router } from "./router.ts";
 import { ShardBoard } from "./shard_board.ts";
+import { StartWatch } from "./start_watch.ts";
 import { openWriters, type Writers } from "./writers.ts";
 
 export type { EngineOptions } from "./options.ts";
@@ -62,15 +64,17 @@ export class EmbeddedEngine implements Engine {
   readonly #writers: Writers;
   readonly #log: RemoteLog;
   readonly #clock = machineClock;
-  readonly #logClock = new LogClock(this.#clock, Date.now());
+  readonly #logClock = new StampClock(this.#clock, Date.now());
   readonly #board: ShardBoard;
   readonly #backlog: Backlog;
+  readonly #deadlines = new Deadlines(sendDeadlineMs);
   readonly #gateway: Gateway;
   readonly #router: Router;
   readonly #metrics: NodeMetrics;
   readonly #hosts: readonly HostHandle[];
-  readonly #expiry: HistoryExpiry;
+  readonly #expiry: Expiry;
   readonly #settled = Promise.withResolvers<void>();
+  readonly #startWatch: StartWatch;
   #stopping: Promise<void> | null = null;
 
   constructor(settings: Settled, actors: ActorModule, writers: Writers) {
@@ -94,10 +98,16 @@ export class EmbeddedEngine implements Engine {
       call: (shard, folded, request) => this.#hostOf(shard).call<Answer>("ask", [shard, folded, request]),
       logNowMs: () => this.logNowMs(),
     });
+    this.#startWatch = new StartWatch({
+      clock: this.#clock,
+      hosts: settings.threads,
+      waitingFor: () => this.#board.waitingFor(),
+      report: settings.report,
+    });
     this.#hosts = Array.from({ length: settings.threads }, (_, host) => this.#makeHost(host));
-    this.#expiry = new HistoryExpiry({
+    this.#expiry = new Expiry({
       store: this.store,
-      retentionMs: settings.retentionMs,
+      historyMs: settings.retentionMs,
       logNowMs: () => this.logNowMs(),
       report: settings.report,
     });
@@ -112,6 +122,8 @@ export class EmbeddedEngine implements Engine {
       backlog: this.#backlog,
       shards: this.#board,
       observer: this.#metrics,
+      deadlines: this.#deadlines,
+      report: this.#settings.report,
       onReceipt: (shard, offset, stampMs) => {
         this.#board.appended(shard, offset);
         this.#logClock.saw(stampMs);
@@ -131,7 +143,9 @@ export class EmbeddedEngine implements Engine {
       clock: this.#clock,
       connectLog: (client) => this.#writers.log.connect(client),
       connectStore: () => this.#writers.store.connect(),
+      report,
       onReport: (reports) => {
+        this.#startWatch.heard(host);
         for (const shard of reports) {
           this.#board.reported(shard);
           // A refused shard folds nothing: what it has must not count against the others.
@@ -164,11 +178,17 @@ export class EmbeddedEngine implements Engine {
       else this.#settled.reject(error);
     });
     for (const host of this.#hosts) host.start();
+    const check = setInterval(() => {
+      const error = this.#startWatch.check();
+      if (error !== null) this.#settled.reject(error);
+    }, startCheckMs);
     try {
       await this.#settled.promise;
     } catch (error) {
       await this.#end(0);
       throw error;
+    } finally {
+      clearInterval(check);
     }
     isStarted = true;
     this.#expiry.start();
@@ -207,11 +227,10 @@ export class EmbeddedEngine implements Engine {
   }
 
   async replayDeadLetter(id: string): Promise<{ readonly replays: number } | null> {
-    const letter = await this.store.countReplay(id, this.logNowMs(), maxReplays);
-    if (letter === null) return null;
-    const piece = replayPiece(letter, this.#actors.registry, this.shardCount);
-    await this.#gateway.send([piece], false);
-    return { replays: letter.replays };
+    const letter = await this.store.deadLetter(id);
+    if (letter === null || !mayReplay(letter)) return null;
+    await this.#gateway.send([replayPiece(letter, this.shardCount)], true);
+    return { replays: letter.replays + 1 };
   }
 
   logNowMs(): number {
@@ -230,7 +249,8 @@ export class EmbeddedEngine implements Engine {
   }
 
   async metrics(): Promise<string> {
-    return await this.#metrics.text(await Promise.all(this.#hosts.map((host) => this.#hostMetrics(host))));
+    const hosts = Promise.all(this.#hosts.map((host) => this.#hostMetrics(host)));
+    return await this.#metrics.text(await hosts, await this.#writers.memory());
   }
 
   /** Fresh ones, or those reported last when the host does not answer in time. */
@@ -255,7 +275,7 @@ export class EmbeddedEngine implements Engine {
     const endMs = this.#clock.nowMs() + deadlineMs;
     const leftMs = () => Math.max(0, endMs - this.#clock.nowMs());
     if (deadlineMs > 0) {
-      await this.#gateway.stop();
+      await settledBy(leftMs(), this.#gateway.stop());
       try {
         await this.flush(leftMs());
       } catch (thrown) {
@@ -264,9 +284,25 @@ export class EmbeddedEngine implements Engine {
       }
     }
     this.#router.stop();
-    await this.#expiry.stop();
+    await settledBy(leftMs() + closeWritersMs, this.#expiry.stop());
     await Promise.all(this.#hosts.map((host) => host.stop(leftMs())));
     await Promise.all([this.#log.close(), this.store.close()]);
-    await this.#writers.close();
+    this.#deadlines.close();
+    if (!await settledBy(leftMs() + closeWritersMs, this.#writers.close())) {
+      this.#settings.report(
+        "The log's or the store's thread did not end in time. What was accepted is in the log all the same.",
+      );
+    }
+  }
+}
+
+/** Waits for `work`, but no longer than so; true when it is done. Throws what it threw by then. */
+async function settledBy(waitMs: number, work: Promise<void>): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), waitMs));
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

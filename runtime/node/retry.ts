@@ -42,6 +42,14 @@ export async function retry<T>(attempt: () => Promise<T>, policy: RetryPolicy): 
   }
 }
 
+/** Codes of a world that may be better in a moment; no repetition cures the others. */
+const passingCodes: ReadonlySet<string> = new Set(["full", "unavailable", "unknown"]);
+
+/** Whether an error of this code may pass by itself. */
+export function isPassing(code: string): boolean {
+  return passingCodes.has(code);
+}
+
 /** The code of a port's error; "internal" for anything else. */
 export function errorCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string"

@@ -6,18 +6,20 @@
  * 2. A commit is repeated unchanged while the store says that it wrote nothing; the machine goes on folding to its
  *    own bound meanwhile.
  * 3. A machine that throws, and a log or store that is damaged, refuse this shard only.
+ * 4. A position that the log no longer has is read anew by another claim, because a later owner may have gone on and
+ *    trimmed; only one that is read again refuses the shard.
  */
 
 import type { Checkpoint } from "../core/checkpoint.ts";
 import { errorMessage } from "../core/errors.ts";
 import type { LogFrame } from "../core/log_frame.ts";
 import type { Action, Answer, ShardMachine, ShardQuery } from "../core/shard_api.ts";
-import type { MailboxLog, Subscription } from "../log/port.ts";
+import type { LogError, MailboxLog, Subscription } from "../log/port.ts";
 import type { Store } from "../store/port.ts";
 import type { Clock } from "./clock.ts";
 import type { CommitGroup } from "./commit_group.ts";
 import { maxUnknownCommits } from "./limits.ts";
-import { errorCode, retry, type RetryPolicy } from "./retry.ts";
+import { errorCode, isPassing, retry, type RetryPolicy } from "./retry.ts";
 
 /** What a runner tells whoever measures. */
 export interface RunnerObserver {
@@ -28,18 +30,8 @@ export interface RunnerObserver {
   failed(operation: string, code: string): void;
 }
 
-/** A log that may also say why a subscription ended by itself. */
-export interface HostLog extends Omit<MailboxLog, "subscribe"> {
-  subscribe(
-    shard: number,
-    from: number,
-    deliver: (frames: readonly LogFrame[]) => void,
-    failed: (thrown: unknown) => void,
-  ): Promise<Subscription>;
-}
-
 export interface Surroundings {
-  readonly log: HostLog;
+  readonly log: MailboxLog;
   readonly store: Pick<Store, "claim" | "load" | "due">;
   readonly commits: CommitGroup;
   /** A readable name for the shard's row. */
@@ -50,9 +42,6 @@ export interface Surroundings {
   wake(runner: ShardRunner): void;
   answered(queryId: number, answer: Answer): void;
 }
-
-/** Codes of a world that may be better in a moment; no repetition cures the others. */
-const passingCodes: ReadonlySet<string> = new Set(["full", "unavailable", "unknown"]);
 
 interface Replay {
   readonly sinceMs: number;
@@ -71,6 +60,8 @@ export class ShardRunner {
   #subscriptions = 0;
   /** Granted before the subscription stood. */
   #ungrantedBytes = 0;
+  /** The offset that the log did not have at the last try to read it; null when it had it. */
+  #missingOffset: number | null = null;
   #replay: Replay | null = null;
   #refusal: string | null = null;
   #isPerforming = false;
@@ -220,7 +211,7 @@ export class ShardRunner {
   }
 
   /** A policy for what is begun now: unwanted after the next claim. */
-  #policy(operation: string, goesOn = (code: string) => passingCodes.has(code)): RetryPolicy {
+  #policy(operation: string, goesOn = isPassing): RetryPolicy {
     const generation = this.#generation;
     return {
       clock: this.#around.clock,
@@ -233,10 +224,16 @@ export class ShardRunner {
     };
   }
 
-  /** Repeats `attempt`; tells the machine its value, or refuses the shard. */
-  async #ask<T>(operation: string, attempt: () => Promise<T>, tell: (value: T) => void): Promise<void> {
+  /** Repeats `attempt`; tells the machine its value, or refuses the shard unless `cure` knows better. */
+  async #ask<T>(
+    operation: string,
+    attempt: () => Promise<T>,
+    tell: (value: T) => void,
+    cure = (_error: Error) => false,
+  ): Promise<void> {
     const outcome = await retry(attempt, this.#policy(operation));
     if (outcome.type === "failed") {
+      if (cure(outcome.error)) return;
       this.#refuse(`Shard ${this.shard} cannot ${operation}: ${outcome.error.message}`);
     } else if (outcome.type === "done") {
       this.#tell(() => tell(outcome.value));
@@ -274,24 +271,35 @@ export class ShardRunner {
       this.#tell(() => this.#machine.deliver(epoch, frames, clock.nowMs()));
       this.#around.wake(this);
     };
-    const failed = (thrown: unknown) => {
-      if (number === this.#subscriptions) this.#lose(thrown);
+    const failed = (error: LogError) => {
+      if (number === this.#subscriptions) this.#lose(error, from);
     };
     const subscribe = () => log.subscribe(this.shard, from, deliver, failed);
-    return this.#ask("read its log", subscribe, (subscription) => {
+    const subscribed = (subscription: Subscription) => {
       if (number !== this.#subscriptions) return subscription.close();
+      this.#missingOffset = null;
       this.#subscription = subscription;
       if (this.#ungrantedBytes > 0) subscription.grant(this.#ungrantedBytes);
       this.#ungrantedBytes = 0;
-    });
+    };
+    return this.#ask("read its log", subscribe, subscribed, (error) => this.#claimAnew(error, from));
   }
 
   /** The log ended the subscription: a damaged one refuses the shard, any other starts it again. */
-  #lose(thrown: unknown): void {
-    const code = errorCode(thrown);
-    this.#around.observer.failed("read its log", code);
-    if (passingCodes.has(code)) this.#tell(() => this.#machine.begin());
-    else this.#refuse(`Shard ${this.shard} cannot read its log: ${errorMessage(thrown)}`);
+  #lose(error: LogError, from: number): void {
+    this.#around.observer.failed("read its log", error.code);
+    if (isPassing(error.code)) this.#tell(() => this.#machine.begin());
+    else if (!this.#claimAnew(error, from)) {
+      this.#refuse(`Shard ${this.shard} cannot read its log: ${error.message}`);
+    }
+  }
+
+  /** Claims once more when the log has no such offset; false when that is not the trouble, or did not help. */
+  #claimAnew(error: Error, from: number): boolean {
+    if (errorCode(error) !== "out_of_range" || this.#missingOffset === from) return false;
+    this.#missingOffset = from;
+    this.#tell(() => this.#machine.begin());
+    return true;
   }
 
   #grant(bytes: number): void {
@@ -318,11 +326,10 @@ export class ShardRunner {
       return result;
     };
     let unknown = 0;
-    const goesOn = (code: string) =>
-      passingCodes.has(code) && (code !== "unknown" || ++unknown < maxUnknownCommits);
+    const goesOn = (code: string) => isPassing(code) && (code !== "unknown" || ++unknown < maxUnknownCommits);
     const outcome = await retry(attempt, this.#policy("commit", goesOn));
     if (outcome.type === "unwanted") return;
-    if (outcome.type === "failed" && !passingCodes.has(errorCode(outcome.error))) {
+    if (outcome.type === "failed" && !isPassing(errorCode(outcome.error))) {
       return this.#refuse(`Shard ${this.shard} cannot commit ${checkpoint.commit}: ${outcome.error.message}`);
     }
     const nowMs = clock.nowMs();

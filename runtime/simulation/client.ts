@@ -80,8 +80,14 @@ export class Client {
   }
 
   #finish(body: Body, answer: BodyAnswer): void {
+    if (answer === "full" && body.key !== null) {
+      this.#world.agenda.after(this.#patienceMs, () => {
+        if (this.#open === body) this.#attempt(body);
+      });
+      return;
+    }
     this.#open = null;
-    if (answer === "refused") {
+    if (answer !== "accepted") {
       this.#generation++;
       this.#numbers = new Map();
     } else {

@@ -27,6 +27,11 @@ export interface Faults {
   /** A log's clock jumps ahead, by up to `jumpMs`. */
   readonly clockJumpMs: number | null;
   readonly jumpMs: number;
+  /** The disk of the log, or that of the store, is full for `fullForMs`. */
+  readonly fullMs: number | null;
+  readonly fullForMs: number;
+  /** No fault: somebody replays a dead letter. */
+  readonly replayMs: number | null;
 }
 
 export const noFaults: Faults = {
@@ -42,6 +47,9 @@ export const noFaults: Faults = {
   moveMs: null,
   clockJumpMs: null,
   jumpMs: 0,
+  fullMs: null,
+  fullForMs: 0,
+  replayMs: null,
 };
 
 /** A rate that is off in two runs of five, and mostly low otherwise. */
@@ -67,6 +75,9 @@ export function drawFaults(prng: Prng): Faults {
     moveMs: interval(prng, 30, 400),
     clockJumpMs: interval(prng, 50, 500),
     jumpMs: prng.pick([5, 100, 2000]),
+    fullMs: interval(prng, 50, 500),
+    fullForMs: prng.pick([5, 40, 150]),
+    replayMs: interval(prng, 10, 200),
   };
 }
 
@@ -85,5 +96,6 @@ export function drawLimits(prng: Prng): ShardLimits {
     keyRetentionMs: prng.pick([200, 2000, 600_000]),
     gatewayRetentionMs: prng.pick([200, 2000, 600_000]),
     duePage: prng.pick([1, 3, 1000]),
+    maxColdBytes: prng.pick([0, 100, 1_000_000]),
   };
 }

@@ -1,15 +1,17 @@
 /**
- * A simulated gateway: it splits bodies by shard, numbers frames, and answers when all parts are in the log.
+ * A simulated gateway: it splits bodies by shard and into parts, numbers frames, and answers when all parts are in
+ * the log.
  *
- * 1. One frame per shard is under way; it is repeated under its number until the log has answered. (A later number
- *    that overtook it would make the receiver drop it.)
+ * 1. One frame per shard is under way; it is repeated under its number until the log has answered, be it that there
+ *    is no room. (A later number that overtook it would make the receiver drop it.)
  * 2. A start has a name of its own; a crash forgets everything.
  */
 
-import { encodeFrame, partMarker } from "../core/frame.ts";
+import type { StoredDeadLetter } from "../core/checkpoint.ts";
+import { encodeFrame, entryStride, partMarker, replayMarker } from "../core/frame.ts";
 import { murmur2, shardOf } from "../core/murmur2.ts";
 import type { Party } from "./network.ts";
-import { programKinds, programRegistry, unknownKind } from "./program.ts";
+import { addressText, programKinds, programRegistry, unknownKind } from "./program.ts";
 import type { Item } from "./workload.ts";
 import type { World } from "./world.ts";
 
@@ -19,13 +21,13 @@ export interface Body {
   readonly items: readonly Item[];
 }
 
-/** "refused": nobody knows any more; the body may be in the log in part. */
-export type BodyAnswer = "accepted" | "refused";
+/** Of those that are not "accepted" the body may be in the log in part; "full": it is worth repeating. */
+export type BodyAnswer = "accepted" | "full" | "refused";
 
-/** The items of a body for one shard. */
+/** Some items of a body for one shard. */
 interface Part {
   readonly hash: string | null;
-  readonly items: readonly Item[];
+  readonly entries: readonly unknown[];
   readonly done: (answer: BodyAnswer) => void;
 }
 
@@ -47,6 +49,20 @@ function partHash(key: string, shard: number): string {
   return hex(murmur2(encoder.encode(`${key}.${shard}`))) + hex(murmur2(encoder.encode(`${shard}/${key}`)));
 }
 
+/**
+ * Items in parts of so many actors at most, by the items alone: a repeated body has the same parts. An actor's items
+ * stay together, since the parts of a body that was refused in between may come in another order.
+ */
+function cut(items: readonly Item[], partActors: number): readonly (readonly Item[])[] {
+  const actors = [...new Set(items.map(({ to }) => addressText(to)))];
+  const parts: Item[][] = [];
+  for (const item of items) {
+    const part = Math.floor(actors.indexOf(addressText(item.to)) / partActors);
+    parts[part] = [...parts[part] ?? [], item];
+  }
+  return parts;
+}
+
 export class Gateway implements Party {
   readonly name: string;
   isAlive = true;
@@ -66,27 +82,41 @@ export class Gateway implements Party {
       const shard = shardOf(item.to.id, this.#world.shardCount);
       byShard.set(shard, [...byShard.get(shard) ?? [], item]);
     }
-    let left = byShard.size;
+    let left = 0;
     let worst: BodyAnswer = "accepted";
     const done = (partAnswer: BodyAnswer) => {
-      if (partAnswer === "refused") worst = "refused";
+      if (worst !== "refused" && partAnswer !== "accepted") worst = partAnswer;
       if (--left === 0) answer(worst);
     };
     for (const [shard, items] of byShard) {
-      const lane = this.#lanes[shard]!;
-      lane.waiting.push({ hash: body.key === null ? null : partHash(body.key, shard), items, done });
-      if (!lane.isSending) this.#sendNext(shard, lane);
+      cut(items, this.#world.partActors).forEach((part, number) => {
+        const entries = part.flatMap(({ to, message }) => [kinds.indexOf(to.kind), to.id, message]);
+        const hash = body.key === null ? null : partHash(`${body.key}.${number}`, shard);
+        left++;
+        this.#add(shard, { hash, entries, done });
+      });
     }
+  }
+
+  /** Sends a dead letter's message again: the same replay, however often it is asked for. */
+  replay({ id, shard, kind, actorId, message, replays }: StoredDeadLetter): void {
+    const entries = [replayMarker, id, replays + 1, kinds.indexOf(kind), actorId, JSON.parse(message)];
+    this.#add(shard, { hash: partHash(`${id}.${replays + 1}`, shard), entries, done: () => {} });
+  }
+
+  #add(shard: number, part: Part): void {
+    const lane = this.#lanes[shard]!;
+    lane.waiting.push(part);
+    if (!lane.isSending) this.#sendNext(shard, lane);
   }
 
   #sendNext(shard: number, lane: Lane): void {
     const parts = lane.waiting.splice(0, this.#world.prng.range(1, 3));
     lane.isSending = parts.length > 0;
     if (!lane.isSending) return;
-    const entries = parts.flatMap(({ hash, items }) => [
-      ...(hash === null ? [] : [partMarker, hash, items.length]),
-      ...items.flatMap(({ to, message }) => [kinds.indexOf(to.kind), to.id, message]),
-    ]);
+    const entries = parts.flatMap(({ hash, entries }) =>
+      hash === null ? entries : [partMarker, hash, entries.length / entryStride, ...entries]
+    );
     const origin = { type: "gateway", start: this.name, n: ++lane.n } as const;
     this.#send(shard, lane, encodeFrame({ origin, types, entries }), parts);
   }
@@ -102,7 +132,8 @@ export class Gateway implements Party {
           this.#send(shard, lane, text, parts);
           return;
         }
-        for (const { done } of parts) done(outcome.value);
+        const answer = outcome.type === "full" ? "full" : outcome.value;
+        for (const { done } of parts) done(answer);
         this.#sendNext(shard, lane);
       },
     });

@@ -3,11 +3,12 @@
  * and can die between any two events.
  *
  * 1. Appends to one target go one at a time, in order, each until the log has answered: so says `shard_api.ts`.
- * 2. A commit whose outcome is not known is reported as "failed"; every other request is made again.
+ * 2. A commit whose outcome is not known is reported as "failed". Every other request is made again, and so is a
+ *    commit for which the disk was full.
  * 3. Frames of a subscription arrive in order and within its credit.
  */
 
-import type { Claim, CommitResult } from "../core/checkpoint.ts";
+import type { Checkpoint, Claim, CommitResult } from "../core/checkpoint.ts";
 import type { LogFrame } from "../core/log_frame.ts";
 import { Shard } from "../core/shard.ts";
 import type { Action, Answer, ShardQuery } from "../core/shard_api.ts";
@@ -204,7 +205,8 @@ export class Driver implements Party {
         );
         return;
       case "commit":
-        this.#commit(action);
+        // Between threads it is copied: the shard frees its own once it is confirmed, and a repeat may be under way.
+        this.#commit(structuredClone(action.checkpoint));
         return;
       case "append":
         this.#append(action);
@@ -245,7 +247,7 @@ export class Driver implements Party {
       effect: () => this.#world.claim(this.shard, this.name),
       settle: (outcome) => {
         if (number !== this.#claimNumber) return;
-        if (outcome.type === "unknown") {
+        if (outcome.type !== "answered") {
           this.#claim(++this.#claimNumber);
           return;
         }
@@ -268,9 +270,7 @@ export class Driver implements Party {
     });
   }
 
-  #commit(action: Extract<Action, { type: "commit" }>): void {
-    // Between threads it is copied: the shard frees its own once it is confirmed, and a repeat may still be under way.
-    const checkpoint = structuredClone(action.checkpoint);
+  #commit(checkpoint: Checkpoint): void {
     const { epoch, commit, positions } = checkpoint;
     this.#world.network.request<CommitResult>({
       from: this,
@@ -278,6 +278,10 @@ export class Driver implements Party {
       effect: () => this.#world.commit(checkpoint),
       mayRepeat: true,
       settle: (outcome) => {
+        if (outcome.type === "full") {
+          if (epoch === this.#epoch) this.#commit(checkpoint);
+          return;
+        }
         const result = outcome.type === "answered" ? outcome.value : "failed";
         this.#input((machine) => machine.committed(epoch, commit, result, this.#nowMs));
       },

@@ -9,15 +9,18 @@
  *    part of a keyed body when its hash has not been seen for the key's retention.
  * 3. A message's turn comes first, then the local turns it causes, first in, first out, then the next message.
  * 4. A turn that throws leaves one dead letter and nothing else. The turns around it stand.
+ * 5. A dead letter is named by its place. That of a message which dies again when it is replayed takes the place of
+ *    the first one; if the message is folded instead, the first one says so.
  */
 
-import type { Position } from "../core/checkpoint.ts";
+import type { DeadLetter, Position } from "../core/checkpoint.ts";
 import type { Address, Context, Json } from "../core/actor.ts";
 import {
   decodeFrame,
   entryStride,
   type Frame,
   partMarker,
+  type Replay,
   replayMarker,
   senderMarker,
 } from "../core/frame.ts";
@@ -69,11 +72,25 @@ export interface ActorVersion {
   readonly dueMs: number | null;
 }
 
-/** A dead letter's offset, actor, reason and message: what must be equal, whatever its id. */
-export type DeadText = string;
+/** What must be equal of a dead letter. */
+export type Dead = Pick<
+  DeadLetter,
+  "offset" | "kind" | "actorId" | "reason" | "message" | "replays" | "atMs"
+>;
 
-export function deadText(offset: number, to: Address, reason: string, message: string): DeadText {
-  return `${offset} ${addressText(to)} ${reason} ${message}`;
+export function deadText(id: string, letter: Dead, isReplayed: boolean): string {
+  const { offset, kind, actorId, reason, message, replays, atMs } = letter;
+  const what = isReplayed ? "folded after" : "dead after";
+  return `${id}, at ${offset}, ${atMs}, of ${kind}/${actorId}: ${reason}, ${what} ${replays} replays: ${message}`;
+}
+
+/** Where a message stands: what its dead letters are named by. */
+interface Standing {
+  /** Of the entry in its frame, or of the timer among those that fire before it. */
+  readonly entry: string;
+  readonly step: number;
+  readonly replay: Replay | null;
+  letters: number;
 }
 
 interface Delivery {
@@ -100,7 +117,12 @@ export function itemKey(to: Address, stream: string, n: number): string {
 
 export class ShardModel {
   readonly actors = new Map<string, ModelActor>();
-  readonly dead = new Set<DeadText>();
+  /** The dead letters by id, each as it is in the end. */
+  readonly dead = new Map<string, { readonly letter: Dead; readonly isReplayed: boolean }>();
+  /** Every one that there ever was, as `deadText`. */
+  readonly everDead = new Set<string>();
+  /** Actors that got a replayed message: it is out of order. */
+  readonly replayedTo = new Set<string>();
   /** Per target shard, the messages sent to it, in order. */
   readonly sent = new Map<number, string[]>();
   /** Messages from outside that were folded or dead-lettered, as `itemKey` names them. */
@@ -149,14 +171,6 @@ export class ShardModel {
   /** The actor at a place; null before its first message. */
   version(actor: string, place: number): ActorVersion | null {
     return this.actors.get(actor)?.versions.findLast((version) => version.place <= place) ?? null;
-  }
-
-  /** What the actor was within the frame `offset`. */
-  jsonsWithin(actor: string, offset: number): readonly string[] {
-    const versions = this.actors.get(actor)?.versions ?? [];
-    return versions.filter(({ place }) => Math.floor(place / entriesPerFrame) === offset).map(({ json }) =>
-      json
-    );
   }
 
   /** Actors changed after one place, up to another. */
@@ -231,19 +245,23 @@ export class ShardModel {
 
   #foldEntries({ origin, types, entries }: Frame): void {
     let sender: Address | null = null;
+    let replay: Replay | null = null;
     for (let at = 0; at < entries.length; at += entryStride) {
       const [type, id, body] = entries.slice(at, at + entryStride) as [number, string, Json];
       if (type === partMarker) {
         if (this.#hasSeen(id)) at += entryStride * Number(body);
         else this.#keys.set(id, this.#clockMs);
       } else if (type === senderMarker) sender = { kind: String(body), id };
-      else if (type !== replayMarker) {
+      else if (type === replayMarker) replay = { letter: id, replays: Number(body) };
+      else {
         const to = { kind: types[type]?.[0] ?? "", id };
         const delivery = { to, sender, message: JSON.stringify(body) };
         if (origin.type === "shard") this.#compareWithSource(origin.shard, delivery);
-        this.#foldMessage(delivery);
-        if (origin.type === "gateway") this.#countOutcome(to, body);
-        this.#recordVersions(at / entryStride + 1);
+        const index = at / entryStride;
+        this.#foldMessage(delivery, String(index), replay);
+        if (origin.type === "gateway" && replay === null) this.#countOutcome(to, body);
+        replay = null;
+        this.#recordVersions(index + 1);
       }
     }
   }
@@ -276,7 +294,7 @@ export class ShardModel {
   }
 
   #fireTimers(): void {
-    for (;;) {
+    for (let number = 1;; number++) {
       let first: { readonly actor: ModelActor; readonly name: string; readonly timer: ModelTimer } | null =
         null;
       for (const actor of this.actors.values()) {
@@ -295,28 +313,54 @@ export class ShardModel {
       rest.delete(name);
       actor.timers = rest;
       this.#touched.add(actor);
-      this.#foldMessage({ to: actor.address, sender: null, message: timer.program });
+      this.#foldMessage({ to: actor.address, sender: null, message: timer.program }, `t${number}`, null);
     }
   }
 
   /** A message and the local turns it causes. */
-  #foldMessage(first: Delivery): void {
+  #foldMessage(first: Delivery, entry: string, replay: Replay | null): void {
     const queue = [first];
     for (let step = 0; step < queue.length; step++) {
-      if (step > this.#limits.maxLocalTurns) this.#bury(queue[step]!, "too-many-local-turns");
-      else queue.push(...this.#turn(queue[step]!));
+      const standing: Standing = { entry, step, replay: step === 0 ? replay : null, letters: 0 };
+      if (step > this.#limits.maxLocalTurns) this.#bury(queue[step]!, standing, "too-many-local-turns");
+      else queue.push(...this.#turn(queue[step]!, standing));
+      if (standing.replay !== null) this.#endReplay(first.to, standing.replay, standing.letters);
     }
   }
 
-  #bury({ to, message }: Delivery, reason: string): void {
-    this.dead.add(deadText(this.#offset, to, reason, message));
+  #endReplay(to: Address, { letter, replays }: Replay, letters: number): void {
+    this.replayedTo.add(addressText(to));
+    if (letters > 0) return;
+    const known = this.dead.get(letter);
+    check(
+      "exactly-once",
+      known?.isReplayed === false && known.letter.replays === replays - 1,
+      () => `Shard ${this.#shard} folds replay ${replays} of ${letter}, which was replayed as often before`,
+    );
+    this.dead.set(letter, { letter: { ...known.letter, replays }, isReplayed: true });
+  }
+
+  #bury({ to: { kind, id: actorId }, message }: Delivery, standing: Standing, reason: string): void {
+    const { entry, step, replay } = standing;
+    const letter = standing.letters++;
+    const isKnown = replay !== null && letter === 0;
+    const id = isKnown ? replay.letter : `${this.#shard}-${this.#offset}-${entry}-${step}-${letter}`;
+    check(
+      "dead-letters",
+      isKnown === this.dead.has(id),
+      () => `The dead letter ${id} of shard ${this.#shard} is ${isKnown ? "replayed and unknown" : "known"}`,
+    );
+    const replays = replay?.replays ?? 0;
+    const dead = { offset: this.#offset, kind, actorId, reason, message, replays, atMs: this.#clockMs };
+    this.dead.set(id, { letter: dead, isReplayed: false });
+    this.everDead.add(deadText(id, dead, false));
   }
 
   /** Runs one turn; answers the messages it sent to this shard. */
-  #turn(delivery: Delivery): readonly Delivery[] {
+  #turn(delivery: Delivery, standing: Standing): readonly Delivery[] {
     const { to, sender, message } = delivery;
     if (!isKnownKind(to.kind)) {
-      this.#bury(delivery, "unknown-kind");
+      this.#bury(delivery, standing, "unknown-kind");
       return [];
     }
     const actor = this.actors.get(addressText(to)) ??
@@ -329,12 +373,12 @@ export class ShardModel {
     try {
       runProgram(state, program, turn);
     } catch {
-      this.#bury(delivery, "threw");
+      this.#bury(delivery, standing, "threw");
       return [];
     }
     actor.json = JSON.stringify(state);
     actor.timers = turn.timers;
-    for (const reason of turn.reasons) this.#bury(delivery, reason);
+    for (const reason of turn.reasons) this.#bury(delivery, standing, reason);
     return turn.sends.filter((send) => {
       const target = shardOf(send.to.id, this.#shardCount);
       if (target === this.#shard) return true;

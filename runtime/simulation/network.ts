@@ -4,7 +4,7 @@
  * 1. A request travels, takes effect, and its answer travels back; each leg takes a random time, so requests of one
  *    party overtake each other.
  * 2. What a party sent before it died takes effect or not, by chance. A dead party hears nothing.
- * 3. "unknown" tells the party that it has to ask again or give up; the effect may have happened, may still happen,
+ * 3. "full" tells the party that there was no room. "unknown" tells the party that it has to ask again or give up; the effect may have happened, may still happen,
  *    or never will.
  */
 
@@ -13,13 +13,25 @@ import { type Faults, noFaults } from "./faults.ts";
 import type { Prng } from "./prng.ts";
 import type { Trace } from "./trace.ts";
 
+/** Thrown by an effect: there is no room for it, and nothing has happened. */
+export class DiskFull extends Error {
+  override readonly name = "DiskFull";
+}
+
+/** How long a party waits for room before it asks again, beside what the network takes. */
+const fullPauseMs = 5;
+
 /** Something that can die. */
 export interface Party {
   readonly name: string;
   isAlive: boolean;
 }
 
-export type Outcome<T> = { readonly type: "answered"; readonly value: T } | { readonly type: "unknown" };
+export type Outcome<T> =
+  | { readonly type: "answered"; readonly value: T }
+  /** The effect did not happen by this request; it may by a repeat of it. */
+  | { readonly type: "full" }
+  | { readonly type: "unknown" };
 
 export interface Request<T> {
   readonly from: Party;
@@ -29,6 +41,15 @@ export interface Request<T> {
   readonly settle: (outcome: Outcome<T>) => void;
   /** The request may take effect twice. */
   readonly mayRepeat?: boolean;
+}
+
+function outcomeOf<T>(effect: () => T): Outcome<T> {
+  try {
+    return { type: "answered", value: effect() };
+  } catch (thrown) {
+    if (thrown instanceof DiskFull) return { type: "full" };
+    throw thrown;
+  }
 }
 
 export class Network {
@@ -62,14 +83,15 @@ export class Network {
       if (isSettled || !from.isAlive) return;
       isSettled = true;
       if (outcome.type === "unknown") this.#log(`${from.name} does not know: ${label}`);
+      if (outcome.type === "full") this.#log(`${from.name} finds no room: ${label}`);
       settle(outcome);
     };
     const giveUp = () => this.#agenda.after(3 * this.legMs(), () => finish({ type: "unknown" }));
-    const travel = (then: (value: T) => void) =>
+    const travel = (then: (outcome: Outcome<T>) => void) =>
       this.#agenda.after(this.legMs(), () => {
         if (!from.isAlive && this.#prng.chance(0.5)) return;
         this.#log(`${from.name} ${label}`);
-        then(effect());
+        then(outcomeOf(effect));
       });
     if (this.#prng.chance(impatienceChance)) {
       this.#agenda.after(this.legMs(), () => finish({ type: "unknown" }));
@@ -77,9 +99,10 @@ export class Network {
     if (mayRepeat && this.#prng.chance(repeatChance)) travel(() => {});
     if (this.#prng.chance(requestLossChance)) giveUp();
     else {
-      travel((value) => {
+      travel((outcome) => {
+        const pauseMs = outcome.type === "full" ? fullPauseMs : 0;
         if (this.#prng.chance(answerLossChance)) giveUp();
-        else this.#agenda.after(this.legMs(), () => finish({ type: "answered", value }));
+        else this.#agenda.after(this.legMs() + pauseMs, () => finish(outcome));
       });
     }
   }

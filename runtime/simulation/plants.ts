@@ -1,6 +1,6 @@
 /**
  * Bugs to be found: each stands between a shard and its surroundings and spoils what passes, as the bug in the shard
- * would. They prove that the oracles see; nothing of them is in the core.
+ * would; each says which. They prove that the oracles see; no switch for a bug is in the core.
  */
 
 import type { Checkpoint, Loaded, SnapshotBatch } from "../core/checkpoint.ts";
@@ -30,7 +30,10 @@ function changeCommits(actions: readonly Action[], change: (checkpoint: Checkpoi
   );
 }
 
-/** A commit saves its position at once, its snapshots with the next commit: a crash between the two loses them. */
+/**
+ * A commit saves its position at once, its snapshots with the next commit: a crash between the two loses them. To the
+ * store it is the same as a shard that saves them in two transactions, the position first.
+ */
 function positionBeforeSnapshot(): Plant {
   let held = noSnapshots;
   const hold = (checkpoint: Checkpoint): Checkpoint => {
@@ -41,22 +44,32 @@ function positionBeforeSnapshot(): Plant {
   return { ...honest, actions: (actions) => changeCommits(actions, hold) };
 }
 
-/** Every frame looks new and no body has a key: repeats are folded again. */
+/**
+ * Every frame has an origin and every part a hash that never came before. So both places that may call anything a
+ * repeat, `Sequences.accept` and `KeyMemory.has`, always say that it is new, as if they did not look.
+ */
 function dedupeOff(): Plant {
   const freshen = (frame: LogFrame): LogFrame => {
     const { origin, types, entries } = decodeFrame(frame.text);
     if (origin.type === "tick") return frame;
-    const kept = entries.filter((_, at) => entries[at - at % entryStride] !== partMarker);
+    const fresh = entries.map((value, at) =>
+      at % entryStride === 1 && entries[at - 1] === partMarker
+        ? (frame.offset * 65_536 + at).toString(16).padStart(16, "0")
+        : value
+    );
     const start = `${frame.shard}-${frame.offset}`;
     return {
       ...frame,
-      text: encodeFrame({ origin: { type: "gateway", start, n: 1 }, types, entries: kept }),
+      text: encodeFrame({ origin: { type: "gateway", start, n: 1 }, types, entries: fresh }),
     };
   };
   return { ...honest, frame: freshen };
 }
 
-/** Frames for other shards leave when the checkpoint is made, not when it is in the store. */
+/**
+ * Frames for other shards leave when the checkpoint is made, not when it is in the store: as if `Shard` took them from
+ * its outbox with the capture. That it sends them once more after the commit is a repeat, which receivers drop.
+ */
 function outboxBeforeCommit(): Plant {
   return {
     ...honest,
@@ -69,7 +82,10 @@ function outboxBeforeCommit(): Plant {
   };
 }
 
-/** An actor that comes back after an eviction has no timers any more. */
+/**
+ * An actor that comes back after an eviction has no timers any more: as if `ActorTable` took an evicted actor's row
+ * for that of one without timers. What is stored stays right until the actor's next turn.
+ */
 function timerLostOnEviction(): Plant {
   /** Saved by this owner, hence in its memory at some time: loading one again means that it was evicted. */
   let saved = new Set<string>();
@@ -105,6 +121,7 @@ function withoutTimers(hot: Uint8Array): Uint8Array {
   for (let timers = reader.u16(); timers > 0; timers--) {
     reader.text();
     reader.f64();
+    reader.u32();
     reader.text();
   }
   writer.raw(reader.raw(reader.remaining));

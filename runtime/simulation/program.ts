@@ -9,7 +9,7 @@
 import { z } from "zod";
 import type { ActorDefinition, Address, Context, Json } from "../core/actor.ts";
 import { defineActor, Registry } from "../core/registry.ts";
-import { jsonState } from "../core/state.ts";
+import type { StateType } from "../core/state.ts";
 
 export type Op =
   | readonly ["add", number]
@@ -131,10 +131,41 @@ export function isProgram(value: unknown): value is Program {
     typeof value.s === "string" && typeof value.n === "number" && Array.isArray(value.ops);
 }
 
+/** What the cold row of a state has. */
+const inColdRow = new WeakMap<ProgramState, ProgramState["given"]>();
+
+/** Numbers given out since the cold row. */
+function givenSince(state: ProgramState): ProgramState["given"] {
+  const cold = inColdRow.get(state) ?? {};
+  return Object.fromEntries(Object.entries(state.given).filter(([key, n]) => cold[key] !== n));
+}
+
+/** JSON, with the numbers given out in a cold row of their own as soon as two of them have changed. */
+const programStateType: StateType<ProgramState> = {
+  version: 1,
+  create: initialState,
+  encode: (state, hot) => hot.text(JSON.stringify({ ...state, given: givenSince(state) })),
+  decode: (_id, _version, hot, cold) => {
+    const state = stateSchema.parse(JSON.parse(hot.text()));
+    const given: ProgramState["given"] = cold === null ? {} : JSON.parse(cold.text());
+    state.given = { ...given, ...state.given };
+    inColdRow.set(state, given);
+    return state;
+  },
+  cold: {
+    isDue: (state) => Object.keys(givenSince(state)).length > 1,
+    encode: (state, cold) => {
+      cold.text(JSON.stringify(state.given));
+      inColdRow.set(state, { ...state.given });
+    },
+  },
+  bytes: () => 512,
+};
+
 function programKind(kind: string): ActorDefinition<ProgramState, Program> {
   return defineActor<ProgramState, Program>({
     kind,
-    state: jsonState<ProgramState>({ schema: stateSchema, initial: initialState }),
+    state: programStateType,
     message: { version: 1, schema: programSchema, accepts: isProgram },
     receive: runProgram,
     queries: {

@@ -19,7 +19,7 @@ import { Client } from "./client.ts";
 import { drawFaults, drawLimits } from "./faults.ts";
 import { type BodyAnswer, Gateway } from "./gateway.ts";
 import { Driver } from "./host.ts";
-import { Network } from "./network.ts";
+import { DiskFull, Network } from "./network.ts";
 import { check } from "./oracle_error.ts";
 import type { PlantName } from "./plants.ts";
 import { Prng } from "./prng.ts";
@@ -28,6 +28,8 @@ import { Workload } from "./workload.ts";
 
 /** When the simulated logs' clocks begin: some day of 2023, so that log time does not look like virtual time. */
 const firstStampMs = 1_700_000_000_000;
+
+const maxReplays = 3;
 
 export interface WorldOptions {
   readonly seed: number;
@@ -45,6 +47,8 @@ export class World {
   readonly log: MemoryLogCore;
   readonly store: MemoryStoreCore;
   readonly auditor: Auditor;
+  /** Actors in one part of a body at most. */
+  readonly partActors: number;
   gateway: Gateway;
   /** Clients begin nothing new, nothing goes wrong any more. */
   isDraining = false;
@@ -62,6 +66,9 @@ export class World {
   #lastStampMs = 0;
   #queryCount = 0;
   #openQueries = 0;
+  /** There is no room for frames, and for checkpoints, before these times. */
+  #logFullUntilMs = 0;
+  #storeFullUntilMs = 0;
 
   constructor({ seed, plant, trace }: WorldOptions) {
     const prng = new Prng(seed);
@@ -72,6 +79,7 @@ export class World {
     this.network = new Network(this.agenda, prng, trace, drawFaults(prng));
     this.shardCount = prng.range(2, 4);
     this.#hostCount = prng.range(1, 2);
+    this.partActors = prng.pick([1, 2, 100]);
     this.log = new MemoryLogCore(this.shardCount);
     this.store = new MemoryStoreCore(this.shardCount);
     this.auditor = new Auditor(this.shardCount, this.limits, this.store);
@@ -110,13 +118,19 @@ export class World {
     driver.begin();
   }
 
+  #checkRoom(fullUntilMs: number): void {
+    if (this.agenda.nowMs < fullUntilMs && !this.isDraining) throw new DiskFull();
+  }
+
   claim(shard: number, owner: string): Claim {
+    this.#checkRoom(this.#storeFullUntilMs);
     const claim = this.store.claimNow(shard, owner);
     this.auditor.claimed(claim, owner);
     return claim;
   }
 
   commit(checkpoint: Checkpoint): CommitResult {
+    this.#checkRoom(this.#storeFullUntilMs);
     const [result] = this.store.commitNow([checkpoint]);
     check("one-owner", result !== undefined, () => "The store answered nothing to a commit");
     this.trace(`commit ${checkpoint.commit} of shard${checkpoint.shard}: ${result}`);
@@ -125,6 +139,7 @@ export class World {
   }
 
   append(shard: number, text: string): void {
+    this.#checkRoom(this.#logFullUntilMs);
     const [receipt] = this.log.appendNow([{ shard, text }], this.#stampMs());
     check("order", receipt !== undefined, () => "The log answered nothing to an append");
     this.trace(`shard${shard}'s log, ${receipt.offset}, ${receipt.stampMs}: ${text}`);
@@ -152,13 +167,16 @@ export class World {
   }
 
   #scheduleDisturbances(): void {
-    const { hostCrashMs, gatewayCrashMs, moveMs, clockJumpMs, jumpMs } = this.network.faults;
+    const { hostCrashMs, gatewayCrashMs, moveMs, clockJumpMs, jumpMs, fullMs, replayMs } =
+      this.network.faults;
     this.#repeat(hostCrashMs, () => this.#crashHost(this.prng.int(this.#hostCount)));
     this.#repeat(gatewayCrashMs, () => this.#crashGateway());
     this.#repeat(moveMs, () => this.#moveShard(this.prng.int(this.shardCount)));
     this.#repeat(clockJumpMs, () => {
       this.#clockAheadMs += this.prng.range(1, jumpMs);
     });
+    this.#repeat(fullMs, () => this.#fillDisk());
+    this.#repeat(replayMs, () => this.#replaySomething());
     this.#repeat(15, () => this.#askSomething());
   }
 
@@ -211,6 +229,25 @@ export class World {
   #stop(driver: Driver): void {
     this.trace(`${driver.name} is stopped`);
     driver.stop();
+  }
+
+  #fillDisk(): void {
+    const { fullForMs } = this.network.faults;
+    const untilMs = this.agenda.nowMs + 2 * fullForMs * this.prng.next();
+    const full = this.prng.pick(["log", "store"]);
+    this.trace(`the disk of the ${full} is full until ${untilMs}`);
+    if (full === "log") this.#logFullUntilMs = untilMs;
+    else this.#storeFullUntilMs = untilMs;
+  }
+
+  /** Replays a dead letter; often one of which a replay is under way. */
+  #replaySomething(): void {
+    const { items } = this.store.deadLettersNow({ after: null, limit: 10 });
+    const dead = items.filter(({ replays, replayedAtMs }) => replayedAtMs === null && replays < maxReplays);
+    if (dead.length === 0) return;
+    const letter = this.prng.pick(dead);
+    this.trace(`the dead letter ${letter.id} is replayed for the ${letter.replays + 1}. time`);
+    this.gateway.replay(letter);
   }
 
   #askSomething(): void {

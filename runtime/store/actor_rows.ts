@@ -4,7 +4,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import type { Address } from "../core/actor.ts";
 import { packedRow, packRows } from "../core/bytes.ts";
-import type { DueActor, Loaded, SnapshotBatch } from "../core/checkpoint.ts";
+import type { DueActor, SnapshotBatch } from "../core/checkpoint.ts";
 import type { ActorCount, ListPage } from "./port.ts";
 import { checkedBlob, integer, integerOrNull, text } from "./stored_row.ts";
 
@@ -72,7 +72,7 @@ export class ActorRows {
     for (const [kind, count] of added) this.#count.run(kind, count);
   }
 
-  load(shard: number, keys: readonly Address[]): Loaded {
+  load(shard: number, keys: readonly Address[]): SnapshotBatch {
     const kinds: string[] = [];
     const ids: string[] = [];
     const dueMs: (number | null)[] = [];

@@ -1,21 +1,26 @@
-/** Dead letters, listed newest first: by (log time, id) descending. A letter of a known id changes nothing. */
+/**
+ * Dead letters, listed newest first: by (log time, id) descending.
+ *
+ * 1. A letter of a known id, or its replay, counts only if its message has been replayed more often than that one's.
+ */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
-import type { DeadLetter, StoredDeadLetter } from "../core/checkpoint.ts";
+import type { DeadLetter, ReplayedLetter, StoredDeadLetter } from "../core/checkpoint.ts";
 import type { DeadLetterFilter, DeadLetterPage } from "./port.ts";
 import { checkedText } from "./stored_row.ts";
 
 export class DeadLetterRows {
-  readonly #insert: StatementSync;
+  readonly #put: StatementSync;
   readonly #select: StatementSync;
   readonly #list: StatementSync;
-  readonly #update: StatementSync;
+  readonly #expire: StatementSync;
 
   constructor(db: DatabaseSync) {
-    this.#insert = db.prepare(
+    this.#put = db.prepare(
       `INSERT INTO dead_letters (id, at_ms, kind, actor_id, reason, letter, crc) VALUES (?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (id) DO NOTHING`,
+       ON CONFLICT (id) DO UPDATE SET
+         at_ms = excluded.at_ms, reason = excluded.reason, letter = excluded.letter, crc = excluded.crc`,
     );
     this.#select = db.prepare("SELECT letter, crc FROM dead_letters WHERE id = ?");
     // The index holds every column of the conditions: rows that do not match are never fetched.
@@ -27,16 +32,32 @@ export class DeadLetterRows {
          AND ($reason IS NULL OR reason = $reason)
        ORDER BY at_ms DESC, id DESC LIMIT $limit`,
     );
-    this.#update = db.prepare("UPDATE dead_letters SET letter = ?, crc = ? WHERE id = ?");
+    this.#expire = db.prepare(
+      `DELETE FROM dead_letters WHERE id IN
+       (SELECT id FROM dead_letters WHERE at_ms < ? ORDER BY at_ms, id LIMIT ?)`,
+    );
   }
 
-  write(letters: readonly DeadLetter[]): void {
+  /** Runs inside a transaction. */
+  write(letters: readonly DeadLetter[], replayed: readonly ReplayedLetter[]): void {
     for (const letter of letters) {
-      const stored: StoredDeadLetter = { ...letter, replayedAtMs: null };
-      const json = JSON.stringify(stored);
-      const { id, atMs, kind, actorId, reason } = letter;
-      this.#insert.run(id, atMs, kind, actorId, reason, json, crc32(json));
+      const known = this.find(letter.id);
+      if (known === null || known.replays < letter.replays) this.#write({ ...letter, replayedAtMs: null });
     }
+    for (const { id, replays, atMs } of replayed) {
+      const known = this.find(id);
+      if (known !== null && known.replays < replays) this.#write({ ...known, replays, replayedAtMs: atMs });
+    }
+  }
+
+  #write(letter: StoredDeadLetter): void {
+    const json = JSON.stringify(letter);
+    const { id, atMs, kind, actorId, reason } = letter;
+    this.#put.run(id, atMs, kind, actorId, reason, json, crc32(json));
+  }
+
+  expire(beforeMs: number, limit: number): number {
+    return Number(this.#expire.run(beforeMs, limit).changes);
   }
 
   list({ after, limit, kind, actorId, reason }: DeadLetterFilter): DeadLetterPage {
@@ -54,16 +75,6 @@ export class DeadLetterRows {
   find(id: string): StoredDeadLetter | null {
     const row = this.#select.get(id);
     return row === undefined ? null : parseLetter(row);
-  }
-
-  /** Runs inside a transaction. */
-  countReplay(id: string, atMs: number, cap: number): StoredDeadLetter | null {
-    const letter = this.find(id);
-    if (letter === null || letter.replays >= cap) return null;
-    const counted: StoredDeadLetter = { ...letter, replays: letter.replays + 1, replayedAtMs: atMs };
-    const json = JSON.stringify(counted);
-    this.#update.run(json, crc32(json), id);
-    return counted;
   }
 }
 

@@ -1,6 +1,6 @@
 /** Dead letters in memory; the guarantees are those of `dead_letter_rows.ts`. */
 
-import type { DeadLetter, StoredDeadLetter } from "../core/checkpoint.ts";
+import type { DeadLetter, ReplayedLetter, StoredDeadLetter } from "../core/checkpoint.ts";
 import { compareBytes } from "./byte_order.ts";
 import type { DeadLetterFilter, DeadLetterPage } from "./port.ts";
 
@@ -11,10 +11,24 @@ function newestFirst(a: StoredDeadLetter, b: StoredDeadLetter): number {
 export class MemoryDeadLetters {
   readonly #letters = new Map<string, StoredDeadLetter>();
 
-  write(letters: readonly DeadLetter[]): void {
+  write(letters: readonly DeadLetter[], replayed: readonly ReplayedLetter[]): void {
     for (const letter of letters) {
-      if (!this.#letters.has(letter.id)) this.#letters.set(letter.id, { ...letter, replayedAtMs: null });
+      const known = this.#letters.get(letter.id);
+      if (known !== undefined && known.replays >= letter.replays) continue;
+      this.#letters.set(letter.id, { ...letter, replayedAtMs: null });
     }
+    for (const { id, replays, atMs } of replayed) {
+      const known = this.#letters.get(id);
+      if (known === undefined || known.replays >= replays) continue;
+      this.#letters.set(id, { ...known, replays, replayedAtMs: atMs });
+    }
+  }
+
+  expire(beforeMs: number, limit: number): number {
+    const old = [...this.#letters.values()].filter(({ atMs }) => atMs < beforeMs)
+      .sort((a, b) => newestFirst(b, a)).slice(0, limit);
+    for (const { id } of old) this.#letters.delete(id);
+    return old.length;
   }
 
   list({ after, limit, kind, actorId, reason }: DeadLetterFilter): DeadLetterPage {
@@ -35,13 +49,5 @@ export class MemoryDeadLetters {
   find(id: string): StoredDeadLetter | null {
     const letter = this.#letters.get(id);
     return letter === undefined ? null : { ...letter };
-  }
-
-  countReplay(id: string, atMs: number, cap: number): StoredDeadLetter | null {
-    const letter = this.#letters.get(id);
-    if (letter === undefined || letter.replays >= cap) return null;
-    const counted = { ...letter, replays: letter.replays + 1, replayedAtMs: atMs };
-    this.#letters.set(id, counted);
-    return { ...counted };
   }
 }

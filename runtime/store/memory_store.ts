@@ -81,8 +81,8 @@ export class MemoryStore implements Store {
     return this.#call((core) => core.deadLetterNow(id));
   }
 
-  countReplay(id: string, atMs: number, cap: number): Promise<StoredDeadLetter | null> {
-    return this.#call((core) => core.countReplayNow(id, atMs, cap));
+  expireDeadLetters(beforeMs: number, limit: number): Promise<number> {
+    return this.#call((core) => core.expireDeadLettersNow(beforeMs, limit));
   }
 
   close(): Promise<void> {

@@ -123,7 +123,7 @@ export class MemoryStoreCore {
     this.#writeSnapshots(shard, checkpoint.snapshots);
     this.#writeQueues(shard, checkpoint);
     this.#history.write(checkpoint.history);
-    this.#deadLetters.write(checkpoint.deadLetters);
+    this.#deadLetters.write(checkpoint.deadLetters, checkpoint.replayed);
     return "committed";
   }
 
@@ -155,10 +155,11 @@ export class MemoryStoreCore {
   }
 
   loadNow(shard: number, keys: readonly Address[]): Loaded {
-    const { actors } = this.#shard(shard);
+    const { actors, epoch } = this.#shard(shard);
     const found = keys.map(({ kind, id }) => actors.get(`${kind}/${id}`)).filter((row) => row !== undefined);
     const withCold = found.flatMap(({ cold }, index) => cold === null ? [] : [{ index, cold }]);
     return {
+      epoch,
       kinds: found.map(({ kind }) => kind),
       ids: found.map(({ id }) => id),
       dueMs: found.map(({ dueMs }) => dueMs),
@@ -218,7 +219,7 @@ export class MemoryStoreCore {
     return this.#deadLetters.find(id);
   }
 
-  countReplayNow(id: string, atMs: number, cap: number): StoredDeadLetter | null {
-    return this.#deadLetters.countReplay(id, atMs, cap);
+  expireDeadLettersNow(beforeMs: number, limit: number): number {
+    return this.#deadLetters.expire(beforeMs, limit);
   }
 }

@@ -56,7 +56,7 @@ export interface ActorCount {
 export interface Store {
   /** Takes the shard over. `owner` is a readable name of the claimer, kept in the shard's row. */
   claim(shard: number, owner: string): Promise<Claim>;
-  /** Snapshots of those of `keys` that have one. */
+  /** Snapshots of those of `keys` that have one, and the shard's epoch at that moment. */
   load(shard: number, keys: readonly Address[]): Promise<Loaded>;
   /** Actors of the shard with a timer due after `afterMs`, by (dueMs, kind, id), at most `limit`. */
   due(shard: number, afterMs: number, limit: number): Promise<readonly DueActor[]>;
@@ -77,11 +77,8 @@ export interface Store {
   expireHistory(beforeMs: number, limit: number): Promise<number>;
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetterPage>;
   deadLetter(id: string): Promise<StoredDeadLetter | null>;
-  /**
-   * Counts one replay of a dead letter, unless it has had `cap`. Answers the letter as it is now, or null when
-   * there is none or its cap is reached.
-   */
-  countReplay(id: string, atMs: number, cap: number): Promise<StoredDeadLetter | null>;
+  /** Deletes dead letters whose message died before `beforeMs`, the oldest first, at most `limit`; how many went. */
+  expireDeadLetters(beforeMs: number, limit: number): Promise<number>;
   close(): Promise<void>;
 }
 

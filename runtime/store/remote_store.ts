@@ -3,6 +3,9 @@
  *
  * A checkpoint is copied, not moved: a few megabytes cost less than a millisecond, and its owner can send it again
  * when the outcome is not known.
+ *
+ * 1. Every call settles: when the store's thread ends, or does not answer in time, it fails as "unavailable", and a
+ *    commit that was not answered in time as "unknown".
  */
 
 import type { MessagePort } from "node:worker_threads";
@@ -16,7 +19,7 @@ import type {
   StoredDeadLetter,
 } from "../core/checkpoint.ts";
 import { InvariantError } from "../core/errors.ts";
-import { RpcClient, type WireError } from "../node/rpc.ts";
+import { RpcClient, threadCallDeadlineMs, type WireError } from "../rpc.ts";
 import {
   type ActorCount,
   type DeadLetterFilter,
@@ -51,9 +54,16 @@ export class RemoteStore implements Store {
   readonly #rpc: RpcClient;
   #closed = false;
 
-  constructor(port: MessagePort) {
+  constructor(port: MessagePort, deadlineMs = threadCallDeadlineMs) {
     this.#port = port;
-    this.#rpc = new RpcClient(port, reviveStoreError);
+    this.#rpc = new RpcClient(port, reviveStoreError, {
+      afterMs: deadlineMs,
+      error: (method) =>
+        new StoreError(
+          method === "commit" ? "unknown" : "unavailable",
+          `The store's thread did not answer "${method}" within ${deadlineMs} ms: its disk hangs, or is overloaded`,
+        ),
+    });
     port.on("close", () => this.fail("its thread closed the connection"));
   }
 
@@ -109,8 +119,8 @@ export class RemoteStore implements Store {
     return this.#rpc.call("deadLetter", [id]);
   }
 
-  countReplay(id: string, atMs: number, cap: number): Promise<StoredDeadLetter | null> {
-    return this.#rpc.call("countReplay", [id, atMs, cap]);
+  expireDeadLetters(beforeMs: number, limit: number): Promise<number> {
+    return this.#rpc.call("expireDeadLetters", [beforeMs, limit]);
   }
 
   /** Ends this connection; the store's thread goes on. */

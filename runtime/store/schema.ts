@@ -18,6 +18,8 @@ const version1 = `
     one INTEGER PRIMARY KEY CHECK (one = 1),
     identity TEXT NOT NULL,
     shards INTEGER NOT NULL,
+    -- The identity of the log whose frames are folded in here; null until it is known.
+    log TEXT,
     crc INTEGER NOT NULL
   );
   -- The checksum covers all but the owner's name, which is for people.

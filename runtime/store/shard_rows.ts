@@ -56,6 +56,12 @@ export class ShardRows {
     return found;
   }
 
+  /** 0 before the first claim. */
+  epoch(shard: number): number {
+    const row = this.#selectPlace.get(shard);
+    return row === undefined ? 0 : integer(row.epoch, `the row of shard ${shard}`);
+  }
+
   /** Raises the epoch; runs inside a transaction. */
   claim(shard: number, owner: string): ShardRow {
     const { epoch: lastEpoch, commit, positions, memory } = this.#read(shard);

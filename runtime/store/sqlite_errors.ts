@@ -21,6 +21,7 @@ const codesByText: readonly (readonly [text: string, resultCode: number])[] = [
 const CONSTRAINT = 19;
 
 const storeCodes: Readonly<Record<number, StoreErrorCode>> = {
+  1: "corrupt", // ERROR: a statement of ours that does not fit the tables found
   5: "unavailable", // BUSY
   6: "unavailable", // LOCKED
   7: "unavailable", // NOMEM
@@ -30,6 +31,12 @@ const storeCodes: Readonly<Record<number, StoreErrorCode>> = {
   13: "full", // FULL
   14: "unavailable", // CANTOPEN
   26: "corrupt", // NOTADB
+};
+
+/** What whoever reads the sentence can do. */
+const advice: Partial<Record<StoreErrorCode, string>> = {
+  full: "; free some space on its disk",
+  corrupt: "; restore the whole data folder from a backup, or start with another one",
 };
 
 /** SQLite's primary result code of `thrown`, or null when it does not come from SQLite. */
@@ -50,7 +57,9 @@ export function sqliteError(thrown: unknown, doing: string): unknown {
   }
   const code = storeCodes[result];
   if (code === undefined) return thrown;
-  return new StoreError(code, `Cannot ${doing}: ${errorMessage(thrown)}`, { cause: thrown });
+  return new StoreError(code, `Cannot ${doing}: ${errorMessage(thrown)}${advice[code] ?? ""}`, {
+    cause: thrown,
+  });
 }
 
 /** Runs `work`, turning what SQLite throws into a `StoreError`. */

@@ -3,6 +3,7 @@
  *
  * 1. A file that is not ours, newer, damaged, or of another shard count is refused and left byte for byte as it was.
  * 2. A new file appears whole or not at all: it is built under another name and renamed.
+ * 3. A file remembers the log that is folded into it: with another one, offsets would mean other frames.
  */
 
 import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync } from "node:fs";
@@ -10,11 +11,11 @@ import { dirname } from "node:path";
 import { platform } from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
-import { cacheBytes, openWaitMs, pageBytes, walBytes } from "./limits.ts";
+import { cacheBytes, openWaitMs, pageBytes, walBytes, wholeCheckBytes } from "./limits.ts";
 import { StoreError } from "./port.ts";
 import { applicationId, migrate, schemaVersion } from "./schema.ts";
 import { translated } from "./sqlite_errors.ts";
-import { checkText, integer, text } from "./stored_row.ts";
+import { checkText, integer, text, textOrNull } from "./stored_row.ts";
 
 export interface StoreFileOptions {
   /** The file; SQLite keeps `-wal` beside it. Its folder exists. */
@@ -25,15 +26,18 @@ export interface StoreFileOptions {
   readonly maxBytes?: number;
 }
 
-export interface StoreFile {
-  readonly db: DatabaseSync;
+/** What a file says about itself. */
+export interface StoreMeta {
   /** Random name given when the file was made. */
   readonly identity: string;
+  readonly shards: number;
+  /** Identity of the log that is folded into it; null until `bindLog` was called. */
+  readonly log: string | null;
 }
 
-interface Meta {
-  readonly identity: string;
-  readonly shards: number;
+export interface StoreFile {
+  readonly db: DatabaseSync;
+  readonly meta: StoreMeta;
 }
 
 const sqliteMagic = "SQLite format 3\0";
@@ -76,19 +80,53 @@ function readVersion(db: DatabaseSync): number {
   return integer(db.prepare("PRAGMA user_version").get()?.user_version, "the format version");
 }
 
-function metaChecksum({ identity, shards }: Meta): string {
-  return `${identity} ${shards}`;
+function metaChecksum({ identity, shards, log }: StoreMeta): string {
+  return `${identity} ${shards} ${log ?? "-"}`;
 }
 
-function readMeta(db: DatabaseSync): Meta {
-  const row = db.prepare("SELECT identity, shards, crc FROM meta").get();
-  const meta = { identity: text(row?.identity, "the store's own row"), shards: integer(row?.shards, "it") };
-  checkText(metaChecksum(meta), row?.crc, "the store's own row");
+function readMeta(db: DatabaseSync): StoreMeta {
+  const what = "the store's own row";
+  const row = db.prepare("SELECT identity, shards, log, crc FROM meta").get();
+  const meta = {
+    identity: text(row?.identity, what),
+    shards: integer(row?.shards, what),
+    log: textOrNull(row?.log, what),
+  };
+  checkText(metaChecksum(meta), row?.crc, what);
   return meta;
 }
 
+function writeMeta(db: DatabaseSync, meta: StoreMeta): void {
+  db.prepare("INSERT OR REPLACE INTO meta VALUES (1, ?, ?, ?, ?)")
+    .run(meta.identity, meta.shards, meta.log, crc32(metaChecksum(meta)));
+}
+
+/** Remembers the log that will be folded into the file. */
+export function bindLog(file: StoreFile, log: string): StoreFile {
+  const meta: StoreMeta = { ...file.meta, log };
+  writeMeta(file.db, meta);
+  return { ...file, meta };
+}
+
+/** Tables that every claim needs: small ones. */
+const claimTables = ["meta", "shards", "kinds", "outbox", "keys"];
+
+/** Looks for damaged pages, in as much of the file as takes no time to speak of. */
+function checkPages(db: DatabaseSync, path: string): void {
+  const isSmall = statSync(path).size <= wholeCheckBytes;
+  const checks = isSmall ? ["quick_check(1)"] : claimTables.map((table) => `quick_check(${table})`);
+  for (const check of checks) {
+    const found = text(db.prepare(`PRAGMA ${check}`).get()?.quick_check, "the result of a check");
+    if (found === "ok") continue;
+    // The first line names the database, of which there is one.
+    const where = found.replace(/^\*\*\*.*\*\*\*\n/, "").replaceAll(/\s+/g, " ");
+    const right = "restore the whole data folder from a backup, or start with another one";
+    refuse(path, `it is damaged (${where})`, right);
+  }
+}
+
 /** Reads version and shard count through a connection that cannot write. */
-function probe({ path, shards }: StoreFileOptions): Meta {
+function probe({ path, shards }: StoreFileOptions): StoreMeta {
   const db = new DatabaseSync(path, { readOnly: true });
   try {
     db.exec(`PRAGMA busy_timeout = ${openWaitMs}`);
@@ -98,6 +136,7 @@ function probe({ path, shards }: StoreFileOptions): Meta {
       const right = `start with --shards ${meta.shards}, or with another data folder`;
       refuse(path, `it was made for ${meta.shards} shards, not ${shards}`, right);
     }
+    checkPages(db, path);
     return meta;
   } finally {
     db.close();
@@ -116,8 +155,8 @@ function syncFolder(path: string): void {
 }
 
 function create({ path, shards }: StoreFileOptions): void {
-  if (existsSync(`${path}-wal`)) {
-    // SQLite would replay the old log into the new file.
+  // SQLite would replay the old log into the new file; one that a refused start left behind is empty.
+  if (existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0) {
     refuse(path, `only its log ${path}-wal is there`, "put the file back beside it, or move the log away");
   }
   const building = `${path}.new`;
@@ -128,8 +167,7 @@ function create({ path, shards }: StoreFileOptions): void {
   try {
     db.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA application_id = ${applicationId}`);
     migrate(db, 0);
-    const meta: Meta = { identity: crypto.randomUUID(), shards };
-    db.prepare("INSERT INTO meta VALUES (1, ?, ?, ?)").run(meta.identity, shards, crc32(metaChecksum(meta)));
+    writeMeta(db, { identity: crypto.randomUUID(), shards, log: null });
     db.exec("PRAGMA journal_mode = WAL");
   } finally {
     db.close();
@@ -159,12 +197,12 @@ export function openStoreFile(options: StoreFileOptions): StoreFile {
   return translated(`open the store ${path}`, () => {
     if (existsSync(path)) checkHeader(path);
     else create(options);
-    const { identity } = probe(options);
+    const meta = probe(options);
     const db = new DatabaseSync(path);
     try {
       configure(db, maxBytes);
       migrate(db, readVersion(db));
-      return { db, identity };
+      return { db, meta };
     } catch (thrown) {
       db.close();
       throw thrown;

@@ -35,16 +35,38 @@ import {
 } from "./port.ts";
 import { ShardRows } from "./shard_rows.ts";
 import { translated } from "./sqlite_errors.ts";
-import { openStoreFile, type StoreFile, type StoreFileOptions } from "./sqlite_file.ts";
+import {
+  bindLog,
+  openStoreFile,
+  type StoreFile,
+  type StoreFileOptions,
+  type StoreMeta,
+} from "./sqlite_file.ts";
 
 export type SqliteStoreOptions = StoreFileOptions;
 
+/** The statements over every table; throws when one is not as it should be. */
+function rowsOf(db: StoreFile["db"]) {
+  try {
+    return {
+      shards: new ShardRows(db),
+      actors: new ActorRows(db),
+      outbox: new OutboxRows(db),
+      keys: new KeyRows(db),
+      history: new HistoryRows(db),
+      deadLetters: new DeadLetterRows(db),
+    };
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
+}
+
 export class SqliteStore implements Store {
-  /** Random name of the file, given when it was made. */
-  readonly identity: string;
   readonly #path: string;
   readonly #shardCount: number;
   readonly #db: StoreFile["db"];
+  #file: StoreFile;
   readonly #begin: StatementSync;
   readonly #end: StatementSync;
   readonly #shards: ShardRows;
@@ -57,20 +79,31 @@ export class SqliteStore implements Store {
 
   /** Opens the file or makes it; throws a `StoreError`. */
   constructor(options: SqliteStoreOptions) {
-    const { db, identity } = openStoreFile(options);
-    this.identity = identity;
+    this.#file = openStoreFile(options);
+    const { db } = this.#file;
     this.#path = options.path;
     this.#shardCount = options.shards;
     this.#db = db;
     // Prepared, because only statements report SQLite's result code.
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#end = db.prepare("COMMIT");
-    this.#shards = new ShardRows(db);
-    this.#actors = new ActorRows(db);
-    this.#outbox = new OutboxRows(db);
-    this.#keys = new KeyRows(db);
-    this.#history = new HistoryRows(db);
-    this.#deadLetters = new DeadLetterRows(db);
+    const rows = translated(`open the store ${options.path}`, () => rowsOf(db));
+    this.#shards = rows.shards;
+    this.#actors = rows.actors;
+    this.#outbox = rows.outbox;
+    this.#keys = rows.keys;
+    this.#history = rows.history;
+    this.#deadLetters = rows.deadLetters;
+  }
+
+  /** What the file says about itself. */
+  get meta(): StoreMeta {
+    return this.#file.meta;
+  }
+
+  /** Remembers which log is folded into the store. */
+  bindLog(log: string): Promise<void> {
+    return this.#write("remember its log", () => void (this.#file = bindLog(this.#file, log)));
   }
 
   #read<T>(doing: string, work: () => T): Promise<T> {
@@ -131,13 +164,16 @@ export class SqliteStore implements Store {
         this.#outbox.write(checkpoint);
         this.#keys.write(checkpoint);
         this.#history.write(checkpoint.history);
-        this.#deadLetters.write(checkpoint.deadLetters);
+        this.#deadLetters.write(checkpoint.deadLetters, checkpoint.replayed);
         return "committed";
     }
   }
 
   load(shard: number, keys: readonly Address[]): Promise<Loaded> {
-    return this.#read(`load actors of shard ${shard}`, () => this.#actors.load(shard, keys));
+    return this.#read(`load actors of shard ${shard}`, () => ({
+      ...this.#actors.load(shard, keys),
+      epoch: this.#shards.epoch(shard),
+    }));
   }
 
   due(shard: number, afterMs: number, limit: number): Promise<readonly DueActor[]> {
@@ -177,8 +213,8 @@ export class SqliteStore implements Store {
     return this.#read("read a dead letter", () => this.#deadLetters.find(id));
   }
 
-  countReplay(id: string, atMs: number, cap: number): Promise<StoredDeadLetter | null> {
-    return this.#write("count a replay", () => this.#deadLetters.countReplay(id, atMs, cap));
+  expireDeadLetters(beforeMs: number, limit: number): Promise<number> {
+    return this.#write("expire dead letters", () => this.#deadLetters.expire(beforeMs, limit));
   }
 
   close(): Promise<void> {

@@ -1,8 +1,18 @@
 /** Starts the thread that owns the embedded store. */
 
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import {
+  hasSettled,
+  orLate,
+  RpcClient,
+  threadCallDeadlineMs,
+  threadCloseDeadlineMs,
+  threadOpenDeadlineMs,
+} from "../rpc.ts";
+import type { ThreadMemory } from "../thread_memory.ts";
 import { StoreError } from "./port.ts";
 import { reviveStoreError } from "./remote_store.ts";
+import type { StoreMeta } from "./sqlite_file.ts";
 import type { SqliteStoreOptions } from "./sqlite_store.ts";
 
 export type StoreThreadRequest =
@@ -10,31 +20,50 @@ export type StoreThreadRequest =
   | { readonly type: "close" };
 
 export type StoreThreadAnswer =
-  | { readonly type: "ready" }
+  | { readonly type: "ready"; readonly meta: StoreMeta }
   | { readonly type: "failed"; readonly code: string; readonly message: string }
   | { readonly type: "closed" };
 
-export interface StoreThread {
+/** Calls that the thread's owner alone makes. */
+export interface OwnerCalls {
+  /** Remembers in the file which log is folded into it. */
+  bindLog(log: string): Promise<void>;
+  memory(): Promise<ThreadMemory>;
+}
+
+export interface StoreThread extends OwnerCalls {
   /** For supervision: its `exit` is the death of the thread, whatever the code. */
   readonly worker: Worker;
   /** A port for a `RemoteStore`, in this thread or handed to another one. */
   connect(): MessagePort;
   /** Resolves when the file is open; rejects with the `StoreError` that opening ended with. */
-  readonly ready: Promise<void>;
-  /** Settles the calls that have arrived, closes the file and ends the thread. */
+  readonly ready: Promise<StoreMeta>;
+  /** Settles the calls that have arrived, closes the file and ends the thread, at the deadline in any case. */
   close(): Promise<void>;
 }
 
-export function startStoreThread(options: SqliteStoreOptions): StoreThread {
+export function startStoreThread(
+  options: SqliteStoreOptions,
+  closeDeadlineMs = threadCloseDeadlineMs,
+): StoreThread {
   const worker = new Worker(new URL("./store_thread.ts", import.meta.url), { workerData: options });
-  const ready = Promise.withResolvers<void>();
+  const ready = Promise.withResolvers<StoreMeta>();
   const closed = Promise.withResolvers<void>();
+  const rpc = new RpcClient(worker, reviveStoreError, {
+    afterMs: threadCallDeadlineMs,
+    error: (method) => new StoreError("unavailable", `The store's thread did not answer "${method}" in time`),
+  });
+  const opened = orLate(ready.promise, threadOpenDeadlineMs, () =>
+    new StoreError(
+      "unavailable",
+      `Cannot open the store ${options.path}: it is not open after ${threadOpenDeadlineMs} ms; its disk hangs`,
+    ));
   // Whoever awaits `ready` hears of a failure; nobody has to.
-  ready.promise.catch(() => {});
+  opened.catch(() => {});
   worker.on("message", (message: StoreThreadAnswer) => {
     switch (message.type) {
       case "ready":
-        return ready.resolve();
+        return ready.resolve(message.meta);
       case "failed":
         closed.resolve();
         return ready.reject(reviveStoreError(message));
@@ -43,7 +72,9 @@ export function startStoreThread(options: SqliteStoreOptions): StoreThread {
     }
   });
   const died = (message: string) => {
-    ready.reject(new StoreError("unavailable", `Cannot use the store ${options.path}: ${message}`));
+    const error = new StoreError("unavailable", `Cannot use the store ${options.path}: ${message}`);
+    ready.reject(error);
+    rpc.fail(error);
     closed.resolve();
   };
   worker.on("error", (error) => died(`its thread failed: ${error.message}`));
@@ -52,7 +83,9 @@ export function startStoreThread(options: SqliteStoreOptions): StoreThread {
     worker.postMessage(request, transfer);
   return {
     worker,
-    ready: ready.promise,
+    ready: opened,
+    bindLog: (log) => rpc.call("bindLog", [log]),
+    memory: () => rpc.call("memory", []),
     connect: () => {
       const { port1, port2 } = new MessageChannel();
       send({ type: "connect", port: port2 }, [port2]);
@@ -60,8 +93,14 @@ export function startStoreThread(options: SqliteStoreOptions): StoreThread {
     },
     close: async () => {
       send({ type: "close" });
-      await closed.promise;
-      await worker.terminate();
+      const isClosed = await hasSettled(closed.promise, closeDeadlineMs);
+      // Of a thread that hangs in a call of the system, not even the termination has to end.
+      await hasSettled(worker.terminate(), closeDeadlineMs);
+      if (isClosed) return;
+      throw new StoreError(
+        "unavailable",
+        `The store's thread did not close ${options.path} within ${closeDeadlineMs} ms: its disk hangs`,
+      );
     },
   };
 }

@@ -3,7 +3,9 @@
  *
  *     in:  { type: "connect", port }    serve this port; many may be connected
  *          { type: "close" }            settle the calls that came, close the file
- *     out: { type: "ready" } or { type: "failed", code, message } once, then { type: "closed" } at the end
+ *     out: { type: "ready", meta } or { type: "failed", code, message } once, then { type: "closed" } at the end
+ *
+ * and the owner's calls (`OwnerCalls`).
  *
  * It runs no actor code: a thread ended inside a transaction would leave the file locked as long as the process lives.
  */
@@ -11,11 +13,12 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import type { Address } from "../core/actor.ts";
 import { type Checkpoint, freeCheckpoint } from "../core/checkpoint.ts";
-import { type Handlers, serve, toWireError } from "../node/rpc.ts";
+import { type Handlers, serve, toWireError } from "../rpc.ts";
 import { CallQueue } from "./call_queue.ts";
 import type { DeadLetterFilter, Store } from "./port.ts";
 import { SqliteStore, type SqliteStoreOptions } from "./sqlite_store.ts";
-import type { StoreThreadAnswer, StoreThreadRequest } from "./start_store_thread.ts";
+import type { OwnerCalls, StoreThreadAnswer, StoreThreadRequest } from "./start_store_thread.ts";
+import { threadMemory } from "../thread_memory.ts";
 
 function handlersOf(queue: CallQueue): Handlers {
   const call = <T>(work: (store: Store) => Promise<T>) => queue.call(work);
@@ -39,7 +42,8 @@ function handlersOf(queue: CallQueue): Handlers {
     expireHistory: (beforeMs: number, limit: number) => call((store) => store.expireHistory(beforeMs, limit)),
     deadLetters: (filter: DeadLetterFilter) => call((store) => store.deadLetters(filter)),
     deadLetter: (id: string) => call((store) => store.deadLetter(id)),
-    countReplay: (id: string, atMs: number, cap: number) => call((store) => store.countReplay(id, atMs, cap)),
+    expireDeadLetters: (beforeMs: number, limit: number) =>
+      call((store) => store.expireDeadLetters(beforeMs, limit)),
   };
 }
 
@@ -47,6 +51,11 @@ function run(store: SqliteStore, answer: (message: StoreThreadAnswer) => void): 
   const queue = new CallQueue(store);
   const handlers = handlersOf(queue);
   const ports: MessagePort[] = [];
+  const ownerCalls: OwnerCalls = {
+    bindLog: (log) => store.bindLog(log),
+    memory: () => Promise.resolve(threadMemory()),
+  };
+  if (parentPort !== null) serve(parentPort, { ...ownerCalls });
   const close = async () => {
     await queue.idle();
     await store.close();
@@ -68,8 +77,9 @@ function run(store: SqliteStore, answer: (message: StoreThreadAnswer) => void): 
 function start(options: SqliteStoreOptions): void {
   const answer = (message: StoreThreadAnswer) => parentPort?.postMessage(message);
   try {
-    run(new SqliteStore(options), answer);
-    answer({ type: "ready" });
+    const store = new SqliteStore(options);
+    run(store, answer);
+    answer({ type: "ready", meta: store.meta });
   } catch (thrown) {
     answer({ type: "failed", ...toWireError(thrown) });
   }

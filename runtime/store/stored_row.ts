@@ -11,7 +11,7 @@ type Value = unknown;
 function damaged(what: string, found: string): StoreError {
   return new StoreError(
     "corrupt",
-    `Cannot read ${what}: ${found}. The store's file is damaged; restore it from a copy`,
+    `Cannot read ${what}: ${found}. The store's file is damaged; restore the whole data folder from a backup`,
   );
 }
 
@@ -27,6 +27,10 @@ export function integerOrNull(value: Value, what: string): number | null {
 export function text(value: Value, what: string): string {
   if (typeof value === "string") return value;
   throw damaged(what, `a text is missing`);
+}
+
+export function textOrNull(value: Value, what: string): string | null {
+  return value === null ? null : text(value, what);
 }
 
 /** The blob, when its checksum is the stored one. */

@@ -13,7 +13,15 @@ import { Shard } from "../../runtime/core/shard.ts";
 import type { Action } from "../../runtime/core/shard_api.ts";
 
 const sliceMs = 20;
-const nothingStored: Loaded = { kinds: [], ids: [], dueMs: [], hot: noRows, coldOf: [], cold: noRows };
+const nothingStored: Loaded = {
+  epoch: 1,
+  kinds: [],
+  ids: [],
+  dueMs: [],
+  hot: noRows,
+  coldOf: [],
+  cold: noRows,
+};
 const firstClaim: Claim = {
   shard: 0,
   epoch: 1,

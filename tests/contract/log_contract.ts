@@ -219,6 +219,37 @@ function delivering(test: Test): void {
     assert.deepEqual(first.offsets, []);
   });
 
+  test("says once why a subscription ended by itself, and delivers nothing more to it (4)", async ({ log }) => {
+    const collector = new Collector();
+    const endings: LogError[] = [];
+    const ended = Promise.withResolvers<void>();
+    const subscription = await log.subscribe(0, 0, collector.deliver, (error) => {
+      endings.push(error);
+      ended.resolve();
+    });
+    await trimBeginning(log);
+    subscription.grant(plenty);
+    await ended.promise;
+    subscription.grant(plenty);
+    await log.append(texts(0, 1));
+    await settled(log);
+    assert.deepEqual(endings.map((error) => error instanceof LogError && error.code), ["out_of_range"]);
+    assert.deepEqual(collector.frames, []);
+  });
+
+  test("says nothing of the end of a subscription that was closed or replaced (4)", async ({ log, other }) => {
+    const failed = (error: LogError) => assert.fail(`told of an end: ${error.message}`);
+    const [collector, another] = [new Collector(), other()];
+    (await log.subscribe(0, 0, () => {}, failed)).close();
+    await log.subscribe(0, 0, () => {}, failed);
+    (await log.subscribe(0, 0, collector.deliver, failed)).grant(plenty);
+    await another.subscribe(0, 0, () => {}, failed);
+    await another.close();
+    await log.append(texts(0, 1));
+    await collector.count(1);
+    await settled(log);
+  });
+
   test("delivers to every client", async ({ log, other }) => {
     const [first, second] = [new Collector(), new Collector()];
     const another = other();
@@ -231,6 +262,18 @@ function delivering(test: Test): void {
     await first.count(4);
     assert.equal(second.frames.length, 3);
   });
+}
+
+/** Appends to shard 0 and trims until the log no longer holds its first frame. */
+async function trimBeginning(log: MailboxLog): Promise<void> {
+  const frames = range(0, 4).map(() => ({ shard: 0, text: "t".repeat(1_000_000) }));
+  for (const _ of range(0, 40)) {
+    await log.append(frames);
+    const { begin, end } = await log.extent(0);
+    if (begin > 0) return;
+    await log.trim(0, end);
+  }
+  assert.fail("The log still holds its first frame after 160 MB.");
 }
 
 function trimming(test: Test): void {

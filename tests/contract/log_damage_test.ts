@@ -16,6 +16,7 @@ function refuses(directory: string, sentence: RegExp, code: LogErrorCode = "corr
     assert(thrown instanceof LogError, String(thrown));
     assert.match(thrown.message, sentence);
     assert.equal(thrown.code, code, thrown.message);
+    assert.doesNotMatch(thrown.message, /\n|move the log folder away/);
     return true;
   });
   assert.deepEqual([...contents(directory).keys()], [...before.keys()]);
@@ -81,7 +82,7 @@ const damages: readonly Damage[] = [
   },
   {
     what: "overwritten pages",
-    sentence: /00000002\.db is damaged/,
+    sentence: /00000002\.db is damaged \([^;]+\); restore the whole data folder from a backup, or start with/,
     inflict: ([, second]) => damage(second ?? "", 3 * 16384, new Uint8Array(2 * 16384).fill(0xaa)),
   },
   {

@@ -1,8 +1,7 @@
 /** The embedded log and space: a full disk, its own limit, and trimming under load. */
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { LogError } from "../../runtime/log/port.ts";
 import { defaultLogLimits } from "../../runtime/log/limits.ts";
@@ -10,6 +9,7 @@ import type { MailboxLog } from "../../runtime/log/port.ts";
 import { Collector, range } from "./log_collector.ts";
 import { readAll, rejectsWith } from "./log_contract.ts";
 import { openLog, withFolder } from "./log_folders.ts";
+import { withSmallDisk } from "./small_disk.ts";
 
 const tenKilobytes = "k".repeat(10_000);
 
@@ -63,27 +63,13 @@ async function appendAgain(log: MailboxLog): Promise<number | undefined> {
   throw new Error("The log stayed full.");
 }
 
-const mount = (...args: string[]) => spawnSync("mount", args).status === 0;
-
-Deno.test("SqliteLog goes on after a full disk, with every acknowledged frame", async (test) => {
+Deno.test("SqliteLog goes on after a full disk, with every acknowledged frame", async () => {
   await withFolder(async (directory) => {
-    const disk = join(directory, "disk");
-    mkdirSync(disk);
-    if (!mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", disk)) {
-      console.warn(`SKIPPED ${test.name}: mounting a small disk needs root.`);
-      return;
-    }
-    try {
-      await surviveFullDisk(disk);
-    } finally {
-      assert.equal(spawnSync("umount", [disk]).status, 0);
-    }
+    await withSmallDisk(directory, 5_000_000, surviveFullDisk);
   });
 });
 
-async function surviveFullDisk(disk: string): Promise<void> {
-  const ballast = join(disk, "ballast");
-  writeFileSync(ballast, new Uint8Array(3_000_000));
+async function surviveFullDisk(disk: string, ballast: string): Promise<void> {
   const folder = join(disk, "log");
   const limits = { ...defaultLogLimits, segmentBytes: 1_000_000, tailBytes: 0 };
   const log = openLog(folder, { limits, report: () => {} });
@@ -104,23 +90,31 @@ async function surviveFullDisk(disk: string): Promise<void> {
   await again.close();
 }
 
+/**
+ * The bound is 20 ms, of the best of three rounds: other work on the machine only ever makes appends slower, so the
+ * best round says most of the log. Where the machine is so busy, or its disk so slow, that appends are no faster
+ * without trimming, that much is allowed with it: the best of the same rounds without trimming, and half as much
+ * again. The best of several rounds is compared, because in single pairs the p99 of either run was up to five times
+ * the other's on a machine under load, whichever of the two was trimming.
+ */
 Deno.test("SqliteLog appends with p99 of at most 20 ms while it rolls and trims", async () => {
-  const measure = async (isTrimming: boolean) => {
-    let p99Ms = 0;
-    await withFolder(async (directory) => void (p99Ms = await appendP99Ms(directory, isTrimming)));
-    return p99Ms;
-  };
-  // On a disk that others keep busy, trimming must not add to what appends take without it.
-  const rounds: string[] = [];
+  const trimmingMs: number[] = [];
+  const plainMs: number[] = [];
   for (const _ of range(0, 3)) {
-    const trimmingMs = await measure(true);
-    if (trimmingMs <= 20) return;
-    const plainMs = await measure(false);
-    if (trimmingMs <= 1.5 * plainMs) return;
-    rounds.push(`${trimmingMs.toFixed(1)} (without trimming ${plainMs.toFixed(1)})`);
+    trimmingMs.push(await p99Ms(true));
+    if (Math.min(...trimmingMs) <= 20) return;
+    plainMs.push(await p99Ms(false));
+    if (Math.min(...trimmingMs) <= 1.5 * Math.min(...plainMs)) return;
   }
-  assert.fail(`p99 of append in ms, in each round: ${rounds.join(", ")}`);
+  const list = (values: number[]) => values.map((ms) => ms.toFixed(1)).join(", ");
+  assert.fail(`p99 of append in ms: ${list(trimmingMs)} with trimming, ${list(plainMs)} without`);
 });
+
+async function p99Ms(isTrimming: boolean): Promise<number> {
+  let found = 0;
+  await withFolder(async (directory) => void (found = await appendP99Ms(directory, isTrimming)));
+  return found;
+}
 
 /** Appends 96 MB; trimming goes on behind it, segment by segment, or everything stays in one. */
 async function appendP99Ms(directory: string, isTrimming: boolean): Promise<number> {

@@ -1,8 +1,10 @@
 /** The log in its own thread: group commit over all ports, and what happens when one side goes away. */
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { closeSync, constants, openSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { MessageChannel } from "node:worker_threads";
 import { LogError } from "../../runtime/log/port.ts";
 import { RemoteLog } from "../../runtime/log/remote_log.ts";
 import { type LogThread, startLogThread } from "../../runtime/log/start_log_thread.ts";
@@ -29,7 +31,7 @@ Deno.test("startLogThread() tells the extents when the log is open, and serves p
     const log = new RemoteLog(thread.connect());
     const [receipt] = await within("an append sent at once", log.append([{ shard: 2, text: "c" }]));
     assert.equal(receipt?.offset, 2);
-    assert.deepEqual((await thread.ready)[2], { begin: 0, end: 2 });
+    assert.deepEqual((await thread.ready).extents[2], { begin: 0, end: 2 });
     await log.close();
     await thread.close();
     assert.equal(await thread.exited, null);
@@ -78,6 +80,75 @@ Deno.test("RemoteLog fails open calls as unknown and later ones as unavailable w
     await died;
     await rejectsWith("unavailable", log.append([{ shard: 0, text: "c" }]));
     assert((await thread.exited) instanceof LogError);
+  });
+});
+
+Deno.test("RemoteLog ends its subscriptions as unavailable when the thread dies", async () => {
+  await withFolder(async (directory) => {
+    const thread = start(directory);
+    const log = new RemoteLog(thread.connect());
+    const ended = Promise.withResolvers<LogError>();
+    await log.subscribe(0, 0, () => {}, ended.resolve);
+    await thread.worker.terminate();
+    assert.equal((await within("the end of the subscription", ended.promise)).code, "unavailable");
+    await log.close();
+  });
+});
+
+Deno.test("RemoteLog fails appends as unknown and other calls as unavailable when the thread hangs", async () => {
+  // A thread that hangs is a port that nobody reads.
+  const { port1, port2 } = new MessageChannel();
+  const log = new RemoteLog(port1, 50);
+  const [append, extent, trim, subscribe] = await within(
+    "the calls to fail",
+    Promise.allSettled([
+      log.append([{ shard: 0, text: "a" }]),
+      log.extent(0),
+      log.trim(0, 1),
+      log.subscribe(0, 0, () => {}),
+    ]),
+  );
+  assert(append.status === "rejected" && append.reason instanceof LogError);
+  assert.equal(append.reason.code, "unknown");
+  assert.match(append.reason.message, /did not answer "append" within 50 ms/);
+  for (const outcome of [extent, trim, subscribe]) {
+    assert(outcome.status === "rejected" && outcome.reason instanceof LogError);
+    assert.equal(outcome.reason.code, "unavailable");
+  }
+  await within("the client to close", log.close());
+  port2.close();
+});
+
+Deno.test("startLogThread() says what hangs, and close() ends at its deadline, when the thread hangs", async () => {
+  await withFolder(async (directory) => {
+    await openLog(directory).close();
+    const journal = join(directory, "00000001.db-journal");
+    rmSync(journal, { force: true });
+    // SQLite looks for a journal to roll back, and waits for whoever writes into this pipe.
+    assert.equal(spawnSync("mkfifo", [journal]).status, 0);
+    const deadlines = { openDeadlineMs: 200, closeDeadlineMs: 100 };
+    const thread = startLogThread({ directory, shards: 4, report: () => {}, ...deadlines });
+    const log = new RemoteLog(thread.connect(), 100);
+    const late = await rejectsWith("unavailable", within("opening to fail", thread.ready));
+    assert.match(late.message, /is not open after 200 ms; its disk hangs/);
+    await rejectsWith("unavailable", within("the call to fail", log.extent(0)));
+    const error = await rejectsWith("unavailable", within("the thread to close", thread.close()));
+    assert.match(error.message, /did not close .* within 100 ms: its disk hangs/);
+    // Lets the thread go.
+    closeSync(openSync(journal, constants.O_RDWR | constants.O_NONBLOCK));
+    await within("the thread to end", thread.exited);
+    await log.close();
+  });
+});
+
+Deno.test("startLogThread() memory() tells what the thread uses, and fails when it is gone", async () => {
+  await withFolder(async (directory) => {
+    const thread = start(directory);
+    await thread.ready;
+    const { heapBytes, externalBytes } = await thread.memory();
+    assert(heapBytes > 1e5 && externalBytes >= 0, `${heapBytes} and ${externalBytes} bytes`);
+    await thread.close();
+    await rejectsWith("unavailable", thread.memory());
   });
 });
 

@@ -159,6 +159,9 @@ function snapshotTests(test: Test): void {
       { kind: "sensor", id: "b", hot: "B", cold: "ring", dueMs: 5 },
       { kind: "sensor", id: "a", hot: "A" },
     ]);
+    assert.equal(loaded.epoch, 1);
+    await store.claim(0, "another");
+    assert.equal((await store.load(0, [])).epoch, 2);
     assert.deepEqual((await store.load(1, [sensor("a")])).ids, []);
     assert.deepEqual((await store.load(0, [{ kind: "series", id: "a" }])).ids, []);
   });
@@ -419,14 +422,49 @@ function deadLetterTests(test: Test): void {
     assert.deepEqual(await ids({ reason: "late" }), []);
   });
 
-  test("countReplay() counts up to its cap", async (store, fixture) => {
-    await commitAll(store, { deadLetters: [deadLetter("x", { replays: 1 })] });
-    const once = await store.countReplay("x", 70, 3);
-    assert.deepEqual([once?.replays, once?.replayedAtMs], [2, 70]);
-    assert.equal((await store.countReplay("x", 80, 3))?.replays, 3);
-    assert.equal(await store.countReplay("x", 90, 3), null);
-    assert.equal(await store.countReplay("unknown", 90, 3), null);
-    const stored = await (await fixture.reopen()).deadLetter("x");
-    assert.deepEqual([stored?.replays, stored?.replayedAtMs], [3, 80]);
+  test(
+    "commit() keeps a letter that was replayed, and renews one whose message died again",
+    async (store, fixture) => {
+      const died = (replays: number, atMs: number) =>
+        deadLetter("x", {
+          replays,
+          atMs,
+          detail: `death ${replays}`,
+          reason: replays === 0 ? "threw" : "invalid",
+        });
+      await commitAll(
+        store,
+        { deadLetters: [died(0, 10), deadLetter("y", { atMs: 15 })] },
+        { deadLetters: [died(1, 20)] },
+        { replayed: [{ id: "x", replays: 2, atMs: 30 }, { id: "gone", replays: 1, atMs: 30 }] },
+      );
+      assert.deepEqual(await store.deadLetter("x"), { ...died(1, 20), replays: 2, replayedAtMs: 30 });
+      assert.equal(await store.deadLetter("gone"), null);
+      const { items } = await store.deadLetters({ after: null, limit: 10 });
+      assert.deepEqual(items.map(({ id }) => id), ["x", "y"], "by the last death");
+      const invalid = await store.deadLetters({ after: null, limit: 10, reason: "invalid" });
+      assert.deepEqual(invalid.items.map(({ id }) => id), ["x"]);
+
+      const reopened = await fixture.reopen();
+      await commitAll(reopened, {
+        deadLetters: [died(2, 40)],
+        replayed: [{ id: "x", replays: 2, atMs: 50 }],
+      });
+      assert.equal((await reopened.deadLetter("x"))?.replayedAtMs, 30, "known with as many replays");
+      await commitAll(reopened, { deadLetters: [died(3, 60)] });
+      assert.deepEqual(await reopened.deadLetter("x"), { ...died(3, 60), replayedAtMs: null });
+    },
+  );
+
+  test("expireDeadLetters() deletes the oldest letters in batches", async (store) => {
+    const letters = [50, 10, 30, 20, 40].map((atMs) => deadLetter(`l${atMs}`, { atMs }));
+    await commitAll(store, { deadLetters: letters });
+    const left = async () =>
+      (await store.deadLetters({ after: null, limit: 10 })).items.map(({ atMs }) => atMs);
+    assert.equal(await store.expireDeadLetters(40, 2), 2);
+    assert.deepEqual(await left(), [50, 40, 30]);
+    assert.equal(await store.expireDeadLetters(40, 2), 1);
+    assert.equal(await store.expireDeadLetters(40, 2), 0);
+    assert.deepEqual(await left(), [50, 40]);
   });
 }

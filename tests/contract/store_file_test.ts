@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { DatabaseSync } from "node:sqlite";
 import { StoreError, type StoreErrorCode } from "../../runtime/store/port.ts";
 import { SqliteStore } from "../../runtime/store/sqlite_store.ts";
+import { pageBytes } from "../../runtime/store/limits.ts";
 import { schemaVersion } from "../../runtime/store/schema.ts";
 import { actorRows, checkpoint, shardCount, textOf } from "./store_fixtures.ts";
 import { actorsPerCommit } from "./store_writer_child.ts";
@@ -70,6 +71,17 @@ test("SqliteStore() refuses a newer version", async (path) => {
   assertRefused(path, /format version 2, and this program knows up to 1; use the newer program/);
 });
 
+test("SqliteStore() refuses a file of ours whose tables are others", async (path) => {
+  for (const sql of ["ALTER TABLE meta DROP COLUMN log", "DROP TABLE meta", "DROP TABLE history"]) {
+    await makeStore(path);
+    const db = new DatabaseSync(path);
+    db.exec(sql);
+    db.close();
+    assertRefused(path, /Cannot open the store .*no such (column|table): \w+; restore the whole data folder/);
+    await Deno.remove(path);
+  }
+});
+
 test("SqliteStore() refuses another shard count and names the right one", async (path) => {
   await makeStore(path);
   assertRefused(path, /made for 8 shards, not 16; start with --shards 8/, 16);
@@ -79,6 +91,28 @@ test("SqliteStore() refuses a file that is cut short", async (path) => {
   await makeStore(path);
   await Deno.truncate(path, 3 * 8192 + 100);
   assertRefused(path, /malformed/);
+});
+
+/** Writes the same bytes, that mean nothing, over every seventh page but the first. */
+async function scribble(path: string): Promise<void> {
+  const bytes = await Deno.readFile(path);
+  for (let at = 7 * pageBytes; at < bytes.length; at += 7 * pageBytes) {
+    for (let place = at; place < at + pageBytes; place++) bytes[place] = (place * 167 + 13) % 251;
+  }
+  await Deno.writeFile(path, bytes);
+}
+
+test("SqliteStore() refuses, in one line, a file with damaged pages in its middle", async (path) => {
+  const store = open(path);
+  const claim = await store.claim(0, "a");
+  const actors = Array.from({ length: 500 }, (_, n) => ({ id: `a${n}`, hot: "h".repeat(1000) }));
+  await store.commit([checkpoint(claim, { actors })]);
+  await store.close();
+  await scribble(path);
+  assertRefused(
+    path,
+    /^Cannot open the store [^\n]*: it is damaged \([^\n]*\); restore the whole data folder[^\n]*$/,
+  );
 });
 
 test("SqliteStore() refuses to start anew beside the log of a lost file", async (path) => {
@@ -97,8 +131,8 @@ test("SqliteStore() keeps the file's identity and starts over after an unfinishe
   await first.close();
   const second = open(path);
   await second.close();
-  assert.equal(second.identity, first.identity);
-  assert.match(first.identity, /^[0-9a-f-]{36}$/);
+  assert.equal(second.meta.identity, first.meta.identity);
+  assert.match(first.meta.identity, /^[0-9a-f-]{36}$/);
 });
 
 /** Overwrites the only place of `text` in the file. */

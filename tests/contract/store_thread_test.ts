@@ -2,12 +2,15 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { MessageChannel } from "node:worker_threads";
 import { CallQueue } from "../../runtime/store/call_queue.ts";
 import { MemoryStore } from "../../runtime/store/memory_store.ts";
 import { MemoryStoreCore } from "../../runtime/store/memory_store_core.ts";
 import { StoreError } from "../../runtime/store/port.ts";
 import { RemoteStore } from "../../runtime/store/remote_store.ts";
 import { startStoreThread, type StoreThread } from "../../runtime/store/start_store_thread.ts";
+import { seal } from "../../runtime/rpc.ts";
+import { within } from "./log_collector.ts";
 import { checkpoint, shardCount } from "./store_fixtures.ts";
 
 /** Remembers how many checkpoints each transaction had. */
@@ -128,6 +131,63 @@ test("RemoteStore rejects as unavailable what waits when its thread is killed", 
   assert.ok(reasons.length > 0, "some of 1,000 calls were waiting");
   assert.ok(reasons.every((reason) => reason instanceof StoreError && reason.code === "unavailable"));
   await store.close();
+});
+
+Deno.test("RemoteStore fails commits as unknown and other calls as unavailable when its thread hangs", async () => {
+  // A thread that hangs is a port that nobody reads.
+  const { port1, port2 } = new MessageChannel();
+  const store = new RemoteStore(port1, 50);
+  const made = checkpoint({ shard: 0, epoch: 1, commit: 0 });
+  const calls = [store.commit([made]), store.claim(0, "a"), store.list("sensor", null, 1)];
+  const codes = (await within("the calls to fail", Promise.allSettled<unknown>(calls))).map((outcome) =>
+    outcome.status === "rejected" && outcome.reason instanceof StoreError
+      ? outcome.reason.code
+      : outcome.status
+  );
+  assert.deepEqual(codes, ["unknown", "unavailable", "unavailable"]);
+  await assert.rejects(store.load(0, []), {
+    message: /The store's thread did not answer "load" within 50 ms: its disk hangs, or is overloaded/,
+  });
+  await store.close();
+  port2.close();
+});
+
+Deno.test("RemoteStore fails what is late and nothing else when its thread is slow", async () => {
+  const { port1, port2 } = new MessageChannel();
+  const store = new RemoteStore(port1, 1000);
+  const first = store.countActors();
+  port2.on("message", (message) => {
+    // The first call is never answered.
+    if (message.id !== 1) port2.postMessage({ rpc: "reply", id: message.id, value: seal([]) });
+  });
+  assert.deepEqual(await store.countActors(), []);
+  await assert.rejects(first, { code: "unavailable" });
+  assert.deepEqual(await store.countActors(), []);
+  await store.close();
+  port2.close();
+});
+
+test("startStoreThread() memory() tells what the thread uses, and fails when it is gone", async (thread) => {
+  await thread.ready;
+  const { heapBytes, externalBytes } = await thread.memory();
+  assert.ok(heapBytes > 1e5 && externalBytes >= 0, `${heapBytes} and ${externalBytes} bytes`);
+  await thread.worker.terminate();
+  await assert.rejects(thread.memory(), { code: "unavailable" });
+});
+
+test("startStoreThread() close() ends when the thread was killed", async (thread) => {
+  await thread.ready;
+  await thread.worker.terminate();
+  await within("the thread to close", thread.close());
+});
+
+test("startStoreThread() remembers the log that it is bound to", async (thread, path) => {
+  assert.equal((await thread.ready).log, null);
+  await thread.bindLog("a log");
+  await thread.close();
+  const second = startStoreThread({ path, shards: shardCount });
+  assert.equal((await second.ready).log, "a log");
+  await second.close();
 });
 
 test("startStoreThread() is refused while another one has the file", async (thread, path) => {

@@ -10,6 +10,8 @@ const Message = z.union([
   /** Adds here, and sends the same to another counter. */
   z.strictObject({ add: z.number(), alsoTo: z.string() }),
   z.strictObject({ throws: z.string() }),
+  /** Throws at this count. */
+  z.strictObject({ add: z.number(), unlessCount: z.number() }),
 ]);
 type Message = z.infer<typeof Message>;
 
@@ -28,6 +30,7 @@ const counter = defineActor({
   },
   receive(state, message, context) {
     if ("throws" in message) throw new Error(message.throws);
+    if ("unlessCount" in message && state.count === message.unlessCount) throw new Error("not at this count");
     state.total += message.add;
     state.count += 1;
     added.value += 1;

@@ -16,7 +16,9 @@ interface Layer {
   readonly packages: readonly string[] | null;
 }
 
-const port = { own: ["runtime/core/", "runtime/node/rpc.ts"], packages: null };
+/** What the threads of the ports and of the node have in common. */
+const threads = ["runtime/rpc.ts", "runtime/thread_memory.ts"];
+const port = { own: ["runtime/core/", ...threads], packages: null };
 
 export const layers: readonly Layer[] = [
   { folder: "runtime/core/", own: [], packages: ["zod"] },
@@ -25,9 +27,10 @@ export const layers: readonly Layer[] = [
   { folder: "runtime/hot/", ...port },
   {
     folder: "runtime/node/",
-    own: ["runtime/core/", "runtime/log/", "runtime/store/", "runtime/hot/"],
+    own: ["runtime/core/", "runtime/log/", "runtime/store/", "runtime/hot/", ...threads],
     packages: null,
   },
+  ...threads.map((folder): Layer => ({ folder, own: ["runtime/core/"], packages: null })),
   { folder: "runtime/", own: ["runtime/"], packages: null },
   // Mathematics packages are added here by name, when there are some.
   { folder: "actors/analytics/", own: ["runtime/core/"], packages: [] },
@@ -57,7 +60,12 @@ const ambientGlobals = new Set([
   "setInterval",
   "setTimeout",
 ]);
-const ambientMembers = new Set(["Date.now", "Math.random"]);
+/** Globals of which only some members are ambient. */
+const ambientMembers: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ["Date", new Set(["now"])],
+  ["Math", new Set(["random"])],
+  ["globalThis", ambientGlobals],
+]);
 
 /** The path of a file within the repository; null for one outside. */
 function repositoryPath(fileName: string): string | null {
@@ -106,6 +114,51 @@ const importDirection: Deno.lint.Rule = {
   },
 };
 
+/** The name that a member or a property is read by; null when only the run can tell. */
+function nameOf(key: Deno.lint.Node, isComputed: boolean): string | null {
+  if (key.type === "Literal" && typeof key.value === "string") return key.value;
+  return key.type === "Identifier" && !isComputed ? key.name : null;
+}
+
+/** `Date`, or `globalThis.Date`: the name of the global, when the expression is one. */
+function globalNamed(node: Deno.lint.Node): string | null {
+  if (node.type === "Identifier") return node.name;
+  const isOfGlobal = node.type === "MemberExpression" && node.object.type === "Identifier" &&
+    node.object.name === "globalThis";
+  return isOfGlobal ? nameOf(node.property, node.computed) : null;
+}
+
+const isSame = (one: Deno.lint.Node | null, other: Deno.lint.Node) =>
+  one !== null && one.range[0] === other.range[0] && one.range[1] === other.range[1];
+
+/** Whether the identifier is a value handed on, and neither a declared name nor the name of a member. */
+function isHandedOn(node: Deno.lint.Identifier): boolean {
+  const { parent } = node;
+  switch (parent.type) {
+    case "VariableDeclarator":
+      return parent.id.type === "Identifier" && isSame(parent.init, node);
+    case "AssignmentExpression":
+    case "AssignmentPattern":
+      return parent.left.type !== "ObjectPattern" && isSame(parent.right, node);
+    case "Property":
+      return parent.parent.type === "ObjectExpression" && isSame(parent.value, node) &&
+        !(parent.shorthand && node === parent.key);
+    case "ArrowFunctionExpression":
+      return isSame(parent.body, node);
+    case "NewExpression":
+      return !isSame(parent.callee, node);
+    case "CallExpression":
+    case "ArrayExpression":
+    case "ConditionalExpression":
+    case "LogicalExpression":
+    case "ReturnStatement":
+    case "SpreadElement":
+      return true;
+    default:
+      return false;
+  }
+}
+
 const noAmbient: Deno.lint.Rule = {
   create(context) {
     const path = repositoryPath(context.filename);
@@ -117,23 +170,33 @@ const noAmbient: Deno.lint.Rule = {
         node,
         message: `${what} differs from run to run: take it as an argument, or from the actor's context.`,
       });
+    /** `object` gives away a member: `name` is null when only the run can tell which. */
+    const checkMember = (node: Deno.lint.Node, object: string, name: string | null) => {
+      const isAmbient = ambientGlobals.has(object) ||
+        ambientMembers.get(object)?.has(name ?? "") === true || (name === null && ambientMembers.has(object));
+      if (isAmbient) report(node, `${object}.${name ?? "[...]"}`);
+    };
+    const checkPattern = (pattern: Deno.lint.Node, value: Deno.lint.Node | null) => {
+      const object = value === null ? null : globalNamed(value);
+      if (pattern.type !== "ObjectPattern" || object === null) return;
+      for (const part of pattern.properties) {
+        checkMember(part, object, part.type === "Property" ? nameOf(part.key, part.computed) : null);
+      }
+    };
     return {
       MemberExpression(node) {
-        if (node.object.type !== "Identifier") return;
-        const property = node.property.type === "Identifier" ? node.property.name : "";
-        const name = `${node.object.name}.${property}`;
-        if (node.object.name === "globalThis" && ambientGlobals.has(property)) report(node, property);
-        else if (ambientGlobals.has(node.object.name) || ambientMembers.has(name)) report(node, name);
+        const object = globalNamed(node.object);
+        if (object !== null) checkMember(node, object, nameOf(node.property, node.computed));
       },
-      CallExpression(node) {
-        if (node.callee.type !== "Identifier") return;
-        if (ambientGlobals.has(node.callee.name)) report(node, node.callee.name);
-        else if (node.callee.name === "Date") report(node, "Date()");
+      VariableDeclarator: (node) => checkPattern(node.id, node.init),
+      AssignmentExpression: (node) => checkPattern(node.left, node.right),
+      AssignmentPattern: (node) => checkPattern(node.left, node.right),
+      Identifier(node) {
+        const isAmbient = ambientGlobals.has(node.name) || ambientMembers.has(node.name);
+        if (isAmbient && isHandedOn(node)) report(node, node.name);
       },
       NewExpression(node) {
-        const isNow = node.callee.type === "Identifier" && node.callee.name === "Date" &&
-          node.arguments.length === 0;
-        if (isNow) report(node, "new Date()");
+        if (globalNamed(node.callee) === "Date" && node.arguments.length === 0) report(node, "new Date()");
       },
     };
   },

@@ -12,6 +12,8 @@ import {
   type Reading,
   splitFiles,
 } from "../../actors/sources/host_metrics.ts";
+import type { Probe } from "../../actors/sources/host_probes.ts";
+import { runHostSource } from "../../actors/sources/host_source.ts";
 import { pauseMs, runPeriodically } from "../../actors/sources/periodic.ts";
 
 const stat = `cpu  100 5 50 800 20 1 4 20 7 0
@@ -170,4 +172,46 @@ Deno.test("runPeriodically() tells the first failure of a row and the recovery, 
     onRecovery: () => told.push("recovered"),
   });
   assert.deepEqual(told, ["Error: broken", "recovered", "Error: broken", "recovered"]);
+});
+
+Deno.test("runHostSource() tells a failing probe by its name, and failing sends once for all", async () => {
+  const stop = new AbortController();
+  const told: string[] = [];
+  const outcomes = ["ok", "no read", "ok", "no send", "no send"];
+  let outcome = "";
+  let reads = 0;
+  // The second probe goes along with the first.
+  let shared = Promise.withResolvers<void>();
+  const load: Probe = {
+    name: "load",
+    read: () => {
+      outcome = outcomes[reads++] ?? "ok";
+      shared.resolve();
+      shared = Promise.withResolvers();
+      if (told.length === 4 || reads === 1000) stop.abort();
+      if (outcome === "no read") return Promise.reject(new Error("no such file"));
+      return Promise.resolve([{ name: "load1", labels: {}, value: 1 }]);
+    },
+  };
+  const memory: Probe = {
+    name: "memory",
+    read: () => shared.promise.then(() => [{ name: "used", labels: {}, value: 1 }]),
+  };
+  const noSpace = () => Promise.reject(new Error("No space. Make some."));
+  const send = () => outcome === "no send" ? noSpace() : Promise.resolve();
+  await runHostSource({
+    engine: { batch: () => ({ size: 1, add() {}, send }) },
+    probes: [load, memory],
+    signal: stop.signal,
+    nowMs: () => 0,
+    warn: (sentence) => told.push(sentence),
+    info: (sentence) => told.push(sentence),
+    intervalMs: 1,
+  });
+  assert.deepEqual(told, [
+    "Cannot read load of this machine: no such file. Trying again.",
+    "Reads load of this machine again.",
+    "Cannot send this machine's own metrics: No space. Make some. Trying again.",
+    "Sends this machine's own metrics again.",
+  ]);
 });

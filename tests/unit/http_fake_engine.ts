@@ -54,6 +54,9 @@ export class FakeEngine implements Engine {
   historyRows: readonly StoredHistoryRow[] = [];
   replays: number | null = null;
   ready = true;
+  nowMs = fakeNowMs;
+  /** Calls of the store are never answered. */
+  isStoreSilent = false;
   totals: EngineTotals = { messages: 0, frames: 0, accepted: 0, deadLetters: 0 };
 
   shardOf(): number {
@@ -93,14 +96,19 @@ export class FakeEngine implements Engine {
   }
 
   replayDeadLetter(): Promise<{ readonly replays: number } | null> {
+    if (this.isStoreSilent) return silence();
     return Promise.resolve(this.replays === null ? null : { replays: this.replays });
   }
 
   logNowMs(): number {
-    return fakeNowMs;
+    return this.nowMs;
   }
 
-  readonly store: Store = {
+  get store(): Store {
+    return this.isStoreSilent ? silentStore : this.#store;
+  }
+
+  readonly #store: Store = {
     list: (kind, after, limit) => {
       this.listed.push({ kind, after, limit });
       const rest = this.ids.filter((id) => after === null || id > after);
@@ -123,7 +131,7 @@ export class FakeEngine implements Engine {
     due: unused,
     commit: unused,
     expireHistory: unused,
-    countReplay: unused,
+    expireDeadLetters: unused,
     close: () => Promise.resolve(),
   };
 
@@ -155,6 +163,23 @@ export class FakeEngine implements Engine {
     return Promise.resolve();
   }
 }
+
+const silence = () => new Promise<never>(() => {});
+
+const silentStore: Store = {
+  list: silence,
+  countActors: silence,
+  history: silence,
+  deadLetters: silence,
+  deadLetter: silence,
+  claim: unused,
+  load: unused,
+  due: unused,
+  commit: unused,
+  expireHistory: unused,
+  expireDeadLetters: unused,
+  close: () => Promise.resolve(),
+};
 
 function unused(): never {
   throw new Error("The HTTP edge does not call this");

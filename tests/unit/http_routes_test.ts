@@ -30,6 +30,7 @@ const letter: StoredDeadLetter = {
   detail: "It threw",
   stack: null,
   message: "[null,null,{}]",
+  messageVersion: 1,
   atMs: fakeNowMs,
   replays: 3,
   replayedAtMs: null,
@@ -74,6 +75,12 @@ const refusals: readonly Refusal[] = [
   { path: "/sensors/a/history?step=fast", status: 400, code: "bad-parameter", says: /5m, 1h/ },
   { path: "/sensors/a/history?from=2&to=1", status: 400, code: "bad-parameter", says: /before/ },
   { path: "/sensors/a/history?from=0", status: 400, code: "bad-parameter", says: /at most 2500/ },
+  {
+    path: "/dead-letters?after=garbage",
+    status: 400,
+    code: "bad-parameter",
+    says: /no dead letter "garbage"/,
+  },
   { path: "/dead-letters/none", status: 404, code: "unknown-dead-letter" },
   { path: "/dead-letters/none/replay", init: { method: "POST" }, status: 404, code: "unknown-dead-letter" },
   { path: "/dead-letters/5-41-0/replay", init: { method: "POST" }, status: 409, code: "replays-used-up" },
@@ -224,6 +231,43 @@ Deno.test("GET /sensors/{id}/history wants a channel when there are several", ()
     assert.equal((await ask("/sensors/x/history?channel=a")).status, 200);
   }));
 
+Deno.test("GET /sensors/{id}/history answers 404 with the channels there are when it has no such channel", () =>
+  withApp({}, async ({ ask, engine }) => {
+    engine.answer = () => answered({ ...ring, channels: { a: [], b: [] } });
+    for (const channel of ["c", "toString"]) {
+      const response = await ask(`/sensors/x/history?channel=${channel}`);
+      assert.equal(response.status, 404);
+      const { type, detail } = await response.json();
+      assert.equal(type, "/docs#problem-unknown-channel");
+      assert.match(detail, new RegExp(`no channel "${channel}".* a, b`));
+    }
+  }));
+
+const storeCalls: readonly (readonly [path: string, init?: RequestInit])[] = [
+  ["/sensors"],
+  ["/actors"],
+  ["/dead-letters"],
+  ["/dead-letters?after=5-41-0"],
+  ["/dead-letters/5-41-0"],
+  ["/dead-letters/5-41-0/replay", { method: "POST" }],
+  ["/sensors/a/history"],
+];
+
+for (const [path, init] of storeCalls) {
+  Deno.test(`${init?.method ?? "GET"} ${path} answers 504 when the store does not answer`, () =>
+    withApp({ limits: { askDeadlineMs: 20 } }, async ({ ask, engine, logged }) => {
+      engine.isStoreSilent = true;
+      engine.answer = () => answered(ring);
+      const response = await ask(path, init);
+      assert.equal(response.status, 504);
+      assert.equal(response.headers.get("retry-after"), "1");
+      const { type, detail } = await response.json();
+      assert.equal(type, "/docs#problem-no-answer-in-time");
+      assert.match(detail, /within 0\.02 s/);
+      assert.deepEqual(logged, []);
+    }));
+}
+
 Deno.test("GET /actors/{kind}/{id} passes name and arguments of the query on", () =>
   withApp({}, async ({ ask, engine }) => {
     engine.answer = () => answered([1, 2]);
@@ -279,11 +323,12 @@ Deno.test("GET /actors counts kinds and shows shards", () =>
 Deno.test("GET /dead-letters passes page and filters on; a letter can be read and replayed", () =>
   withApp({}, async ({ ask, engine }) => {
     engine.letters = [letter];
-    const page = await (await ask("/dead-letters?limit=5&after=x&kind=sensor&actorId=a&reason=threw")).json();
+    const page = await (await ask("/dead-letters?limit=5&after=5-41-0&kind=sensor&actorId=a&reason=threw"))
+      .json();
     assert.deepEqual(page, { items: [letter], next: null });
     assert.deepEqual(engine.listed, [{
       limit: 5,
-      after: "x",
+      after: "5-41-0",
       kind: "sensor",
       actorId: "a",
       reason: "threw",
@@ -293,6 +338,13 @@ Deno.test("GET /dead-letters passes page and filters on; a letter can be read an
     const replay = await ask("/dead-letters/5-41-0/replay", { method: "POST" });
     assert.equal(replay.status, 202);
     assert.deepEqual(await replay.json(), { replays: 1 });
+    engine.replays = null;
+    engine.letters = [{ ...letter, replayedAtMs: fakeNowMs }];
+    const again = await ask("/dead-letters/5-41-0/replay", { method: "POST" });
+    assert.equal(again.status, 409);
+    const { type, detail } = await again.json();
+    assert.equal(type, "/docs#problem-already-replayed");
+    assert.match(detail, /sent again and folded, at 2026-01-31T12:00/);
   }));
 
 Deno.test("GET /readyz says what it waits for; /healthz answers all the same", () =>

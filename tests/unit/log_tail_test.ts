@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { LogFrame } from "../../runtime/core/log_frame.ts";
-import { Fifo } from "../../runtime/log/fifo.ts";
+import { Fifo } from "../../runtime/core/fifo.ts";
 import { MemoryLogCore } from "../../runtime/log/memory_log_core.ts";
 import { Tail } from "../../runtime/log/tail.ts";
 

@@ -7,6 +7,7 @@ import { jsonState } from "../../runtime/core/state.ts";
 import { type AppendReceipt, LogError, type NewFrame } from "../../runtime/log/port.ts";
 import { Backlog } from "../../runtime/node/backlog.ts";
 import { type Piece, ShardedBatch } from "../../runtime/node/batch.ts";
+import { Deadlines } from "../../runtime/node/deadlines.ts";
 import { Gateway } from "../../runtime/node/gateway.ts";
 import { maxBacklogBytes, maxFrameMessages, maxPartMessages } from "../../runtime/node/limits.ts";
 import { z } from "zod";
@@ -30,18 +31,24 @@ class Rig {
   readonly backlog = new Backlog(2);
   readonly refusals = ["", ""];
   keysFull = false;
+  nowMs = 0;
+  readonly reports: string[] = [];
+  readonly deadlines: Deadlines;
   readonly gateway: Gateway;
   readonly #offsets = [0, 0];
 
-  constructor() {
+  constructor(sendDeadlineMs = 60_000) {
+    this.deadlines = new Deadlines(sendDeadlineMs);
     this.gateway = new Gateway({
       start: "start",
       shardCount: 2,
       log: { append: (frames) => this.#append(frames) },
-      clock: { nowMs: () => 0, sleep: () => Promise.resolve() },
+      clock: { nowMs: () => this.nowMs, sleep: () => Promise.resolve() },
       backlog: this.backlog,
       shards: { refusal: (shard) => this.refusals[shard] || null, keysFull: () => this.keysFull },
       observer: { appended() {}, refused() {} },
+      deadlines: this.deadlines,
+      report: (sentence) => void this.reports.push(sentence),
       onReceipt() {},
     });
   }
@@ -64,6 +71,10 @@ class Rig {
     return batch.send();
   }
 
+  [Symbol.dispose](): void {
+    this.deadlines.close();
+  }
+
   /** The append under way, once there is one after `settled` others. */
   async append(settled: number): Promise<Append> {
     for (let turns = 0; turns < 1000; turns++) {
@@ -80,7 +91,7 @@ function frameOf(append: Append, index = 0): Frame {
 }
 
 Deno.test("Gateway.send() groups what arrives during an append into the next one", async () => {
-  const rig = new Rig();
+  using rig = new Rig();
   const sends = [rig.send("one"), rig.send("two"), rig.send("three")];
   const first = await rig.append(0);
   assert.deepEqual(frameOf(first).entries, [0, "a", "one"]);
@@ -94,7 +105,7 @@ Deno.test("Gateway.send() groups what arrives during an append into the next one
 });
 
 Deno.test("Gateway.send() repeats an append under the same number when its outcome is unknown", async () => {
-  const rig = new Rig();
+  using rig = new Rig();
   const sending = rig.send("one");
   const later = rig.send("two");
   (await rig.append(0)).fail(new LogError("unknown", "lost"));
@@ -109,7 +120,7 @@ Deno.test("Gateway.send() repeats an append under the same number when its outco
 });
 
 Deno.test("Gateway.send() says why when the log takes nothing", async () => {
-  const rig = new Rig();
+  using rig = new Rig();
   const full = assert.rejects(rig.send("one"), { name: "EngineError", code: "log_full" });
   (await rig.append(0)).fail(new LogError("full", "no space"));
   await full;
@@ -121,8 +132,58 @@ Deno.test("Gateway.send() says why when the log takes nothing", async () => {
   await again;
 });
 
+Deno.test("Gateway.send() fails as a timeout with unknown outcome when the log does not answer", async () => {
+  using rig = new Rig(20);
+  const unknown = { name: "EngineError", code: "timeout", message: /within 0\.02 s.*same key/ };
+  const sends = [rig.send("one"), rig.send("two")].map((sending) => assert.rejects(sending, unknown));
+  await Promise.all(sends);
+  // The log comes back: what was sent keeps its order, and senders are served again.
+  (await rig.append(0)).succeed();
+  const second = await rig.append(1);
+  assert.deepEqual(frameOf(second).entries, [0, "a", "two"]);
+  second.succeed();
+  const again = rig.send("three");
+  (await rig.append(2)).succeed();
+  await again;
+});
+
+Deno.test("Gateway reports a full log once, and once that it takes messages again", async () => {
+  using rig = new Rig();
+  let appends = 0;
+  const send = async (error: LogError | null) => {
+    const sending = rig.send("one").catch(() => {});
+    const append = await rig.append(appends++);
+    if (error === null) append.succeed();
+    else append.fail(error);
+    await sending;
+  };
+  const full = new LogError(
+    "full",
+    "Cannot append 4 frames to /data/log: no space; free some and append again.",
+  );
+  await send(null);
+  assert.deepEqual(rig.reports, []);
+  for (let n = 0; n < 3; n++) await send(full);
+  assert.equal(rig.reports.length, 1);
+  assert.match(
+    rig.reports[0]!,
+    /^Cannot append 4 frames to \/data\/log: .* append again\. Messages are refused/,
+  );
+  // A small append fits where a large one does not: that is no end yet.
+  await send(null);
+  await send(full);
+  assert.equal(rig.reports.length, 1);
+  rig.nowMs += 60_000;
+  await send(null);
+  await send(null);
+  assert.equal(rig.reports.length, 2);
+  assert.match(rig.reports[1]!, /takes messages again/);
+  await send(new LogError("unavailable", "gone"));
+  assert.match(rig.reports[2]!, /^gone\. Messages are refused/);
+});
+
 Deno.test("Gateway.send() is refused before anything is written when a bound is reached", async () => {
-  const rig = new Rig();
+  using rig = new Rig();
   rig.backlog.appended(0, 0, maxBacklogBytes + 1);
   await assert.rejects(rig.send("one"), { code: "overloaded", retryAfterS: 1 });
   rig.backlog.folded(0, 0);
@@ -137,7 +198,7 @@ Deno.test("Gateway.send() is refused before anything is written when a bound is 
 });
 
 Deno.test("Gateway.send() keeps frames within their bound of messages", async () => {
-  const rig = new Rig();
+  using rig = new Rig();
   const sending = rig.send("x", null, 10_000);
   const first = await rig.append(0);
   const sizes = first.frames.map((_, index) => frameOf(first, index).entries.length / 3);

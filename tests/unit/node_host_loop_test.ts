@@ -20,6 +20,7 @@ function checkpointOf(shard: number): Checkpoint {
     outbox: [],
     outboxDone: [],
     deadLetters: [],
+    replayed: [],
     keys: null,
     keysBeforeMs: 0,
   };
@@ -33,7 +34,7 @@ class Rig {
       this.committed.push(checkpoints.map(({ shard }) => shard));
       return Promise.resolve(checkpoints.map((): CommitResult => "committed"));
     },
-  });
+  }, { failed: () => {}, succeeded: () => {} });
   readonly loop = new HostLoop(
     { nowMs: () => performance.now(), sleep: () => Promise.resolve() },
     this.commits,

@@ -84,6 +84,25 @@ Deno.test("NodeMetrics.text() adds hosts up and keeps the counters of those that
   assert.match(text, /^sensorium_host_deaths_total 2$/m);
 });
 
+Deno.test("NodeMetrics.text() shows every thread's memory once, and the last known when a thread is silent", async () => {
+  const metrics = new NodeMetrics({ waitingBytes: () => 0, backlogBytes: () => 0, isReady: () => true });
+  const threads = new Map([
+    ["log", { heapBytes: 1000, externalBytes: 10 }],
+    ["store", { heapBytes: 2000, externalBytes: 20 }],
+  ]);
+  for (const memory of [threads, null]) {
+    const text = await metrics.text([await hostMetrics(1, 2)], memory);
+    for (
+      const [thread, heap, external] of [["log", 1000, 10], ["store", 2000, 20], ["main", "\\d+", "\\d+"]]
+    ) {
+      const samples =
+        `heap_bytes\\{thread="${thread}"\\} ${heap}$[^]*external_bytes\\{thread="${thread}"\\} ${external}$`;
+      assert.match(text, new RegExp(samples, "m"));
+    }
+    assert.equal(text.match(/^sensorium_heap_bytes\{/gm)?.length, 3);
+  }
+});
+
 Deno.test("NodeMetrics.text() follows the naming rules of Prometheus when it is read", async () => {
   const metrics = new NodeMetrics({ waitingBytes: () => 0, backlogBytes: () => 0, isReady: () => true });
   const text = await metrics.text([await hostMetrics(1, 2)]);

@@ -10,10 +10,9 @@ import { defineActor, Registry } from "../../runtime/core/registry.ts";
 import { Shard } from "../../runtime/core/shard.ts";
 import { jsonState } from "../../runtime/core/state.ts";
 import { MemoryLog } from "../../runtime/log/memory_log.ts";
-import { LogError } from "../../runtime/log/port.ts";
+import { LogError, type MailboxLog } from "../../runtime/log/port.ts";
 import { ShardHost } from "../../runtime/node/host.ts";
 import type { HostMessage } from "../../runtime/node/host_protocol.ts";
-import type { HostLog } from "../../runtime/node/shard_runner.ts";
 import { TurnBoard, turnBoardBytes } from "../../runtime/node/turn_board.ts";
 import { MemoryStore } from "../../runtime/store/memory_store.ts";
 import { MemoryStoreCore } from "../../runtime/store/memory_store_core.ts";
@@ -44,14 +43,14 @@ class Rig {
   #n = 0;
 
   constructor(
-    faults: { readonly store?: Partial<Store>; readonly log?: (log: HostLog) => Partial<HostLog> },
+    faults: { readonly store?: Partial<Store>; readonly log?: (log: MailboxLog) => Partial<MailboxLog> },
   ) {
     const store = over<Store>(new MemoryStore(this.core), faults.store ?? {});
     const shard = new Shard({ shard: 0, shardCount: 1, registry, limits: defaultShardLimits });
     this.host = new ShardHost({
       name: "host-test",
       machines: [shard],
-      log: over<HostLog>(this.log, faults.log?.(this.log) ?? {}),
+      log: over<MailboxLog>(this.log, faults.log?.(this.log) ?? {}),
       store,
       clock,
       board: new TurnBoard(new SharedArrayBuffer(turnBoardBytes)),
@@ -184,6 +183,10 @@ Deno.test("ShardHost repeats the same commit when the store is full, and folds o
     const flushed = rig.flush(await rig.send(1));
     await until("four attempts at the commit", () => commits.length >= 4);
     assert.equal(await rig.total(await rig.send(2)), 3, "it folds while the commit is repeated");
+    const notices = rig.posted.flatMap((message) => message.type === "notice" ? [message.sentence] : []);
+    assert.deepEqual(notices, [
+      "the test says so. Folding goes on meanwhile, and the checkpoints are tried again.",
+    ]);
     isFull = false;
     await flushed;
     assert.deepEqual(new Set(commits.slice(0, 4)), new Set([1]));
@@ -241,12 +244,54 @@ Deno.test("ShardHost refuses its shard with a sentence when the store is damaged
 
 Deno.test("ShardHost reads its log again when the log ends the subscription", () => {
   let subscriptions = 0;
-  const log = (base: HostLog): Partial<HostLog> => ({
+  const log = (base: MailboxLog): Partial<MailboxLog> => ({
     subscribe: (shard, from, deliver, failed) => {
       subscriptions += 1;
       if (subscriptions > 1) return base.subscribe(shard, from, deliver, failed);
-      setImmediate(() => failed(new LogError("unavailable", "the test says so")));
+      setImmediate(() => failed?.(new LogError("unavailable", "the test says so")));
       return base.subscribe(shard, from, () => {}, failed);
+    },
+  });
+  return withRig({ log }, async (rig) => {
+    assert.equal(await rig.total(await rig.send(4)), 4);
+    assert.equal(subscriptions, 2);
+  });
+});
+
+/** A log that says of the first `times` subscriptions that it does not have their offset. */
+function missing(times: number, base: MailboxLog): Partial<MailboxLog> {
+  const error = () => new LogError("out_of_range", "the log begins at 5");
+  return { subscribe: failing(times, error, base.subscribe.bind(base)) };
+}
+
+async function claims(rig: Rig): Promise<number | undefined> {
+  const metric = (await rig.host.metrics()).find(({ name }) => name === "sensorium_claims_total");
+  return metric?.values[0]?.value;
+}
+
+Deno.test("ShardHost claims its shard again when the log no longer has its offset, and goes on", () =>
+  withRig({ log: (base) => missing(1, base) }, async (rig) => {
+    assert.equal(await rig.total(await rig.send(4)), 4);
+    assert.equal(await claims(rig), 2);
+  }));
+
+Deno.test("ShardHost refuses its shard when the log does not have its offset after a fresh claim either", () =>
+  withRig({ log: (base) => missing(Infinity, base) }, async (rig) => {
+    const isRefused = () =>
+      rig.posted.some((message) =>
+        message.type === "report" &&
+        message.shards.some(({ refusal }) => refusal?.includes("the log begins at 5"))
+      );
+    await until("the report of the refusal", isRefused);
+    assert.equal(await claims(rig), 2);
+  }));
+
+Deno.test("ShardHost claims its shard again when the log trims what a subscription has yet to deliver", () => {
+  let subscriptions = 0;
+  const log = (base: MailboxLog): Partial<MailboxLog> => ({
+    subscribe: (shard, from, deliver, failed) => {
+      if (++subscriptions === 1) setImmediate(() => failed?.(new LogError("out_of_range", "trimmed")));
+      return base.subscribe(shard, from, subscriptions === 1 ? () => {} : deliver, failed);
     },
   });
   return withRig({ log }, async (rig) => {

@@ -178,3 +178,8 @@ Deno.test("helpText() fits a terminal of 120 columns", () => {
   const tooLong = helpText().split("\n").filter((line) => line.length > 120);
   assert.deepEqual(tooLong, []);
 });
+
+Deno.test("helpText() says what the flag shown does when a switch is on by default", () => {
+  const [, meaning] = /--no-host-metrics .*\n +(.*)/.exec(helpText()) ?? [];
+  assert.match(meaning ?? "", /^Do not read this machine's own/);
+});

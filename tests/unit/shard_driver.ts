@@ -37,6 +37,8 @@ export class ShardDriver {
   readonly answers = new Map<number, Answer>();
   readonly refusals: string[] = [];
   nowMs = 0;
+  /** Of one run; 0 folds one frame. */
+  sliceMs = 1000;
   #epoch = 0;
   #positions: Positions = {};
   #memory: ShardMemory = emptyMemory;
@@ -76,7 +78,7 @@ export class ShardDriver {
         this.shard.deliver(this.#epoch, this.log.slice(this.#delivered), this.nowMs);
         this.#delivered = this.log.length;
       }
-      const more = this.shard.run(() => this.nowMs, 1000);
+      const more = this.shard.run(() => this.nowMs, this.sliceMs);
       idle = actions.length > 0 || more ? 0 : idle + 1;
     }
   }
@@ -153,6 +155,7 @@ export class ShardDriver {
     const found = keys.flatMap(({ kind, id }) => this.rows.get(`${kind}/${id}`) ?? []);
     const colds = found.flatMap((row, index) => row.cold === null ? [] : [{ index, cold: row.cold }]);
     return {
+      epoch: this.#epoch,
       kinds: found.map(({ kind }) => kind),
       ids: found.map(({ id }) => id),
       dueMs: found.map(({ dueMs }) => dueMs),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import { defineActor, Registry } from "../../runtime/core/registry.ts";
 import { jsonState } from "../../runtime/core/state.ts";
+import { emptyMemory } from "../../runtime/core/checkpoint.ts";
 import { encodeFrame, partMarker } from "../../runtime/core/frame.ts";
 import { shardOf } from "../../runtime/core/murmur2.ts";
 import type { Json } from "../../runtime/core/actor.ts";
@@ -206,4 +207,30 @@ Deno.test("Shard refuses to go on when records of its mailbox are missing", () =
   driver.shard.deliver(1, [{ ...first!, offset: 9 }], 0);
   driver.settle();
   assert.match(driver.refusals[0]!, /records \d+\.\.8 of its mailbox are missing/);
+});
+
+Deno.test("Shard claims itself again when a load tells that another owner has claimed it", () => {
+  const driver = new ShardDriver(registry);
+  driver.start();
+  driver.append(1, ["notebook", "a", 1]);
+  const loaded = driver.shard.loaded.bind(driver.shard);
+  driver.shard.loaded = (epoch, found) => loaded(epoch, epoch === 1 ? { ...found, epoch: 2 } : found);
+  assert.deepEqual(seen(driver, "a"), [1]);
+  assert.equal(driver.shard.counters.claims, 2);
+});
+
+Deno.test("Shard answers no query in the middle of a frame, be it one that a claim found begun", () => {
+  const driver = new ShardDriver(registry);
+  driver.start();
+  driver.append(1, ["notebook", "a", 1]);
+  driver.settle();
+  const { shard } = driver;
+  shard.begin();
+  const memory = { ...emptyMemory, clockMs: 1 };
+  const claim = { shard: 0, epoch: 9, commit: 1, positions: { mailbox: { offset: 0, index: 1 } }, memory };
+  shard.started({ ...claim, outbox: [], keys: [] }, 0);
+  const request = { type: "ask", kind: "notebook", id: "a", query: "state", arguments: {} } as const;
+  shard.query({ queryId: 1, folded: 1, request });
+  shard.run(() => 0, 1);
+  assert.deepEqual(shard.takeActions().filter(({ type }) => type === "load" || type === "answer"), []);
 });

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
 import { Latencies } from "../../actors/simulate/latency.ts";
+import type { Plan } from "../../actors/simulate/plan.ts";
+import { ProgressLines } from "../../actors/simulate/progress.ts";
+import { emptyTally, type Phase } from "../../actors/simulate/run.ts";
+import { streamOf } from "../../actors/simulate/stream.ts";
 import { helpText, OptionError, parseSettings } from "../../actors/simulate/options.ts";
 
 Deno.test("parseSettings() reads times, ratios and rates", () => {
@@ -57,4 +61,31 @@ Deno.test("Latencies.quantileMs() is within 3 % above the exact quantile", () =>
   }
   assert.equal(latencies.quantileMs(1), 1000);
   assert.equal(latencies.maxMs, 1000);
+});
+
+const plan: Plan = { ...parseSettings([], 0)!.plan, sensors: 10 };
+const phase = (): Phase => ({ stream: streamOf(plan, "live"), tally: emptyTally(), startedAtMs: 0 });
+
+Deno.test("ProgressLines says once that it waits when the server is gone, and goes on when it is back", () => {
+  const lines = new ProgressLines(false);
+  const gone = phase();
+  gone.tally.accepted = 100;
+  assert.match(lines.next(gone, 5000) ?? "", /^live: 100 accepted, 20\/s/);
+  gone.tally.silentSinceMs = 6000;
+  gone.tally.lastTrouble = "Connection refused";
+  assert.match(
+    lines.next(gone, 10_000) ?? "",
+    /^live: waiting for the server \(Connection refused\); gives up after 120 s/,
+  );
+  for (let atMs = 15_000; atMs < 60_000; atMs += 5000) assert.equal(lines.next(gone, atMs), null);
+  gone.tally.silentSinceMs = null;
+  assert.match(lines.next(gone, 60_000) ?? "", /^live: 100 accepted, 0\/s/);
+});
+
+Deno.test("ProgressLines says how long it has waited when its line is rewritten", () => {
+  const lines = new ProgressLines(true);
+  const gone = phase();
+  gone.tally.silentSinceMs = 1000;
+  assert.doesNotMatch(lines.next(gone, 2000) ?? "", /waiting/);
+  assert.match(lines.next(gone, 13_500) ?? "", /waiting for the server .*, 12 s so far$/);
 });

@@ -2,7 +2,7 @@
 
 import type { Clock } from "./clock.ts";
 
-export class LogClock {
+export class StampClock {
   readonly #clock: Clock;
   #stampMs: number;
   #seenMs: number;

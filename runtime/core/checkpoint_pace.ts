@@ -1,0 +1,86 @@
+/**
+ * When a shard's next checkpoint is due, and how far it may fold ahead of the confirmed one.
+ *
+ * 1. Nothing is due while nothing has changed.
+ * 2. A crash costs at most `checkpointIntervalMs` of time, `foldBudgetMs` of folding and `maxUnconfirmedBytes` of
+ *    frames, whichever comes first, and the one commit that is under way.
+ * 3. What others wait for does not wait for the interval: effects leave after `effectDelayMs`, the rest at once.
+ */
+
+import type { Fold } from "./fold.ts";
+import type { ShardLimits } from "./limits.ts";
+
+export class CheckpointPace {
+  readonly #limits: ShardLimits;
+  /** Of mailbox frames folded since the last checkpoint was made. */
+  #foldedBytes = 0;
+  /** Of those in the checkpoint under way. */
+  #committingBytes = 0;
+  #foldedMs = 0;
+  #lastMs: number;
+  #effectsSinceMs: number | null = null;
+  #isHurried = false;
+  #hasMoved = false;
+  /** A skipped message was dead-lettered: the next throw must not undo that, so folding waits. */
+  mustCommit = false;
+
+  /** All times are the driver's, monotonic. */
+  constructor(limits: ShardLimits, nowMs: number) {
+    this.#limits = limits;
+    this.#lastMs = nowMs;
+  }
+
+  /** Something was folded, be it a part of a frame. */
+  moved(): void {
+    this.#hasMoved = true;
+  }
+
+  /** A frame was folded to its end. */
+  folded(bytes: number): void {
+    this.#foldedBytes += bytes;
+  }
+
+  spent(foldingMs: number): void {
+    this.#foldedMs += foldingMs;
+  }
+
+  hurry(): void {
+    this.#isHurried = true;
+  }
+
+  get isFull(): boolean {
+    return this.#foldedBytes + this.#committingBytes >= this.#limits.maxUnconfirmedBytes;
+  }
+
+  hasChanges({ changed, outbox }: Fold): boolean {
+    return this.#hasMoved || changed.length > 0 || outbox.hasDone;
+  }
+
+  /** When the next checkpoint is due; Infinity when there is nothing to save. */
+  dueMs(fold: Fold, nowMs: number): number {
+    const { foldBudgetMs, actorBytes, effectDelayMs, checkpointIntervalMs } = this.#limits;
+    if (!this.hasChanges(fold)) return Infinity;
+    if (this.mustCommit || this.#isHurried || this.isFull || this.#foldedMs >= foldBudgetMs) return nowMs;
+    if (fold.outbox.isFull || fold.table.bytes > actorBytes * 2) return nowMs;
+    if (fold.outbox.isGathering || fold.deadLetters.length > 0) this.#effectsSinceMs ??= nowMs;
+    const byEffects = this.#effectsSinceMs === null ? Infinity : this.#effectsSinceMs + effectDelayMs;
+    return Math.min(byEffects, this.#lastMs + checkpointIntervalMs);
+  }
+
+  /** A checkpoint of everything folded by now was made. */
+  captured(nowMs: number): void {
+    this.#committingBytes = this.#foldedBytes;
+    this.#foldedBytes = 0;
+    this.#foldedMs = 0;
+    this.#lastMs = nowMs;
+    this.#effectsSinceMs = null;
+    this.#isHurried = false;
+    this.#hasMoved = false;
+    this.mustCommit = false;
+  }
+
+  /** It is confirmed. */
+  confirmed(): void {
+    this.#committingBytes = 0;
+  }
+}

@@ -1,0 +1,53 @@
+/** Deletes old history and dead letters: once a minute, in batches that no commit waits long for. */
+
+import { errorMessage } from "../core/errors.ts";
+import type { Store } from "../store/port.ts";
+import { deadLetterRetentionMs, expireBatchRows, expireIntervalMs } from "./limits.ts";
+
+export interface ExpiryParts {
+  readonly store: Pick<Store, "expireHistory" | "expireDeadLetters">;
+  /** How long history is kept. */
+  readonly historyMs: number;
+  logNowMs(): number;
+  report(sentence: string): void;
+}
+
+export class Expiry {
+  readonly #parts: ExpiryParts;
+  #timer: ReturnType<typeof setInterval> | null = null;
+  #running: Promise<void> | null = null;
+  #isStopped = false;
+
+  constructor(parts: ExpiryParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#running ??= this.#expire(), expireIntervalMs);
+  }
+
+  /** Resolves when the batch under way is done. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    if (this.#timer !== null) clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  async #expire(): Promise<void> {
+    const { store, historyMs, logNowMs, report } = this.#parts;
+    const nowMs = logNowMs();
+    try {
+      await this.#inBatches((limit) => store.expireHistory(nowMs - historyMs, limit));
+      await this.#inBatches((limit) => store.expireDeadLetters(nowMs - deadLetterRetentionMs, limit));
+    } catch (thrown) {
+      report(`Old rows are not deleted, and will be tried again in a minute: ${errorMessage(thrown)}`);
+    }
+    this.#running = null;
+  }
+
+  async #inBatches(expire: (limit: number) => Promise<number>): Promise<void> {
+    for (let gone = expireBatchRows; gone === expireBatchRows && !this.#isStopped;) {
+      gone = await expire(expireBatchRows);
+    }
+  }
+}

@@ -1,0 +1,106 @@
+/** A node on a disk that fills up: a small file system of its own, which needs root to be mounted. */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { eventually } from "../services/eventually.ts";
+import { Node } from "../services/node.ts";
+
+const deadlineMs = 30_000;
+
+/** Runs `test` on a mounted disk of 32 MB; loudly not at all where nothing can be mounted. */
+async function withSmallDisk(name: string, test: (disk: string) => Promise<void>): Promise<void> {
+  const disk = await Deno.makeTempDir({ prefix: "sensorium-disk-" });
+  try {
+    if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=32m", "tmpfs", disk]).status !== 0) {
+      console.error(`\nSKIPPED: ${name}: mounting a small disk needs root.\n`);
+      return;
+    }
+    try {
+      await test(disk);
+    } finally {
+      assert.equal(spawnSync("umount", [disk]).status, 0);
+    }
+  } finally {
+    await Deno.remove(disk);
+  }
+}
+
+/** Fills the disk but for about so many bytes. */
+async function fill(path: string, freeBytes: number): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true });
+  const block = new Uint8Array(64 * 1024);
+  try {
+    for (;;) await file.write(block);
+  } catch (thrown) {
+    assert.match(String(thrown), /No space left/);
+  }
+  const { size } = await file.stat();
+  await file.truncate(size - freeBytes);
+}
+
+/** Sends `readings` readings of one sensor; the answer's status. */
+async function post(node: Node, readings: number): Promise<number> {
+  const body = Array.from({ length: readings }, () => ({ id: "s", values: { t: 1 } }));
+  const response = await fetch(`${node.url}/readings`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const answer = await response.json();
+  if (response.status === 202) assert.equal(answer.accepted, readings);
+  else {
+    assert.equal(response.status, 507, JSON.stringify(answer));
+    assert.equal(answer.type, "/docs#problem-disk-full");
+    assert.match(answer.detail, /free some space/);
+    assert.ok(Number(response.headers.get("retry-after")) > 0);
+  }
+  return response.status;
+}
+
+const name =
+  "A node on a full disk refuses with 507, lives, says so once, and accepts when there is space again";
+
+Deno.test(name, () =>
+  withSmallDisk(name, async (disk) => {
+    const flags = ["--no-host-metrics", "--shards", "2"];
+    await using node = await Node.start({ dataDir: join(disk, "data"), flags });
+    const bodyReadings = 5000;
+    let accepted = 0;
+    const send = async (readings: number) => {
+      const status = await post(node, readings);
+      if (status === 202) accepted += readings;
+      return status;
+    };
+    assert.equal(await send(1), 202);
+
+    const ballast = join(disk, "ballast");
+    await fill(ballast, 500_000);
+    await eventually("a body that is refused", deadlineMs, async () =>
+      await send(bodyReadings) === 507 ? true : null);
+    for (let n = 0; n < 3; n++) {
+      await send(bodyReadings);
+    }
+
+    assert.equal((await (await fetch(`${node.url}/healthz`)).json()).status, "ok");
+    const reports = (pattern: RegExp) =>
+      node.errors.split("\n").filter((line) =>
+        pattern.test(line)
+      );
+    const full = /Cannot append .*free some space and append again\. Messages are refused meanwhile\.$/;
+    assert.equal(reports(full).length, 1, node.errors);
+
+    await Deno.remove(ballast);
+    await eventually("a body that is accepted", deadlineMs, async () =>
+      await send(bodyReadings) === 202 ? true : null);
+    await eventually("the sentence that it goes on", deadlineMs, async () => {
+      assert.equal(await send(1), 202);
+      return reports(/The log takes messages again\.$/).length > 0 ? true : null;
+    });
+    assert.equal(reports(/The log takes messages again\.$/).length, 1);
+
+    const { total } = await (await fetch(`${node.url}/sensors/s/windows`)).json();
+    assert.equal(total.t.count, accepted, "everything accepted counts, once");
+    const { code, errors } = await node.stop();
+    assert.equal(code, 0, errors);
+  }));
