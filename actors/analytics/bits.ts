@@ -24,3 +24,16 @@ export function countBits(words: Uint32Array, at: number, wordCount: number): nu
   for (let i = at; i < at + wordCount; i++) count += ones(words[i]!);
   return count;
 }
+
+/** The first set bit of `count` words at `at` that is not before bit `from`; -1 when there is none. */
+export function nextBit(words: Uint32Array, at: number, count: number, from: number): number {
+  let word = from >>> 5;
+  if (word >= count) return -1;
+  let bits = words[at + word]! & (~0 << (from & 31));
+  while (bits === 0) {
+    if (++word === count) return -1;
+    bits = words[at + word]!;
+  }
+  // The lowest set bit alone, then its number.
+  return word * 32 + 31 - Math.clz32(bits & -bits);
+}

@@ -182,20 +182,24 @@ export class Channel {
     this.#front[at + 4] = pane.max;
   }
 
+  #readOpen(pane: Pane): void {
+    const at = this.#frontAt + openPane;
+    const front = this.#front;
+    pane.count = front[at]!;
+    pane.sum = front[at + 1]!;
+    pane.m2 = front[at + 2]!;
+    pane.min = front[at + 3]!;
+    pane.max = front[at + 4]!;
+  }
+
   /** Writes the open pane back. */
   close(): void {
     const slot = this.#openSlot;
     if (slot < 0) return;
     this.#openSlot = -1;
-    const at = this.#frontAt + openPane;
-    const front = this.#front;
-    this.write(slot, {
-      count: front[at]!,
-      sum: front[at + 1]!,
-      m2: front[at + 2]!,
-      min: front[at + 3]!,
-      max: front[at + 4]!,
-    });
+    const pane = emptyPane();
+    this.#readOpen(pane);
+    this.write(slot, pane);
   }
 
   isEmpty(slot: number): boolean {
@@ -313,7 +317,7 @@ export class Channel {
 
   /** Last reading and total, as they are: 32 bytes. */
   writeHeader(writer: ByteWriter): void {
-    for (let i = 0; i < headerDoubles; i++) writer.f64(this.#front[this.#frontAt + i]!);
+    writer.f64s(this.#front, this.#frontAt, headerDoubles);
   }
 
   readHeader(reader: ByteReader): void {
@@ -321,7 +325,9 @@ export class Channel {
   }
 
   writeSlot(writer: ByteWriter, slot: number, scratch: Pane): void {
-    this.read(slot, scratch);
+    // The open pane stays open: its ring need not be touched at every checkpoint.
+    if (slot === this.#openSlot) this.#readOpen(scratch);
+    else this.read(slot, scratch);
     writePane(writer, this.#type, scratch);
   }
 

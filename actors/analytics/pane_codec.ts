@@ -57,7 +57,7 @@ export function readPane(reader: ByteReader, type: PaneType, constant: number, p
 /** Names are ASCII of at most 64 characters: one byte of length will do. */
 export function writeName(writer: ByteWriter, name: string): void {
   writer.u8(name.length);
-  for (let i = 0; i < name.length; i++) writer.u8(name.charCodeAt(i));
+  writer.ascii(name);
 }
 
 export function readName(reader: ByteReader): string {

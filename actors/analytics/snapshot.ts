@@ -64,8 +64,7 @@ function readSequences(reader: ByteReader, state: WindowState): void {
 function writeDirtyPanes(writer: ByteWriter, state: WindowState): void {
   const scratch = emptyPane();
   writer.u8(state.dirtyCount);
-  for (let slot = 0; slot < slotCount; slot++) {
-    if (!state.isDirty(slot)) continue;
+  for (let slot = state.nextDirty(0); slot >= 0; slot = state.nextDirty(slot + 1)) {
     writer.u8(slot);
     for (const channel of state.channels) channel.writeSlot(writer, slot, scratch);
   }

@@ -12,7 +12,7 @@
 
 import type { HistorySink } from "../../runtime/core/state.ts";
 import { murmur2 } from "../../runtime/core/murmur2.ts";
-import { clearBit, countBits, hasBit, setBit } from "./bits.ts";
+import { clearBit, countBits, hasBit, nextBit, setBit } from "./bits.ts";
 import { Channel, type Value } from "./channel.ts";
 import { type HistorySource, historySpanMs, panesPerChunk, writeHistoryChunk } from "./history.ts";
 import {
@@ -256,6 +256,11 @@ export class WindowState implements RingSteps {
 
   isDirty(slot: number): boolean {
     return hasBit(this.#words, this.#dirtyAt, slot);
+  }
+
+  /** The first dirty slot from `slot` on, or -1. */
+  nextDirty(slot: number): number {
+    return nextBit(this.#words, this.#dirtyAt, dirtyWords, slot);
   }
 
   setDirty(slot: number): void {

@@ -62,6 +62,18 @@ export class ByteWriter {
     this.#view.setFloat64(at, value, true);
   }
 
+  /** `count` doubles of `values` from place `from` on. */
+  f64s(values: Float64Array, from: number, count: number): void {
+    const at = this.#reserve(8 * count);
+    for (let i = 0; i < count; i++) this.#view.setFloat64(at + 8 * i, values[from + i]!, true);
+  }
+
+  /** A text of ASCII, a byte a character, without its length. */
+  ascii(text: string): void {
+    const at = this.#reserve(text.length);
+    for (let i = 0; i < text.length; i++) this.#bytes[at + i] = text.charCodeAt(i);
+  }
+
   raw(bytes: Uint8Array): void {
     const at = this.#reserve(bytes.length);
     this.#bytes.set(bytes, at);

@@ -5,7 +5,7 @@ import type { BenchOptions, Figure, Row } from "./figure.ts";
 import { firstReading } from "./first_reading.ts";
 import { folding } from "./folding.ts";
 import { ingestion } from "./ingestion.ts";
-import { machineText } from "./machine.ts";
+import { machineText, readMachineTime, stolenText } from "./machine.ts";
 import { memory } from "./memory.ts";
 import { queryLatency } from "./query_latency.ts";
 import { recovery } from "./recovery.ts";
@@ -55,34 +55,44 @@ function chosen(names: readonly string[]): readonly Figure[] {
   return figures.filter(({ name }) => names.length === 0 || names.includes(name));
 }
 
+/** With the share of the processors' time that other machines took meanwhile: a figure with much of it says little. */
+interface MeasuredRow extends Row {
+  readonly stolen: string;
+}
+
 function verdict(isMet: boolean | null): string {
   return isMet === null ? "" : isMet ? "yes" : "NO";
 }
 
-function tableText(rows: readonly Row[]): string {
+function tableText(rows: readonly MeasuredRow[]): string {
   const lines = rows.map((row) => {
-    const cells = [row.figure, row.target, row.measured, verdict(row.isMet), row.serverCpu, row.clientCpu];
+    const { figure, target, measured, isMet, serverCpu, clientCpu, stolen } = row;
+    const cells = [figure, target, measured, verdict(isMet), serverCpu, clientCpu, stolen];
     return `| ${cells.join(" | ")} |`;
   });
   return [
-    "| figure | target | measured | met | server's processor time | client's |",
-    "| --- | --- | --- | --- | --- | --- |",
+    "| figure | target | measured | met | server's processor time | client's | stolen |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
     ...lines,
   ].join("\n");
 }
 
-function print(row: Row): void {
+function print(row: Row, stolen: string): void {
   const target = row.target === "" ? "" : `   wanted ${row.target}: ${verdict(row.isMet)}`;
   console.log(`${row.figure}\n    ${row.measured}${target}`);
   if (row.serverCpu !== "") console.log(`    server ${row.serverCpu}; client ${row.clientCpu || "none"}`);
+  if (stolen !== "") console.log(`    ${stolen} of the processors' time went to other machines`);
 }
 
-async function measureAll(wanted: readonly Figure[], options: BenchOptions): Promise<readonly Row[]> {
-  const rows: Row[] = [];
+async function measureAll(wanted: readonly Figure[], options: BenchOptions): Promise<readonly MeasuredRow[]> {
+  const rows: MeasuredRow[] = [];
   for (const figure of wanted) {
-    for (const row of await figure.run(options)) {
-      print(row);
-      rows.push(row);
+    const before = await readMachineTime();
+    const measured = await figure.run(options);
+    const stolen = stolenText(before, await readMachineTime());
+    for (const row of measured) {
+      print(row, stolen);
+      rows.push({ ...row, stolen });
     }
   }
   return rows;

@@ -1,7 +1,7 @@
 /**
  * Drives one shard over frames in memory, as fast as it folds: its log is an array, its store forgets.
  *
- * The shard does all it does in a node, checkpoints included; what a checkpoint hands over is dropped.
+ * The shard does all it does in a node; what a checkpoint hands over is dropped.
  */
 
 import { type Claim, emptyMemory, type Loaded, MAILBOX } from "../../runtime/core/checkpoint.ts";
@@ -45,9 +45,11 @@ export class ShardBench {
   #offset = 0;
   #creditBytes = 0;
 
-  constructor(registry: Registry) {
+  /** @param checkpoints whether it checkpoints as often as in a node, or not at all */
+  constructor(registry: Registry, checkpoints: boolean) {
+    const never = { checkpointIntervalMs: Infinity, foldBudgetMs: Infinity, maxUnconfirmedBytes: Infinity };
     // Nothing may be evicted: the store has forgotten it.
-    const limits = { ...defaultShardLimits, actorBytes: Infinity };
+    const limits = { ...defaultShardLimits, ...(checkpoints ? {} : never), actorBytes: Infinity };
     this.shard = new Shard({ shard: 0, shardCount: 1, registry, limits });
     this.shard.begin();
   }
