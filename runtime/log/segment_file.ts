@@ -113,9 +113,9 @@ export function connect(path: string): DatabaseSync {
     run(db, "PRAGMA locking_mode=EXCLUSIVE");
     run(db, "PRAGMA journal_mode=PERSIST");
     run(db, "PRAGMA synchronous=FULL");
-    // Nothing of a group of frames is written before its commit, however large it is; after it, 2 MiB stay.
+    // Nothing of a group of frames is written before its commit, however large it is; after it, 256 KiB stay.
     run(db, "PRAGMA cache_spill=OFF");
-    run(db, "PRAGMA cache_size=-2048");
+    run(db, "PRAGMA cache_size=-256");
   } catch (thrown) {
     db.close();
     throw thrown;

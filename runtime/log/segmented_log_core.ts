@@ -124,6 +124,7 @@ export class SegmentedLogCore implements LogCore {
     const { begin, end } = this.extent(shard);
     if (!(below > Math.max(begin, this.#trimmedBelow[shard] ?? 0))) return;
     this.#trimmedBelow[shard] = Math.min(below, end);
+    this.#tail.trim(shard, below);
     this.#dropCovered();
     if (this.#isFull) this.#rollSoon();
   }

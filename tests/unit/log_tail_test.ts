@@ -58,6 +58,21 @@ Deno.test("Tail.read() stops with the frame that reaches the bytes asked for", (
   assert.equal(tail.read(0, 1, 100), null);
 });
 
+Deno.test("Tail.trim() forgets a shard's frames before an offset, and their bytes", () => {
+  const tail = new Tail(2, 300);
+  for (const [shard, offset] of [[0, 5], [1, 9], [0, 6]] as const) tail.push(frame(shard, offset, 100));
+  tail.trim(0, 6);
+  assert.equal(tail.read(0, 5, 1000), null);
+  assert.deepEqual(offsets(tail.read(0, 6, 1000)), [6]);
+  tail.push(frame(0, 7, 100));
+  assert.deepEqual(offsets(tail.read(1, 9, 1000)), [9]);
+  tail.trim(0, 8);
+  assert.equal(tail.read(0, 8, 1000), null);
+  tail.push(frame(0, 8, 200));
+  assert.deepEqual(offsets(tail.read(1, 9, 1000)), [9]);
+  assert.deepEqual(offsets(tail.read(0, 8, 1000)), [8]);
+});
+
 Deno.test("MemoryLogCore keeps stamps from going back and trims at once", () => {
   const core = new MemoryLogCore(2);
   core.appendNow([{ shard: 0, text: "a" }, { shard: 1, text: "b" }], 10);
