@@ -16,7 +16,7 @@ export const pageBytes = 8 * KiB;
 export const walBytes = 32 * MiB;
 
 /** Page cache: the pages that a commit touches. What else is read comes from the system's own cache. */
-export const cacheBytes = 8 * MiB;
+export const cacheBytes = 4 * MiB;
 
 /**
  * File up to which opening checks every page: 290 MB take 240 ms from the page cache, and a second from a disk of
