@@ -1,24 +1,19 @@
 /**
- * History: rows of five-minute panes, one row an hour, for all channels of an actor.
+ * History: rows of panes of one resolution for all channels of an actor.
  *
  * 1. decodeHistoryChunk(encodeHistoryChunk(x)) = x.
- * 2. An hour is the merge of its stored rows: the one put while the hour was whole in the ring, and increments for
- *    what came later. No reading is in two of them.
+ * 2. A row's span is the merge of what is stored for it: the row put while the span was whole in the ring, and
+ *    increments for what came later. No reading is in two of them.
  * 3. `historySeries` is exact when the ring's panes were asked for first, then a checkpoint was awaited, then the
  *    rows were read: what has left the ring by then is in the rows, and what is still in it counts from the ring.
  */
 
 import { ByteReader, ByteWriter } from "../../runtime/core/bytes.ts";
 import { FormatError, invariant } from "../../runtime/core/errors.ts";
-import { minuteMs } from "./limits.ts";
 import { type PaneType, paneTypes, readName, readPane, readPaneType } from "./pane_codec.ts";
 import { writeName, writePane } from "./pane_codec.ts";
 import { copyPane, emptyPane, mergePane, noPane, type Pane, summarize, type Summary } from "./pane.ts";
-
-export const historyStepMs = 5 * minuteMs;
-/** What one row spans. */
-export const historySpanMs = 60 * minuteMs;
-export const panesPerChunk = historySpanMs / historyStepMs;
+import type { HistoryResolution } from "./resolution.ts";
 
 const formatVersion = 1;
 
@@ -27,7 +22,7 @@ export interface HistoryChannel {
   readonly type: PaneType;
   /** The value of a channel of type `constant`, else 0. */
   readonly constant: number;
-  /** `panesPerChunk` of them; null where nothing was read. */
+  /** `panesPerRow` of them; null where nothing was read. */
   readonly panes: readonly (Readonly<Pane> | null)[];
 }
 
@@ -37,12 +32,16 @@ export interface HistorySource {
   readonly type: PaneType;
   /** The value of a channel of type `constant`, else 0. */
   readonly constant: number;
-  /** Copies pane `index` of the hour into `pane`, an empty one where nothing was read. */
+  /** Copies pane `index` of the row into `pane`, an empty one where nothing was read. */
   readPane(index: number, pane: Pane): void;
 }
 
 /** Builds a row in `writer`, whose former content is lost; the answer is good until `writer` is used again. */
-export function writeHistoryChunk(sources: readonly HistorySource[], writer: ByteWriter): Uint8Array {
+export function writeHistoryChunk(
+  { panesPerRow }: HistoryResolution,
+  sources: readonly HistorySource[],
+  writer: ByteWriter,
+): Uint8Array {
   const pane = emptyPane();
   let count = 0;
   writer.reset();
@@ -57,7 +56,7 @@ export function writeHistoryChunk(sources: readonly HistorySource[], writer: Byt
     const presentAt = writer.length;
     writer.u16(0);
     let present = 0;
-    for (let i = 0; i < panesPerChunk; i++) {
+    for (let i = 0; i < panesPerRow; i++) {
       source.readPane(i, pane);
       if (pane.count === 0) continue;
       present |= 1 << i;
@@ -75,6 +74,7 @@ export function writeHistoryChunk(sources: readonly HistorySource[], writer: Byt
 
 /** The row of `channels`, without those that have no pane. */
 export function encodeHistoryChunk(
+  resolution: HistoryResolution,
   channels: readonly HistoryChannel[],
   writer = new ByteWriter(),
 ): Uint8Array {
@@ -84,15 +84,20 @@ export function encodeHistoryChunk(
     constant,
     readPane: (index, pane) => copyPane(pane, panes[index] ?? noPane),
   }));
-  return writeHistoryChunk(sources, writer).slice();
+  return writeHistoryChunk(resolution, sources, writer).slice();
 }
 
-function readChannel(reader: ByteReader): HistoryChannel {
+function readChannel(reader: ByteReader, { panesPerRow, minutes }: HistoryResolution): HistoryChannel {
   const name = readName(reader);
   const type = readPaneType(reader);
   const constant = type === paneTypes.constant ? reader.f64() : 0;
   const present = reader.u16();
-  const panes = Array.from({ length: panesPerChunk }, (_, i) => {
+  if (present >> panesPerRow !== 0) {
+    throw new FormatError(
+      `A history row of ${minutes}-minute panes has more than ${panesPerRow}: bits ${present.toString(2)}`,
+    );
+  }
+  const panes = Array.from({ length: panesPerRow }, (_, i) => {
     if ((present & (1 << i)) === 0) return null;
     const pane = emptyPane();
     readPane(reader, type, constant, pane);
@@ -101,22 +106,25 @@ function readChannel(reader: ByteReader): HistoryChannel {
   return { name, type, constant, panes };
 }
 
-export function decodeHistoryChunk(row: Uint8Array): readonly HistoryChannel[] {
+export function decodeHistoryChunk(
+  resolution: HistoryResolution,
+  row: Uint8Array,
+): readonly HistoryChannel[] {
   const reader = new ByteReader(row);
   const version = reader.u8();
   if (version !== formatVersion) {
     throw new FormatError(`A history row has version ${version}; this program reads ${formatVersion}`);
   }
-  return Array.from({ length: reader.u16() }, () => readChannel(reader));
+  return Array.from({ length: reader.u16() }, () => readChannel(reader, resolution));
 }
 
-/** A row as the store gives it back; rows of one hour are merged. */
+/** A row as the store gives it back; rows of one start are merged. */
 export interface HistoryRow {
   readonly startMs: number;
   readonly row: Uint8Array;
 }
 
-/** Five-minute panes by their start. */
+/** Panes by their start. */
 export type PanesByStart = Map<number, Pane>;
 
 function mergeInto(panes: PanesByStart, startMs: number, pane: Readonly<Pane>): void {
@@ -126,14 +134,17 @@ function mergeInto(panes: PanesByStart, startMs: number, pane: Readonly<Pane>): 
 }
 
 /** All panes of all rows, by channel. */
-export function mergeHistory(rows: readonly HistoryRow[]): Map<string, PanesByStart> {
+export function mergeHistory(
+  resolution: HistoryResolution,
+  rows: readonly HistoryRow[],
+): Map<string, PanesByStart> {
   const channels = new Map<string, PanesByStart>();
   for (const { startMs, row } of rows) {
-    for (const { name, panes } of decodeHistoryChunk(row)) {
+    for (const { name, panes } of decodeHistoryChunk(resolution, row)) {
       let merged = channels.get(name);
       if (merged === undefined) channels.set(name, merged = new Map());
       for (const [i, pane] of panes.entries()) {
-        if (pane !== null) mergeInto(merged, startMs + i * historyStepMs, pane);
+        if (pane !== null) mergeInto(merged, startMs + i * resolution.stepMs, pane);
       }
     }
   }
@@ -143,7 +154,7 @@ export function mergeHistory(rows: readonly HistoryRow[]): Map<string, PanesBySt
 /** [start in epoch milliseconds, count, sum, m2, min, max]. */
 export type RingPane = readonly [number, number, number, number, number, number];
 
-/** The five-minute panes of an actor's ring: the answer of its query `panes`. */
+/** An actor's ring in panes of one resolution: the answer of its queries `panes` and `minutePanes`. */
 export interface RingPanes {
   readonly stepMs: number;
   /** From here on the ring knows everything; null while it is empty. */
@@ -157,7 +168,7 @@ export interface HistoryRange {
   readonly fromMs: number;
   /** Buckets begin before this time. */
   readonly toMs: number;
-  /** Length of a bucket: a multiple of `historyStepMs`. Buckets begin at multiples of it since the epoch. */
+  /** Length of a bucket: a multiple of the resolution's step. Buckets begin at multiples of it since the epoch. */
   readonly stepMs: number;
 }
 
@@ -169,17 +180,22 @@ export interface HistoryPoint extends Summary {
 /**
  * The buckets of a range that hold any reading, oldest first.
  *
- * @param rows stored rows that overlap the range, whole buckets included
- * @param ring panes of the ring, which replace stored ones from `ring.fromMs` on; null without an actor
+ * @param rows stored rows of the resolution that overlap the range, whole buckets included
+ * @param ring panes of the ring in that resolution, which replace stored ones from `ring.fromMs` on; null without an actor
  */
 export function historySeries(
+  resolution: HistoryResolution,
   rows: readonly HistoryRow[],
   ring: RingPanes | null,
   { channel, fromMs, toMs, stepMs }: HistoryRange,
 ): HistoryPoint[] {
   invariant(
-    stepMs > 0 && stepMs % historyStepMs === 0,
-    `A history step is a multiple of ${historyStepMs} ms, unlike ${stepMs}`,
+    stepMs > 0 && stepMs % resolution.stepMs === 0,
+    `A history step is a multiple of ${resolution.stepMs} ms, unlike ${stepMs}`,
+  );
+  invariant(
+    ring === null || ring.stepMs === resolution.stepMs,
+    `Rows of ${resolution.stepMs} ms panes go with a ring of such panes, unlike ${ring?.stepMs} ms`,
   );
   const firstMs = Math.floor(fromMs / stepMs) * stepMs;
   const endMs = Math.ceil(toMs / stepMs) * stepMs;
@@ -190,7 +206,7 @@ export function historySeries(
       mergeInto(buckets, Math.floor(startMs / stepMs) * stepMs, pane);
     }
   };
-  const stored: PanesByStart = mergeHistory(rows).get(channel) ?? new Map();
+  const stored: PanesByStart = mergeHistory(resolution, rows).get(channel) ?? new Map();
   for (const [startMs, pane] of [...stored].sort(([a], [b]) => a - b)) {
     if (startMs < ringFromMs) add(startMs, pane);
   }

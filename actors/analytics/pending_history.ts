@@ -6,28 +6,27 @@
 
 import type { ByteWriter } from "../../runtime/core/bytes.ts";
 import type { HistorySink } from "../../runtime/core/state.ts";
-import {
-  encodeHistoryChunk,
-  type HistoryChannel,
-  historySpanMs,
-  historyStepMs,
-  panesPerChunk,
-} from "./history.ts";
+import { encodeHistoryChunk, type HistoryChannel } from "./history.ts";
 import { paneTypes } from "./pane_codec.ts";
 import { addValue, emptyPane, type Pane } from "./pane.ts";
+import { type HistoryResolution, rowOfMinute } from "./resolution.ts";
 
 interface Finished {
+  readonly stepMs: number;
   readonly startMs: number;
   readonly row: Uint8Array;
 }
+
+/** A row's increments: by channel, the panes of the row. */
+type IncrementRow = Map<string, (Pane | null)[]>;
 
 /** Rough heap cost of an incremental pane with its place in the map. */
 const incrementBytes = 200;
 
 export class PendingHistory {
   #finished: Finished[] = [];
-  /** Increments by five-minute index, then by channel. */
-  readonly #increments = new Map<number, Map<string, Pane>>();
+  /** Increments by resolution, then by the row's index. */
+  readonly #increments = new Map<HistoryResolution, Map<number, IncrementRow>>();
   #incrementCount = 0;
 
   get bytes(): number {
@@ -35,50 +34,49 @@ export class PendingHistory {
     return rows + this.#incrementCount * incrementBytes;
   }
 
-  /** Keeps the final row of an hour that is about to leave the ring's five-minute panes. */
-  keep(startMs: number, row: Uint8Array): void {
-    this.#finished.push({ startMs, row });
+  /** Keeps the final row of a span that is about to leave the ring's panes of that resolution. */
+  keep({ stepMs }: HistoryResolution, startMs: number, row: Uint8Array): void {
+    this.#finished.push({ stepMs, startMs, row });
   }
 
-  /** Counts a value of an hour that can no longer be put as a whole. */
-  add(five: number, channel: string, value: number): void {
-    let panes = this.#increments.get(five);
-    if (panes === undefined) this.#increments.set(five, panes = new Map());
-    let pane = panes.get(channel);
-    if (pane === undefined) {
-      panes.set(channel, pane = emptyPane());
+  /** Counts a value of a row that can no longer be put as a whole. */
+  add(resolution: HistoryResolution, minute: number, channel: string, value: number): void {
+    const { minutes, panesPerRow } = resolution;
+    const index = rowOfMinute(resolution, minute);
+    const row = this.#rowOf(resolution, index);
+    let panes = row.get(channel);
+    if (panes === undefined) row.set(channel, panes = new Array(panesPerRow).fill(null));
+    const place = Math.floor(minute / minutes) - index * panesPerRow;
+    let pane = panes[place] ?? null;
+    if (pane === null) {
+      panes[place] = pane = emptyPane();
       this.#incrementCount++;
     }
     addValue(pane, value);
   }
 
+  #rowOf(resolution: HistoryResolution, index: number): IncrementRow {
+    let rows = this.#increments.get(resolution);
+    if (rows === undefined) this.#increments.set(resolution, rows = new Map());
+    let row = rows.get(index);
+    if (row === undefined) rows.set(index, row = new Map());
+    return row;
+  }
+
   handOver(history: HistorySink, scratch: ByteWriter): void {
-    for (const { startMs, row } of this.#finished) history.put(historyStepMs, startMs, row);
+    for (const { stepMs, startMs, row } of this.#finished) history.put(stepMs, startMs, row);
     this.#finished = [];
-    const byHour = Map.groupBy(
-      [...this.#increments.keys()].sort((a, b) => a - b),
-      (five) => Math.floor(five / panesPerChunk),
-    );
-    for (const [hour, fives] of byHour) {
-      history.add(
-        historyStepMs,
-        hour * historySpanMs,
-        encodeHistoryChunk(this.#channelsOf(hour, fives), scratch),
-      );
+    for (const [resolution, rows] of this.#increments) {
+      const { stepMs, rowMs } = resolution;
+      for (const [index, row] of [...rows].sort(([a], [b]) => a - b)) {
+        history.add(stepMs, index * rowMs, encodeHistoryChunk(resolution, channelsOf(row), scratch));
+      }
     }
     this.#increments.clear();
     this.#incrementCount = 0;
   }
+}
 
-  #channelsOf(hour: number, fives: readonly number[]): HistoryChannel[] {
-    const channels = new Map<string, (Pane | null)[]>();
-    for (const five of fives) {
-      for (const [name, pane] of this.#increments.get(five)!) {
-        let panes = channels.get(name);
-        if (panes === undefined) channels.set(name, panes = new Array(panesPerChunk).fill(null));
-        panes[five - hour * panesPerChunk] = pane;
-      }
-    }
-    return [...channels].map(([name, panes]) => ({ name, type: paneTypes.numeric, constant: 0, panes }));
-  }
+function channelsOf(row: IncrementRow): HistoryChannel[] {
+  return [...row].map(([name, panes]) => ({ name, type: paneTypes.numeric, constant: 0, panes }));
 }

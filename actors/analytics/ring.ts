@@ -17,6 +17,9 @@ const quarterPanes = 37;
 const fiveBase = minutePanes;
 const quarterBase = minutePanes + fivePanes;
 
+/** Spans of which the ring gives history: the lengths of its two finer panes. */
+export type SpanMinutes = 1 | 5;
+
 /** Slots of a ring. */
 export const slotCount = quarterBase + quarterPanes;
 
@@ -50,6 +53,11 @@ export function lastFive(head: number): number {
 /** Index of the oldest five-minute span in the second tier: from its start on, every five minutes are complete. */
 export function firstFive(head: number): number {
   return lastFive(head) - (fivePanes - 1);
+}
+
+/** Index of the oldest span from whose start on the ring holds all spans of that length complete. */
+export function firstSpan(minutes: SpanMinutes, head: number): number {
+  return minutes === 1 ? firstMinute(head) : firstFive(head);
 }
 
 function lastQuarter(head: number): number {
@@ -100,8 +108,8 @@ export function slotStart(slot: number, head: number): number {
 
 /** How the ring changes when its head moves by one minute. */
 export interface RingSteps {
-  /** The five-minute span about to leave the second tier. */
-  leaving(five: number): void;
+  /** A span is about to leave the tier of panes of its length, of which it is the oldest. */
+  leaving(minutes: SpanMinutes, span: number): void;
   /** The pane in `from` is merged into the one in `to`, and `from` is empty afterwards. */
   merge(from: number, to: number): void;
   drop(slot: number): void;
@@ -112,18 +120,26 @@ export function stepRing(head: number, steps: RingSteps): void {
   const next = head + 1;
   const five = firstFive(head);
   if (firstFive(next) !== five) {
-    steps.leaving(five);
+    steps.leaving(5, five);
     const quarter = firstQuarter(head);
     if (firstQuarter(next) !== quarter) steps.drop(quarterSlot(quarter));
     steps.merge(fiveSlot(five), quarterSlot(Math.floor(five / 3)));
   }
   const minute = firstMinute(head);
+  steps.leaving(1, minute);
   steps.merge(minuteSlot(minute), fiveSlot(Math.floor(minute / 5)));
 }
 
-/** Calls `visit` with the slots that hold any part of five-minute span `five` ≥ firstFive(head), oldest first. */
-export function forSlotsOfFive(five: number, head: number, visit: (slot: number) => void): void {
-  if (five <= lastFive(head)) visit(fiveSlot(five));
-  const end = Math.min(five * 5 + 5, head + 1);
-  for (let minute = Math.max(five * 5, firstMinute(head)); minute < end; minute++) visit(minuteSlot(minute));
+/** Calls `visit` with the slots that hold any part of span `span` ≥ firstSpan(minutes, head), oldest first. */
+export function forSlotsOfSpan(
+  minutes: SpanMinutes,
+  span: number,
+  head: number,
+  visit: (slot: number) => void,
+): void {
+  if (minutes === 5 && span <= lastFive(head)) visit(fiveSlot(span));
+  const end = Math.min((span + 1) * minutes, head + 1);
+  for (let minute = Math.max(span * minutes, firstMinute(head)); minute < end; minute++) {
+    visit(minuteSlot(minute));
+  }
 }

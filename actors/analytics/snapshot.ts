@@ -100,7 +100,7 @@ export function encodeHot(state: WindowState, writer: ByteWriter, history: Histo
   state.handOverHistory(history);
 }
 
-/** Writes the cold row, puts the history of changed hours, and makes all panes clean. */
+/** Writes the cold row, puts the open rows of the history that changed, and makes all panes clean. */
 export function encodeCold(
   state: WindowState,
   writer: ByteWriter,
@@ -108,7 +108,7 @@ export function encodeCold(
   nowMs: number,
 ): void {
   const scratch = emptyPane();
-  state.putOpenHours(history);
+  state.putOpenRows(history);
   writer.u8(coldVersion);
   writer.f64(state.head);
   writer.u16(state.channels.length);
@@ -205,13 +205,14 @@ export function decodeState(
   version: number,
   hot: ByteReader,
   cold: ByteReader | null,
+  keepsMinutes = false,
 ): WindowState {
   if (version > stateVersion) {
     throw new FormatError(
       `The state of ${id} has version ${version}; this program knows up to ${stateVersion}`,
     );
   }
-  const state = new WindowState(id, pool);
+  const state = new WindowState(id, pool, keepsMinutes);
   try {
     decodeInto(state, version, hot, cold);
   } catch (thrown) {

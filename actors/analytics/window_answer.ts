@@ -8,10 +8,11 @@
  */
 
 import type { Channel, LastReading, Total } from "./channel.ts";
-import { historyStepMs, type RingPane, type RingPanes } from "./history.ts";
+import type { RingPane, RingPanes } from "./history.ts";
 import { minuteMs, windowSpans } from "./limits.ts";
 import { emptyPane, mergePane, type Pane, summarize, type Summary } from "./pane.ts";
-import { firstFive, paneMinutes, paneStart, ringStartMinute, slotCount, slotStart } from "./ring.ts";
+import type { HistoryResolution } from "./resolution.ts";
+import { firstSpan, paneMinutes, paneStart, ringStartMinute, slotCount, slotStart } from "./ring.ts";
 import { type ListedReading, noHead, type WindowState } from "./window_state.ts";
 
 export interface WindowAnswer extends Summary {
@@ -102,23 +103,21 @@ export function answerWindows(state: WindowState, nowMs: number, atMs: number | 
   };
 }
 
-/** The ring's five-minute panes, from the time on from which it has all of them. */
-export function answerPanes(state: WindowState): RingPanes {
+/** The ring's panes of a resolution, from the time on from which it has all of them. */
+export function answerPanes(state: WindowState, { minutes, stepMs }: HistoryResolution): RingPanes {
   const { head } = state;
-  if (head === noHead) return { stepMs: historyStepMs, fromMs: null, channels: {} };
-  const first = firstFive(head);
+  if (head === noHead) return { stepMs, fromMs: null, channels: {} };
+  const first = firstSpan(minutes, head);
   const channels = byChannel(state, (channel) => {
     const panes: RingPane[] = [];
-    for (let five = first; five * 5 <= head; five++) {
+    for (let span = first; span * minutes <= head; span++) {
       const pane = emptyPane();
-      state.readFive(channel, five, pane);
-      if (pane.count > 0) {
-        panes.push([five * historyStepMs, pane.count, pane.sum, pane.m2, pane.min, pane.max]);
-      }
+      state.readSpan(channel, minutes, span, pane);
+      if (pane.count > 0) panes.push([span * stepMs, pane.count, pane.sum, pane.m2, pane.min, pane.max]);
     }
     return panes;
   });
-  return { stepMs: historyStepMs, fromMs: Math.max(0, first) * historyStepMs, channels };
+  return { stepMs, fromMs: Math.max(0, first) * stepMs, channels };
 }
 
 export interface ChannelOverview {

@@ -5,8 +5,8 @@
  *    many merges the same panes in the same order, to the last bit.
  * 2. A slot is *dirty* when its pane was written, or a dirty pane was merged into it, since the last cold row. So
  *    cold row + advance + dirty panes = ring.
- * 3. An hour is *open* while all of it lies in the one- and five-minute tiers. A reading of an open hour reaches
- *    the history by the hour's row, put with the cold row or when the hour closes; any other by an increment.
+ * 3. Each resolution of the history that the actor keeps has every accepted reading once. One of an open row
+ *    reaches it by that row, put with the cold row or when it closes; any other by an increment.
  * 4. Every accepted reading is in `total`, in the history, and, unless older than the ring, in the ring.
  */
 
@@ -14,7 +14,7 @@ import type { HistorySink } from "../../runtime/core/state.ts";
 import { murmur2 } from "../../runtime/core/murmur2.ts";
 import { clearBit, countBits, hasBit, nextBit, setBit } from "./bits.ts";
 import { Channel, type Value } from "./channel.ts";
-import { type HistorySource, historySpanMs, panesPerChunk, writeHistoryChunk } from "./history.ts";
+import { type HistorySource, writeHistoryChunk } from "./history.ts";
 import {
   coldIntervalMs,
   hotRowBytes,
@@ -28,16 +28,24 @@ import { paneBytes, type PaneType, paneTypes } from "./pane_codec.ts";
 import { clearPane, emptyPane, mergePane, type Pane } from "./pane.ts";
 import { PendingHistory } from "./pending_history.ts";
 import {
-  firstFive,
+  firstOpenRow,
+  fiveMinuteHistory,
+  type HistoryResolution,
+  isOpenRow,
+  oneMinuteHistory,
+  rowOfMinute,
+} from "./resolution.ts";
+import {
   firstMinute,
   fiveSlot,
-  forSlotsOfFive,
+  forSlotsOfSpan,
   lastFive,
   minuteSlot,
   ringStartMinute,
   type RingSteps,
   slotCount,
   slotOf,
+  type SpanMinutes,
   stepRing,
 } from "./ring.ts";
 import { judgeSequence, markSequence, noSequence, type SequenceVerdict, sequenceWords } from "./sequence.ts";
@@ -57,6 +65,10 @@ export const noHead = -1;
 
 /** One for all: an empty array is 32 bytes, and almost every list stays empty. */
 const noReadings: readonly ListedReading[] = Object.freeze([]);
+
+/** Resolutions that every actor keeps, and those of one that keeps single minutes too. */
+const usualResolutions: readonly HistoryResolution[] = [fiveMinuteHistory];
+const allResolutions: readonly HistoryResolution[] = [fiveMinuteHistory, oneMinuteHistory];
 
 const dirtyWords = 4;
 const textEncoder = new TextEncoder();
@@ -83,10 +95,10 @@ export class WindowState implements RingSteps {
   readonly #timesAt: number;
   readonly #words: Uint32Array;
   readonly #dirtyAt: number;
-  /** The open reading: its slot, whether that is the head's, and its five-minute index if for an increment, else -1. */
+  /** The open reading: its slot, whether that is the head's, and its minute if that has a closed row, else -1. */
   #slot = -1;
   #isHead = false;
-  #incrementFive = -1;
+  #incrementMinute = -1;
   duplicates = 0;
   tooOldCount = 0;
   lateCount = 0;
@@ -98,8 +110,11 @@ export class WindowState implements RingSteps {
   /** Spreads the cold rows of actors over the interval. */
   readonly #coldPhaseMs: number;
   readonly #record: number;
+  readonly #keepsMinutes: boolean;
 
-  constructor(readonly id: string, readonly pool: SlabPool) {
+  /** @param keepsMinutes whether its history has one-minute panes besides those of five minutes */
+  constructor(readonly id: string, readonly pool: SlabPool, keepsMinutes = false) {
+    this.#keepsMinutes = keepsMinutes;
     this.#coldPhaseMs = (murmur2(textEncoder.encode(id)) & 0x7fffffff) % coldIntervalMs;
     this.#record = pool.allocate(recordClass);
     const chunk = pool.chunk(recordClass, this.#record);
@@ -177,7 +192,9 @@ export class WindowState implements RingSteps {
     if (slot >= 0) setBit(this.#words, this.#dirtyAt, slot);
     this.#slot = slot;
     this.#isHead = minute === this.head;
-    this.#incrementFive = this.#isOpenHour(Math.floor(minute / 60)) ? -1 : Math.floor(minute / 5);
+    // A row of the finer resolution closes first.
+    const finest = this.#keepsMinutes ? oneMinuteHistory : fiveMinuteHistory;
+    this.#incrementMinute = isOpenRow(finest, rowOfMinute(finest, minute), this.head) ? -1 : minute;
     return slot >= 0;
   }
 
@@ -187,9 +204,18 @@ export class WindowState implements RingSteps {
     const channel = index < 0 ? this.#addChannel(name, value) : this.channels[index]!;
     if (!channel.fits(value)) this.promote(channel, paneTypes.numeric);
     channel.add(this.#slot, this.#isHead, ts, value);
-    if (this.#incrementFive >= 0) {
-      this.#pending ??= new PendingHistory();
-      this.#pending.add(this.#incrementFive, name, Number(value));
+    if (this.#incrementMinute >= 0) this.#addIncrements(this.#incrementMinute, name, Number(value));
+  }
+
+  get #resolutions(): readonly HistoryResolution[] {
+    return this.#keepsMinutes ? allResolutions : usualResolutions;
+  }
+
+  #addIncrements(minute: number, name: string, value: number): void {
+    this.#pending ??= new PendingHistory();
+    for (const resolution of this.#resolutions) {
+      if (isOpenRow(resolution, rowOfMinute(resolution, minute), this.head)) continue;
+      this.#pending.add(resolution, minute, name, value);
     }
   }
 
@@ -225,8 +251,8 @@ export class WindowState implements RingSteps {
   /** Moves the head to `minute`, at most once round the ring. */
   advance(minute: number): void {
     if (this.head !== noHead && ringStartMinute(minute) > this.head) {
-      for (let hour = this.#firstOpenHour(); hour <= Math.floor(this.head / 60); hour++) {
-        this.#closeHour(hour);
+      for (const resolution of this.#resolutions) {
+        this.#forOpenRows(resolution, (row) => this.#closeRow(resolution, row));
       }
       for (let slot = 0; slot < slotCount; slot++) this.drop(slot);
     } else if (this.head !== noHead) {
@@ -238,8 +264,11 @@ export class WindowState implements RingSteps {
     this.head = minute;
   }
 
-  leaving(five: number): void {
-    if (five >= 0 && five % panesPerChunk === 0) this.#closeHour(five / panesPerChunk);
+  leaving(minutes: SpanMinutes, span: number): void {
+    if (minutes === 1 && !this.#keepsMinutes) return;
+    const resolution = minutes === 1 ? oneMinuteHistory : fiveMinuteHistory;
+    const { panesPerRow } = resolution;
+    if (span >= 0 && span % panesPerRow === 0) this.#closeRow(resolution, span / panesPerRow);
   }
 
   merge(from: number, to: number): void {
@@ -292,55 +321,58 @@ export class WindowState implements RingSteps {
     return this.dirtyCount * slotBytes > roomBytes;
   }
 
-  /** Copies the part of a five-minute span ≥ firstFive(head) that the ring holds into `pane`. */
-  readFive(channel: Channel, five: number, pane: Pane): void {
-    if (five <= lastFive(this.head)) channel.read(fiveSlot(five), pane);
+  /** Copies the part of a span ≥ firstSpan(minutes, head) that the ring holds into `pane`. */
+  readSpan(channel: Channel, minutes: SpanMinutes, span: number, pane: Pane): void {
+    if (minutes === 5 && span <= lastFive(this.head)) channel.read(fiveSlot(span), pane);
     else clearPane(pane);
-    const end = Math.min(five * 5 + 5, this.head + 1);
-    for (let minute = Math.max(five * 5, firstMinute(this.head)); minute < end; minute++) {
+    const end = Math.min((span + 1) * minutes, this.head + 1);
+    for (let minute = Math.max(span * minutes, firstMinute(this.head)); minute < end; minute++) {
       channel.read(minuteSlot(minute), minutePane);
       mergePane(pane, minutePane);
     }
   }
 
-  #firstOpenHour(): number {
-    return Math.ceil(firstFive(this.head) / panesPerChunk);
+  /** Rows that are open and not all ahead of the head, oldest first. */
+  #forOpenRows(resolution: HistoryResolution, visit: (row: number) => void): void {
+    const last = rowOfMinute(resolution, this.head);
+    for (let row = Math.max(0, firstOpenRow(resolution, this.head)); row <= last; row++) visit(row);
   }
 
-  #isOpenHour(hour: number): boolean {
-    return hour * panesPerChunk >= firstFive(this.head);
-  }
-
-  #isDirtyHour(hour: number): boolean {
+  #isDirtyRow({ minutes, panesPerRow }: HistoryResolution, row: number): boolean {
     let isDirty = false;
-    for (let five = hour * panesPerChunk; five < (hour + 1) * panesPerChunk; five++) {
-      forSlotsOfFive(five, this.head, (slot) => isDirty ||= this.isDirty(slot));
+    for (let span = row * panesPerRow; span < (row + 1) * panesPerRow; span++) {
+      forSlotsOfSpan(minutes, span, this.head, (slot) => isDirty ||= this.isDirty(slot));
     }
     return isDirty;
   }
 
-  #closeHour(hour: number): void {
-    if (hour < 0 || !this.#isDirtyHour(hour)) return;
+  #closeRow(resolution: HistoryResolution, row: number): void {
+    if (!this.#isDirtyRow(resolution, row)) return;
     this.#pending ??= new PendingHistory();
-    this.#pending.keep(hour * historySpanMs, this.#hourRow(hour).slice());
+    this.#pending.keep(resolution, row * resolution.rowMs, this.#writeRow(resolution, row).slice());
   }
 
-  /** The row of an open hour; good until the pool's scratch memory is used again. */
-  #hourRow(hour: number): Uint8Array {
+  /** An open row; good until the pool's scratch memory is used again. */
+  #writeRow(resolution: HistoryResolution, row: number): Uint8Array {
+    const { minutes, panesPerRow } = resolution;
     const sources = this.channels.map((channel): HistorySource => ({
       name: channel.name,
       type: channel.type,
       constant: channel.type === paneTypes.constant ? channel.constantValue : 0,
-      readPane: (index, pane) => this.readFive(channel, hour * panesPerChunk + index, pane),
+      readPane: (index, pane) => this.readSpan(channel, minutes, row * panesPerRow + index, pane),
     }));
-    return writeHistoryChunk(sources, this.pool.scratch);
+    return writeHistoryChunk(resolution, sources, this.pool.scratch);
   }
 
-  /** Puts the rows of all open hours that changed since the last cold row. */
-  putOpenHours(history: HistorySink): void {
-    const stepMs = historySpanMs / panesPerChunk;
-    for (let hour = Math.max(0, this.#firstOpenHour()); hour <= Math.floor(this.head / 60); hour++) {
-      if (this.#isDirtyHour(hour)) history.put(stepMs, hour * historySpanMs, this.#hourRow(hour));
+  /** Puts all open rows that changed since the last cold row. */
+  putOpenRows(history: HistorySink): void {
+    for (const resolution of this.#resolutions) {
+      const { stepMs, rowMs } = resolution;
+      this.#forOpenRows(resolution, (row) => {
+        if (this.#isDirtyRow(resolution, row)) {
+          history.put(stepMs, row * rowMs, this.#writeRow(resolution, row));
+        }
+      });
     }
   }
 

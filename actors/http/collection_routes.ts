@@ -24,6 +24,8 @@ export interface Collection {
   readonly itemNoun: string;
   readonly itemSchema: z.ZodType;
   readonly itemExample: unknown;
+  /** Whether the history of the actor `id` has one-minute panes. */
+  keepsMinutes(id: string): boolean;
 }
 
 export interface CollectionContext {

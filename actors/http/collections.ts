@@ -2,6 +2,7 @@
 
 import { parseReading, Reading } from "../sensors/reading.ts";
 import { parseSample, Sample } from "../series/sample.ts";
+import { keepsMinutes } from "../series/selection.ts";
 import type { Collection } from "./collection_routes.ts";
 
 export const sensors: Collection = {
@@ -17,6 +18,7 @@ export const sensors: Collection = {
     seq: 17,
     values: { temperature: 21.5, door: false },
   },
+  keepsMinutes: () => false,
 };
 
 export const series: Collection = {
@@ -27,6 +29,7 @@ export const series: Collection = {
   itemNoun: "sample",
   itemSchema: Sample.meta({ id: "Sample" }),
   itemExample: { name: "load1", labels: { host: "a" }, ts: "2026-01-31T12:00:00Z", value: 0.25 },
+  keepsMinutes,
 };
 
 export const collections: readonly Collection[] = [sensors, series];

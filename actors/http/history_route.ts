@@ -1,5 +1,6 @@
 /**
- * The history of one channel: what has left the ring comes from the store, the rest from the actor.
+ * The history of one channel: what has left the ring comes from the store, the rest from the actor. Steps that are
+ * multiples of five minutes are made of five-minute panes, others of one-minute panes, where those are kept.
  *
  * A strict answer is exact: the ring is asked first, then a checkpoint is awaited, then the rows are read. What
  * has left the ring by then is in the rows, and what is still in it counts from the ring.
@@ -7,13 +8,9 @@
 
 import { z } from "zod";
 import type { Address } from "../../runtime/core/actor.ts";
-import {
-  type HistoryRow,
-  historySeries,
-  historySpanMs,
-  historyStepMs,
-  type RingPanes,
-} from "../analytics/history.ts";
+import { type HistoryRow, historySeries, type RingPanes } from "../analytics/history.ts";
+import { fiveMinuteHistory, type HistoryResolution, oneMinuteHistory } from "../analytics/resolution.ts";
+import { minutesKeptFor } from "../series/selection.ts";
 import { type Collection, type CollectionContext, readProblems } from "./collection_routes.ts";
 import { jsonResponse } from "./json_response.ts";
 import { defaultHistorySpanMs, type HttpLimits } from "./limits.ts";
@@ -37,12 +34,14 @@ const parameters = z.strictObject({
   }),
   to: instantMs.optional().meta({ description: "Epoch milliseconds or RFC 3339; now, if nothing is given." }),
   step: durationMs.prefault("5m").meta({
-    description: "Length of a point: 5m, 15m, 1h, or milliseconds; a multiple of 5 minutes.",
+    description: "Length of a point: 5m, 15m, 1h, or milliseconds; a multiple of 5 minutes. " +
+      `Multiples of 1 minute are kept for ${minutesKeptFor}.`,
   }),
   consistency: listConsistency,
 });
 
-export function historyRoute({ type, path, noun }: Collection, context: CollectionContext): Route {
+export function historyRoute(collection: Collection, context: CollectionContext): Route {
+  const { path, noun } = collection;
   return route({
     method: "get",
     path: `/${path}/{id}/history`,
@@ -56,24 +55,28 @@ export function historyRoute({ type, path, noun }: Collection, context: Collecti
     query: parameters,
     success: { status: 200, description: "The points.", mediaType: "application/json", schema: History },
     problems: [...readProblems, "unknown-channel"],
-    answer: (query, { segments: { id = "" } }) => answerHistory({ kind: type.kind, id }, query, context),
+    answer: (query, { segments: { id = "" } }) => answerHistory(collection, id, query, context),
   });
 }
 
 async function answerHistory(
-  actor: Address,
+  { type, keepsMinutes }: Collection,
+  id: string,
   query: z.output<typeof parameters>,
   { engine, store, reader, limits }: CollectionContext,
 ): Promise<Response> {
+  const actor: Address = { kind: type.kind, id };
+  const resolution = resolutionOf(query.step, keepsMinutes(id));
   const range = bucketRange(query, engine.logNowMs(), limits);
-  const { epoch, position, value, age } = await reader.read(actor, "panes", {}, query.consistency);
+  const panes = resolution === oneMinuteHistory ? "minutePanes" : "panes";
+  const { epoch, position, value, age } = await reader.read(actor, panes, {}, query.consistency);
   const ring = RingAnswer.parse(value);
   const channel = query.channel === undefined ? onlyChannel(ring) : knownChannel(query.channel, ring);
   if (query.consistency === "strict") {
     await engine.flush(limits.askDeadlineMs, [engine.shardOf(actor.id)]);
   }
-  const rows = await readRows(store, actor, range, limits.historyRowsPage);
-  const points = historySeries(rows, ring, { channel, ...range });
+  const rows = await readRows(store, actor, resolution, range, limits.historyRowsPage);
+  const points = historySeries(resolution, rows, ring, { channel, ...range });
   const { fromMs, toMs, stepMs } = range;
   return jsonResponse({
     id: actor.id,
@@ -88,6 +91,20 @@ async function answerHistory(
   });
 }
 
+/** The coarsest resolution of which steps of this length can be made. */
+function resolutionOf(stepMs: number, keepsMinutes: boolean): HistoryResolution {
+  const kept = keepsMinutes ? [fiveMinuteHistory, oneMinuteHistory] : [fiveMinuteHistory];
+  const resolution = kept.find((each) => stepMs > 0 && stepMs % each.stepMs === 0);
+  if (resolution !== undefined) return resolution;
+  throw badParameter(
+    "step",
+    keepsMinutes
+      ? `it is ${stepMs} ms; a multiple of 1 minute is right, such as 1m or 1h`
+      : `it is ${stepMs} ms; a multiple of 5 minutes is right, such as 5m or 1h: single minutes are ` +
+        `kept for ${minutesKeptFor}`,
+  );
+}
+
 interface Range {
   readonly fromMs: number;
   readonly toMs: number;
@@ -100,9 +117,6 @@ function bucketRange(
   nowMs: number,
   { maxHistoryPoints }: HttpLimits,
 ): Range {
-  if (step <= 0 || step % historyStepMs !== 0) {
-    throw badParameter("step", `it is ${step} ms; a multiple of 5 minutes is right, such as 5m or 1h`);
-  }
   const endMs = to ?? nowMs;
   const beginMs = from ?? endMs - defaultHistorySpanMs;
   if (beginMs >= endMs) throw badParameter("from", "it is not before `to`");
@@ -133,17 +147,18 @@ function knownChannel(name: string, { channels }: RingPanes): string {
 async function readRows(
   store: StoreReads,
   actor: Address,
+  { stepMs, rowMs }: HistoryResolution,
   range: Range,
   page: number,
 ): Promise<HistoryRow[]> {
   const rows: HistoryRow[] = [];
-  let fromMs = Math.floor(range.fromMs / historySpanMs) * historySpanMs;
+  let fromMs = Math.floor(range.fromMs / rowMs) * rowMs;
   let limit = page;
   for (;;) {
-    const read = await store.history(actor, historyStepMs, fromMs, range.toMs, limit);
+    const read = await store.history(actor, stepMs, fromMs, range.toMs, limit);
     const lastMs = read.at(-1)?.startMs;
     if (lastMs === undefined || read.length < limit) return rows.concat(read);
-    // The page may have cut the last hour's rows apart: that hour is read again, whole.
+    // The page may have cut the rows of the last start apart: those are read again, all of them.
     rows.push(...read.filter(({ startMs }) => startMs < lastMs));
     if (lastMs === fromMs) limit *= 2;
     fromMs = lastMs;

@@ -8,17 +8,26 @@ import type { ActorCounter } from "../../runtime/node/actor_module.ts";
 import type { SlabPool } from "../analytics/slab.ts";
 import { decodeState, encodeCold, encodeHot, stateVersion } from "../analytics/snapshot.ts";
 import { maxActorChannels, minuteMs } from "../analytics/limits.ts";
+import { fiveMinuteHistory, oneMinuteHistory } from "../analytics/resolution.ts";
 import { parseTimeArgument, timeForms } from "./timestamp.ts";
 import { answerPanes, answerState, answerWindows } from "../analytics/window_answer.ts";
 import { type Values, WindowState } from "../analytics/window_state.ts";
 
-/** States whose panes live in `pool`. */
-export function windowStateType(pool: SlabPool): StateType<WindowState> {
+/**
+ * States whose panes live in `pool`.
+ *
+ * @param keepsMinutes for which ids the history has one-minute panes too; a function of the id alone, so that a
+ *   refold decides alike
+ */
+export function windowStateType(
+  pool: SlabPool,
+  keepsMinutes: (id: string) => boolean = () => false,
+): StateType<WindowState> {
   return {
     version: stateVersion,
-    create: (id) => new WindowState(id, pool),
+    create: (id) => new WindowState(id, pool, keepsMinutes(id)),
     encode: encodeHot,
-    decode: (id, version, hot, cold) => decodeState(pool, id, version, hot, cold),
+    decode: (id, version, hot, cold) => decodeState(pool, id, version, hot, cold, keepsMinutes(id)),
     cold: {
       isDue: (state, nowMs) => state.isColdDue(nowMs),
       encode: encodeCold,
@@ -51,7 +60,11 @@ export const windowQueries = {
   },
   panes: {
     arguments: noArguments,
-    answer: (state) => answerPanes(state),
+    answer: (state) => answerPanes(state, fiveMinuteHistory),
+  },
+  minutePanes: {
+    arguments: noArguments,
+    answer: (state) => answerPanes(state, oneMinuteHistory),
   },
 } satisfies Record<string, Query<WindowState>>;
 

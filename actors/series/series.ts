@@ -20,6 +20,7 @@ import {
   windowQueries,
   windowStateType,
 } from "../sensors/windowed_actor.ts";
+import { keepsMinutes } from "./selection.ts";
 
 /** The name of a series' only channel. */
 export const seriesChannel = "value";
@@ -63,7 +64,7 @@ export function seriesDefinition(
 ): ActorDefinition<WindowState, SeriesMessage> {
   return defineActor({
     kind: "series",
-    state: windowStateType(pool),
+    state: windowStateType(pool, keepsMinutes),
     message: seriesMessageType,
     receive: (state, message, context) => receive(state, message, context, counts),
     queries: windowQueries,

@@ -155,6 +155,21 @@ Deno.test("Readings count by their own time: late ones, those older than the rin
     assert.match(detail, /no channel "u"; its channels are: t\./);
   }));
 
+Deno.test("The host's own metrics have history by the minute, other series by five minutes", () =>
+  withNode(async (client) => {
+    const nowMs = Math.floor(Date.now() / minuteMs) * minuteMs;
+    const ages = [0, 1, 59, 60, 61, 62, 180, 181, 1000, 61, 0];
+    const samples = (id: string) => ages.map((age) => ({ id, ts: nowMs - age * minuteMs, value: age }));
+    await client.post("/series?import=1", [...samples("host_load"), ...samples("load")]);
+    const { points } = await client.get("/series/host_load/history?step=1m");
+    assert.deepEqual(
+      points.map(({ start, count }: { start: number; count: number }) => [(nowMs - start) / minuteMs, count]),
+      [[1000, 1], [181, 1], [180, 1], [62, 1], [61, 2], [60, 1], [59, 1], [1, 1], [0, 2]],
+    );
+    const { detail } = await client.get("/series/load/history?step=1m", 400);
+    assert.match(detail, /kept for the hosts' own metrics/);
+  }));
+
 Deno.test("?consistency=local says how old the answer may be", () =>
   withNode(async (client) => {
     await client.post("/series", { id: "load1", value: 0.5 });

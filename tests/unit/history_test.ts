@@ -6,10 +6,14 @@ import {
   type HistoryChannel,
   historySeries,
   mergeHistory,
-  panesPerChunk,
   type RingPanes,
 } from "../../actors/analytics/history.ts";
-import { paneTypes } from "../../actors/analytics/pane_codec.ts";
+import {
+  fiveMinuteHistory,
+  type HistoryResolution,
+  oneMinuteHistory,
+} from "../../actors/analytics/resolution.ts";
+import { type PaneType, paneTypes } from "../../actors/analytics/pane_codec.ts";
 import {
   addValue,
   emptyPane,
@@ -33,7 +37,7 @@ function channel(name: string, panes: Readonly<Record<number, Pane>>): HistoryCh
     name,
     type: paneTypes.numeric,
     constant: 0,
-    panes: Array.from({ length: panesPerChunk }, (_, i) => panes[i] ?? null),
+    panes: Array.from({ length: fiveMinuteHistory.panesPerRow }, (_, i) => panes[i] ?? null),
   };
 }
 
@@ -44,60 +48,66 @@ const numericPane = fc.array(fc.double({ noNaN: true, noDefaultInfinity: true })
 })
   .map((values) => paneOf(...values));
 
-const anyChannel: fc.Arbitrary<HistoryChannel> = fc.oneof(
-  fc.record({ name, type: fc.constant(paneTypes.numeric), constant: fc.constant(0) }).chain((head) =>
-    panes(numericPane).map((panes) => ({ ...head, panes }))
-  ),
-  fc.record({ name, type: fc.constant(paneTypes.boolean), constant: fc.constant(0) }).chain((head) =>
-    panes(
-      fc.tuple(fc.nat(9), fc.nat(9)).map(([ones, zeros]) => {
-        const pane = emptyPane();
-        setBooleanPane(pane, ones + zeros + 1, ones);
-        return pane;
-      }),
-    ).map((panes) => ({ ...head, panes }))
-  ),
-  fc.record({
-    name,
-    type: fc.constant(paneTypes.constant),
-    constant: fc.double({ noNaN: true, min: -9, max: 9 }),
-  })
-    .chain((head) =>
-      panes(
-        fc.integer({ min: 1, max: 2 ** 32 - 1 }).map((count) => {
-          const pane = emptyPane();
-          setConstantPane(pane, count, head.constant);
-          return pane;
-        }),
-      ).map((panes) => ({ ...head, panes }))
-    ),
-);
-
-function panes(pane: fc.Arbitrary<Pane>) {
-  return fc.array(fc.option(pane), { minLength: panesPerChunk, maxLength: panesPerChunk });
+function channelOf({ panesPerRow }: HistoryResolution): fc.Arbitrary<HistoryChannel> {
+  const panes = (pane: fc.Arbitrary<Pane>) =>
+    fc.array(fc.option(pane), { minLength: panesPerRow, maxLength: panesPerRow });
+  const booleanPane = fc.tuple(fc.nat(9), fc.nat(9)).map(([ones, zeros]) => {
+    const pane = emptyPane();
+    setBooleanPane(pane, ones + zeros + 1, ones);
+    return pane;
+  });
+  const constantPane = (value: number) =>
+    fc.integer({ min: 1, max: 2 ** 32 - 1 }).map((count) => {
+      const pane = emptyPane();
+      setConstantPane(pane, count, value);
+      return pane;
+    });
+  const ofType = (type: PaneType, constant: number, pane: fc.Arbitrary<Pane>) =>
+    fc.tuple(name, panes(pane)).map(([name, panes]) => ({ name, type, constant, panes }));
+  return fc.oneof(
+    ofType(paneTypes.numeric, 0, numericPane),
+    ofType(paneTypes.boolean, 0, booleanPane),
+    fc.double({ noNaN: true, min: -9, max: 9 })
+      .chain((constant) => ofType(paneTypes.constant, constant, constantPane(constant))),
+  );
 }
 
-Deno.test("decodeHistoryChunk(encodeHistoryChunk(x)) is x", () => {
-  fc.assert(fc.property(fc.array(anyChannel, { maxLength: 5 }), (channels) => {
-    assert.deepEqual(decodeHistoryChunk(encodeHistoryChunk(channels)), channels);
-  }));
-});
+for (const resolution of [fiveMinuteHistory, oneMinuteHistory]) {
+  Deno.test(`decodeHistoryChunk(encodeHistoryChunk(x)) is x for panes of ${resolution.minutes} minutes`, () => {
+    fc.assert(fc.property(fc.array(channelOf(resolution), { maxLength: 5 }), (channels) => {
+      // Without panes a channel is not in the row.
+      const filled = channels.filter(({ panes }) => panes.some((pane) => pane !== null));
+      assert.deepEqual(decodeHistoryChunk(resolution, encodeHistoryChunk(resolution, channels)), filled);
+    }));
+  });
+}
 
 Deno.test("decodeHistoryChunk() throws a FormatError on a row that is none", () => {
-  const row = encodeHistoryChunk([channel("a", { 0: paneOf(1) })]);
-  assert.throws(() => decodeHistoryChunk(row.subarray(0, row.length - 1)), FormatError);
-  assert.throws(() => decodeHistoryChunk(Uint8Array.of(9)), FormatError);
+  const row = encodeHistoryChunk(fiveMinuteHistory, [channel("a", { 0: paneOf(1) })]);
+  assert.throws(() => decodeHistoryChunk(fiveMinuteHistory, row.subarray(0, row.length - 1)), FormatError);
+  assert.throws(() => decodeHistoryChunk(fiveMinuteHistory, Uint8Array.of(9)), FormatError);
+  const quarter = encodeHistoryChunk(oneMinuteHistory, [{
+    ...channel("a", {}),
+    panes: Array.from({ length: 15 }, () => paneOf(1)),
+  }]);
+  assert.throws(() => decodeHistoryChunk(fiveMinuteHistory, quarter), /5-minute panes has more than 12/);
 });
 
 Deno.test("mergeHistory() merges the parts of an hour", () => {
   const rows = [
-    { startMs: hour, row: encodeHistoryChunk([channel("a", { 0: paneOf(1, 2), 3: paneOf(5) })]) },
     {
       startMs: hour,
-      row: encodeHistoryChunk([channel("a", { 0: paneOf(3) }), channel("b", { 1: paneOf(9) })]),
+      row: encodeHistoryChunk(fiveMinuteHistory, [channel("a", { 0: paneOf(1, 2), 3: paneOf(5) })]),
+    },
+    {
+      startMs: hour,
+      row: encodeHistoryChunk(fiveMinuteHistory, [
+        channel("a", { 0: paneOf(3) }),
+        channel("b", { 1: paneOf(9) }),
+      ]),
     },
   ];
-  const merged = mergeHistory(rows);
+  const merged = mergeHistory(fiveMinuteHistory, rows);
   assert.deepEqual(merged.get("a")!.get(hour), paneOf(1, 2, 3));
   assert.deepEqual([...merged.get("a")!.keys()], [hour, hour + 15 * minute]);
   assert.deepEqual([...merged.get("b")!], [[hour + 5 * minute, paneOf(9)]]);
@@ -106,7 +116,9 @@ Deno.test("mergeHistory() merges the parts of an hour", () => {
 Deno.test("historySeries() takes the ring's panes instead of stored ones from where the ring begins", () => {
   const rows = [{
     startMs: 0,
-    row: encodeHistoryChunk([channel("a", { 0: paneOf(1), 2: paneOf(50), 3: paneOf(60) })]),
+    row: encodeHistoryChunk(fiveMinuteHistory, [
+      channel("a", { 0: paneOf(1), 2: paneOf(50), 3: paneOf(60) }),
+    ]),
   }];
   const ring: RingPanes = {
     stepMs: 5 * minute,
@@ -114,11 +126,14 @@ Deno.test("historySeries() takes the ring's panes instead of stored ones from wh
     channels: { a: [[10 * minute, 2, 12, 8, 4, 8]] },
   };
   const range = { channel: "a", fromMs: 0, toMs: hour, stepMs: 5 * minute };
-  assert.deepEqual(historySeries(rows, ring, range).map(({ start, sum, count }) => [start, sum, count]), [
-    [0, 1, 1],
-    [10 * minute, 12, 2],
-  ]);
-  assert.deepEqual(historySeries(rows, ring, { ...range, stepMs: 15 * minute }), [{
+  assert.deepEqual(
+    historySeries(fiveMinuteHistory, rows, ring, range).map(({ start, sum, count }) => [start, sum, count]),
+    [
+      [0, 1, 1],
+      [10 * minute, 12, 2],
+    ],
+  );
+  assert.deepEqual(historySeries(fiveMinuteHistory, rows, ring, { ...range, stepMs: 15 * minute }), [{
     start: 0,
     sum: 13,
     count: 3,
@@ -128,22 +143,53 @@ Deno.test("historySeries() takes the ring's panes instead of stored ones from wh
     stdSample: Math.sqrt((8 + (6 - 1) ** 2 * 2 / 3) / 2),
     stdPopulation: Math.sqrt((8 + (6 - 1) ** 2 * 2 / 3) / 3),
   }]);
-  assert.deepEqual(historySeries(rows, null, range).map(({ start }) => start), [0, 10 * minute, 15 * minute]);
+  assert.deepEqual(historySeries(fiveMinuteHistory, rows, null, range).map(({ start }) => start), [
+    0,
+    10 * minute,
+    15 * minute,
+  ]);
 });
 
 Deno.test("historySeries() begins with the bucket that contains `fromMs` and ends before `toMs`", () => {
-  const row = encodeHistoryChunk([channel("a", { 0: paneOf(1), 5: paneOf(2), 11: paneOf(3) })]);
+  const row = encodeHistoryChunk(fiveMinuteHistory, [
+    channel("a", { 0: paneOf(1), 5: paneOf(2), 11: paneOf(3) }),
+  ]);
   const starts = (fromMs: number, toMs: number, stepMs: number) =>
-    historySeries([{ startMs: 0, row }], null, { channel: "a", fromMs, toMs, stepMs }).map(({ start }) =>
-      start
+    historySeries(fiveMinuteHistory, [{ startMs: 0, row }], null, { channel: "a", fromMs, toMs, stepMs }).map(
+      ({ start }) => start,
     );
   assert.deepEqual(starts(1, 25 * minute, 5 * minute), [0]);
   assert.deepEqual(starts(5 * minute, 25 * minute + 1, 5 * minute), [25 * minute]);
   assert.deepEqual(starts(5 * minute, 31 * minute, 30 * minute), [0, 30 * minute]);
 });
 
+Deno.test("historySeries() makes steps of minutes of one-minute panes", () => {
+  const quarter = 15 * minute;
+  const panes = Array.from({ length: 15 }, (_, i) => i === 3 || i === 14 ? paneOf(i) : null);
+  const row = encodeHistoryChunk(oneMinuteHistory, [{ ...channel("a", {}), panes }]);
+  const rows = [{ startMs: quarter, row }];
+  const range = { channel: "a", fromMs: 0, toMs: hour, stepMs: minute };
+  const starts = (ring: RingPanes | null, stepMs: number) =>
+    historySeries(oneMinuteHistory, rows, ring, { ...range, stepMs }).map(({ start, sum }) => [start, sum]);
+  assert.deepEqual(starts(null, minute), [[18 * minute, 3], [29 * minute, 14]]);
+  assert.deepEqual(starts(null, 7 * minute), [[14 * minute, 3], [28 * minute, 14]]);
+  const ring: RingPanes = {
+    stepMs: minute,
+    fromMs: 29 * minute,
+    channels: { a: [[29 * minute, 1, 2, 0, 2, 2]] },
+  };
+  assert.deepEqual(starts(ring, minute), [[18 * minute, 3], [29 * minute, 2]]);
+  assert.throws(() => starts({ ...ring, stepMs: 5 * minute }, minute), InvariantError);
+});
+
 Deno.test("historySeries() answers nothing for a channel that is not there, and asserts its step", () => {
   const range = { channel: "toString", fromMs: 0, toMs: hour, stepMs: 5 * minute };
-  assert.deepEqual(historySeries([], { stepMs: 5 * minute, fromMs: 0, channels: {} }, range), []);
-  assert.throws(() => historySeries([], null, { ...range, stepMs: minute }), InvariantError);
+  assert.deepEqual(
+    historySeries(fiveMinuteHistory, [], { stepMs: 5 * minute, fromMs: 0, channels: {} }, range),
+    [],
+  );
+  assert.throws(
+    () => historySeries(fiveMinuteHistory, [], null, { ...range, stepMs: minute }),
+    InvariantError,
+  );
 });

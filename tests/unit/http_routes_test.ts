@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 import { EngineError } from "../../runtime/node/engine.ts";
 import type { StoredDeadLetter } from "../../runtime/core/checkpoint.ts";
-import {
-  encodeHistoryChunk,
-  historySpanMs,
-  historyStepMs,
-  type RingPanes,
-} from "../../actors/analytics/history.ts";
+import { encodeHistoryChunk, type RingPanes } from "../../actors/analytics/history.ts";
+import { fiveMinuteHistory, oneMinuteHistory } from "../../actors/analytics/resolution.ts";
 import { paneTypes } from "../../actors/analytics/pane_codec.ts";
 import { History, Windows } from "../../actors/http/schemas.ts";
 import { withApp } from "./http_app_under_test.ts";
@@ -71,6 +67,19 @@ const refusals: readonly Refusal[] = [
   { path: "/sensors/a/windows?at=noon", status: 400, code: "bad-parameter", says: /RFC 3339/ },
   { path: "/sensors/a/windows?at=2026-01-31", status: 400, code: "bad-parameter", says: /RFC 3339/ },
   { path: "/sensors/a/history?step=7m", status: 400, code: "bad-parameter", says: /multiple of 5 minutes/ },
+  {
+    path: "/sensors/host_a/history?step=1m",
+    status: 400,
+    code: "bad-parameter",
+    says: /kept for .* host_\.$/,
+  },
+  { path: "/series/a/history?step=1m", status: 400, code: "bad-parameter", says: /kept for .* host_\.$/ },
+  {
+    path: "/series/host_a/history?step=90s",
+    status: 400,
+    code: "bad-parameter",
+    says: /multiple of 1 minute /,
+  },
   { path: "/sensors/a/history?step=0", status: 400, code: "bad-parameter", says: /multiple of 5 minutes/ },
   { path: "/sensors/a/history?step=fast", status: 400, code: "bad-parameter", says: /5m, 1h/ },
   { path: "/sensors/a/history?from=2&to=1", status: 400, code: "bad-parameter", says: /before/ },
@@ -188,10 +197,11 @@ Deno.test("?consistency=cached asks the actor and logs when the cache cannot be 
   });
 });
 
+const { stepMs: historyStepMs, rowMs: historySpanMs } = fiveMinuteHistory;
 const startMs = Math.floor(fakeNowMs / historySpanMs) * historySpanMs - 24 * historySpanMs;
 const pane = { count: 2, sum: 6, m2: 2, min: 2, max: 4 };
 const hour = (value: number) =>
-  encodeHistoryChunk([{
+  encodeHistoryChunk(fiveMinuteHistory, [{
     name: "temperature",
     type: paneTypes.numeric,
     constant: 0,
@@ -220,6 +230,47 @@ Deno.test("GET /sensors/{id}/history joins stored rows and the ring: ring, then 
     assert.equal(answer.to, fakeNowMs);
     assert.deepEqual(engine.asked.map(({ query }) => query), ["panes"]);
     assert.deepEqual(engine.flushed, [[5]]);
+  }));
+
+Deno.test("GET /series/{id}/history?step=1m joins minutes of rows and ring for the host's own metrics", () =>
+  withApp({}, async ({ ask, engine }) => {
+    const minuteMs = 60_000;
+    const quarterMs = fakeNowMs - 2 * 60 * minuteMs;
+    engine.answer = () =>
+      answered({
+        stepMs: minuteMs,
+        fromMs: fakeNowMs - 60 * minuteMs,
+        channels: { value: [[fakeNowMs - minuteMs, 1, 5, 0, 5, 5]] },
+      });
+    const panes = Array.from({ length: 15 }, (_, i) => i === 14 ? pane : null);
+    const row = encodeHistoryChunk(oneMinuteHistory, [{
+      name: "value",
+      type: paneTypes.numeric,
+      constant: 0,
+      panes,
+    }]);
+    engine.historyRows = [{ startMs: quarterMs, part: 0, row }];
+    const id = encodeURIComponent('host_load{period="1m"}');
+    const from = quarterMs + 7 * minuteMs;
+    const answer = await (await ask(`/series/${id}/history?step=1m&from=${from}`)).json();
+    assert.ok(History.safeParse(answer).success);
+    assert.deepEqual(
+      answer.points.map(({ start, count, sum }: Record<string, number>) => [start, count, sum]),
+      [[quarterMs + 14 * minuteMs, 2, 6], [fakeNowMs - minuteMs, 1, 5]],
+    );
+    assert.deepEqual([answer.stepMs, answer.from], [minuteMs, from]);
+    assert.deepEqual(engine.asked.map(({ query }) => query), ["minutePanes"]);
+    const [read] = engine.listed as { stepMs: number; fromMs: number }[];
+    assert.deepEqual([read?.stepMs, read?.fromMs], [minuteMs, quarterMs]);
+    assert.deepEqual(engine.flushed, [[5]]);
+  }));
+
+Deno.test("GET /series/{id}/history takes five-minute panes for the steps that can be made of them", () =>
+  withApp({}, async ({ ask, engine }) => {
+    engine.answer = () => answered({ ...ring, channels: { value: [] } });
+    assert.equal((await ask("/series/host_load/history?step=15m")).status, 200);
+    assert.deepEqual(engine.asked.map(({ query }) => query), ["panes"]);
+    assert.equal((engine.listed[0] as { stepMs: number }).stepMs, historyStepMs);
   }));
 
 Deno.test("GET /sensors/{id}/history wants a channel when there are several", () =>

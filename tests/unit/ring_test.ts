@@ -4,7 +4,8 @@ import {
   firstFive,
   firstMinute,
   firstQuarter,
-  forSlotsOfFive,
+  firstSpan,
+  forSlotsOfSpan,
   paneMinutes,
   paneStart,
   ringStartMinute,
@@ -55,7 +56,7 @@ Deno.test("stepRing() moves every expired span to where slotOf() looks for it", 
         const oldest = ringStartMinute(head);
         for (let at = head; at < head + steps; at++) {
           stepRing(at, {
-            leaving: (five) => assert.equal(five, firstFive(at)),
+            leaving: (minutes, span) => assert.equal(span, firstSpan(minutes, at)),
             drop: (slot) => void slots.delete(slot),
             merge: (from, to) => {
               slots.set(to, (slots.get(to) ?? new Set()).union(slots.get(from) ?? new Set()));
@@ -74,15 +75,17 @@ Deno.test("stepRing() moves every expired span to where slotOf() looks for it", 
   );
 });
 
-Deno.test("forSlotsOfFive() visits exactly the slots of a five-minute span, oldest first", () => {
+Deno.test("forSlotsOfSpan() visits exactly the slots of a span, oldest first", () => {
   fc.assert(
     fc.property(heads, (head) => {
       assert.ok(firstQuarter(head) * 15 < firstFive(head) * 5 && firstFive(head) * 5 < firstMinute(head));
-      for (let five = firstFive(head); five * 5 <= head; five++) {
-        const visited: number[] = [];
-        forSlotsOfFive(five, head, (slot) => visited.push(slot));
-        const minutes = Array.from({ length: 5 }, (_, i) => five * 5 + i).filter((minute) => minute <= head);
-        assert.deepEqual(visited, [...new Set(minutes.map((minute) => slotOf(minute, head)))]);
+      for (const length of [1, 5] as const) {
+        for (let span = firstSpan(length, head); span * length <= head; span++) {
+          const visited: number[] = [];
+          forSlotsOfSpan(length, span, head, (slot) => visited.push(slot));
+          const minutes = Array.from({ length }, (_, i) => span * length + i).filter((each) => each <= head);
+          assert.deepEqual(visited, [...new Set(minutes.map((minute) => slotOf(minute, head)))]);
+        }
       }
     }),
     { numRuns: 50 },

@@ -146,6 +146,14 @@ Deno.test("the queries of a sensor answer JSON and read times as numbers or text
       door: [[noon, 1, 1, 0, 1, 1]],
     },
   });
+  assert.deepEqual(ask(rig, "minutePanes", {}), {
+    stepMs: 60_000,
+    fromMs: noon - 60 * 60_000,
+    channels: {
+      temperature: [[noon, 1, 21.5, 0, 21.5, 21.5]],
+      door: [[noon, 1, 1, 0, 1, 1]],
+    },
+  });
   const state = ask(rig, "state", {});
   assert.deepEqual(Object.keys(state as object), [
     "channels",

@@ -3,7 +3,9 @@ import fc from "fast-check";
 import { SlabPool } from "../../actors/analytics/slab.ts";
 import { answerState, answerWindows } from "../../actors/analytics/window_answer.ts";
 import { parseSample, Sample, seriesId } from "../../actors/series/sample.ts";
+import { keepsMinutes } from "../../actors/series/selection.ts";
 import { seriesDefinition, seriesMessageType } from "../../actors/series/series.ts";
+import { ByteWriter } from "../../runtime/core/bytes.ts";
 import { type DeadLettered, stubContext } from "./window_rig.ts";
 
 const noon = Date.UTC(2026, 0, 31, 12);
@@ -119,4 +121,26 @@ Deno.test("a series folds samples into its channel `value`", () => {
     values: { value: 4 },
   }], 1]);
   assert.equal(deadLetters.length, 1);
+});
+
+Deno.test("keepsMinutes() selects the host's own metrics alone", () => {
+  const selected = ["host_cpu_percent", 'host_load{period="1m"}'];
+  assert.deepEqual(
+    [...selected, "up", "ghost_load", "hostname", 'up{a="host_"}'].filter(keepsMinutes),
+    selected,
+  );
+});
+
+Deno.test("a series puts rows of one-minute panes, if it is selected", () => {
+  const definition = seriesDefinition(new SlabPool());
+  const stepsOf = (id: string) => {
+    const steps: number[] = [];
+    const history = { put: (stepMs: number) => void steps.push(stepMs), add() {} };
+    const state = definition.state.create(id);
+    definition.receive(state, [noon, null, 0.5], stubContext(noon));
+    definition.state.cold!.encode(state, new ByteWriter(), history, noon);
+    return steps;
+  };
+  assert.deepEqual(stepsOf("host_load"), [300_000, 60_000]);
+  assert.deepEqual(stepsOf("load"), [300_000]);
 });

@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { fiveMinuteHistory, oneMinuteHistory } from "../../actors/analytics/resolution.ts";
 import { answerPanes, answerState, answerWindows } from "../../actors/analytics/window_answer.ts";
 import type { Values } from "../../actors/analytics/window_state.ts";
 import { Oracle } from "./window_oracle.ts";
-import { assertAnswers, assertHistory, Rig } from "./window_rig.ts";
+import { assertAnswers, assertHistory, assertMinuteHistory, Rig } from "./window_rig.ts";
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -49,6 +50,7 @@ const reading: fc.Arbitrary<Step> = fc.record({
   offsetMs: fc.oneof(
     { weight: 2, arbitrary: fc.constant(null) },
     { weight: 5, arbitrary: fc.integer({ min: -minute, max: 5 * minute }) },
+    { weight: 3, arbitrary: fc.integer({ min: -90 * minute, max: 0 }) },
     { weight: 3, arbitrary: fc.integer({ min: -13 * hour, max: 0 }) },
     { weight: 1, arbitrary: fc.integer({ min: -80 * hour, max: 0 }) },
     { weight: 1, arbitrary: fc.integer({ min: 4 * minute, max: 7 * minute }) },
@@ -114,10 +116,22 @@ Deno.test("windows, totals and history equal a plain recomputation whatever the 
   fc.assert(
     fc.property(steps, fc.array(fc.integer({ min: 0, max: 15 * hour }), { maxLength: 4 }), (script, ages) => {
       const rig = new Rig();
-      const { oracle, nowMs } = perform(script, [rig], ({ restore }) => restore && rig.restore());
+      const selected = new Rig(true);
+      const both = [rig, selected];
+      const { oracle, nowMs } = perform(script, both, ({ restore }) => {
+        if (restore) { for (const each of both) each.restore(); }
+      });
       assertAnswers(rig, oracle, nowMs, ages.flatMap((age) => [nowMs - age, nowMs + age]));
-      rig.checkpoint(nowMs);
+      for (const each of both) each.checkpoint(nowMs);
       for (const stepMs of [5 * minute, 15 * minute, hour]) assertHistory(rig, oracle, stepMs);
+      for (const stepMs of [minute, 2 * minute, 15 * minute]) assertMinuteHistory(selected, oracle, stepMs);
+      assert.deepEqual(selected.rowsOf(fiveMinuteHistory), rig.rowsOf(fiveMinuteHistory));
+      assert.deepEqual(
+        [selected.hot, selected.cold],
+        [rig.hot, rig.cold],
+        "minutes change the history alone",
+      );
+      assert.deepEqual(rig.rowsOf(oneMinuteHistory), [], "minutes are kept for selected actors alone");
     }),
     { seed, numRuns: 60 },
   );
@@ -125,9 +139,9 @@ Deno.test("windows, totals and history equal a plain recomputation whatever the 
 
 Deno.test("decodeState(encode) is the live state, to the last bit, wherever checkpoints and cold rows fall", () => {
   fc.assert(
-    fc.property(steps, (script) => {
-      const live = new Rig();
-      const restored = new Rig();
+    fc.property(steps, fc.boolean(), (script, keepsMinutes) => {
+      const live = new Rig(keepsMinutes);
+      const restored = new Rig(keepsMinutes);
       const { nowMs } = perform(script, [live, restored], ({ restore }) => {
         assert.deepEqual(restored.hot, live.hot);
         assert.deepEqual(restored.cold, live.cold);
@@ -141,7 +155,9 @@ Deno.test("decodeState(encode) is the live state, to the last bit, wherever chec
       const { memoryBytes: __, ...restoredOverview } = answerState(restored.state);
       assert.deepEqual(restoredOverview, overview);
       assert.deepEqual(answerWindows(restored.state, nowMs, null), answerWindows(live.state, nowMs, null));
-      assert.deepEqual(answerPanes(restored.state), answerPanes(live.state));
+      for (const resolution of [fiveMinuteHistory, oneMinuteHistory]) {
+        assert.deepEqual(answerPanes(restored.state, resolution), answerPanes(live.state, resolution));
+      }
     }),
     { seed, numRuns: 80 },
   );

@@ -2,12 +2,18 @@
 
 import assert from "node:assert/strict";
 import { type HistoryRow, historySeries } from "../../actors/analytics/history.ts";
+import {
+  fiveMinuteHistory,
+  type HistoryResolution,
+  oneMinuteHistory,
+} from "../../actors/analytics/resolution.ts";
 import { windowSpans } from "../../actors/analytics/limits.ts";
 import { SlabPool } from "../../actors/analytics/slab.ts";
 import { answerPanes, answerState, answerWindows } from "../../actors/analytics/window_answer.ts";
 import type { WindowState } from "../../actors/analytics/window_state.ts";
 import { sensorDefinition, type SensorMessage } from "../../actors/sensors/sensor.ts";
-import type { Context } from "../../runtime/core/actor.ts";
+import { windowStateType } from "../../actors/sensors/windowed_actor.ts";
+import type { ActorDefinition, Context } from "../../runtime/core/actor.ts";
 import { ByteReader, ByteWriter } from "../../runtime/core/bytes.ts";
 import { Oracle, type SentReading, type Statistics } from "./window_oracle.ts";
 
@@ -38,17 +44,27 @@ export function messageOf({ ts, seq, values, isImport }: SentReading): SensorMes
   return isImport ? [ts, seq, { ...values }, 1] : [ts, seq, { ...values }];
 }
 
+interface StoredRow extends HistoryRow {
+  readonly stepMs: number;
+}
+
 export class Rig {
   readonly pool = new SlabPool({ chunkBytes: 16_384 });
-  readonly definition = sensorDefinition(this.pool);
+  readonly definition: ActorDefinition<WindowState, SensorMessage>;
   readonly deadLetters: DeadLettered[] = [];
-  state: WindowState = this.definition.state.create("s1");
+  state: WindowState;
   hot: Uint8Array = new Uint8Array(0);
   cold: Uint8Array | null = null;
   coldRows = 0;
-  /** Stored history by "start/part". */
-  readonly rows = new Map<string, HistoryRow>();
+  /** Stored history by "step/start/part". */
+  readonly rows = new Map<string, StoredRow>();
   #commit = 0;
+
+  constructor(keepsMinutes = false) {
+    const state = windowStateType(this.pool, () => keepsMinutes);
+    this.definition = { ...sensorDefinition(this.pool), state };
+    this.state = state.create("s1");
+  }
 
   send(reading: SentReading): void {
     const message = messageOf(reading);
@@ -59,11 +75,12 @@ export class Rig {
   checkpoint(nowMs: number, cold: "due" | "always" | "never" = "due"): void {
     const part = ++this.#commit;
     const history = {
-      put: (_: number, startMs: number, row: Uint8Array) =>
-        void this.rows.set(`${startMs}/0`, { startMs, row: row.slice() }),
-      add: (_: number, startMs: number, row: Uint8Array) => {
-        assert.ok(!this.rows.has(`${startMs}/${part}`), "one increment an hour and commit");
-        this.rows.set(`${startMs}/${part}`, { startMs, row: row.slice() });
+      put: (stepMs: number, startMs: number, row: Uint8Array) =>
+        void this.rows.set(`${stepMs}/${startMs}/0`, { stepMs, startMs, row: row.slice() }),
+      add: (stepMs: number, startMs: number, row: Uint8Array) => {
+        const key = `${stepMs}/${startMs}/${part}`;
+        assert.ok(!this.rows.has(key), "one increment a row and commit");
+        this.rows.set(key, { stepMs, startMs, row: row.slice() });
       },
     };
     const { state } = this.definition;
@@ -76,6 +93,11 @@ export class Rig {
     const hot = new ByteWriter();
     state.encode(this.state, hot, history);
     this.hot = hot.finish();
+  }
+
+  /** Stored rows of one resolution. */
+  rowsOf({ stepMs }: HistoryResolution): readonly StoredRow[] {
+    return [...this.rows.values()].filter((row) => row.stepMs === stepMs);
   }
 
   /** Drops the state and reads the last checkpoint. */
@@ -138,12 +160,22 @@ function statisticsOf(oracle: Oracle, channel: string): { count: number; sum: nu
   return { count: values.length, sum: values.reduce((a, b) => a + b, 0) };
 }
 
-/** Compares the whole history, ring over stored rows, with the oracle's. The state must be checkpointed. */
+/** Compares the five-minute history with the oracle's, in steps of that length. */
 export function assertHistory(rig: Rig, oracle: Oracle, stepMs: number): void {
-  const ring = answerPanes(rig.state);
+  assertSeries(rig, oracle, stepMs, fiveMinuteHistory);
+}
+
+/** The same with the one-minute history, of a rig that keeps it. */
+export function assertMinuteHistory(rig: Rig, oracle: Oracle, stepMs: number): void {
+  assertSeries(rig, oracle, stepMs, oneMinuteHistory);
+}
+
+/** Compares the whole history, ring over stored rows, with the oracle's. The state must be checkpointed. */
+function assertSeries(rig: Rig, oracle: Oracle, stepMs: number, resolution: HistoryResolution): void {
+  const ring = answerPanes(rig.state, resolution);
   for (const channel of oracle.channels()) {
     const range = { channel, fromMs: 0, toMs: 8e15, stepMs };
-    const found = historySeries([...rig.rows.values()], ring, range);
+    const found = historySeries(resolution, rig.rowsOf(resolution), ring, range);
     const expected = oracle.history(channel, stepMs);
     assert.deepEqual(found.map(({ start }) => start), expected.map(({ start }) => start));
     found.forEach(({ start, ...point }, i) =>

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { SlabPool } from "../../actors/analytics/slab.ts";
 import { decodeState } from "../../actors/analytics/snapshot.ts";
+import { fiveMinuteHistory } from "../../actors/analytics/resolution.ts";
 import { answerPanes, answerState, answerWindows } from "../../actors/analytics/window_answer.ts";
 import type { Values } from "../../actors/analytics/window_state.ts";
 import { ByteReader, ByteWriter } from "../../runtime/core/bytes.ts";
@@ -92,9 +93,9 @@ Deno.test("a promotion between a cold row and merges upwards is restored to the 
   send(noon + 40 * minute, 0.2);
   send(noon + 150 * minute, 0.3);
   rig.checkpoint(noon + 150 * minute, "never");
-  const live = answerPanes(rig.state);
+  const live = answerPanes(rig.state, fiveMinuteHistory);
   rig.restore();
-  assert.deepEqual(answerPanes(rig.state), live);
+  assert.deepEqual(answerPanes(rig.state, fiveMinuteHistory), live);
 });
 
 Deno.test("isColdDue() is true once in five minutes of log time, at another time for each id", () => {
@@ -139,7 +140,7 @@ Deno.test("finished hours are handed over by the next encode() when event time r
   rig.checkpoint(noon);
   assert.equal([...rig.rows.keys()].filter((key) => key.endsWith("/0")).length, rig.rows.size);
   assert.equal(rig.rows.size, 31);
-  assert.equal(answerPanes(rig.state).fromMs, noon - 185 * minute);
+  assert.equal(answerPanes(rig.state, fiveMinuteHistory).fromMs, noon - 185 * minute);
 });
 
 Deno.test("decodeState() throws a FormatError, and keeps no block, on rows that are none", () => {

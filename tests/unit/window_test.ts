@@ -5,7 +5,7 @@ import { answerState, answerWindows } from "../../actors/analytics/window_answer
 import { WindowState } from "../../actors/analytics/window_state.ts";
 import { SlabPool } from "../../actors/analytics/slab.ts";
 import { Oracle, type SentReading } from "./window_oracle.ts";
-import { assertAnswers, assertHistory, Rig } from "./window_rig.ts";
+import { assertAnswers, assertHistory, assertMinuteHistory, Rig } from "./window_rig.ts";
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -61,6 +61,10 @@ const situations: Readonly<Record<string, readonly SentReading[]>> = {
     reading(0, 99, { seq: 744 }),
     reading(0, 5, { seq: 745 }),
   ],
+  "late on either side of a quarter hour that has left the minutes": [
+    ...back(80 * minute, minute),
+    ...[45, 46, 60, 61, 74, 75, 76].map((age) => reading(-age * minute, 3)),
+  ],
   "equal times": [reading(0, 1), reading(0, 2)],
   "the beginning of time": [
     reading(0, 1, { ts: 0, nowMs: 0 }),
@@ -71,7 +75,7 @@ const situations: Readonly<Record<string, readonly SentReading[]>> = {
 
 for (const [name, sent] of Object.entries(situations)) {
   Deno.test(`answerWindows() and the history are exact for ${name}`, () => {
-    const rig = new Rig();
+    const rig = new Rig(true);
     const oracle = new Oracle();
     let nowMs = 0;
     for (const each of sent) {
@@ -86,9 +90,11 @@ for (const [name, sent] of Object.entries(situations)) {
     assertAnswers(rig, oracle, nowMs + 20 * minute);
     rig.checkpoint(nowMs);
     for (const stepMs of [5 * minute, hour, 24 * hour]) assertHistory(rig, oracle, stepMs);
+    for (const stepMs of [minute, 7 * minute, hour]) assertMinuteHistory(rig, oracle, stepMs);
     rig.restore();
     assertAnswers(rig, oracle, nowMs, ats);
     for (const stepMs of [5 * minute, hour]) assertHistory(rig, oracle, stepMs);
+    assertMinuteHistory(rig, oracle, minute);
   });
 }
 
