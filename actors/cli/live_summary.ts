@@ -2,7 +2,7 @@
  * Tells how a node goes, on the status line of its screen, until it is stopped.
  *
  * 1. The rate is that of the last second, also in a log file, which gets a line more seldom.
- * 2. Counting the actors, which may wait for a busy store, delays no line.
+ * 2. Counting the actors, which may wait for a busy store, delays no line: a line shows the count before it.
  */
 
 import { RateMeter } from "../rate_meter.ts";
@@ -25,8 +25,6 @@ export interface LiveSummaryOptions {
 const intervalMs = 1000;
 /** On a terminal the line moves; in a log file it must not fill the disk. */
 const ticksPerLine = { terminal: 1, file: 10 };
-/** Counting walks the store's index: seldom enough not to be felt with millions of actors. */
-const ticksPerCount = 10;
 
 export class LiveSummary {
   readonly #options: LiveSummaryOptions;
@@ -47,7 +45,7 @@ export class LiveSummary {
     const { accepted, deadLetters } = progress();
     const readingsPerSecond = this.#rate.perSecond(accepted, atMs);
     this.#ticks++;
-    if (this.#ticks % ticksPerCount === 0) this.#count();
+    this.#count();
     if (this.#ticks % (isTerminal ? ticksPerLine.terminal : ticksPerLine.file) !== 0) return;
     screen.status(renderSummary({ readingsPerSecond, actors: this.#actors, deadLetters }));
   }

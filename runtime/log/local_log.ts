@@ -83,18 +83,20 @@ export class LocalLog implements MailboxLog {
   }
 
   // The port's calls are asynchronous: what is thrown here must arrive as a rejection.
-  // deno-lint-ignore require-await
-  async extent(shard: number): Promise<LogExtent> {
-    this.checkOpen();
-    checkShard(this.#core, shard);
-    return this.#core.extent(shard);
+  extent(shard: number): Promise<LogExtent> {
+    return Promise.try(() => {
+      this.checkOpen();
+      checkShard(this.#core, shard);
+      return this.#core.extent(shard);
+    });
   }
 
-  // deno-lint-ignore require-await
-  async trim(shard: number, below: number): Promise<void> {
-    this.checkOpen();
-    checkShard(this.#core, shard);
-    this.#core.trim(shard, below);
+  trim(shard: number, below: number): Promise<void> {
+    return Promise.try(() => {
+      this.checkOpen();
+      checkShard(this.#core, shard);
+      this.#core.trim(shard, below);
+    });
   }
 
   close(): Promise<void> {
@@ -168,37 +170,41 @@ export class LogClient implements MailboxLog {
     this.#deliveries = deliveries;
   }
 
-  // deno-lint-ignore require-await
-  async append(frames: readonly NewFrame[]): Promise<readonly AppendReceipt[]> {
-    this.#checkOpen();
-    return this.#log.append(frames);
+  append(frames: readonly NewFrame[]): Promise<readonly AppendReceipt[]> {
+    return Promise.try(() => {
+      this.#checkOpen();
+      return this.#log.append(frames);
+    });
   }
 
-  // deno-lint-ignore require-await
-  async subscribe(
+  subscribe(
     shard: number,
     from: number,
     deliver: (frames: readonly LogFrame[]) => void,
     failed?: SubscriptionEnded,
   ): Promise<Subscription> {
-    this.#checkOpen();
-    this.#log.checkReadable(shard, from);
-    this.#subscriptions.get(shard)?.close();
-    const subscription = this.#deliveries.open(shard, from, deliver, failed);
-    this.#subscriptions.set(shard, subscription);
-    return subscription;
+    return Promise.try(() => {
+      this.#checkOpen();
+      this.#log.checkReadable(shard, from);
+      this.#subscriptions.get(shard)?.close();
+      const subscription = this.#deliveries.open(shard, from, deliver, failed);
+      this.#subscriptions.set(shard, subscription);
+      return subscription;
+    });
   }
 
-  // deno-lint-ignore require-await
-  async extent(shard: number): Promise<LogExtent> {
-    this.#checkOpen();
-    return this.#log.extent(shard);
+  extent(shard: number): Promise<LogExtent> {
+    return Promise.try(() => {
+      this.#checkOpen();
+      return this.#log.extent(shard);
+    });
   }
 
-  // deno-lint-ignore require-await
-  async trim(shard: number, below: number): Promise<void> {
-    this.#checkOpen();
-    return this.#log.trim(shard, below);
+  trim(shard: number, below: number): Promise<void> {
+    return Promise.try(() => {
+      this.#checkOpen();
+      return this.#log.trim(shard, below);
+    });
   }
 
   close(): Promise<void> {
