@@ -84,6 +84,17 @@ export class ActorTable {
     return this.#byKind[kindIndex]?.get(id);
   }
 
+  /** The actor whose id stands in `text` from `start` to `end`; `hash` is that id's. */
+  findIn(
+    kindIndex: number,
+    hash: number,
+    text: string,
+    start: number,
+    end: number,
+  ): ActorEntry | undefined {
+    return this.#byKind[kindIndex]?.find(hash, text, start, end);
+  }
+
   find(address: Address): ActorEntry | undefined {
     return this.get(this.#registry.indexOf(address.kind), address.id);
   }

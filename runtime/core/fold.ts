@@ -22,7 +22,7 @@ import {
 } from "./checkpoint.ts";
 import { deadLetter, type Death, type Skip, TurnFailure } from "./dead_letter.ts";
 import { errorMessage, FormatError } from "./errors.ts";
-import { entryStride, partMarker, type Replay, replayMarker, senderMarker } from "./frame.ts";
+import { idOf, partMarker, type Replay, replayMarker, type Run, senderMarker } from "./frame.ts";
 import { KeyMemory } from "./keys.ts";
 import { maxTimers, type ShardLimits } from "./limits.ts";
 import { shardOf } from "./murmur2.ts";
@@ -45,6 +45,9 @@ interface FoldOptions {
   /** Actors that take no messages, by `actorKey`. */
   readonly suspended: ReadonlyMap<string, Damage>;
 }
+
+/** The clock is looked at after so many entries of a frame, less one. */
+const clockMask = 63;
 
 interface LocalMessage {
   readonly kindIndex: number;
@@ -200,61 +203,68 @@ export class Fold implements TurnEffects {
     this.#turn.timerNumber = 0;
     if (!this.sequences.accept(frame.origin, this.clockMs)) {
       this.#options.counters.repeatedFrames++;
-      work.at = work.entries.length;
+      work.skipAll();
     }
   }
 
   #foldEntries(work: WorkFrame, isOver: () => boolean): FoldProgress {
-    const { entries } = work;
-    const turn = this.#turn;
-    turn.timer = "";
-    let untilClock = 64;
-    while (work.at < entries.length) {
-      const at = work.at;
-      const type = entries[at] as number;
-      if (type < 0) {
-        this.#foldMarker(work, type, at);
+    this.#turn.timer = "";
+    for (let run = work.run; run !== null; run = work.run) {
+      if (run.type < 0) {
+        this.#foldMarker(work, run);
         continue;
       }
-      turn.index = at / entryStride;
-      turn.step = 0;
-      turn.replay = work.replay;
-      work.at = at + entryStride;
-      this.#foldEntry(work, type, entries[at + 1] as ActorEntry | string, entries[at + 2] as Json);
-      if (work.replay !== null) this.#endReplay(work, work.replay);
-      if (this.#local.length > 0 && !this.#foldLocal()) return "blocked";
-      if (this.#hasSkipped) return "skipped";
-      if (--untilClock === 0) {
-        untilClock = 64;
-        if (isOver() && work.at < entries.length) return "sliced";
-      }
+      const progress = this.#foldRun(work, run, isOver);
+      if (progress !== "folded") return progress;
     }
     this.position = { offset: work.source.offset, index: 0 };
     this.#options.counters.frames++;
     return "folded";
   }
 
-  #foldMarker(work: WorkFrame, marker: number, at: number): void {
-    const { entries } = work;
-    const text = entries[at + 1] as string;
-    work.at = at + entryStride;
-    switch (marker) {
+  #foldRun(work: WorkFrame, run: Run, isOver: () => boolean): FoldProgress {
+    const turn = this.#turn;
+    const { targets } = work;
+    const { bodies, first, end } = run;
+    const [kind, version] = work.frame.types[run.type]!;
+    while (work.at < end) {
+      const at = work.at;
+      turn.index = at;
+      turn.step = 0;
+      turn.replay = work.replay;
+      work.at = at + 1;
+      this.#options.counters.messages++;
+      const target = targets[at]!;
+      const body = bodies[at - first] as Json;
+      if (target === null) this.#buryUnknown({ kind, id: idOf(work.frame, run, at) }, version, body);
+      else this.#take(target, version, body, work.sender);
+      if (work.replay !== null) this.#endReplay(work, work.replay);
+      if (this.#local.length > 0 && !this.#foldLocal()) return "blocked";
+      if (this.#hasSkipped) return "skipped";
+      if ((at & clockMask) === clockMask && isOver() && work.run !== null) return "sliced";
+    }
+    return "folded";
+  }
+
+  #foldMarker(work: WorkFrame, { type, text, bodies: [value] }: Run): void {
+    work.at++;
+    switch (type) {
       case senderMarker:
-        work.sender = { id: text, kind: entries[at + 2] as string };
+        work.sender = { id: text, kind: value as string };
         return;
       case replayMarker:
-        work.replay = { letter: text, replays: entries[at + 2] as number };
+        work.replay = { letter: text, replays: value as number };
         return;
       case partMarker:
         if (this.keys.has(text, this.clockMs)) {
           this.#options.counters.repeatedParts++;
-          work.at = Math.min(entries.length, work.at + (entries[at + 2] as number) * entryStride);
+          work.skip(value as number);
         } else {
           this.keys.add(text, this.clockMs);
         }
         return;
       default:
-        throw new FormatError(`A frame has the unknown marker ${marker}`);
+        throw new FormatError(`A frame has the unknown marker ${type}`);
     }
   }
 
@@ -264,18 +274,12 @@ export class Fold implements TurnEffects {
     work.replay = null;
   }
 
-  #foldEntry(work: WorkFrame, type: number, target: ActorEntry | string, body: Json): void {
-    this.#options.counters.messages++;
-    const [kind, version] = work.frame.types[type]!;
-    if (typeof target === "string") {
-      this.#turn.self = { kind, id: target };
-      this.#turn.message = body;
-      this.#turn.letters = 0;
-      const detail = `This program has no actors of the kind "${kind}"`;
-      this.#bury(this.#turn, { reason: "unknown-kind", detail, version });
-      return;
-    }
-    this.#take(target, version, body, work.sender);
+  #buryUnknown(self: Address, version: number, body: Json): void {
+    this.#turn.self = self;
+    this.#turn.message = body;
+    this.#turn.letters = 0;
+    const detail = `This program has no actors of the kind "${self.kind}"`;
+    this.#bury(this.#turn, { reason: "unknown-kind", detail, version });
   }
 
   /** Takes a message of any version. */

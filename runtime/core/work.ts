@@ -2,24 +2,21 @@
  * Frames on their way through a shard: delivered, prepared (decoded, actors found), folded.
  *
  * 1. Frames are taken in the order of their offsets, without a gap.
- * 2. Preparing replaces each id by its actor's entry, so folding needs no look-up; a prepared frame's actors stay
- *    in memory until it is folded (their `used` is its number).
+ * 2. Preparing finds each entry's actor, so folding needs no look-up; a prepared frame's actors stay in memory until
+ *    it is folded (their `used` is its number).
  */
 
 import type { Address } from "./actor.ts";
 import type { ActorEntry, ActorTable } from "./actor_table.ts";
 import type { LogFrame } from "./log_frame.ts";
-import { decodeFrame, entryStride, type Frame, type Replay, senderMarker } from "./frame.ts";
+import { idOf, idStart, type ParsedFrame, parseFrame, type Replay, type Run, senderMarker } from "./frame.ts";
 import type { Registry } from "./registry.ts";
-
-/** A place in the flat entries: the id, until it is replaced by the actor's entry. */
-type Target = string | ActorEntry;
 
 export class WorkFrame {
   readonly source: LogFrame;
   /** Ascending over all frames of this shard's life; see `ActorEntry.used`. */
   readonly number: number;
-  /** Index of the next entry to fold, in places of the flat array. */
+  /** Index of the next entry to fold. */
   at: number;
   /** The clock was moved and the origin accepted. */
   hasBegun: boolean;
@@ -27,72 +24,90 @@ export class WorkFrame {
   sender: Address | null = null;
   /** The dead letter whose message comes next. */
   replay: Replay | null = null;
-  #frame: Frame | null = null;
-  #kinds: number[] = [];
+  /** By entry, its actor; null for markers and unknown kinds. */
+  targets: (ActorEntry | null)[] = [];
+  #frame: ParsedFrame | null = null;
   #unresolved = -1;
+  #run = 0;
 
   /** `index`: entries that a checkpoint says are folded already. */
   constructor(source: LogFrame, number: number, index: number) {
     this.source = source;
     this.number = number;
-    this.at = index * entryStride;
+    this.at = index;
     this.hasBegun = index > 0;
     this.haveTimersFired = index > 0;
   }
 
-  get frame(): Frame {
-    return this.#frame ??= decodeFrame(this.source.text);
+  get frame(): ParsedFrame {
+    return this.#frame ??= parseFrame(this.source.text);
   }
 
   /** Entries that need not be folded again. */
   get foldedEntries(): number {
-    return this.hasBegun ? this.at / entryStride : 0;
+    return this.hasBegun ? this.at : 0;
   }
 
-  get entries(): readonly unknown[] {
-    return this.frame.entries;
+  /** The run that holds entry `at`; null when all are folded. */
+  get run(): Run | null {
+    const { runs } = this.frame;
+    while (this.#run < runs.length && runs[this.#run]!.end <= this.at) this.#run++;
+    return runs[this.#run] ?? null;
   }
 
-  /** The registry's place of the frame's type `t`; -1 when the kind is unknown. */
-  kindIndex(t: number): number {
-    return this.#kinds[t] ?? -1;
+  /** Passes over `count` entries. */
+  skip(count: number): void {
+    this.at = Math.min(this.frame.count, this.at + count);
+  }
+
+  skipAll(): void {
+    this.at = this.frame.count;
   }
 
   /** Finds the actors of all entries; those missing go to `want`. True when none is. */
   prepare(registry: Registry, table: ActorTable, want: (kindIndex: number, id: string) => void): boolean {
     if (this.#unresolved === 0) return true;
-    const { types } = this.frame;
-    const entries = this.frame.entries as unknown[];
+    const { frame } = this;
     if (this.#unresolved < 0) {
-      this.#kinds = types.map(([kind]) => registry.indexOf(kind));
+      this.targets = new Array(frame.count).fill(null);
       this.sender = this.#senderBefore(this.at);
     }
-    let missing = 0;
-    for (let at = 0; at < entries.length; at += entryStride) {
-      const kindIndex = this.#kinds[entries[at] as number];
-      const target = entries[at + 1] as Target;
-      if (kindIndex === undefined || kindIndex < 0 || typeof target !== "string") continue;
-      const entry = table.get(kindIndex, target);
+    this.#unresolved = 0;
+    for (const run of frame.runs) {
+      if (run.type < 0) continue;
+      const kindIndex = registry.indexOf(frame.types[run.type]![0]);
+      if (kindIndex >= 0) this.#prepareRun(frame, run, kindIndex, table, want);
+    }
+    return this.#unresolved === 0;
+  }
+
+  #prepareRun(
+    frame: ParsedFrame,
+    run: Run,
+    kindIndex: number,
+    table: ActorTable,
+    want: (kindIndex: number, id: string) => void,
+  ): void {
+    const { targets, number } = this;
+    const { ends, hashes } = frame;
+    const { text, first, end } = run;
+    for (let at = first; at < end; at++) {
+      if (targets[at] !== null) continue;
+      const entry = table.findIn(kindIndex, hashes[at]!, text, idStart(ends, run, at), ends[at]!);
       if (entry === undefined) {
-        missing++;
-        want(kindIndex, target);
+        this.#unresolved++;
+        want(kindIndex, idOf(frame, run, at));
       } else {
         // Frames ahead are prepared before earlier ones: never less than a later frame has set.
-        entry.used = Math.max(entry.used, this.number);
-        entries[at + 1] = entry;
+        if (entry.used < number) entry.used = number;
+        targets[at] = entry;
       }
     }
-    this.#unresolved = missing;
-    return missing === 0;
   }
 
   #senderBefore(end: number): Address | null {
-    for (let at = end - entryStride; at >= 0; at -= entryStride) {
-      if (this.entries[at] === senderMarker) {
-        return { id: this.entries[at + 1] as string, kind: this.entries[at + 2] as string };
-      }
-    }
-    return null;
+    const marker = this.frame.runs.findLast(({ type, first }) => type === senderMarker && first < end);
+    return marker === undefined ? null : { id: marker.text, kind: String(marker.bodies[0]) };
   }
 }
 

@@ -26,11 +26,11 @@ export function replayPiece(letter: StoredDeadLetter, shardCount: number): Piece
   const replays = letter.replays + 1;
   // A body's hash begins with a number: the two cannot mean the same.
   const hash = createHash("sha256").update(`replay ${replays} of ${id}`).digest("hex").slice(0, 16);
-  const before = encodeEntries([partMarker, hash, 2, replayMarker, id, replays, 0, actorId]);
+  const before = encodeEntries([partMarker, hash, 2, replayMarker, id, replays]);
   return {
     shard: shardOf(actorId, shardCount),
     types: [[kind, messageVersion]],
-    text: `${before},${message}`,
+    text: `${before},0,${JSON.stringify(actorId)},[${message}]`,
     messages: 1,
   };
 }

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { FormatError } from "../../runtime/core/errors.ts";
+import { hashId } from "../../runtime/core/id_hash.ts";
+import { FormatError, InvariantError } from "../../runtime/core/errors.ts";
 import {
   decodeFrame,
+  encodeEntries,
   encodeFrame,
   type Frame,
+  idOf,
+  parseFrame,
   partMarker,
   replayMarker,
   senderMarker,
@@ -34,24 +38,52 @@ Deno.test("decodeFrame() gives back what encodeFrame() was given", () => {
   fc.assert(fc.property(frame, (original) => assert.deepEqual(decodeFrame(encodeFrame(original)), original)));
 });
 
+Deno.test("encodeFrame() puts successive messages of one type into one run", () => {
+  const entries = [0, "a", 1, 0, "b", [2], senderMarker, "s", "sensor", 0, "c", 3, 1, "c", 4, 0, "", 5];
+  const text = encodeFrame({ origin: { type: "tick" }, types: [["sensor", 1], ["series", 2]], entries });
+  const runs = '0,"a\x7fb",[1,[2]],-2,"s","sensor",0,"c",[3],1,"c",[4],0,"",[5]';
+  assert.equal(text, `[[2,["t"],[["sensor",1],["series",2]]],${runs}]`);
+  assert.deepEqual(decodeFrame(text).entries, entries);
+});
+
+Deno.test("parseFrame() finds the hash of every id when ids are of any characters", () => {
+  const ids = fc.array(fc.string({ unit: "grapheme" }).filter((id) => !id.includes("\x7f")), {
+    minLength: 1,
+  });
+  fc.assert(fc.property(ids, (some) => {
+    const entries = some.flatMap((id, index) => [0, id, index]);
+    const parsed = parseFrame(encodeFrame({ origin: { type: "tick" }, types: [["sensor", 1]], entries }));
+    assert.deepEqual([...parsed.hashes], some.map(hashId));
+    assert.deepEqual(some.map((_, at) => idOf(parsed, parsed.runs[0]!, at)), some);
+  }));
+});
+
 Deno.test("decodeFrame() throws a FormatError when the text is not a frame", () => {
   const bad = [
     "",
     "{}",
     "[]",
     "[1]",
-    '[[2,["t"],[]]]',
-    '[[1,["x"],[]]]',
-    '[[1,["g",1,1],[]]]',
-    '[[1,["t"],[[1,2]]]]',
-    '[[1,["t"],[]],0,"a",1]',
-    '[[1,["t"],[["k",1]]],0,"a"]',
-    '[[1,["t"],[["k",1]]],0,5,1]',
-    '[[1,["t"],[["k",1]]],0.5,"a",1]',
-    '[[1,["t"],[["k",1]]],-9,"a",1]',
-    '[[1,["t"],[["k",1]]],-1,"a","x"]',
+    '[[1,["t"],[]]]',
+    '[[2,["x"],[]]]',
+    '[[2,["g",1,1],[]]]',
+    '[[2,["t"],[[1,2]]]]',
+    '[[2,["t"],[]],0,"a",[1]]',
+    '[[2,["t"],[["k",1]]],0,"a"]',
+    '[[2,["t"],[["k",1]]],0,5,[1]]',
+    '[[2,["t"],[["k",1]]],0.5,"a",[1]]',
+    '[[2,["t"],[["k",1]]],0,"a",1]',
+    '[[2,["t"],[["k",1]]],0,"a",[]]',
+    '[[2,["t"],[["k",1]]],0,"a",[1,2]]',
+    '[[2,["t"],[["k",1]]],0,"a\x7fb",[1]]',
+    '[[2,["t"],[["k",1]]],-9,"a",1]',
+    '[[2,["t"],[["k",1]]],-1,"a","x"]',
   ];
   for (const text of bad) assert.throws(() => decodeFrame(text), FormatError, text);
+});
+
+Deno.test("encodeEntries() throws when an id contains the separator", () => {
+  assert.throws(() => encodeEntries([0, "a\x7fb", 1]), InvariantError);
 });
 
 Deno.test("decodeFrame() throws nothing but a FormatError when the text is arbitrary", () => {
