@@ -150,7 +150,12 @@ export function capture(fold: Fold, options: CaptureOptions): Checkpoint {
     epoch: options.epoch,
     commit,
     positions: options.positions,
-    memory: { clockMs, ...fold.sequences.memory(clockMs), outbox: fold.outbox.numbers() },
+    memory: {
+      clockMs,
+      ...fold.sequences.memory(clockMs),
+      outbox: fold.outbox.numbers(),
+      attempts: fold.attempts,
+    },
     snapshots,
     history: history.finish(),
     outbox,

@@ -7,6 +7,7 @@
  * 3. Effects (outbox frames) become visible to anybody else only after the checkpoint that contains them.
  */
 
+import type { Attempts } from "./attempts.ts";
 import { freeRows, type PackedRows } from "./bytes.ts";
 
 /** The mailbox topic's name in `Positions`; other topics are foreign ones. */
@@ -113,9 +114,11 @@ export interface ShardMemory {
   readonly inbox: Readonly<Record<string, number>>;
   /** Per target shard: the last outbox number given out. */
   readonly outbox: Readonly<Record<string, number>>;
+  /** The turn in which hosts died; null when it is past, or there was none. */
+  readonly attempts: Attempts | null;
 }
 
-export const emptyMemory: ShardMemory = { clockMs: 0, gateways: {}, inbox: {}, outbox: {} };
+export const emptyMemory: ShardMemory = { clockMs: 0, gateways: {}, inbox: {}, outbox: {}, attempts: null };
 
 export interface Checkpoint {
   readonly shard: number;

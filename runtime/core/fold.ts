@@ -9,6 +9,7 @@
  */
 
 import type { Address, Json } from "./actor.ts";
+import type { Attempts } from "./attempts.ts";
 import type { ActorEntry } from "./actor_table.ts";
 import { actorKey, ActorTable, copyMessage, type Damage, type Timer } from "./actor_table.ts";
 import {
@@ -79,6 +80,8 @@ export class Fold implements TurnEffects {
   changed: ActorEntry[] = [];
   deadLetters: DeadLetter[] = [];
   replayed: ReplayedLetter[] = [];
+  /** The turn in which hosts died, until it is past. */
+  attempts: Attempts | null;
   /** Number of the commit that will contain what changes now. */
   nextCommit: number;
   /** A page of timers is needed before the clock's timers can fire. */
@@ -113,6 +116,7 @@ export class Fold implements TurnEffects {
     );
     this.clockMs = claim.memory.clockMs;
     this.position = claim.positions[MAILBOX] ?? { offset: -1, index: 0 };
+    this.attempts = claim.memory.attempts;
     this.nextCommit = claim.commit + 1;
     this.#turn = new Turn(shard, this);
   }

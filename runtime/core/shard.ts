@@ -10,6 +10,7 @@
  *    dead-letters the actor's messages up to where it was. Then the actor goes on from what is stored of it.
  */
 
+import type { HostDeath } from "./attempts.ts";
 import type { Address } from "./actor.ts";
 import { actorKey, type Damage } from "./actor_table.ts";
 import { capture, StateError } from "./capture.ts";
@@ -107,11 +108,11 @@ export class Shard implements ShardMachine {
     return actions;
   }
 
-  begin(): void {
+  begin(death: HostDeath | null = null): void {
     if (this.#state === "stopped" || this.#state === "claiming") return;
     this.#dropTenure();
     this.#state = "claiming";
-    this.#actions.push({ type: "claim" });
+    this.#actions.push({ type: "claim", death });
   }
 
   /** Forgets all that lives with the claim; barriers wait anew. */

@@ -8,13 +8,17 @@
  * Every action that expects an answer carries the shard's `epoch`; an answer of an earlier epoch is ignored.
  */
 
+import type { HostDeath } from "./attempts.ts";
 import type { Address } from "./actor.ts";
 import type { Checkpoint, Claim, CommitResult, DueActor, Loaded } from "./checkpoint.ts";
 import type { LogFrame } from "./log_frame.ts";
 
 export type Action =
-  /** Take the shard over (again): answer with `started`. All that was asked before is void. */
-  | { readonly type: "claim" }
+  /**
+   * Take the shard over (again): answer with `started`. All that was asked before is void. `death`: that of the
+   * shard's last host, for `Store.claim`.
+   */
+  | { readonly type: "claim"; readonly death: HostDeath | null }
   /** Deliver the mailbox from this offset on: answer with `deliver`. */
   | { readonly type: "subscribe"; readonly epoch: number; readonly from: number }
   /** The shard can take this many more units of frame text. */
@@ -86,8 +90,8 @@ export interface ShardMachine {
   readonly shard: number;
   /** Actions since the last call, in the order they must be performed. */
   takeActions(): Action[];
-  /** Starts, or starts again after a death of what it ran on. */
-  begin(): void;
+  /** Starts, or starts again after a death of what it ran on: `death` says in which turn that was, if in any. */
+  begin(death?: HostDeath | null): void;
   started(claim: Claim, nowMs: number): void;
   /** Frames of a subscription of this epoch, in order. */
   deliver(epoch: number, frames: readonly LogFrame[], nowMs: number): void;

@@ -10,6 +10,7 @@
  *    trimmed; only one that is read again refuses the shard.
  */
 
+import type { HostDeath } from "../core/attempts.ts";
 import type { Checkpoint } from "../core/checkpoint.ts";
 import { errorMessage } from "../core/errors.ts";
 import type { LogFrame } from "../core/log_frame.ts";
@@ -158,7 +159,7 @@ export class ShardRunner {
     if (this.#refusal !== null && action.type !== "answer") return;
     switch (action.type) {
       case "claim":
-        return void this.#claim();
+        return void this.#claim(action.death);
       case "subscribe":
         return void this.#subscribe(action.epoch, action.from);
       case "grant":
@@ -241,12 +242,12 @@ export class ShardRunner {
     }
   }
 
-  async #claim(): Promise<void> {
+  async #claim(death: HostDeath | null): Promise<void> {
     this.#abandon();
     const { store, owner, clock, log } = this.#around;
     const replay: Replay = { sinceMs: clock.nowMs(), end: null };
     this.#replay = replay;
-    await this.#ask("claim", () => store.claim(this.shard, owner), (claim) => {
+    await this.#ask("claim", () => store.claim(this.shard, owner, death), (claim) => {
       this.#machine.started(claim, clock.nowMs());
     });
     if (this.#replay !== replay) return;

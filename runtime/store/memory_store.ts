@@ -1,5 +1,6 @@
 /** Port `Store` in memory: `MemoryStoreCore` behind promises. */
 
+import type { HostDeath } from "../core/attempts.ts";
 import type { Address } from "../core/actor.ts";
 import type {
   Checkpoint,
@@ -35,8 +36,8 @@ export class MemoryStore implements Store {
     });
   }
 
-  claim(shard: number, owner: string): Promise<Claim> {
-    return this.#call((core) => core.claimNow(shard, owner));
+  claim(shard: number, owner: string, death: HostDeath | null = null): Promise<Claim> {
+    return this.#call((core) => core.claimNow(shard, owner, death));
   }
 
   load(shard: number, keys: readonly Address[]): Promise<Loaded> {

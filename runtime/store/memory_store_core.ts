@@ -5,6 +5,7 @@
  * 2. A checkpoint that throws has changed nothing of its shard.
  */
 
+import { attemptsAtClaim, type HostDeath } from "../core/attempts.ts";
 import type { Address } from "../core/actor.ts";
 import { packedRow, packRows } from "../core/bytes.ts";
 import {
@@ -80,8 +81,10 @@ export class MemoryStoreCore {
     return found;
   }
 
-  claimNow(shard: number, owner: string): Claim {
+  claimNow(shard: number, owner: string, death: HostDeath | null = null): Claim {
     const found = this.#shard(shard);
+    const attempts = attemptsAtClaim(found.memory.attempts, found.epoch, death);
+    found.memory = { ...found.memory, attempts };
     found.epoch++;
     found.owner = owner;
     const { epoch, commit, positions, memory, outbox, keys } = found;

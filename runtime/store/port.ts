@@ -18,6 +18,7 @@ import type {
   Loaded,
   StoredDeadLetter,
 } from "../core/checkpoint.ts";
+import type { HostDeath } from "../core/attempts.ts";
 import type { Address } from "../core/actor.ts";
 
 export interface ListPage {
@@ -54,8 +55,11 @@ export interface ActorCount {
 }
 
 export interface Store {
-  /** Takes the shard over. `owner` is a readable name of the claimer, kept in the shard's row. */
-  claim(shard: number, owner: string): Promise<Claim>;
+  /**
+   * Takes the shard over. `owner` is a readable name of the claimer, kept in the shard's row. `death`: that of the
+   * last owner's host, if it died in a turn; see `attemptsAtClaim`.
+   */
+  claim(shard: number, owner: string, death?: HostDeath | null): Promise<Claim>;
   /** Snapshots of those of `keys` that have one, and the shard's epoch at that moment. */
   load(shard: number, keys: readonly Address[]): Promise<Loaded>;
   /** Actors of the shard with a timer due after `afterMs`, by (dueMs, kind, id), at most `limit`. */

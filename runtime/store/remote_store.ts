@@ -9,6 +9,7 @@
  */
 
 import type { MessagePort } from "node:worker_threads";
+import type { HostDeath } from "../core/attempts.ts";
 import type { Address } from "../core/actor.ts";
 import type {
   Checkpoint,
@@ -73,8 +74,8 @@ export class RemoteStore implements Store {
     this.#rpc.fail(new StoreError("unavailable", `Cannot reach the store: ${reason}`));
   }
 
-  claim(shard: number, owner: string): Promise<Claim> {
-    return this.#rpc.call("claim", [shard, owner]);
+  claim(shard: number, owner: string, death: HostDeath | null = null): Promise<Claim> {
+    return this.#rpc.call("claim", [shard, owner, death]);
   }
 
   load(shard: number, keys: readonly Address[]): Promise<Loaded> {

@@ -5,6 +5,7 @@
  * 2. `advance` changes a row only where it has the given epoch and the number before the given commit.
  */
 
+import { attemptsAtClaim, type HostDeath } from "../core/attempts.ts";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { type Checkpoint, emptyMemory, type Positions, type ShardMemory } from "../core/checkpoint.ts";
@@ -63,18 +64,16 @@ export class ShardRows {
   }
 
   /** Raises the epoch; runs inside a transaction. */
-  claim(shard: number, owner: string): ShardRow {
-    const { epoch: lastEpoch, commit, positions, memory } = this.#read(shard);
+  claim(shard: number, owner: string, death: HostDeath | null): ShardRow {
+    const { epoch: lastEpoch, commit, positions, memory: lastMemory } = this.#read(shard);
     const epoch = lastEpoch + 1;
+    // The checksum says that these are the texts that `advance` wrote.
+    const last = JSON.parse(lastMemory) as ShardMemory;
+    const next: ShardMemory = { ...last, attempts: attemptsAtClaim(last.attempts ?? null, lastEpoch, death) };
+    const memory = JSON.stringify(next);
     const checksum = crc32(covered(shard, epoch, commit, positions, memory));
     this.#replace.run(shard, epoch, commit, owner, positions, memory, checksum);
-    // The checksum says that these are the texts that `advance` wrote.
-    return {
-      epoch,
-      commit,
-      positions: JSON.parse(positions) as Positions,
-      memory: JSON.parse(memory) as ShardMemory,
-    };
+    return { epoch, commit, positions: JSON.parse(positions) as Positions, memory: next };
   }
 
   /**

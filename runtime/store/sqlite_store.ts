@@ -8,6 +8,7 @@
  * Calls run on the caller's thread and block it: shard hosts reach a store through `RemoteStore`.
  */
 
+import type { HostDeath } from "../core/attempts.ts";
 import type { StatementSync } from "node:sqlite";
 import type { Address } from "../core/actor.ts";
 import type {
@@ -139,10 +140,10 @@ export class SqliteStore implements Store {
     }
   }
 
-  claim(shard: number, owner: string): Promise<Claim> {
+  claim(shard: number, owner: string, death: HostDeath | null = null): Promise<Claim> {
     return this.#write(`claim shard ${shard}`, () => {
       invariant(shard >= 0 && shard < this.#shardCount, `Shard ${shard} is one of ${this.#shardCount}`);
-      const row = this.#shards.claim(shard, owner);
+      const row = this.#shards.claim(shard, owner, death);
       return { shard, ...row, outbox: this.#outbox.read(shard), keys: this.#keys.read(shard) };
     });
   }

@@ -10,6 +10,7 @@
  * It runs no actor code: a thread ended inside a transaction would leave the file locked as long as the process lives.
  */
 
+import type { HostDeath } from "../core/attempts.ts";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import type { Address } from "../core/actor.ts";
 import { type Checkpoint, freeCheckpoint } from "../core/checkpoint.ts";
@@ -23,7 +24,8 @@ import { threadMemory } from "../thread_memory.ts";
 function handlersOf(queue: CallQueue): Handlers {
   const call = <T>(work: (store: Store) => Promise<T>) => queue.call(work);
   return {
-    claim: (shard: number, owner: string) => call((store) => store.claim(shard, owner)),
+    claim: (shard: number, owner: string, death: HostDeath | null) =>
+      call((store) => store.claim(shard, owner, death)),
     load: (shard: number, keys: readonly Address[]) => call((store) => store.load(shard, keys)),
     due: (shard: number, afterMs: number, limit: number) => call((store) => store.due(shard, afterMs, limit)),
     commit: async (checkpoints: readonly Checkpoint[]) => {

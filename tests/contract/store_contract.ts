@@ -282,12 +282,32 @@ function shardStateTests(test: Test): void {
       gateways: { "node-1/é": { n: 12, atMs: 5 } },
       inbox: { "2": 8 },
       outbox: { "1": 4 },
+      attempts: { place: { offset: 7, index: 2, timer: 0, step: 1 }, attempts: 3, epoch: 1, isOpen: false },
     };
     await commitAll(store, { positions, memory });
     const claim = await (await fixture.reopen()).claim(0, "b");
     assert.deepEqual(claim.positions, positions);
     assert.deepEqual(claim.memory, memory);
   });
+
+  test(
+    "claim() counts the death of a host once, at its place, in the shard's row",
+    async (store, fixture) => {
+      const place = { offset: 7, index: 2, timer: 0, step: 0 };
+      assert.equal((await store.claim(0, "a")).memory.attempts, null);
+      const death = { epoch: 1, place };
+      const first = { place, attempts: 1, epoch: 1, isOpen: false };
+      assert.deepEqual((await store.claim(0, "b", death)).memory.attempts, first);
+      assert.deepEqual((await store.claim(0, "b", death)).memory.attempts, first, "the claim was repeated");
+      const reopened = await fixture.reopen();
+      assert.deepEqual((await reopened.claim(0, "c")).memory.attempts, first, "a process died");
+      const second = { place, attempts: 2, epoch: 4, isOpen: false };
+      assert.deepEqual((await reopened.claim(0, "d", { epoch: 4, place })).memory.attempts, second);
+      const other = { ...place, index: 3 };
+      const again = { place: other, attempts: 1, epoch: 5, isOpen: false };
+      assert.deepEqual((await reopened.claim(0, "e", { epoch: 5, place: other })).memory.attempts, again);
+    },
+  );
 
   test("claim() gives back the outbox frames that were not acknowledged", async (store, fixture) => {
     const frame = (target: number, n: number) => ({ target, n, text: `[${target},${n},"é"]` });

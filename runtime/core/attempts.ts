@@ -1,0 +1,75 @@
+/**
+ * Messages that kill their host: what a shard remembers of a turn in which a host died, over claims.
+ *
+ *     attempts   2 and more   checkpoint after every frame
+ *                3 and more   checkpoint after every message, with the next one's place committed before its turn (`open`)
+ *                5            the message at the place goes to the dead letters as "killed-host"
+ *
+ * 1. Only a claim after a host's death inside a turn, or one that finds a place committed as open, raises the attempts;
+ *    at another place they begin with 1. Every other claim leaves them alone.
+ * 2. A death counts once, however often the claim that tells of it is repeated: it is told by the epoch it happened in.
+ * 3. Only a checkpoint past the place ends them (`attemptsAfter`).
+ */
+
+import type { Position } from "./checkpoint.ts";
+
+/** A turn in numbers that a thread can leave in shared memory; of the shard's own mailbox. */
+export interface TurnPlace {
+  /** Of the frame. */
+  readonly offset: number;
+  /** The entry's number in its frame; -1 for a timer that fires before the entries. */
+  readonly index: number;
+  /** Which of the timers before the frame's entries, from 1; 0 for an entry. */
+  readonly timer: number;
+  /** 0 for the message itself, then one for each local turn it caused, in order. */
+  readonly step: number;
+}
+
+/** A host died in a turn of the owner of this epoch. */
+export interface HostDeath {
+  readonly epoch: number;
+  readonly place: TurnPlace;
+}
+
+export interface Attempts {
+  readonly place: TurnPlace;
+  readonly attempts: number;
+  /** Of the last death that was counted. */
+  readonly epoch: number;
+  /** The turn at the place had not begun when this was committed, and nothing was committed since: it may be open. */
+  readonly isOpen: boolean;
+}
+
+export const isolateFramesFrom = 2;
+export const isolateMessagesFrom = 3;
+export const buryFrom = 5;
+
+function isSamePlace(one: TurnPlace, other: TurnPlace): boolean {
+  return one.offset === other.offset && one.index === other.index && one.timer === other.timer &&
+    one.step === other.step;
+}
+
+/**
+ * What a claim makes of the attempts in the shard's row.
+ *
+ * @param lastEpoch the row's epoch before this claim
+ * @param death that of the shard's last host; null when it did not die, or outside any turn
+ */
+export function attemptsAtClaim(
+  last: Attempts | null,
+  lastEpoch: number,
+  death: HostDeath | null,
+): Attempts | null {
+  const counted = last?.epoch ?? 0;
+  const told = death !== null && death.epoch > counted ? death : null;
+  const found = last?.isOpen ? { epoch: lastEpoch, place: last.place } : null;
+  const next = told ?? found;
+  if (next === null) return last;
+  const before = last !== null && isSamePlace(last.place, next.place) ? last.attempts : 0;
+  return { place: next.place, attempts: before + 1, epoch: next.epoch, isOpen: false };
+}
+
+/** Whether a shard that stands at `position` has the turn at `place` behind it. */
+export function isPast(place: TurnPlace, { offset, index }: Position): boolean {
+  return place.offset <= offset || (place.offset === offset + 1 && index > 0 && place.index < index);
+}

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { type Attempts, attemptsAtClaim, isPast } from "../../runtime/core/attempts.ts";
+
+const place = { offset: 7, index: 2, timer: 0, step: 0 };
+const other = { ...place, step: 1 };
+const counted: Attempts = { place, attempts: 2, epoch: 5, isOpen: false };
+
+Deno.test("attemptsAtClaim() leaves the attempts alone when no host died in a turn", () => {
+  assert.equal(attemptsAtClaim(null, 6, null), null);
+  assert.equal(attemptsAtClaim(counted, 6, null), counted);
+});
+
+Deno.test("attemptsAtClaim() counts a death at the same place, and begins anew at another", () => {
+  assert.deepEqual(attemptsAtClaim(counted, 6, { epoch: 6, place }), { ...counted, attempts: 3, epoch: 6 });
+  assert.deepEqual(attemptsAtClaim(counted, 6, { epoch: 6, place: other }), {
+    place: other,
+    attempts: 1,
+    epoch: 6,
+    isOpen: false,
+  });
+});
+
+Deno.test("attemptsAtClaim() counts a death once when the claim that tells of it is repeated", () => {
+  const death = { epoch: 6, place };
+  const once = attemptsAtClaim(counted, 6, death);
+  assert.equal(attemptsAtClaim(once, 7, death), once);
+});
+
+Deno.test("attemptsAtClaim() counts a turn that was committed as open, whatever died, and once", () => {
+  const open: Attempts = { ...counted, attempts: 3, isOpen: true };
+  const next = attemptsAtClaim(open, 8, null);
+  assert.deepEqual(next, { place, attempts: 4, epoch: 8, isOpen: false });
+  assert.equal(attemptsAtClaim(next, 9, null), next);
+  assert.equal(attemptsAtClaim(next, 9, { epoch: 8, place }), next, "the host's death told late");
+});
+
+Deno.test("isPast() says whether the entry is folded at a position", () => {
+  assert.equal(isPast(place, { offset: 6, index: 0 }), false);
+  assert.equal(isPast(place, { offset: 6, index: 2 }), false);
+  assert.equal(isPast(place, { offset: 6, index: 3 }), true);
+  assert.equal(isPast(place, { offset: 7, index: 0 }), true);
+  assert.equal(isPast({ ...place, index: -1, timer: 1 }, { offset: 6, index: 1 }), true);
+});
