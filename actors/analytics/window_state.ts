@@ -167,10 +167,10 @@ export class WindowState implements RingSteps {
   }
 
   /** Whether a reading with these channels would pass the bound of channels. */
-  wouldOverflow(values: Values): boolean {
+  wouldOverflow(names: readonly string[]): boolean {
     if (this.channels.length + maxReadingChannels <= maxActorChannels) return false;
     let count = this.channels.length;
-    for (const name in values) if (this.#indexOf(name, 0) < 0) count++;
+    for (const name of names) if (this.#indexOf(name, 0) < 0) count++;
     return count > maxActorChannels;
   }
 

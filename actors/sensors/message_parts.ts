@@ -27,6 +27,13 @@ export const ChannelValues = z.preprocess(
   ),
 );
 
+/** The names of a reading's channels in one text, in the order of its values. */
+export const ChannelNames = z.string().refine((text) => {
+  const names = text.split(",");
+  return names.length <= maxReadingChannels && new Set(names).size === names.length &&
+    names.every((name) => ChannelName.safeParse(name).success);
+}, `Names of 1 to ${maxReadingChannels} channels, joined by ","`);
+
 /** 1 marks history that is brought in later: it is never late. */
 export const ImportMark = z.literal(1);
 
@@ -64,6 +71,27 @@ function isKnownName(name: string): boolean {
   if (!isChannelName(name)) return false;
   if (knownNames.size < maxKnownNames) knownNames.add(name);
   return true;
+}
+
+/** Lists of names by their text, so that one that comes with every reading is read once. */
+const knownLists = new Map<string, readonly string[]>();
+let last: { readonly text: string; readonly names: readonly string[] | null } = { text: "", names: null };
+
+/**
+ * The names in a text that `ChannelNames` accepts; null for any other. The same strings each time, so that comparing
+ * them with those of an actor's channels takes no look at their characters.
+ */
+export function namesOf(text: string): readonly string[] | null {
+  if (text !== last.text) last = { text, names: knownLists.get(text) ?? readNames(text) };
+  return last.names;
+}
+
+function readNames(text: string): readonly string[] | null {
+  const names = text.split(",");
+  const isRight = names.length <= maxReadingChannels && names.every(isKnownName) &&
+    new Set(names).size === names.length;
+  if (isRight && knownLists.size < maxKnownNames) knownLists.set(text, names);
+  return isRight ? names : null;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -32,7 +32,7 @@ import {
   withoutProto,
 } from "./message_parts.ts";
 import { isPlainId, plainDecimal } from "./plain_text.ts";
-import type { ReadingMessage } from "./sensor.ts";
+import { type ReadingMessage, readingOf } from "./sensor.ts";
 import { isTimeMs } from "./timestamp.ts";
 
 const decimal = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
@@ -177,7 +177,7 @@ function parsePlain(item: Item, isImport: boolean): Parsed<ReadingMessage> | nul
   }
   if (id === null || (values === null) === (panel === null)) return null;
   const channels = (values ?? panel) as Record<string, Value>;
-  return { ok: true, id, message: isImport ? [ts, seq, channels, 1] : [ts, seq, channels] };
+  return { ok: true, id, message: readingOf(ts, seq, channels, isImport) };
 }
 
 /**
@@ -199,5 +199,5 @@ function parseCarefully(item: unknown, isImport: boolean): Parsed<ReadingMessage
   const values = hasValues ? item["values"] : panelValues(item);
   if (!isChannelValues(values)) return { ok: false, sentence: valuesSentence(values) };
   const [ts, seq] = envelopeOf(item);
-  return { ok: true, id, message: isImport ? [ts, seq, values, 1] : [ts, seq, values] };
+  return { ok: true, id, message: readingOf(ts, seq, values, isImport) };
 }

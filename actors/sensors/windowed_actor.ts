@@ -11,7 +11,7 @@ import { maxActorChannels, minuteMs } from "../analytics/limits.ts";
 import { fiveMinuteHistory, oneMinuteHistory } from "../analytics/resolution.ts";
 import { parseTimeArgument, timeForms } from "./timestamp.ts";
 import { answerPanes, answerState, answerWindows } from "../analytics/window_answer.ts";
-import { type Values, WindowState } from "../analytics/window_state.ts";
+import { WindowState } from "../analytics/window_state.ts";
 
 /**
  * States whose panes live in `pool`.
@@ -100,38 +100,38 @@ function refuseChannels(context: Context): void {
   );
 }
 
+/** "older": its number is below the window of numbers, and it is to be listed. "refused": it is a dead letter. */
+export type Verdict = "counts" | "repeat" | "older" | "refused";
+
 /**
- * Decides whether a reading counts, and notes it if it does. A reading that does not count (a repeat, too old a
- * number, too far ahead, too many channels) changes no statistic and creates no channel.
+ * Decides whether a reading of the channels `names` counts, and notes it if it does. A reading that does not count
+ * changes no statistic and creates no channel.
  */
 export function admit(
   state: WindowState,
   ts: number,
   sequence: number | null,
-  values: Values,
+  names: readonly string[],
   context: Context,
   counts: WindowCounts,
-): boolean {
+): Verdict {
   if (sequence !== null) {
     const verdict = state.judgeSequence(sequence);
     if (verdict === "repeat") {
       state.duplicates++;
       counts.duplicates.value++;
-      return false;
+      return "repeat";
     }
-    if (verdict === "older") {
-      state.noteTooOld({ ts, seq: sequence, values });
-      return false;
-    }
+    if (verdict === "older") return "older";
   }
   if (ts > context.nowMs + maxAheadMs) {
     refuseAhead(context, ts);
-    return false;
+    return "refused";
   }
-  if (state.wouldOverflow(values)) {
+  if (state.wouldOverflow(names)) {
     refuseChannels(context);
-    return false;
+    return "refused";
   }
   if (sequence !== null) state.markSequence(sequence);
-  return true;
+  return "counts";
 }

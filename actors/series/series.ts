@@ -24,6 +24,7 @@ import { keepsMinutes } from "./selection.ts";
 
 /** The name of a series' only channel. */
 export const seriesChannel = "value";
+const seriesChannels: readonly string[] = [seriesChannel];
 
 /** `[time or null, number or null, value]`, and 1 at the end of an import. */
 const sampleMessage = z.union([
@@ -45,12 +46,13 @@ export const seriesMessageType: MessageType<SeriesMessage> = {
 function receive(state: WindowState, message: SeriesMessage, context: Context, counts: WindowCounts): void {
   const ts = message[0] ?? context.nowMs;
   const value = message[2];
-  const values = { [seriesChannel]: value };
-  if (!admit(state, ts, message[1], values, context, counts)) return;
+  const verdict = admit(state, ts, message[1], seriesChannels, context, counts);
+  if (verdict === "older") state.noteTooOld({ ts, seq: message[1]!, values: { [seriesChannel]: value } });
+  if (verdict !== "counts") return;
   const isInRing = state.open(ts, context.nowMs);
   state.add(seriesChannel, value, ts, 0);
   if (isInRing || message.length === 4) return;
-  state.noteLate({ ts, values });
+  state.noteLate({ ts, values: { [seriesChannel]: value } });
   counts.late.value++;
 }
 

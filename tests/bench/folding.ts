@@ -5,6 +5,7 @@
  */
 
 import { z } from "zod";
+import { readingOf } from "../../actors/sensors/sensor.ts";
 import { definitions } from "../../actors/definitions.ts";
 import { channelsOf } from "../../actors/simulate/reading.ts";
 import type { Plan } from "../../actors/simulate/plan.ts";
@@ -82,7 +83,10 @@ function readings(panelRatio: number, channels: number): Message {
     const values = channelsOf(reading).slice(0, channels).map(([channel, value]) =>
       [channel, isBoolean(channel) ? value === 1 : value] as const
     );
-    return { id: reading.id, message: [originMs + step * stepMs, null, Object.fromEntries(values)] };
+    return {
+      id: reading.id,
+      message: readingOf(originMs + step * stepMs, null, Object.fromEntries(values), false),
+    };
   };
 }
 

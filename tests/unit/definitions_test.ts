@@ -11,11 +11,11 @@ Deno.test("counters() counts late readings and repeated numbers by kind, imports
   const driver = new ShardDriver(new Registry(definitions()));
   driver.start();
   const reading = (value: Json, ts: number, seq: number | null) =>
-    [["sensor", "a", [ts, seq, { value }]], ["series", "a", [ts, seq, value]]] as const;
+    [["sensor", "a", [ts, seq, 0, "value", value]], ["series", "a", [ts, seq, value]]] as const;
   const before = Object.fromEntries(Object.entries(counters()).map(([name, { value }]) => [name, value]));
   driver.append(noonMs, ...reading(1, noonMs, 1), ...reading(2, noonMs, 1), ...reading(2, noonMs, 2));
-  driver.append(noonMs, ...reading(3, noonMs - dayMs, null), ["sensor", "a", [noonMs, 2, { value: 2 }]]);
-  driver.append(noonMs, ["sensor", "a", [noonMs - dayMs, null, { value: 4 }, 1]]);
+  driver.append(noonMs, ...reading(3, noonMs - dayMs, null), ["sensor", "a", [noonMs, 2, 0, "value", 2]]);
+  driver.append(noonMs, ["sensor", "a", [noonMs - dayMs, null, 1, "value", 4]]);
   driver.settle();
   const counted = Object.fromEntries(
     Object.entries(counters()).map(([name, { value }]) => [name, value - before[name]!]),

@@ -290,8 +290,8 @@ Deno.test("POST /readings leaves an unnumbered, undated reading to the log and m
     await post("/readings", `{"id":"a","values":{"t":1}}`);
     await post("/readings?import=1", text);
     assert.deepEqual(engine.sent.map(({ message }) => message), [
-      [null, null, { t: 1 }],
-      [fakeNowMs, 1, { temperature: 21.5 }, 1],
+      [null, null, 0, "t", 1],
+      [fakeNowMs, 1, 1, "temperature", 21.5],
     ]);
   }));
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Json } from "../../runtime/core/actor.ts";
 import { SlabPool } from "../../actors/analytics/slab.ts";
-import { sensorDefinition, sensorMessageType } from "../../actors/sensors/sensor.ts";
+import { readingOf, sensorDefinition, sensorMessageType } from "../../actors/sensors/sensor.ts";
 import { seriesMessageType } from "../../actors/series/series.ts";
 import { type DeadLettered, Rig, stubContext } from "./window_rig.ts";
 
@@ -65,17 +65,35 @@ const nearMessage = fc.oneof(
   { weight: 1, arbitrary: fc.jsonValue() },
 );
 
+/** Messages of sensors, and what is near to them. */
+const nearReading = fc.tuple(
+  fc.constantFrom(0, 1, 2, null),
+  fc.oneof(
+    fc.array(fc.oneof({ weight: 9, arbitrary: fc.constantFrom("a", "b.c", "D:e-1") }, key), { maxLength: 3 }),
+    fc.integer({ min: 62, max: 66 }).map((n) => Array.from({ length: n }, (_, i) => `c${i}`)),
+  ),
+  fc.array(fc.oneof({ weight: 9, arbitrary: fc.double() }, scalar), { maxLength: 3 }),
+  fc.boolean(),
+).map(([mark, names, some, fits]) => {
+  const given = fits ? names.map((_, i) => i % 2 === 0 ? i : true) : some;
+  return [null, null, mark, names.join(","), ...given];
+});
+
+const near = { sensor: fc.oneof(nearReading, nearMessage), series: nearMessage };
+
 /** As it arrives: JSON can make an own key `__proto__`, an object literal cannot. */
 function throughJson(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value)?.replace('"__own"', '"__proto__"') ?? "null");
 }
 
-for (const [kind, type] of Object.entries({ sensor: sensorMessageType, series: seriesMessageType })) {
+const types = { sensor: sensorMessageType, series: seriesMessageType };
+for (const kind of ["sensor", "series"] as const) {
+  const type = types[kind];
   Deno.test(`the message of ${kind} is accepted exactly when its schema accepts it`, () => {
     let accepted = 0;
     fc.assert(
-      fc.property(nearMessage, (near) => {
-        const value = throughJson(near);
+      fc.property(near[kind], (message) => {
+        const value = throughJson(message);
         const verdict = type.accepts(value);
         assert.equal(verdict, type.schema.safeParse(value).success, JSON.stringify(value));
         if (verdict) accepted++;
@@ -86,10 +104,23 @@ for (const [kind, type] of Object.entries({ sensor: sensorMessageType, series: s
   });
 }
 
-Deno.test("the message of sensor refuses an own key __proto__", () => {
-  const value = JSON.parse('[null, null, {"__proto__": 1, "a": 1}]');
-  assert.equal(sensorMessageType.accepts(value), false);
-  assert.equal(sensorMessageType.schema.safeParse(value).success, false);
+Deno.test("the message of sensor is refused when its names and values do not fit", () => {
+  const wrong = [
+    [null, null, 0, "a"],
+    [null, null, 0, "a", 1, 2],
+    [null, null, 0, "a,b", 1],
+    [null, null, 0, "a,a", 1, 2],
+    [null, null, 0, "", 1],
+    [null, null, 0, "a,", 1, 2],
+    [null, null, 0, "__proto__", 1],
+    [null, null, 2, "a", 1],
+    [null, null, 0, "a", "1"],
+    [null, null, { a: 1 }],
+  ];
+  for (const value of wrong) {
+    assert.equal(sensorMessageType.accepts(value), false, JSON.stringify(value));
+    assert.equal(sensorMessageType.schema.safeParse(value).success, false, JSON.stringify(value));
+  }
 });
 
 function send(rig: Rig, message: Parameters<Rig["definition"]["receive"]>[1], nowMs = noon): void {
@@ -105,14 +136,14 @@ function ask({ definition, state }: Rig, query: string, args: Json): unknown {
 
 Deno.test("a sensor keeps no channel of a reading that is a repeat, too old a number, or too far ahead", () => {
   const rig = new Rig();
-  send(rig, [noon, 1000, { a: 1 }]);
-  send(rig, [noon, 1000, { b: 1 }]);
-  send(rig, [noon, 10, { c: 1 }]);
-  send(rig, [noon + 300_001, 1001, { d: 1 }]);
+  send(rig, [noon, 1000, 0, "a", 1]);
+  send(rig, [noon, 1000, 0, "b", 1]);
+  send(rig, [noon, 10, 0, "c", 1]);
+  send(rig, [noon + 300_001, 1001, 0, "d", 1]);
   assert.deepEqual(rig.state.channels.map(({ name }) => name), ["a"]);
   assert.deepEqual(rig.deadLetters.map(({ reason }) => reason), ["too-far-ahead"]);
   assert.match(rig.deadLetters[0]!.detail, /sensor\/s1 has the time 2026-01-31T12:05:00.001Z, 301 s ahead/);
-  send(rig, [noon, 1001, { e: 1 }]);
+  send(rig, [noon, 1001, 0, "e", 1]);
   assert.deepEqual(rig.state.channels.map(({ name }) => name), ["a", "e"], "a refused number is not used up");
 });
 
@@ -120,11 +151,11 @@ Deno.test("a sensor dead-letters a reading as a whole when it would pass the bou
   const rig = new Rig();
   const reading = (from: number, count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, i) => [`c${from + i}`, i]));
-  for (let from = 0; from < 1024; from += 64) send(rig, [noon, null, reading(from, 64)]);
-  send(rig, [noon, null, reading(1023, 2)]);
+  for (let from = 0; from < 1024; from += 64) send(rig, readingOf(noon, null, reading(from, 64), false));
+  send(rig, readingOf(noon, null, reading(1023, 2), false));
   assert.equal(rig.state.channels.length, 1024);
   assert.deepEqual(rig.deadLetters.map(({ reason }: DeadLettered) => reason), ["too-many-channels"]);
-  send(rig, [noon, null, reading(1020, 4)]);
+  send(rig, readingOf(noon, null, reading(1020, 4), false));
   assert.equal(rig.state.channels.at(-1)!.total.count, 2);
   rig.checkpoint(noon, "always");
   rig.restore();
@@ -133,7 +164,7 @@ Deno.test("a sensor dead-letters a reading as a whole when it would pass the bou
 
 Deno.test("the queries of a sensor answer JSON and read times as numbers or text", () => {
   const rig = new Rig();
-  send(rig, [noon, null, { temperature: 21.5, door: true }]);
+  send(rig, [noon, null, 0, "temperature,door", 21.5, true]);
   const windows = (args: Json) => ask(rig, "windows", args);
   assert.deepEqual(windows({ at: String(noon) }), windows({ at: noon }));
   assert.deepEqual(windows({ at: "2026-01-31T12:00:00Z" }), windows({ at: noon }));
@@ -170,7 +201,7 @@ Deno.test("two pools keep their sensors apart", () => {
   const pools = [new SlabPool(), new SlabPool()];
   const [one, other] = pools.map((pool) => sensorDefinition(pool));
   const state = one!.state.create("s1");
-  one!.receive(state, [noon, null, { a: 1 }], stubContext(noon));
+  one!.receive(state, [noon, null, 0, "a", 1], stubContext(noon));
   other!.state.create("s1");
   assert.ok(pools[0]!.usedBytes > pools[1]!.usedBytes);
 });

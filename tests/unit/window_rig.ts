@@ -11,7 +11,7 @@ import { windowSpans } from "../../actors/analytics/limits.ts";
 import { SlabPool } from "../../actors/analytics/slab.ts";
 import { answerPanes, answerState, answerWindows } from "../../actors/analytics/window_answer.ts";
 import type { WindowState } from "../../actors/analytics/window_state.ts";
-import { sensorDefinition, type SensorMessage } from "../../actors/sensors/sensor.ts";
+import { readingOf, sensorDefinition, type SensorMessage } from "../../actors/sensors/sensor.ts";
 import { windowStateType } from "../../actors/sensors/windowed_actor.ts";
 import type { ActorDefinition, Context } from "../../runtime/core/actor.ts";
 import { ByteReader, ByteWriter } from "../../runtime/core/bytes.ts";
@@ -41,7 +41,7 @@ export function stubContext(nowMs: number, deadLetters: DeadLettered[] = []): Co
 }
 
 export function messageOf({ ts, seq, values, isImport }: SentReading): SensorMessage {
-  return isImport ? [ts, seq, { ...values }, 1] : [ts, seq, { ...values }];
+  return readingOf(ts, seq, values, isImport);
 }
 
 interface StoredRow extends HistoryRow {
