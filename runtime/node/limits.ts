@@ -101,3 +101,11 @@ export const defaultHostHeapMiB = 1024;
 
 /** Memory of all actors of the node, in bytes, before the least recently used are evicted. */
 export const defaultActorBytes = 512 * MiB;
+
+/** A launcher pings its node this often, and kills it after so many of its own ticks without an answer. */
+export const pingMs = 1000;
+export const maxMissedPings = 10;
+
+/** Ticks of the watchdog, and how many of them a host may show no sign of life in a row. */
+export const watchdogTickMs = 100;
+export const maxSilentTicks = 10;

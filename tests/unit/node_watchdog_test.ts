@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { maxSilentTicks } from "../../runtime/node/limits.ts";
+import { Watchdog, type Watched } from "../../runtime/node/watchdog.ts";
+
+class Host implements Watched {
+  moved = 0;
+  pings: (() => void)[] = [];
+  condemned: number[] = [];
+
+  turns(): number {
+    return this.moved;
+  }
+
+  ping(answered: () => void): void {
+    this.pings.push(answered);
+  }
+
+  condemn(silentTicks: number): void {
+    this.condemned.push(silentTicks);
+  }
+
+  answer(): void {
+    for (const answered of this.pings.splice(0)) answered();
+  }
+}
+
+function ticks(watchdog: Watchdog, count: number, each = () => {}): void {
+  for (let tick = 0; tick < count; tick++) {
+    watchdog.tick();
+    each();
+  }
+}
+
+Deno.test("Watchdog.tick() condemns a host once, after ten silent ticks, when it answers nothing and moves nothing", () => {
+  const [watchdog, host] = [new Watchdog(), new Host()];
+  watchdog.watch(host);
+  // The first tick sends the ping that the others count from.
+  ticks(watchdog, maxSilentTicks);
+  assert.deepEqual(host.condemned, []);
+  ticks(watchdog, 1);
+  assert.deepEqual(host.condemned, [maxSilentTicks]);
+  ticks(watchdog, 30);
+  assert.equal(host.condemned.length, 1);
+});
+
+Deno.test("Watchdog.tick() condemns no host that answers pings, however idle it is", () => {
+  const [watchdog, host] = [new Watchdog(), new Host()];
+  watchdog.watch(host);
+  ticks(watchdog, 100, () => host.answer());
+  assert.deepEqual(host.condemned, []);
+});
+
+Deno.test("Watchdog.tick() condemns no host whose turns move, though pings wait behind them", () => {
+  const [watchdog, host] = [new Watchdog(), new Host()];
+  watchdog.watch(host);
+  ticks(watchdog, 100, () => host.moved++);
+  assert.deepEqual(host.condemned, []);
+  assert.equal(host.pings.length, 1, "one ping is under way at most");
+});
+
+Deno.test("Watchdog.tick() counts from the last sign of life when a host hangs after it", () => {
+  const [watchdog, host] = [new Watchdog(), new Host()];
+  watchdog.watch(host);
+  ticks(watchdog, maxSilentTicks);
+  host.answer();
+  ticks(watchdog, maxSilentTicks);
+  assert.deepEqual(host.condemned, []);
+  ticks(watchdog, 1);
+  assert.equal(host.condemned.length, 1);
+});
+
+Deno.test("Watchdog.watch() ends when its function is called", () => {
+  const [watchdog, host] = [new Watchdog(), new Host()];
+  const end = watchdog.watch(host);
+  ticks(watchdog, 5);
+  end();
+  ticks(watchdog, 30);
+  assert.deepEqual(host.condemned, []);
+});
