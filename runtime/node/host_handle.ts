@@ -1,7 +1,8 @@
 /**
- * The main thread's end of a shard host: starts its thread, and starts it again whenever it died.
+ * The main thread's end of a shard host: a child of the node's supervisor, which starts its thread again whenever it
+ * died.
  *
- * 1. Any `error` or `exit` of the thread is a death, whatever its code; it is restarted with exponential backoff.
+ * 1. Any `error` or `exit` of the thread is a death, whatever its code, and so is the watchdog's verdict.
  * 2. A call made while the host is dead waits for the next thread; one under way when it dies fails with a
  *    `HostDiedError`, and whoever made it decides whether to make it again.
  * 3. Every thread's last totals and metrics are kept: `totals` never goes down.
@@ -10,8 +11,8 @@
 
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { errorMessage } from "../core/errors.ts";
+import type { End } from "../core/supervision_api.ts";
 import type { ShardLimits } from "../core/limits.ts";
-import type { Clock } from "./clock.ts";
 import {
   type HostMessage,
   type HostStart,
@@ -20,10 +21,11 @@ import {
   type MetricsJson,
   type ShardReport,
 } from "./host_protocol.ts";
-import { firstRestartMs, healthyMs, lastRestartMs } from "./limits.ts";
-import { backoffMs } from "./retry.ts";
+import { hostStopMs, watchdogTickMs } from "./limits.ts";
 import { RpcClient, type WireError } from "../rpc.ts";
-import { turnBoardBytes } from "./turn_board.ts";
+import type { Child, Running } from "./supervisor.ts";
+import { noShard, readTurnBoard, turnBoardBytes } from "./turn_board.ts";
+import type { Watchdog } from "./watchdog.ts";
 
 /** What all hosts of a node have in common. */
 export interface HostSettings {
@@ -37,15 +39,15 @@ export interface HostParts {
   readonly host: number;
   readonly shards: readonly number[];
   readonly settings: HostSettings;
-  readonly clock: Clock;
+  readonly watchdog: Watchdog;
   /** A new port to the log's (store's) thread; the same name again replaces the earlier port. */
   connectLog(client: string): MessagePort;
   connectStore(client: string): MessagePort;
   onReport(shards: readonly ShardReport[]): void;
   /** Hears what a person should know while the host goes on. */
   report(sentence: string): void;
-  /** The thread died; `metrics` are the last it reported. */
-  onDeath(reason: string, metrics: MetricsJson): void;
+  /** The thread ended; `metrics` are the last it reported. */
+  onDeath(metrics: MetricsJson): void;
 }
 
 /** The host died before it answered. */
@@ -65,7 +67,9 @@ interface Thread {
   readonly port: MessagePort;
   readonly rpc: RpcClient;
   readonly board: SharedArrayBuffer;
-  readonly startedMs: number;
+  readonly ended: PromiseWithResolvers<End>;
+  /** Ends the watch; null before the thread has reported, since loading it may take longer than a turn. */
+  unwatch: (() => void) | null;
 }
 
 const noTotals: HostTotals = { messages: 0, frames: 0, deadLetters: 0 };
@@ -74,8 +78,6 @@ export class HostHandle {
   readonly host: number;
   readonly #parts: HostParts;
   #thread: Thread | null = null;
-  #deaths = 0;
-  #restart: ReturnType<typeof setTimeout> | null = null;
   #isStopped = false;
   #pastTotals = noTotals;
   #totals = noTotals;
@@ -104,8 +106,20 @@ export class HostHandle {
     return this.#thread?.board ?? null;
   }
 
-  start(): void {
-    const { host, shards, settings, clock } = this.#parts;
+  /** The host as the supervisor has it. */
+  child(): Child {
+    return {
+      id: `host-${this.host}`,
+      restart: "permanent",
+      startMs: Infinity,
+      stopMs: hostStopMs,
+      start: () => Promise.resolve(this.#start()),
+      details: () => ({ shards: this.#parts.shards }),
+    };
+  }
+
+  #start(): Running {
+    const { host, shards, settings } = this.#parts;
     const { port1, port2 } = new MessageChannel();
     const name = `host-${host}`;
     const log = this.#parts.connectLog(name);
@@ -130,17 +144,33 @@ export class HostHandle {
       name,
     });
     const rpc = new RpcClient(port1, ({ code, message }: WireError) => new HostCallError(code, message));
-    const thread: Thread = { worker, port: port1, rpc, board, startedMs: clock.nowMs() };
+    const ended = Promise.withResolvers<End>();
+    const thread: Thread = { worker, port: port1, rpc, board, ended, unwatch: null };
     port1.on("message", (message: unknown) => this.#receive(thread, message));
     worker.on("error", (error: unknown) => this.#died(thread, errorMessage(error)));
     worker.on("exit", (code) => this.#died(thread, `its thread ended with code ${code}`));
     this.#thread = thread;
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();
+    return {
+      ended: ended.promise,
+      stop: () => this.#stopThread(thread),
+      kill: () => this.#died(thread, "it was killed"),
+    };
+  }
+
+  #watch(thread: Thread): void {
+    thread.unwatch ??= this.#parts.watchdog.watch({
+      turns: () => readTurnBoard(thread.board).turn,
+      // A thread that dies is no longer watched: nobody waits for this answer then.
+      ping: (answered) => void thread.rpc.call("ping", []).then(answered, () => {}),
+      condemn: (silentTicks) => this.#died(thread, hangSentence(thread.board, silentTicks)),
+    });
   }
 
   #receive(thread: Thread, message: unknown): void {
     if (thread !== this.#thread || !isHostMessage(message)) return;
+    this.#watch(thread);
     this.#take(message);
   }
 
@@ -170,6 +200,7 @@ export class HostHandle {
   #died(thread: Thread, reason: string): void {
     if (thread !== this.#thread) return;
     this.#thread = null;
+    thread.unwatch?.();
     thread.port.close();
     void thread.worker.terminate();
     thread.rpc.fail(new HostDiedError(`Host ${this.host} died: ${reason}`));
@@ -177,13 +208,9 @@ export class HostHandle {
     this.#totals = noTotals;
     const metrics = this.#metrics;
     this.#metrics = [];
-    if (this.#isStopped) return;
-    const { clock, onDeath } = this.#parts;
-    if (clock.nowMs() - thread.startedMs >= healthyMs) this.#deaths = 0;
-    this.#deaths += 1;
-    const pauseMs = backoffMs(this.#deaths, firstRestartMs, lastRestartMs);
-    this.#restart = setTimeout(() => this.start(), pauseMs);
-    onDeath(`Host ${this.host} died and starts again in ${Math.ceil(pauseMs)} ms: ${reason}`, metrics);
+    this.#parts.onDeath(metrics);
+    // At once, though the thread may need a moment to end: its shards' next epochs fence it.
+    thread.ended.resolve({ reason: "failed", sentence: `Host ${this.host} died: ${reason}` });
   }
 
   /** Calls the host; see guarantee 2. */
@@ -209,23 +236,25 @@ export class HostHandle {
     if (this.#thread !== null) this.#died(this.#thread, reason);
   }
 
-  /** Ends the thread for good, after its orderly stop or at the deadline. */
-  async stop(deadlineMs: number): Promise<void> {
+  /** Calls fail from now on: the host will not be started again. */
+  close(): void {
     this.#isStopped = true;
-    if (this.#restart !== null) clearTimeout(this.#restart);
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();
-    const thread = this.#thread;
-    if (thread === null) return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const deadline = new Promise<void>((resolve) => timer = setTimeout(resolve, deadlineMs));
+  }
+
+  async #stopThread(thread: Thread): Promise<void> {
     // A host that dies while it stops has stopped.
-    const stopped = thread.rpc.call<void>("stop", []).catch(() => {});
-    await Promise.race([stopped, deadline]);
-    clearTimeout(timer);
+    await thread.rpc.call<void>("stop", []).catch(() => {});
     await thread.worker.terminate();
     this.#died(thread, "it was stopped");
   }
+}
+
+function hangSentence(board: SharedArrayBuffer, silentTicks: number): string {
+  const { shard } = readTurnBoard(board);
+  const where = shard === noShard ? "outside any shard" : `in a turn of shard ${shard}`;
+  return `it hangs ${where}: no sign of life for ${(silentTicks * watchdogTickMs) / 1000} s`;
 }
 
 export function addTotals(one: HostTotals, other: HostTotals): HostTotals {

@@ -30,6 +30,7 @@ const host = new ShardHost({
 serve(start.main, {
   ask: (shard: number, folded: number, request: ShardQuery["request"]) => host.ask(shard, folded, request),
   metrics: () => host.metrics(),
+  ping: () => {},
   stop: () => host.stop(),
 });
 host.start();

@@ -71,12 +71,16 @@ export const idleReportIntervalMs = 1000;
 /** How long a scrape waits for a thread before it takes the figures reported last. */
 export const metricsDeadlineMs = 500;
 
-/** Pause before a dead host is started again: the first, and the longest. */
-export const firstRestartMs = 50;
-export const lastRestartMs = 10_000;
+/**
+ * How hosts are started again: at once, later when it goes on, and more than so often is a fault of the node. A host
+ * that lived for a minute starts over with the first pause. The pauses keep one that dies at every start below the
+ * bound: the other hosts' shards go on meanwhile.
+ */
+export const hostBackoff = { firstMs: 50, maxMs: 10_000, jitter: 0.5, healthyMs: 60_000 };
+export const hostIntensity = { restarts: 20, withinMs: 60_000 };
 
-/** A host that lived this long starts over with the first pause. */
-export const healthyMs = 60_000;
+/** The longest that a host may take to stop; an engine's own deadline may end it before. */
+export const hostStopMs = 30_000;
 
 /** Pause before an ask that met a moving shard is repeated. */
 export const movedPauseMs = 20;

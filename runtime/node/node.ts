@@ -6,7 +6,8 @@
  *
  * 1. `startEngine` resolves when every shard folds (or is refused, which `status` tells), or throws with every
  *    thread ended.
- * 2. A dead host thread is started again and claims its shards; nothing accepted is lost or folded twice.
+ * 2. A dead or hanging host thread is started again and claims its shards; nothing accepted is lost or folded twice.
+ *    One that dies too often is fatal.
  * 3. A dead writer thread is fatal: its file may stay locked until the process ends.
  */
 
@@ -34,7 +35,15 @@ import { Gateway } from "./gateway.ts";
 import { Expiry } from "./expiry.ts";
 import { addTotals, HostHandle } from "./host_handle.ts";
 import type { MetricsJson } from "./host_protocol.ts";
-import { closeWritersMs, metricsDeadlineMs, sendDeadlineMs, startCheckMs } from "./limits.ts";
+import {
+  closeWritersMs,
+  hostBackoff,
+  hostIntensity,
+  metricsDeadlineMs,
+  sendDeadlineMs,
+  startCheckMs,
+  watchdogTickMs,
+} from "./limits.ts";
 import { StampClock } from "./stamp_clock.ts";
 import { NodeMetrics } from "./metrics.ts";
 import { type EngineOptions, settle, type Settled } from "./options.ts";
@@ -42,6 +51,9 @@ import { mayReplay, replayPiece } from "./replay.ts";
 import { Router } from "./router.ts";
 import { ShardBoard } from "./shard_board.ts";
 import { StartWatch } from "./start_watch.ts";
+import { Supervisor } from "./supervisor.ts";
+import { machineTimerClock } from "./timer_clock.ts";
+import { Watchdog } from "./watchdog.ts";
 import { openWriters, type Writers } from "./writers.ts";
 
 export type { EngineOptions } from "./options.ts";
@@ -72,6 +84,8 @@ export class EmbeddedEngine implements Engine {
   readonly #router: Router;
   readonly #metrics: NodeMetrics;
   readonly #hosts: readonly HostHandle[];
+  readonly #watchdog = new Watchdog();
+  readonly #supervisor: Supervisor;
   readonly #expiry: Expiry;
   readonly #settled = Promise.withResolvers<void>();
   readonly #startWatch: StartWatch;
@@ -105,6 +119,7 @@ export class EmbeddedEngine implements Engine {
       report: settings.report,
     });
     this.#hosts = Array.from({ length: settings.threads }, (_, host) => this.#makeHost(host));
+    this.#supervisor = this.#makeSupervisor();
     this.#expiry = new Expiry({
       store: this.store,
       historyMs: settings.retentionMs,
@@ -140,7 +155,7 @@ export class EmbeddedEngine implements Engine {
       host,
       shards: own,
       settings: { shardCount: shards, definitionsUrl, limits, heapMiB: hostHeapMiB },
-      clock: this.#clock,
+      watchdog: this.#watchdog,
       connectLog: (client) => this.#writers.log.connect(client),
       connectStore: () => this.#writers.store.connect(),
       report,
@@ -153,10 +168,31 @@ export class EmbeddedEngine implements Engine {
         }
         if (own.every((shard) => this.#board.isSettled(shard))) this.#settleIfAll();
       },
-      onDeath: (reason, metrics) => {
+      onDeath: (metrics) => {
         for (const shard of own) this.#board.lost(shard);
-        this.#metrics.hostDied(metrics);
-        report(reason);
+        if (this.#stopping === null) this.#metrics.hostDied(metrics);
+      },
+    });
+  }
+
+  #makeSupervisor(): Supervisor {
+    const options = {
+      id: "hosts",
+      strategy: "one_for_one",
+      intensity: hostIntensity,
+      backoff: hostBackoff,
+      children: this.#hosts.map((host) => host.child()),
+    } as const;
+    return new Supervisor(options, {
+      clock: machineTimerClock,
+      random: Math.random,
+      onNotice: (notice) => {
+        if (notice.type !== "childFailed") return;
+        const sentence = notice.sentence.replace(
+          ": ",
+          ` and starts again in ${Math.ceil(notice.pauseMs)} ms: `,
+        );
+        this.#settings.report(sentence);
       },
     });
   }
@@ -174,10 +210,14 @@ export class EmbeddedEngine implements Engine {
   async start(): Promise<void> {
     let isStarted = false;
     void this.#writers.lost.then((error) => {
-      if (isStarted && this.#stopping === null) this.#settings.onFatal(error);
-      else this.#settled.reject(error);
+      this.#lost(error, isStarted);
     });
-    for (const host of this.#hosts) host.start();
+    void this.#supervisor.ended.then(({ reason, sentence }) => {
+      if (reason === "failed") this.#lost(new Error(sentence), isStarted);
+    });
+    const watch = setInterval(() => this.#watchdog.tick(), watchdogTickMs);
+    void this.#supervisor.ended.then(() => clearInterval(watch));
+    void this.#supervisor.start().catch(() => {});
     const check = setInterval(() => {
       const error = this.#startWatch.check();
       if (error !== null) this.#settled.reject(error);
@@ -192,6 +232,12 @@ export class EmbeddedEngine implements Engine {
     }
     isStarted = true;
     this.#expiry.start();
+  }
+
+  /** A part that the node cannot do without is gone. */
+  #lost(error: Error, isStarted: boolean): void {
+    if (isStarted && this.#stopping === null) this.#settings.onFatal(error);
+    else this.#settled.reject(error);
   }
 
   shardOf(id: string): number {
@@ -285,7 +331,9 @@ export class EmbeddedEngine implements Engine {
     }
     this.#router.stop();
     await settledBy(leftMs() + closeWritersMs, this.#expiry.stop());
-    await Promise.all(this.#hosts.map((host) => host.stop(leftMs())));
+    for (const host of this.#hosts) host.close();
+    if (!await settledBy(leftMs(), this.#supervisor.stop())) this.#supervisor.kill();
+    await this.#supervisor.ended;
     await Promise.all([this.#log.close(), this.store.close()]);
     this.#deadlines.close();
     if (!await settledBy(leftMs() + closeWritersMs, this.#writers.close())) {

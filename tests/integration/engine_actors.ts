@@ -51,6 +51,19 @@ const counter = defineActor({
         Deno.exit(9);
       },
     },
+    /** Never comes back: what an endless loop in an actor would do. */
+    hangs: {
+      arguments: z.object({ once: z.string() }),
+      answer: (_state, { once }: { once: string }) => {
+        try {
+          Deno.writeTextFileSync(once, "", { createNew: true });
+        } catch {
+          return "hung before";
+        }
+        while (Deno.pid > 0);
+        return "came back";
+      },
+    },
   },
 });
 

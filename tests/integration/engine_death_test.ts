@@ -82,6 +82,25 @@ Deno.test("a host whose actor ends the thread is started again, and the ask is a
   }, { report: () => died.happened() });
 });
 
+Deno.test("a host that hangs is found by the watchdog and started again, and the ask is answered in 2.5 s", () => {
+  const reports: string[] = [];
+  return withEngine(async (engine, dataDir) => {
+    await add(engine, "poison", 3);
+    const target = { kind: "counter", id: "poison" };
+    const startMs = performance.now();
+    const args = { once: join(dataDir, "hung") };
+    const result = await engine.ask(target, "hangs", args, { consistency: "strict", deadlineMs });
+    const tookMs = performance.now() - startMs;
+    assert.equal(result.type, "answered");
+    assert.ok(tookMs <= 2500, `answered after ${tookMs} ms`);
+    assert.match(
+      reports.join("\n"),
+      /Host \d died and starts again in \d+ ms: it hangs in a turn of shard \d+/,
+    );
+    assert.deepEqual(await counted(engine, "poison"), { total: 3, count: 1 });
+  }, { report: (sentence) => reports.push(sentence) });
+});
+
 Deno.test("metrics() never go down when a host dies", () =>
   withEngine(async (engine) => {
     await load(engine, 10, () => {});
