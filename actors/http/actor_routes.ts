@@ -14,7 +14,8 @@ export function actorRoutes({ engine, store, reader }: CollectionContext): Route
       path: "/actors",
       operationId: "list-kinds",
       tag: "actors",
-      summary: "How many actors of each kind there are, and how their shards are.",
+      summary:
+        "How many actors of each kind there are, how their shards are, and the threads that fold them.",
       access: "token",
       segments: {},
       query: z.strictObject({}),
@@ -25,7 +26,12 @@ export function actorRoutes({ engine, store, reader }: CollectionContext): Route
         schema: Actors,
       },
       problems: ["stopping", "unavailable", "no-answer-in-time"],
-      answer: async () => jsonResponse({ kinds: await store.countActors(), shards: engine.status().shards }),
+      answer: async () =>
+        jsonResponse({
+          kinds: await store.countActors(),
+          shards: engine.status().shards,
+          tree: engine.tree(),
+        }),
     }),
     route({
       method: "get",

@@ -89,7 +89,32 @@ export const ActorAnswer = z.object({
   ...age,
 }).meta({ id: "ActorAnswer" });
 
+const supervised = {
+  id: z.string(),
+  state: z.string().meta({
+    description: "starting, running, waiting (for its restart), stopping, stopped and the like.",
+  }),
+  forMs: z.number().meta({ description: "How long it has been in this state, milliseconds." }),
+  remainingMs: z.number().nullable().meta({
+    description: "Until it is started again; null when nothing is set.",
+  }),
+  restarts: z.int().min(0),
+  lastError: z.string().nullable().meta({ description: "Why it ended last." }),
+};
+
+const Supervisor = z.object({
+  ...supervised,
+  kind: z.literal("supervisor"),
+  strategy: z.enum(["one_for_one", "one_for_all", "rest_for_one"]),
+  children: z.array(z.object({
+    ...supervised,
+    kind: z.literal("worker"),
+    details: z.unknown().meta({ description: "What it says of itself; of a host its shards." }),
+  })),
+});
+
 export const Actors = z.object({
+  tree: Supervisor.meta({ description: "The threads that fold, as they are supervised." }),
   kinds: z.array(z.object({ kind: z.string(), count: z.int().min(0) })),
   shards: z.array(z.object({
     shard: z.int().min(0),

@@ -9,6 +9,7 @@
 import type { Address, Json } from "../core/actor.ts";
 import type { Answer } from "../core/shard_api.ts";
 import type { Store } from "../store/port.ts";
+import type { SupervisorTree } from "./supervisor.ts";
 
 /** Messages on their way in; they are sent together. */
 export interface Batch {
@@ -90,6 +91,8 @@ export interface Engine {
   logNowMs(): number;
   readonly store: Store;
   status(): EngineStatus;
+  /** What is supervised, and how it goes. */
+  tree(): SupervisorTree;
   /** Prometheus text of all threads, without the product's own metrics. */
   metrics(): Promise<string>;
   /** Stops accepting, folds what was accepted, checkpoints, ends the threads. */

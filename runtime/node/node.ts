@@ -51,7 +51,7 @@ import { mayReplay, replayPiece } from "./replay.ts";
 import { Router } from "./router.ts";
 import { ShardBoard } from "./shard_board.ts";
 import { StartWatch } from "./start_watch.ts";
-import { Supervisor } from "./supervisor.ts";
+import { Supervisor, type SupervisorTree } from "./supervisor.ts";
 import { machineTimerClock } from "./timer_clock.ts";
 import { Watchdog } from "./watchdog.ts";
 import { openWriters, type Writers } from "./writers.ts";
@@ -292,6 +292,10 @@ export class EmbeddedEngine implements Engine {
       shards: this.#board.statuses(),
       totals: { ...folded, accepted: this.#metrics.acceptedMessages },
     };
+  }
+
+  tree(): SupervisorTree {
+    return this.#supervisor.tree();
   }
 
   async metrics(): Promise<string> {

@@ -92,6 +92,7 @@ Deno.test("a host that hangs is found by the watchdog and started again, and the
     const result = await engine.ask(target, "hangs", args, { consistency: "strict", deadlineMs });
     const tookMs = performance.now() - startMs;
     assert.equal(result.type, "answered");
+    assert.equal(engine.tree().children.reduce((sum, { restarts }) => sum + restarts, 0), 1);
     assert.ok(tookMs <= 2500, `answered after ${tookMs} ms`);
     assert.match(
       reports.join("\n"),

@@ -11,6 +11,7 @@ import type {
   EngineTotals,
 } from "../../runtime/node/engine.ts";
 import type { DeadLetterFilter, Store, StoredHistoryRow } from "../../runtime/store/port.ts";
+import type { SupervisorTree } from "../../runtime/node/supervisor.ts";
 
 export interface Sent {
   readonly kind: string;
@@ -150,6 +151,19 @@ export class FakeEngine implements Engine {
         sentence: null,
       }],
       totals: this.totals,
+    };
+  }
+
+  tree(): SupervisorTree {
+    const node = { state: "running", forMs: 5, remainingMs: null, lastError: null } as const;
+    const host = { ...node, id: "host-0", kind: "worker", restarts: 2, details: { shards: [0] } } as const;
+    return {
+      ...node,
+      id: "hosts",
+      kind: "supervisor",
+      strategy: "one_for_one",
+      restarts: 0,
+      children: [host],
     };
   }
 

@@ -4,7 +4,7 @@ import type { StoredDeadLetter } from "../../runtime/core/checkpoint.ts";
 import { encodeHistoryChunk, type RingPanes } from "../../actors/analytics/history.ts";
 import { fiveMinuteHistory, oneMinuteHistory } from "../../actors/analytics/resolution.ts";
 import { paneTypes } from "../../actors/analytics/pane_codec.ts";
-import { History, Windows } from "../../actors/http/schemas.ts";
+import { Actors, History, Windows } from "../../actors/http/schemas.ts";
 import { withApp } from "./http_app_under_test.ts";
 import { answered, fakeNowMs } from "./http_fake_engine.ts";
 
@@ -318,6 +318,15 @@ for (const [path, init] of storeCalls) {
       assert.deepEqual(logged, []);
     }));
 }
+
+Deno.test("GET /actors tells of the kinds, the shards and the threads that are supervised", () =>
+  withApp({}, async ({ ask }) => {
+    const answer = Actors.parse(await (await ask("/actors")).json());
+    assert.equal(answer.shards[0]?.state, "running");
+    assert.equal(answer.tree.id, "hosts");
+    const [host] = answer.tree.children;
+    assert.deepEqual([host?.id, host?.restarts, host?.details], ["host-0", 2, { shards: [0] }]);
+  }));
 
 Deno.test("GET /actors/{kind}/{id} passes name and arguments of the query on", () =>
   withApp({}, async ({ ask, engine }) => {
