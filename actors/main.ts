@@ -1,5 +1,5 @@
 /**
- * The composition root. `deno task start cluster` starts, in this order: checks that can refuse, the data folder,
+ * The composition root of a node, which `launch.ts` runs as a process of its own. It starts, in this order: checks that can refuse, the data folder,
  * the engine, the HTTP edge, the sources. A stop signal ends them the other way round.
  *
  * Exit codes: 0 stopped as asked, 2 refused (a sentence says what to change), 1 anything else.
@@ -12,6 +12,7 @@ import { MemoryHotState } from "../runtime/hot/memory_hot.ts";
 import { LogError } from "../runtime/log/port.ts";
 import type { Engine } from "../runtime/node/engine.ts";
 import { startEngine } from "../runtime/node/node.ts";
+import { linkToLauncher } from "../runtime/node/process_link.ts";
 import { StoreError } from "../runtime/store/port.ts";
 import { takeDataFolder } from "./cli/data_folder.ts";
 import { describeDenoVersion } from "./cli/deno_version.ts";
@@ -112,12 +113,25 @@ function startTable(
   ];
 }
 
+interface Life {
+  /** Resolves when a signal, or the launcher, asks for a stop. */
+  readonly stopSignal: Promise<void>;
+  /** Tells the launcher that the node takes readings. */
+  ready(): void;
+}
+
+function beginLife(): Life {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const ready = linkToLauncher({ onStop: resolve, onOrphaned: () => Deno.exit(failureExitCode) });
+  return { stopSignal: Promise.race([untilStopSignal(), promise]), ready };
+}
+
 async function runNode(settings: Settings, denoVersion: string): Promise<void> {
   const { host, adminPort } = settings;
   const port = { flag: "--port", port: settings.port };
   const admin = { flag: "--admin-port", port: adminPort };
   const log = createLogger(settings.logLevel, () => new Date(), complain);
-  const stopSignal = untilStopSignal();
+  const { stopSignal, ready } = beginLife();
 
   await checkPorts(host, [port, admin]);
   const folder = await takeDataFolder(settings.data);
@@ -127,6 +141,8 @@ async function runNode(settings: Settings, denoVersion: string): Promise<void> {
   screen.write(
     `one node, embedded\n${renderTable(startTable(settings, folder.path, denoVersion, ...listeners))}`,
   );
+
+  ready();
 
   const stopSources = new AbortController();
   const sources = runHostSource({

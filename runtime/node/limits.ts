@@ -113,3 +113,10 @@ export const maxMissedPings = 10;
 /** Ticks of the watchdog, and how many of them a host may show no sign of life in a row. */
 export const watchdogTickMs = 100;
 export const maxSilentTicks = 10;
+
+/** How a launcher starts its node again; a node that dies more often than that will not be helped by it. */
+export const nodeBackoff = { firstMs: 50, maxMs: 5000, jitter: 0.5, healthyMs: 60_000 };
+export const nodeIntensity = { restarts: 10, withinMs: 60_000 };
+
+/** The longest that a node may take to drain; above what its own deadlines add up to. */
+export const nodeStopMs = 40_000;

@@ -44,7 +44,7 @@ async function measureOnce(): Promise<{ seconds: number; stats: ProcessStats | n
       try {
         await untilSeriesMoves(bench.url, signal);
         const seconds = (performance.now() - startedAtMs) / 1000;
-        return { seconds, stats: await readStats(server.pid) };
+        return { seconds, stats: await readStats(await server.nodePid()) };
       } catch (thrown) {
         // Until the port is open there is nobody to refuse the connection politely.
         if (signal.aborted) throw new Error(`No series value within ${deadlineMs} ms`, { cause: thrown });

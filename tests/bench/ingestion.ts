@@ -34,9 +34,9 @@ function watch(pid: number): () => Promise<readonly ProcessStats[]> {
 async function measure({ seconds }: BenchOptions): Promise<readonly Row[]> {
   return await withBench(loadFlags, async (bench) => {
     const server = await bench.start();
-    const before = await readStats(server.pid);
+    const before = await readStats(await server.nodePid());
     const ownBefore = ownCpuSeconds();
-    const endWatch = watch(server.pid);
+    const endWatch = watch(await server.nodePid());
     const startedAtMs = performance.now();
     const phases = await runLoad({ url: bench.url, sensors, ratePerSecond: null, forSeconds: seconds });
     const readings = await endWatch();

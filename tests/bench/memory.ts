@@ -35,8 +35,8 @@ async function measure(): Promise<readonly Row[]> {
   return await withBench(loadFlags, async (bench) => {
     const server = await bench.start();
     await wait(idleSeconds);
-    const idle = await rssBytes(server.pid);
-    const before = await readStats(server.pid);
+    const idle = await rssBytes(await server.nodePid());
+    const before = await readStats(await server.nodePid());
     const ownBefore = ownCpuSeconds();
     const phases = await runLoad({
       url: bench.url,
@@ -46,11 +46,11 @@ async function measure(): Promise<readonly Row[]> {
       historyMs,
       panelRatio: 1,
     });
-    const after = await readStats(server.pid);
+    const after = await readStats(await server.nodePid());
     const clientCpu = ownCpuText(ownBefore);
     const { tookMs, tally } = phases[0]!;
     await wait(settleSeconds);
-    const above = await rssBytes(server.pid) - idle;
+    const above = await rssBytes(await server.nodePid()) - idle;
     return [{
       figure: `${panels} panels, rings full, above the idle node`,
       target: `≤ ${mebibytes(targetBytes)}`,

@@ -78,7 +78,7 @@ async function measure(options: BenchOptions): Promise<readonly Row[]> {
     });
     load.catch(() => {});
     await wait(warmUpSeconds);
-    const before = await readStats(server.pid);
+    const before = await readStats(await server.nodePid());
     const ownBefore = ownCpuSeconds();
     const probe = new Probe(bench.url);
     const latenciesMs: number[] = [];
@@ -88,7 +88,7 @@ async function measure(options: BenchOptions): Promise<readonly Row[]> {
       await wait(pauseSeconds);
     }
     probe.close();
-    const after = await readStats(server.pid);
+    const after = await readStats(await server.nodePid());
     const clientCpu = ownCpuText(ownBefore);
     await load;
     const [p50, p99] = [quantile(latenciesMs, 0.5), quantile(latenciesMs, 0.99)];

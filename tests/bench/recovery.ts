@@ -30,7 +30,7 @@ async function kill(): Promise<Round> {
     const startedAtMs = performance.now();
     const again = await bench.start();
     const readySeconds = (performance.now() - startedAtMs) / 1000;
-    const stats = await readStats(again.pid);
+    const stats = await readStats(await again.nodePid());
     return { readySeconds, stats, ...await verifyLoad(bench.url, await load) };
   });
 }

@@ -5,6 +5,7 @@
  * 2. Disposal leaves no process behind.
  */
 
+import { childOf, killHard } from "../services/process_tree.ts";
 import { HttpConnection } from "../../actors/simulate/http_connection.ts";
 
 export interface ServerOptions {
@@ -73,8 +74,13 @@ export class ServerProcess implements AsyncDisposable {
     void this.#exited.then(() => this.#hasExited = true);
   }
 
-  get pid(): number {
-    return this.#child.pid;
+  /** Of the node, which the launcher has started. */
+  async nodePid(): Promise<number> {
+    const pid = await childOf(this.#child.pid);
+    if (pid === null) {
+      throw new Error(`The launcher ${this.#child.pid} has no node. It wrote:\n${this.output}`);
+    }
+    return pid;
   }
 
   get url(): URL {
@@ -120,8 +126,11 @@ export class ServerProcess implements AsyncDisposable {
     if (!this.#hasExited) this.#child.kill(signal);
   }
 
+  /** Kills the launcher, which would start it again, and the node. */
   async kill(): Promise<void> {
+    const node = this.#hasExited ? null : await childOf(this.#child.pid);
     this.#signal("SIGKILL");
+    killHard(node);
     await this.#gone();
   }
 

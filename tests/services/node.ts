@@ -1,6 +1,7 @@
 /** A Sensorium node as its user starts it: `deno task start cluster`, on free ports and a folder of its own. */
 
 import { freePort } from "./free_port.ts";
+import { childOf, killHard } from "./process_tree.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -111,18 +112,26 @@ export class Node implements AsyncDisposable {
 
   /** Ends the node as a crash would. */
   async kill(): Promise<void> {
-    // The task's death would leave the node running: the node itself is meant.
-    Deno.kill(await this.pid(), "SIGKILL");
+    const launcher = await this.launcherPid();
+    const node = await childOf(launcher);
+    // The launcher first, which would start the node again.
+    killHard(launcher);
+    killHard(node);
     await this.#end();
   }
 
-  /** Of the node's own process, a child of the task's. Throws when it has ended. */
+  /** Of the launcher, which the task runs. Throws when it has ended. */
+  async launcherPid(): Promise<number> {
+    const pid = await childOf(this.#process.pid);
+    if (pid === null) throw new Error(`The task ${this.#process.pid} has no child: the node has ended`);
+    return pid;
+  }
+
+  /** Of the node's own process, which the launcher has started. Throws when there is none. */
   async pid(): Promise<number> {
-    const children = await new Deno.Command("ps", { args: ["-o", "pid=", "--ppid", `${this.#process.pid}`] })
-      .output();
-    const pid = Number.parseInt(new TextDecoder().decode(children.stdout));
-    // Number("") is 0, and a signal to 0 goes to whoever sends it and all of its group.
-    if (!(pid > 0)) throw new Error(`The task ${this.#process.pid} has no child: the node has ended`);
+    const launcher = await this.launcherPid();
+    const pid = await childOf(launcher);
+    if (pid === null) throw new Error(`The launcher ${launcher} has no node at the moment`);
     return pid;
   }
 

@@ -1,0 +1,79 @@
+/**
+ * The launcher: what `deno task start` runs. It holds no client of anything; it starts the node (`main.ts`) as a process
+ * of its own, starts it again when it dies or hangs, and passes on what it is asked.
+ *
+ * Exit codes: the node's own when it ended as asked (0) or was refused (2); 1 when it died too often; 130 at the second
+ * Ctrl-C.
+ */
+
+import { NodeProcess } from "../runtime/node/node_process.ts";
+import { nodeBackoff, nodeIntensity, nodeStopMs } from "../runtime/node/limits.ts";
+import { type Child, type SupervisionNotice, Supervisor } from "../runtime/node/supervisor.ts";
+import { machineTimerClock } from "../runtime/node/timer_clock.ts";
+import { failureExitCode, refusalExitCode } from "./cli/refusal.ts";
+import { untilStopSignal } from "./cli/stop_signal.ts";
+
+/** What a node may do; the launcher itself may only start it. `head` reads what Deno lets no program read. */
+const nodePermissions = [
+  "--allow-net",
+  "--allow-read",
+  "--allow-write",
+  "--allow-env",
+  "--allow-sys=loadavg,systemMemoryInfo,cpus,statfs",
+  "--allow-run=head",
+];
+
+const entry = new URL("./main.ts", import.meta.url);
+const encoder = new TextEncoder();
+const nodes: NodeProcess[] = [];
+let hasBeenUp = false;
+
+function say(sentence: string): void {
+  Deno.stderr.writeSync(encoder.encode(`${sentence}\n`));
+}
+
+const node: Child = {
+  id: "node",
+  restart: "transient",
+  startMs: Infinity,
+  stopMs: nodeStopMs,
+  async start(signal) {
+    const process = new NodeProcess({
+      program: Deno.execPath(),
+      args: ["run", "--no-prompt", ...nodePermissions, entry.pathname, ...Deno.args],
+      finalCodes: [refusalExitCode],
+    });
+    nodes.splice(0, nodes.length, process);
+    signal.addEventListener("abort", () => process.stop(), { once: true });
+    const running = await process.up;
+    hasBeenUp = true;
+    return running;
+  },
+};
+
+function hear(notice: SupervisionNotice): void {
+  if (notice.type === "childFailed") {
+    say(`The node died and starts again in ${Math.ceil(notice.pauseMs)} ms: ${notice.sentence}.`);
+  }
+  if (notice.type === "childFinished") Deno.exit(nodes[0]?.exitCode ?? 0);
+}
+
+const supervisor = new Supervisor(
+  {
+    id: "launcher",
+    strategy: "one_for_one",
+    intensity: nodeIntensity,
+    backoff: nodeBackoff,
+    children: [node],
+  },
+  { clock: machineTimerClock, random: Math.random, onNotice: hear },
+);
+
+void untilStopSignal().then(() => supervisor.stop());
+supervisor.start().catch(() => {});
+const { reason, sentence } = await supervisor.ended;
+if (reason === "normal") Deno.exit(nodes[0]?.exitCode ?? 0);
+// A node that could not start has said why, and starting it again would end alike.
+if (!hasBeenUp) Deno.exit(nodes[0]?.exitCode ?? failureExitCode);
+say(`Sensorium gives up: ${sentence}`);
+Deno.exit(failureExitCode);

@@ -1,0 +1,105 @@
+/**
+ * A node process as a launcher holds it: a child of its supervisor.
+ *
+ * 1. It is up once it says that it is ready. From its first word on it is pinged every `pingMs`. After `maxMissedPings` of the launcher's own
+ *    ticks without an answer it hangs and is killed: so a launcher that was itself paused condemns nobody.
+ * 2. Exit code 0, and the codes that a restart cannot help against, are normal ends; everything else is a failure.
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import type { End } from "../core/supervision_api.ts";
+import { maxMissedPings, pingMs } from "./limits.ts";
+import { isToLauncher, type ToNode } from "./process_link.ts";
+import type { Running } from "./supervisor.ts";
+
+export interface ProcessCommand {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Exit codes that say that starting it again would end alike. */
+  readonly finalCodes: readonly number[];
+}
+
+export class NodeProcess implements Running {
+  readonly ended: Promise<End>;
+  /** Resolves with this when it is ready; rejects when it ends before. */
+  readonly up: Promise<NodeProcess>;
+  readonly #command: ProcessCommand;
+  readonly #child: ChildProcess;
+  readonly #ping: ReturnType<typeof setInterval>;
+  readonly #end = Promise.withResolvers<End>();
+  readonly #start = Promise.withResolvers<NodeProcess>();
+  #hasSpoken = false;
+  #missedPings = 0;
+  #killedFor: string | null = null;
+  #exitCode: number | null = null;
+
+  /** Spawns. The child's input and output are this process's. */
+  constructor(command: ProcessCommand) {
+    this.#command = command;
+    this.ended = this.#end.promise;
+    this.up = this.#start.promise;
+    this.#child = spawn(command.program, [...command.args], {
+      stdio: ["inherit", "inherit", "inherit", "ipc"],
+    });
+    this.#child.on("message", (message: unknown) => this.#hear(message));
+    this.#child.on("exit", (code, signal) => this.#exited(code, signal));
+    this.#child.on(
+      "error",
+      (error) => this.#endWith({ reason: "failed", sentence: `It cannot be run: ${error.message}` }),
+    );
+    this.#ping = setInterval(() => this.#tick(), pingMs);
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Null while it runs, and when a signal ended it. */
+  get exitCode(): number | null {
+    return this.#exitCode;
+  }
+
+  stop(): void {
+    this.#send({ type: "stop" });
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  details(): Record<string, unknown> {
+    return { pid: this.pid };
+  }
+
+  #send(message: ToNode): void {
+    if (this.#child.connected) this.#child.send(message);
+  }
+
+  #hear(message: unknown): void {
+    if (!isToLauncher(message)) return;
+    this.#missedPings = 0;
+    this.#hasSpoken = true;
+    if (message.type === "ready") this.#start.resolve(this);
+  }
+
+  #tick(): void {
+    if (!this.#hasSpoken) return;
+    if (this.#missedPings++ < maxMissedPings) return this.#send({ type: "ping" });
+    this.#killedFor = `it did not answer for ${(maxMissedPings * pingMs) / 1000} s and was killed`;
+    this.kill();
+  }
+
+  #exited(code: number | null, signal: string | null): void {
+    this.#exitCode = code;
+    const isFinal = code !== null && (code === 0 || this.#command.finalCodes.includes(code));
+    const found = this.#killedFor ??
+      (signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`);
+    this.#endWith({ reason: isFinal ? "normal" : "failed", sentence: found });
+  }
+
+  #endWith(end: End): void {
+    clearInterval(this.#ping);
+    this.#start.reject(new Error(end.sentence));
+    this.#end.resolve(end);
+  }
+}
