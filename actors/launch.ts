@@ -40,7 +40,7 @@ const node: Child = {
   async start(signal) {
     const process = new NodeProcess({
       program: Deno.execPath(),
-      args: ["run", "--no-prompt", ...nodePermissions, entry.pathname, ...Deno.args],
+      args: ["run", "--no-prompt", ...nodePermissions, entry.href, ...Deno.args],
       finalCodes: [refusalExitCode],
     });
     nodes.splice(0, nodes.length, process);
