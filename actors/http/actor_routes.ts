@@ -4,6 +4,7 @@ import { z } from "zod";
 import { type CollectionContext, readProblems } from "./collection_routes.ts";
 import { jsonResponse } from "./json_response.ts";
 import { consistency } from "./parameters.ts";
+import type { ReadAnswer } from "./reader.ts";
 import { type Route, route } from "./route.ts";
 import { ActorAnswer, Actors } from "./schemas.ts";
 
@@ -54,9 +55,17 @@ export function actorRoutes({ engine, store, reader }: CollectionContext): Route
       },
       problems: [...readProblems, "unknown-query", "bad-query"],
       answer: async ({ query, consistency, ...args }, { segments: { kind = "", id = "" } }) => {
-        const { epoch, position, value, age } = await reader.read({ kind, id }, query, args, consistency);
-        return jsonResponse({ kind, id, query, epoch, position, answer: value, ...age });
+        const read = await reader.read({ kind, id }, query, args, consistency);
+        const { epoch, position, value, suspended, age } = read;
+        return jsonResponse({ kind, id, query, epoch, position, answer: value, ...shown(suspended), ...age });
       },
     }),
   ];
+}
+
+function shown(suspended: ReadAnswer["suspended"]): object {
+  if (suspended === undefined) return {};
+  if (suspended === null) return { suspended };
+  const { sinceMs: since, detail, parked } = suspended;
+  return { suspended: { since, detail, parked } };
 }

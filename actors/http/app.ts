@@ -31,6 +31,7 @@ import { ActorReader } from "./reader.ts";
 import { type Call, decodeSegments, type Route } from "./route.ts";
 import { rawPath, searchParameters } from "./request_url.ts";
 import { storeReads } from "./store_reads.ts";
+import { suspensionRoutes } from "./suspension_routes.ts";
 import { checkToken } from "./token.ts";
 
 export interface AppOptions {
@@ -82,6 +83,7 @@ export function createApp(options: AppOptions): App {
       ...collectionRoutes(collection, context),
     ]),
     ...actorRoutes(context),
+    ...suspensionRoutes(context),
     ...deadLetterRoutes(context),
     ...health,
     ...pageRoutes(feed),

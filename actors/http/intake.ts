@@ -160,7 +160,8 @@ function readImport(request: Request): boolean {
   throw badParameter("import", `it is "${value}"; 1 marks readings as history, 0 does not`);
 }
 
-function readKey(key: string | null, maxBytes: number): string | null {
+/** The `Idempotency-Key`; throws a problem when it is none. */
+export function readKey(key: string | null, maxBytes: number): string | null {
   if (key === null) return null;
   // Visible ASCII, so that units are bytes and a log line shows what was sent.
   if (/^[!-~]+$/.test(key) && key.length <= maxBytes) return key;

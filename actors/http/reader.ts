@@ -21,6 +21,8 @@ export interface ReadAnswer {
   readonly position: Readonly<Record<string, number>>;
   /** What the query answered. */
   readonly value: unknown;
+  /** Null while the actor takes its messages; absent from a cached answer. */
+  readonly suspended?: Answered["suspended"];
   /** Members that say how old the answer is; empty for a strict one. */
   readonly age: { readonly consistency?: "local" | "cached"; readonly ageMs?: number };
 }
@@ -57,6 +59,7 @@ export class ActorReader {
       epoch: answered.epoch,
       position: answered.positions,
       value: JSON.parse(answered.json),
+      suspended: answered.suspended,
       age: asked === "strict" ? {} : { consistency: asked, ageMs: answered.ageMs },
     };
   }

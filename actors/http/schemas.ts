@@ -86,8 +86,22 @@ export const ActorAnswer = z.object({
   epoch,
   position: positions,
   answer: z.unknown().meta({ description: "What the query of this kind answers." }),
+  suspended: z.object({
+    since: timeMs,
+    detail: z.string().meta({ description: "Why." }),
+    parked: z.int().min(0).meta({ description: "How many messages wait for it." }),
+  }).nullable().optional().meta({
+    description: "Null while it takes its messages. Absent from a cached answer.",
+  }),
   ...age,
 }).meta({ id: "ActorAnswer" });
+
+export const Resumed = z.object({ parked: z.enum(["replay", "discard"]) }).meta({ id: "Resumed" });
+
+export const SuspendedActors = z.object({
+  items: z.array(z.object({ kind: z.string(), id, since: timeMs })),
+  next: z.string().nullable().meta({ description: "Pass as `after` for the next page; null on the last." }),
+}).meta({ id: "SuspendedActors" });
 
 const supervised = {
   id: z.string(),

@@ -47,6 +47,7 @@ export interface Context {
 
 /** How messages of a kind look on the wire, and how older ones become current. */
 export interface MessageType<M extends Json = Json> {
+  /** From 1. */
   readonly version: number;
   readonly schema: z.ZodType<M>;
   /** The same verdict as `schema`, as cheap as possible: it runs once per message at the edge. */

@@ -13,8 +13,9 @@ import type { SnapshotBatch } from "./checkpoint.ts";
 import { ByteReader, type ByteWriter, packedRow } from "./bytes.ts";
 import { errorMessage, FormatError } from "./errors.ts";
 import { IdTable } from "./id_table.ts";
+import { decodeStanding, encodeStanding, noFailures, type Standing } from "./suspension.ts";
 
-const snapshotCodec = 2;
+const snapshotCodec = 3;
 
 export interface Timer {
   readonly dueMs: number;
@@ -30,7 +31,7 @@ export interface Damage {
   readonly detail: string;
 }
 
-export interface ActorEntry {
+export interface ActorEntry extends Standing {
   readonly definition: AnyDefinition;
   readonly id: string;
   readonly address: Address;
@@ -60,14 +61,14 @@ export function actorKey({ kind, id }: Address): string {
 export class ActorTable {
   readonly #registry: Registry;
   readonly #byKind: readonly IdTable<ActorEntry>[];
-  readonly #suspended: ReadonlyMap<string, Damage>;
+  readonly #damaged: ReadonlyMap<string, Damage>;
   #bytes = 0;
   #count = 0;
 
-  /** `suspended`: actors, by `actorKey`, that are damaged whatever is stored of them. */
-  constructor(registry: Registry, suspended: ReadonlyMap<string, Damage> = new Map()) {
+  /** `damaged`: actors, by `actorKey`, that are so whatever is stored of them. */
+  constructor(registry: Registry, damaged: ReadonlyMap<string, Damage> = new Map()) {
     this.#registry = registry;
-    this.#suspended = suspended;
+    this.#damaged = damaged;
     this.#byKind = registry.definitions.map(() => new IdTable());
   }
 
@@ -113,7 +114,7 @@ export class ActorTable {
     make: () => unknown,
   ): ActorEntry {
     const address = { kind: definition.kind, id };
-    let damage = this.#suspended.get(actorKey(address)) ?? null;
+    let damage = this.#damaged.get(actorKey(address)) ?? null;
     let state: unknown;
     let bytes = entryOverheadBytes;
     try {
@@ -132,6 +133,8 @@ export class ActorTable {
       state,
       damage,
       timers: null,
+      failedAtMs: noFailures,
+      suspension: null,
       used,
       changedIn: 0,
       bytes,
@@ -156,10 +159,14 @@ export class ActorTable {
       const row = coldRow.get(index);
       const cold = row === undefined ? null : new ByteReader(packedRow(loaded.cold, row));
       const hot = new ByteReader(packedRow(loaded.hot, index));
-      const { version, timers } = decodeSnapshotHead(definition, id, hot);
+      const { version, timers, standing } = decodeSnapshotHead(definition, id, hot);
       const decode = () => definition.state.decode(id, version, hot, cold);
       const entry = this.#insert(kindIndex, definition, id, used, decode);
-      if (entry.damage === null) entry.timers = timers;
+      if (entry.damage === null) {
+        entry.timers = timers;
+        entry.failedAtMs = standing.failedAtMs;
+        entry.suspension = standing.suspension;
+      }
       entry.isNew = false;
       entry.needsCold = version < definition.state.version;
       inserted.push(entry);
@@ -169,7 +176,8 @@ export class ActorTable {
 
   /** To be called when the actor's state may have grown or shrunk. */
   weigh(entry: ActorEntry): void {
-    const bytes = entryOverheadBytes + entry.definition.state.bytes(entry.state);
+    const parkedUnits = entry.suspension?.parkedUnits ?? 0;
+    const bytes = entryOverheadBytes + entry.definition.state.bytes(entry.state) + parkedUnits;
     this.#bytes += bytes - entry.bytes;
     entry.bytes = bytes;
   }
@@ -224,12 +232,14 @@ export function encodeSnapshotHead(entry: ActorEntry, out: ByteWriter): void {
     out.u32(version);
     out.text(message);
   }
+  encodeStanding(entry, out);
 }
 
 interface SnapshotHead {
   /** Of the state. */
   readonly version: number;
   readonly timers: Map<string, Timer> | null;
+  readonly standing: Standing;
 }
 
 /** Throws where this program is too old for the row: that is no fault of the actor's. */
@@ -252,7 +262,7 @@ function decodeSnapshotHead(definition: AnyDefinition, id: string, reader: ByteR
         `${definition.state.version}: start the newer program`,
     );
   }
-  return { version, timers };
+  return { version, timers, standing: decodeStanding(reader) };
 }
 
 /** When the actor's next timer is due, or null. */

@@ -2,13 +2,16 @@
  * Messages that kill their host: what a shard remembers of a turn in which a host died, over claims.
  *
  *     attempts   2 and more   checkpoint after every frame
- *                3 and more   checkpoint after every message, with the next one's place committed before its turn (`open`)
+ *                3 and more   checkpoint right before and right after the entry at the place; the one before says that
+ *                             the turn may be open, and is confirmed before it begins
  *                5            the message at the place goes to the dead letters as "killed-host"
  *
  * 1. Only a claim after a host's death inside a turn, or one that finds a place committed as open, raises the attempts;
  *    at another place they begin with 1. Every other claim leaves them alone.
  * 2. A death counts once, however often the claim that tells of it is repeated: it is told by the epoch it happened in.
- * 3. Only a checkpoint past the place ends them (`attemptsAfter`).
+ * 3. Only a checkpoint past the place ends them (`Isolation`).
+ * 4. Entries at other places are folded as ever: what is committed as open is the one place that is recorded, so that
+ *    no other message inherits its attempts.
  */
 
 import type { Position } from "./checkpoint.ts";
@@ -36,15 +39,25 @@ export interface Attempts {
   readonly attempts: number;
   /** Of the last death that was counted. */
   readonly epoch: number;
-  /** The turn at the place had not begun when this was committed, and nothing was committed since: it may be open. */
+  /** The turn at the place was next when this was committed, and nothing past it was since: it may be open. */
   readonly isOpen: boolean;
+}
+
+/** Is told where a fold is, before every turn; see `turn_board.ts`. */
+export interface TurnWitness {
+  /** Turns of this frame follow. */
+  enterFrame(epoch: number, offset: number): void;
+  /** As in `TurnPlace`. */
+  enterTurn(index: number, timer: number, step: number): void;
+  /** No turn is under way. */
+  leave(): void;
 }
 
 export const isolateFramesFrom = 2;
 export const isolateMessagesFrom = 3;
 export const buryFrom = 5;
 
-function isSamePlace(one: TurnPlace, other: TurnPlace): boolean {
+export function isSamePlace(one: TurnPlace, other: TurnPlace): boolean {
   return one.offset === other.offset && one.index === other.index && one.timer === other.timer &&
     one.step === other.step;
 }
@@ -70,6 +83,6 @@ export function attemptsAtClaim(
 }
 
 /** Whether a shard that stands at `position` has the turn at `place` behind it. */
-export function isPast(place: TurnPlace, { offset, index }: Position): boolean {
+export function isPast(place: Pick<TurnPlace, "offset" | "index">, { offset, index }: Position): boolean {
   return place.offset <= offset || (place.offset === offset + 1 && index > 0 && place.index < index);
 }

@@ -4,6 +4,7 @@ import type { Address } from "./actor.ts";
 import type { ActorEntry } from "./actor_table.ts";
 import { actorKey, encodeSnapshotHead, nextDueMs } from "./actor_table.ts";
 import { ByteWriter, type PackedRows } from "./bytes.ts";
+import type { Attempts } from "./attempts.ts";
 import type { Checkpoint, HistoryBatch, Positions, SnapshotBatch } from "./checkpoint.ts";
 import { errorMessage } from "./errors.ts";
 import type { Fold } from "./fold.ts";
@@ -130,6 +131,7 @@ interface CaptureOptions {
   readonly epoch: number;
   /** Positions of the foreign topics and of the mailbox. */
   readonly positions: Positions;
+  readonly attempts: Attempts | null;
   readonly keyRetentionMs: number;
   readonly maxColdBytes: number;
 }
@@ -154,7 +156,8 @@ export function capture(fold: Fold, options: CaptureOptions): Checkpoint {
       clockMs,
       ...fold.sequences.memory(clockMs),
       outbox: fold.outbox.numbers(),
-      attempts: fold.attempts,
+      attempts: options.attempts,
+      suspended: Object.fromEntries(fold.suspended),
     },
     snapshots,
     history: history.finish(),

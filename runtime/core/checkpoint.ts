@@ -116,9 +116,23 @@ export interface ShardMemory {
   readonly outbox: Readonly<Record<string, number>>;
   /** The turn in which hosts died; null when it is past, or there was none. */
   readonly attempts: Attempts | null;
+  /** By `actorKey`, the first `maxListedSuspensions` of its suspended actors, for whoever asks which they are. */
+  readonly suspended: Readonly<Record<string, SuspendedActor>>;
 }
 
-export const emptyMemory: ShardMemory = { clockMs: 0, gateways: {}, inbox: {}, outbox: {}, attempts: null };
+export interface SuspendedActor {
+  /** Log time. */
+  readonly sinceMs: number;
+}
+
+export const emptyMemory: ShardMemory = {
+  clockMs: 0,
+  gateways: {},
+  inbox: {},
+  outbox: {},
+  attempts: null,
+  suspended: {},
+};
 
 export interface Checkpoint {
   readonly shard: number;

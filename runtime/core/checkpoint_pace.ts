@@ -21,8 +21,7 @@ export class CheckpointPace {
   #effectsSinceMs: number | null = null;
   #isHurried = false;
   #hasMoved = false;
-  /** A skipped message was dead-lettered: the next throw must not undo that, so folding waits. */
-  mustCommit = false;
+  #isDemanded = false;
 
   /** All times are the driver's, monotonic. */
   constructor(limits: ShardLimits, nowMs: number) {
@@ -33,6 +32,16 @@ export class CheckpointPace {
   /** Something was folded, be it a part of a frame. */
   moved(): void {
     this.#hasMoved = true;
+  }
+
+  /** A checkpoint of what was folded comes before anything else is: the next throw or death must not undo it. */
+  demand(): void {
+    this.#hasMoved = true;
+    this.#isDemanded = true;
+  }
+
+  get mustCommit(): boolean {
+    return this.#isDemanded;
   }
 
   /** A frame was folded to its end. */
@@ -60,9 +69,9 @@ export class CheckpointPace {
   dueMs(fold: Fold, nowMs: number): number {
     const { foldBudgetMs, actorBytes, effectDelayMs, checkpointIntervalMs } = this.#limits;
     if (!this.hasChanges(fold)) return Infinity;
-    if (this.mustCommit || this.#isHurried || this.isFull || this.#foldedMs >= foldBudgetMs) return nowMs;
+    if (this.#isDemanded || this.#isHurried || this.isFull || this.#foldedMs >= foldBudgetMs) return nowMs;
     if (fold.outbox.isFull || fold.table.bytes > actorBytes * 2) return nowMs;
-    if (fold.outbox.isGathering || fold.deadLetters.length > 0) this.#effectsSinceMs ??= nowMs;
+    if (fold.outbox.isGathering) this.#effectsSinceMs ??= nowMs;
     const byEffects = this.#effectsSinceMs === null ? Infinity : this.#effectsSinceMs + effectDelayMs;
     return Math.min(byEffects, this.#lastMs + checkpointIntervalMs);
   }
@@ -76,7 +85,7 @@ export class CheckpointPace {
     this.#effectsSinceMs = null;
     this.#isHurried = false;
     this.#hasMoved = false;
-    this.mustCommit = false;
+    this.#isDemanded = false;
   }
 
   /** It is confirmed. */

@@ -6,33 +6,36 @@
  * 3. The result depends on the claim and the frames alone, not on when loads, commits or evictions happen.
  * 4. A throw in a turn leaves the memory unusable: the shard drops this object and claims itself again, with the
  *    place among the `skips`.
+ * 5. The witness is told of every turn before it begins, and of no turn while none is under way.
  */
 
 import type { Address, Json } from "./actor.ts";
-import type { Attempts } from "./attempts.ts";
+import { type Attempts, buryFrom, isSamePlace, type TurnWitness } from "./attempts.ts";
 import type { ActorEntry } from "./actor_table.ts";
 import { actorKey, ActorTable, copyMessage, type Damage, type Timer } from "./actor_table.ts";
+import { ActorTimers } from "./actor_timers.ts";
 import {
   type Claim,
   type DeadLetter,
-  type DueActor,
   MAILBOX,
   type Position,
   type ReplayedLetter,
   type SnapshotBatch,
+  type SuspendedActor,
 } from "./checkpoint.ts";
+import { controlVersion, parseControl } from "./control.ts";
 import { deadLetter, type Death, type Skip, TurnFailure } from "./dead_letter.ts";
 import { errorMessage, FormatError } from "./errors.ts";
 import { idOf, partMarker, type Replay, replayMarker, type Run, senderMarker } from "./frame.ts";
 import { KeyMemory } from "./keys.ts";
-import { maxTimers, type ShardLimits } from "./limits.ts";
+import { maxListedSuspensions, type ShardLimits } from "./limits.ts";
 import { shardOf } from "./murmur2.ts";
 import { Outbox } from "./outbox.ts";
 import { placeKey } from "./place.ts";
 import { idProblem, type Registry } from "./registry.ts";
 import { Sequences } from "./sequence.ts";
 import type { ShardCounters } from "./shard_api.ts";
-import { TimerQueue } from "./timers.ts";
+import { fail, noFailures, park, type Suspension } from "./suspension.ts";
 import { Turn, type TurnEffects } from "./turn.ts";
 import type { WorkFrame } from "./work.ts";
 
@@ -44,7 +47,8 @@ interface FoldOptions {
   readonly counters: ShardCounters;
   readonly skips: ReadonlyMap<string, Skip>;
   /** Actors that take no messages, by `actorKey`. */
-  readonly suspended: ReadonlyMap<string, Damage>;
+  readonly damaged: ReadonlyMap<string, Damage>;
+  readonly witness: TurnWitness;
 }
 
 /** The clock is looked at after so many entries of a frame, less one. */
@@ -53,8 +57,11 @@ const clockMask = 63;
 interface LocalMessage {
   readonly kindIndex: number;
   readonly to: Address;
-  readonly from: Address;
+  readonly from: Address | null;
+  readonly version: number;
   readonly message: Json;
+  /** Why it is not folded; null when it is. */
+  readonly death: Death | null;
 }
 
 export type FoldProgress =
@@ -64,12 +71,12 @@ export type FoldProgress =
   | "blocked"
   /** The time slice is over. */
   | "sliced"
-  /** A skipped message was put among the dead letters: better checkpoint before the next one throws. */
+  /** A message that must not be met again was put among the dead letters: better checkpoint at once. */
   | "skipped";
 
 export class Fold implements TurnEffects {
   readonly table: ActorTable;
-  readonly timers = new TimerQueue();
+  readonly timers: ActorTimers;
   readonly sequences: Sequences;
   readonly keys: KeyMemory;
   readonly outbox: Outbox;
@@ -80,27 +87,26 @@ export class Fold implements TurnEffects {
   changed: ActorEntry[] = [];
   deadLetters: DeadLetter[] = [];
   replayed: ReplayedLetter[] = [];
-  /** The turn in which hosts died, until it is past. */
-  attempts: Attempts | null;
+  /** By `actorKey`. */
+  readonly suspended: Map<string, SuspendedActor>;
   /** Number of the commit that will contain what changes now. */
   nextCommit: number;
-  /** A page of timers is needed before the clock's timers can fire. */
-  needsDuePage = true;
 
   readonly #options: FoldOptions;
+  readonly #epoch: number;
+  /** Of the turn that is not begun, because too many hosts died in it. */
+  readonly #killer: Attempts | null;
   readonly #turn: Turn;
   readonly #local: LocalMessage[] = [];
   #localAt = 0;
   readonly #wanted = new Map<string, Address>();
-  /** Actors with timers, all of which are in the queue by name. */
-  readonly #queued = new Set<string>();
-  #compactAt = 1024;
   #hasSkipped = false;
 
   constructor(options: FoldOptions, claim: Claim) {
     const { registry, limits, shard } = options;
     this.#options = options;
-    this.table = new ActorTable(registry, options.suspended);
+    this.table = new ActorTable(registry, options.damaged);
+    this.timers = new ActorTimers(this.table);
     this.sequences = new Sequences(claim.memory, limits.gatewayRetentionMs);
     this.keys = new KeyMemory(limits.keyRetentionMs);
     for (const increment of claim.keys) this.keys.restore(increment);
@@ -116,7 +122,10 @@ export class Fold implements TurnEffects {
     );
     this.clockMs = claim.memory.clockMs;
     this.position = claim.positions[MAILBOX] ?? { offset: -1, index: 0 };
-    this.attempts = claim.memory.attempts;
+    const { attempts } = claim.memory;
+    this.#epoch = claim.epoch;
+    this.#killer = attempts !== null && attempts.attempts >= buryFrom ? attempts : null;
+    this.suspended = new Map(Object.entries(claim.memory.suspended));
     this.nextCommit = claim.commit + 1;
     this.#turn = new Turn(shard, this);
   }
@@ -150,75 +159,58 @@ export class Fold implements TurnEffects {
 
   /** Takes in what a load found. `created`: those asked for that become new actors if they were not found. */
   insert(loaded: SnapshotBatch, created: readonly Address[], used: number): void {
-    for (const entry of this.table.insertLoaded(loaded, used)) this.#queueTimers(entry);
+    for (const entry of this.table.insertLoaded(loaded, used)) this.timers.insert(entry);
     for (const { kind, id } of created) {
       const kindIndex = this.#options.registry.indexOf(kind);
       if (this.table.get(kindIndex, id) === undefined) this.table.create(kindIndex, id, used);
     }
   }
 
-  #queueTimers(entry: ActorEntry): void {
-    if (entry.timers === null) return;
-    const key = actorKey(entry.address);
-    if (this.#queued.has(key)) return;
-    this.#queued.add(key);
-    const { kind, id } = entry.address;
-    for (const [name, { dueMs }] of entry.timers) this.timers.push({ dueMs, kind, id, name });
-  }
-
-  /** Takes in a page of actors with timers due after `timers.horizonMs`, `limit` having been asked for. */
-  insertDue(due: readonly DueActor[], limit: number): void {
-    const last = due.at(-1);
-    const isLastPage = due.length < limit || last === undefined;
-    // Others may be due at the same time as the page's last: the horizon stays below it.
-    this.timers.horizonMs = isLastPage ? Infinity : last.dueMs - 1;
-    for (const actor of due) {
-      if (actor.dueMs <= this.timers.horizonMs && !this.#queued.has(actorKey(actor))) {
-        this.timers.push({ ...actor, name: null });
-      }
-    }
-    this.needsDuePage = false;
-  }
-
-  /** When the next timer is due, log time; Infinity when there is none. */
-  get nextTimerMs(): number {
-    return Math.min(this.timers.peek()?.dueMs ?? Infinity, this.timers.horizonMs + 1);
-  }
-
-  /** Folds what is left of `work`; `isOver` says that the time slice has ended. */
-  fold(work: WorkFrame, isOver: () => boolean): FoldProgress {
+  /** Folds what is left of the first `limit` entries of `work`; `isOver` says that the time slice has ended. */
+  fold(work: WorkFrame, limit: number, isOver: () => boolean): FoldProgress {
     this.#hasSkipped = false;
     if (!this.prepare(work)) return "blocked";
     if (!work.hasBegun) this.#begin(work);
-    this.#turn.topic = work.source.topic;
-    this.#turn.offset = work.source.offset;
+    const { topic, offset } = work.source;
+    this.#turn.topic = topic;
+    this.#turn.offset = offset;
+    this.#options.witness.enterFrame(this.#epoch, offset);
+    try {
+      return this.#foldTurns(work, limit, isOver);
+    } finally {
+      this.#options.witness.leave();
+    }
+  }
+
+  #foldTurns(work: WorkFrame, limit: number, isOver: () => boolean): FoldProgress {
     if (!this.#foldLocal()) return "blocked";
     if (!work.haveTimersFired) {
       if (!this.#fireTimers(work)) return "blocked";
       work.haveTimersFired = true;
     }
-    return this.#foldEntries(work, isOver);
+    return this.#foldEntries(work, limit, isOver);
   }
 
   #begin(work: WorkFrame): void {
     const { source, frame } = work;
     this.clockMs = Math.max(this.clockMs, source.stampMs);
     work.hasBegun = true;
-    this.#turn.timerNumber = 0;
     if (!this.sequences.accept(frame.origin, this.clockMs)) {
       this.#options.counters.repeatedFrames++;
       work.skipAll();
     }
   }
 
-  #foldEntries(work: WorkFrame, isOver: () => boolean): FoldProgress {
+  #foldEntries(work: WorkFrame, limit: number, isOver: () => boolean): FoldProgress {
     this.#turn.timer = "";
+    this.#turn.timerNumber = 0;
     for (let run = work.run; run !== null; run = work.run) {
+      if (work.at >= limit) return "sliced";
       if (run.type < 0) {
         this.#foldMarker(work, run);
         continue;
       }
-      const progress = this.#foldRun(work, run, isOver);
+      const progress = this.#foldRun(work, run, Math.min(run.end, limit), isOver);
       if (progress !== "folded") return progress;
     }
     this.position = { offset: work.source.offset, index: 0 };
@@ -226,10 +218,10 @@ export class Fold implements TurnEffects {
     return "folded";
   }
 
-  #foldRun(work: WorkFrame, run: Run, isOver: () => boolean): FoldProgress {
+  #foldRun(work: WorkFrame, run: Run, end: number, isOver: () => boolean): FoldProgress {
     const turn = this.#turn;
     const { targets } = work;
-    const { bodies, first, end } = run;
+    const { bodies, first } = run;
     const [kind, version] = work.frame.types[run.type]!;
     while (work.at < end) {
       const at = work.at;
@@ -286,10 +278,20 @@ export class Fold implements TurnEffects {
     this.#bury(this.#turn, { reason: "unknown-kind", detail, version });
   }
 
-  /** Takes a message of any version. */
+  /** Takes a message of any version at the place that was set before. */
   #take(target: ActorEntry, version: number, body: Json, sender: Address | null): void {
+    const { index, timerNumber, step } = this.#turn;
+    this.#options.witness.enterTurn(index, timerNumber, step);
+    if (this.#killer !== null && this.#isKiller(this.#killer)) {
+      this.#buryKiller(this.#killer, target, version, body, sender);
+      return;
+    }
     if (version === target.definition.message.version) {
       this.#receive(target, body, sender);
+      return;
+    }
+    if (version === controlVersion) {
+      this.#control(target, body, sender);
       return;
     }
     const current = this.#migrateMessage(target, version, body, sender);
@@ -322,8 +324,12 @@ export class Fold implements TurnEffects {
       this.#bury(turn, entry.damage);
       return;
     }
+    if (entry.suspension !== null) {
+      this.#park(entry, entry.suspension);
+      return;
+    }
     if (entry.changedIn !== this.nextCommit) this.#markChanged(entry);
-    if (this.#options.skips.size > 0 && this.#isSkipped(turn)) return;
+    if (this.#options.skips.size > 0 && this.#isSkipped(entry)) return;
     try {
       entry.definition.receive(entry.state, message, turn);
     } catch (thrown) {
@@ -338,18 +344,90 @@ export class Fold implements TurnEffects {
     this.changed.push(entry);
   }
 
-  #isSkipped(turn: Turn): boolean {
-    const skip = this.#options.skips.get(placeKey(turn.place));
+  #isSkipped(entry: ActorEntry): boolean {
+    const skip = this.#options.skips.get(placeKey(this.#turn.place));
     if (skip === undefined) return false;
-    this.#bury(turn, skip);
     this.#hasSkipped = true;
+    const { failureIntensity } = this.#options.limits;
+    if (fail(entry, this.clockMs, skip.detail, failureIntensity)) {
+      this.#bury(this.#turn, this.#suspend(entry, skip));
+    } else this.#bury(this.#turn, skip);
     return true;
+  }
+
+  /** Notes that the actor is suspended; answers how the death that was one too many is told. */
+  #suspend({ address }: ActorEntry, death: Death): Death {
+    const name = actorKey(address);
+    this.#options.counters.suspensions++;
+    if (this.suspended.size < maxListedSuspensions) this.suspended.set(name, { sinceMs: this.clockMs });
+    const note = `${name} is suspended from here on: its messages wait until it is resumed`;
+    return { ...death, detail: `${death.detail}. ${note}` };
+  }
+
+  #park(entry: ActorEntry, suspension: Suspension): void {
+    const turn = this.#turn;
+    const { message, sender, replay } = turn;
+    const { version } = entry.definition.message;
+    const parked = { version, message: JSON.stringify(message), sender };
+    // A dead letter's message stays one: parked, it would count as folded.
+    if (replay === null && park(suspension, parked, this.#options.limits)) {
+      if (entry.changedIn !== this.nextCommit) this.#markChanged(entry);
+      return;
+    }
+    const name = actorKey(entry.address);
+    const detail =
+      `${name} is suspended and takes no more messages until it is resumed. ${suspension.detail}`;
+    this.#bury(turn, { reason: "suspended", detail });
+  }
+
+  /** Takes what the runtime itself tells the actor. What is parked comes back as local turns. */
+  #control(entry: ActorEntry, body: Json, sender: Address | null): void {
+    const turn = this.#turn;
+    turn.begin(entry, body, sender);
+    const control = parseControl(body);
+    if (entry.damage !== null || control === null) {
+      const detail = `An actor is told "resume" or "discard", not ${JSON.stringify(body)}`;
+      this.#bury(turn, { ...entry.damage ?? { reason: "invalid", detail }, version: controlVersion });
+      return;
+    }
+    const { suspension, address: to } = entry;
+    if (suspension === null) return;
+    if (entry.changedIn !== this.nextCommit) this.#markChanged(entry);
+    entry.suspension = null;
+    entry.failedAtMs = noFailures;
+    this.suspended.delete(actorKey(to));
+    const detail = `It waited while ${actorKey(to)} was suspended, and was discarded`;
+    const death = control === "discard" ? { reason: "discarded", detail } : null;
+    const kindIndex = this.#options.registry.indexOf(to.kind);
+    for (const { version, message, sender } of suspension.parked) {
+      this.#local.push({ kindIndex, to, from: sender, version, message: JSON.parse(message), death });
+    }
+  }
+
+  #isKiller({ place }: Attempts): boolean {
+    const { offset, index, timerNumber, step } = this.#turn;
+    return isSamePlace(place, { offset, index, timer: timerNumber, step });
+  }
+
+  #buryKiller(
+    { attempts, epoch }: Attempts,
+    entry: ActorEntry,
+    version: number,
+    body: Json,
+    sender: Address | null,
+  ): void {
+    this.#turn.begin(entry, body, sender);
+    if (entry.damage === null && entry.changedIn !== this.nextCommit) this.#markChanged(entry);
+    const detail =
+      `What folded it hung or died in its turn, ${attempts} times, the last time in epoch ${epoch}`;
+    this.#bury(this.#turn, { reason: "killed-host", detail, version });
+    this.#hasSkipped = true;
   }
 
   /** Folds the messages that the turn sent within the shard. False when an actor must be loaded first. */
   #foldLocal(): boolean {
     while (this.#localAt < this.#local.length) {
-      const { kindIndex, to, from, message } = this.#local[this.#localAt]!;
+      const { kindIndex, to, from, version, message, death } = this.#local[this.#localAt]!;
       const entry = this.table.get(kindIndex, to.id);
       if (entry === undefined) {
         this.#want(kindIndex, to.id);
@@ -359,40 +437,37 @@ export class Fold implements TurnEffects {
       this.#turn.step++;
       this.#turn.replay = null;
       this.#options.counters.localTurns++;
-      if (this.#turn.step > this.#options.limits.maxLocalTurns) {
-        this.#turn.begin(entry, message, from);
+      if (death !== null) this.#buryLocal(entry, message, from, { ...death, version });
+      else if (this.#turn.step <= this.#options.limits.maxLocalTurns) {
+        this.#take(entry, version, message, from);
+      } else {
         const detail = `One message caused over ${this.#options.limits.maxLocalTurns} turns in its shard`;
-        this.#bury(this.#turn, { reason: "too-many-local-turns", detail });
-        continue;
+        this.#buryLocal(entry, message, from, { reason: "too-many-local-turns", detail, version });
       }
-      this.#receive(entry, message, from);
     }
     this.#local.length = 0;
     this.#localAt = 0;
     return true;
   }
 
+  #buryLocal(entry: ActorEntry, message: Json, from: Address | null, death: Death): void {
+    this.#turn.begin(entry, message, from);
+    this.#bury(this.#turn, death);
+  }
+
   /** Fires the timers due by now. False when actors or a page of timers must be loaded first. */
   #fireTimers(work: WorkFrame): boolean {
     for (;;) {
-      if (this.clockMs > this.timers.horizonMs) {
-        this.needsDuePage = true;
+      const due = this.timers.takeDue(this.clockMs, work.number);
+      if (due === null) return true;
+      if (due === "missing") {
+        const { registry, limits } = this.#options;
+        // Its own bound: what is wanted already may have come in the meantime and then is not asked for again.
+        const missing = this.timers.missing(this.clockMs, limits.duePage);
+        for (const { kind, id } of missing) this.#want(registry.indexOf(kind), id);
         return false;
       }
-      const top = this.timers.peek();
-      if (top === null || top.dueMs > this.clockMs) return true;
-      const entry = this.table.find(top);
-      if (entry === undefined) {
-        this.#wantDueActors();
-        return false;
-      }
-      this.timers.pop();
-      // Keeps the actor in memory until the frame is folded.
-      entry.used = Math.max(entry.used, work.number);
-      const timer = top.name === null ? undefined : entry.timers?.get(top.name);
-      if (top.name === null || timer?.dueMs !== top.dueMs) continue;
-      this.cancelTimer(entry, top.name);
-      this.#fire(entry, top.name, timer);
+      this.#fire(due.entry, due.name, due.timer);
       if (!this.#foldLocal()) return false;
     }
   }
@@ -410,18 +485,6 @@ export class Fold implements TurnEffects {
     this.#take(entry, version, JSON.parse(message), null);
   }
 
-  #wantDueActors(): void {
-    const { registry, limits } = this.#options;
-    // Its own bound: what is wanted already may have come in the meantime and then is not asked for again.
-    let room = limits.duePage;
-    for (const { kind, id } of this.timers.due(this.clockMs)) {
-      const kindIndex = registry.indexOf(kind);
-      if (this.table.get(kindIndex, id) !== undefined) continue;
-      this.#want(kindIndex, id);
-      if (--room === 0) return;
-    }
-  }
-
   send(from: Address, to: Address, message: Json): void {
     const { registry, shard, shardCount } = this.#options;
     const kindIndex = registry.indexOf(to.kind);
@@ -436,43 +499,19 @@ export class Fold implements TurnEffects {
       throw new Error(`Cannot send to ${to.kind}/${to.id}: it does not accept ${JSON.stringify(message)}`);
     }
     const target = shardOf(to.id, shardCount);
-    if (target === shard) this.#local.push({ kindIndex, to, from, message: copy });
+    const { version } = definition.message;
+    if (target === shard) this.#local.push({ kindIndex, to, from, version, message: copy, death: null });
     else this.outbox.send(target, kindIndex, from, to.id, copy);
   }
 
   setTimer(entry: ActorEntry, name: string, dueMs: number, message: Json): void {
     if (!Number.isFinite(dueMs)) throw new Error(`A timer is due at a finite time, not ${dueMs}`);
-    const type = entry.definition.message;
-    const text = JSON.stringify(message);
-    if (!type.accepts(JSON.parse(text))) {
-      throw new Error(`The timer ${name} has a message that is refused: ${text}`);
-    }
-    const timers = entry.timers ??= new Map();
-    if (timers.size >= maxTimers && !timers.has(name)) {
-      throw new Error(`An actor has at most ${maxTimers} timers`);
-    }
     // Strictly later than now, so that one pass over the due timers ends.
-    const due = Math.max(Math.ceil(dueMs), this.clockMs + 1);
-    timers.set(name, { dueMs: due, version: type.version, message: text });
-    this.#queued.add(actorKey(entry.address));
-    this.timers.push({ ...entry.address, dueMs: due, name });
-    if (this.timers.size > this.#compactAt) this.#compactTimers();
-  }
-
-  #compactTimers(): void {
-    this.timers.compact((timer) => {
-      const entry = this.table.find(timer);
-      return entry === undefined ||
-        (timer.name !== null && entry.timers?.get(timer.name)?.dueMs === timer.dueMs);
-    });
-    this.#compactAt = Math.max(1024, this.timers.size * 2);
+    this.timers.set(entry, name, Math.max(Math.ceil(dueMs), this.clockMs + 1), message);
   }
 
   cancelTimer(entry: ActorEntry, name: string): void {
-    entry.timers?.delete(name);
-    if (entry.timers?.size !== 0) return;
-    entry.timers = null;
-    this.#queued.delete(actorKey(entry.address));
+    this.timers.cancel(entry, name);
   }
 
   deadLetter(turn: Turn, reason: string, detail: string): void {

@@ -32,9 +32,15 @@ export interface ShardLimits {
   readonly gatewayRetentionMs: number;
   /** Actors with timers read from the store at a time. */
   readonly duePage: number;
+  /** An actor that throws more than `failures` times within `withinMs` of log time is suspended. At most 255. */
+  readonly failureIntensity: { readonly failures: number; readonly withinMs: number };
+  /** What may wait for a suspended actor, in messages and in units of text; the rest is dead-lettered. */
+  readonly maxParkedMessages: number;
+  readonly maxParkedUnits: number;
 }
 
-const MiB = 1024 * 1024;
+const KiB = 1024;
+const MiB = 1024 * KiB;
 const minuteMs = 60_000;
 
 export const defaultShardLimits: ShardLimits = {
@@ -54,6 +60,11 @@ export const defaultShardLimits: ShardLimits = {
   // As long as a key: a client that repeats later than this is told by its key anyway.
   gatewayRetentionMs: 10 * minuteMs,
   duePage: 1000,
+  // A throw costs its shard a refold of up to `foldBudgetMs`: five a minute are less than 2 % of its time.
+  failureIntensity: { failures: 5, withinMs: minuteMs },
+  // They are part of the hot row, which is rewritten whenever one more is parked.
+  maxParkedMessages: 100,
+  maxParkedUnits: 64 * KiB,
 };
 
 /** UTF-8 bytes of an id at most: a key column of 1,024 bytes in every store. */
@@ -64,3 +75,9 @@ export const maxAheadMs = 5 * minuteMs;
 
 /** Timers of one actor at most: they are part of its hot row. */
 export const maxTimers = 1000;
+
+/** Units of the sentence that says why an actor is suspended: an error's message may be of any length. */
+export const maxSuspensionDetail = 500;
+
+/** Suspended actors that a shard lists: they are part of its row and of every report to the main thread. */
+export const maxListedSuspensions = 1000;

@@ -25,6 +25,12 @@ interface Standing {
   readonly nowMs: number;
 }
 
+function suspendedOf({ suspension }: ActorEntry): Extract<Answer, { type: "answered" }>["suspended"] {
+  if (suspension === null) return null;
+  const { sinceMs, detail, parked } = suspension;
+  return { sinceMs, detail, parked: parked.length };
+}
+
 /** Runs a query on a state; never throws. `logNowMs`: log time moved on to this moment. */
 function answerAsk(entry: ActorEntry, ask: Ask, logNowMs: number, standing: Standing): Answer {
   const { definition } = entry;
@@ -43,7 +49,7 @@ function answerAsk(entry: ActorEntry, ask: Ask, logNowMs: number, standing: Stan
   }
   try {
     const answer = query.answer(entry.state, parsed.data as never, { id: ask.id, nowMs: logNowMs });
-    return { type: "answered", json: JSON.stringify(answer), ...standing };
+    return { type: "answered", json: JSON.stringify(answer), ...standing, suspended: suspendedOf(entry) };
   } catch (thrown) {
     return {
       type: "failed",
@@ -136,7 +142,8 @@ export class Queries {
     const met = this.#barriers.filter(isMet);
     this.#barriers = this.#barriers.filter((barrier) => !isMet(barrier));
     for (const { query } of met) {
-      this.#answer(query.queryId, { type: "answered", json: "null", ...standingOf(shard) });
+      const answer = { type: "answered", json: "null", ...standingOf(shard), suspended: null } as const;
+      this.#answer(query.queryId, answer);
     }
   }
 

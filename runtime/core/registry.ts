@@ -15,8 +15,10 @@ export class Registry {
   readonly #indexByKind: ReadonlyMap<string, number>;
 
   constructor(definitions: readonly AnyDefinition[]) {
-    for (const { kind } of definitions) {
+    for (const { kind, message: { version } } of definitions) {
       invariant(/^[a-z][a-z0-9-]{0,31}$/.test(kind), `A kind is 1 to 32 of a-z, 0-9, "-", unlike "${kind}"`);
+      // 0 is the runtime's own: `control.ts`.
+      invariant(Number.isInteger(version) && version >= 1, `Message versions begin with 1, unlike ${kind}'s`);
     }
     this.definitions = definitions;
     this.wireTypes = definitions.map((definition) => [definition.kind, definition.message.version] as const);

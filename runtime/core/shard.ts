@@ -3,14 +3,14 @@
  *
  * 1. One claim, one load, one page of timers and one commit are under way at most.
  * 2. Whatever leaves the shard (outbox frames, trims, barrier answers) leaves after the commit that contains it.
- * 3. After a fenced or failed commit, a load that tells of another owner, a throw, or a death, the shard claims itself again and goes on from the last
- *    confirmed checkpoint: taking over and starting again are the same code.
+ * 3. After a fenced or failed commit, a load that tells of another owner, a throw, or a death, the shard claims itself
+ *    again and goes on from the last confirmed checkpoint: taking over and starting again are the same code.
  * 4. Answers of an earlier epoch change nothing.
- * 5. An actor whose state cannot be saved is suspended: the shard goes back to the last confirmed checkpoint and
+ * 5. An actor whose state cannot be saved is set aside: the shard goes back to the last confirmed checkpoint and
  *    dead-letters the actor's messages up to where it was. Then the actor goes on from what is stored of it.
  */
 
-import type { HostDeath } from "./attempts.ts";
+import { type HostDeath, isPast, type TurnWitness } from "./attempts.ts";
 import type { Address } from "./actor.ts";
 import { actorKey, type Damage } from "./actor_table.ts";
 import { capture, StateError } from "./capture.ts";
@@ -28,6 +28,7 @@ import { type Skip, TurnFailure } from "./dead_letter.ts";
 import { errorMessage, FormatError, InvariantError } from "./errors.ts";
 import { Fold, type FoldProgress } from "./fold.ts";
 import { joinFrame } from "./frame.ts";
+import { Isolation } from "./isolation.ts";
 import type { ShardLimits } from "./limits.ts";
 import { LogClock } from "./log_clock.ts";
 import type { LogFrame } from "./log_frame.ts";
@@ -49,12 +50,16 @@ interface ShardOptions {
   readonly shardCount: number;
   readonly registry: Registry;
   readonly limits: ShardLimits;
+  /** Whoever must know in which turn a host died or hangs; without one nobody does. */
+  readonly witness?: TurnWitness;
 }
+
+const nobody: TurnWitness = { enterFrame() {}, enterTurn() {}, leave() {} };
 
 /** Frames prepared ahead of the one being folded, so that loads overlap with folding. */
 const preparedAhead = 3;
 
-interface Suspension extends Damage {
+interface Unsaved extends Damage {
   /** It ends when all frames below this offset are in a confirmed checkpoint. */
   readonly below: number;
 }
@@ -66,6 +71,7 @@ interface Tenure {
   readonly fold: Fold;
   readonly queue: FrameQueue;
   readonly pace: CheckpointPace;
+  readonly isolation: Isolation;
   confirmedCommit: number;
   inFlight: Checkpoint | null;
   /** Asked of the store; `created` become new actors when they are not found. */
@@ -88,7 +94,7 @@ export class Shard implements ShardMachine {
   #actions: Action[] = [];
   readonly #skips = new Map<string, Skip>();
   /** By `actorKey`. */
-  readonly #suspended = new Map<string, Suspension>();
+  readonly #unsaved = new Map<string, Unsaved>();
   readonly #queries: Queries;
   #frameNumber = 1;
 
@@ -128,9 +134,9 @@ export class Shard implements ShardMachine {
   started(claim: Claim, nowMs: number): void {
     if (this.#state !== "claiming") return;
     this.counters.claims++;
-    const { limits } = this.#options;
+    const { limits, witness = nobody } = this.#options;
     const fold = new Fold(
-      { ...this.#options, counters: this.counters, skips: this.#skips, suspended: this.#suspended },
+      { ...this.#options, witness, counters: this.counters, skips: this.#skips, damaged: this.#unsaved },
       claim,
     );
     const { offset, index } = fold.position;
@@ -140,6 +146,7 @@ export class Shard implements ShardMachine {
       fold,
       queue: new FrameQueue(offset + 1, index, this.#frameNumber),
       pace: new CheckpointPace(limits, nowMs),
+      isolation: new Isolation(claim.memory.attempts),
       confirmedCommit: claim.commit,
       inFlight: null,
       loading: null,
@@ -225,7 +232,7 @@ export class Shard implements ShardMachine {
     const { fold, dueLimit } = tenure;
     const before = fold.timers.horizonMs;
     tenure.dueLimit = null;
-    fold.insertDue(due, dueLimit);
+    fold.timers.insertPage(due, dueLimit);
     // A whole page due at one time does not move the horizon: ask for more at once.
     if (fold.timers.horizonMs <= before) this.#askDue(tenure, dueLimit * 2);
   }
@@ -255,7 +262,7 @@ export class Shard implements ShardMachine {
     this.#actions.push({ type: "trim", below: (checkpoint.positions[MAILBOX]?.offset ?? -1) + 1 });
     this.#queries.answerBarriers(tenure);
     tenure.mayEvict = true;
-    if (this.#endSuspensions(checkpoint)) this.begin();
+    if (this.#mendUnsaved(checkpoint)) this.begin();
     else this.#checkpointIfDue(tenure, nowMs);
   }
 
@@ -273,19 +280,15 @@ export class Shard implements ShardMachine {
   /** Skips before the confirmed position will not be met again. */
   #forgetSkips({ positions }: Checkpoint): void {
     const position = positions[MAILBOX] ?? { offset: -1, index: 0 };
-    for (const [key, { place }] of this.#skips) {
-      const isFolded = place.offset <= position.offset ||
-        (place.offset === position.offset + 1 && position.index > 0 && place.index < position.index);
-      if (isFolded) this.#skips.delete(key);
-    }
+    for (const [key, { place }] of this.#skips) if (isPast(place, position)) this.#skips.delete(key);
   }
 
   /** True when there were any: the shard claims itself again, and so loads the actors and their timers anew. */
-  #endSuspensions({ positions }: Checkpoint): boolean {
+  #mendUnsaved({ positions }: Checkpoint): boolean {
     const folded = (positions[MAILBOX]?.offset ?? -1) + 1;
-    const before = this.#suspended.size;
-    for (const [key, { below }] of this.#suspended) if (below <= folded) this.#suspended.delete(key);
-    return this.#suspended.size < before;
+    const before = this.#unsaved.size;
+    for (const [key, { below }] of this.#unsaved) if (below <= folded) this.#unsaved.delete(key);
+    return this.#unsaved.size < before;
   }
 
   #evict(tenure: Tenure): void {
@@ -360,19 +363,26 @@ export class Shard implements ShardMachine {
 
   /** True when there is more to fold at once. */
   #foldSlice(tenure: Tenure, clock: () => number, endMs: number): boolean {
-    const { fold, queue, pace } = tenure;
+    const { fold, queue, pace, isolation, confirmedCommit } = tenure;
     const isOver = () => clock() >= endMs;
     for (let work = queue.peek(); work !== undefined && this.#canFold(tenure); work = queue.peek()) {
       for (let ahead = 1; ahead <= preparedAhead; ahead++) {
         const next = queue.peek(ahead);
         if (next !== undefined) fold.prepare(next);
       }
-      const progress: FoldProgress = fold.fold(work, isOver);
+      if (!fold.prepare(work)) return false;
+      const limit = isolation.limit(work, confirmedCommit);
+      if (work.at >= limit && fold.isAtBoundary(work)) {
+        if (isolation.wantsCommit(fold.nextCommit, confirmedCommit)) pace.demand();
+        return false;
+      }
+      const progress: FoldProgress = fold.fold(work, limit, isOver);
       if (progress === "blocked") return false;
       pace.moved();
-      if (progress === "skipped") pace.mustCommit = true;
+      if (progress === "skipped") pace.demand();
       if (progress !== "folded") return true;
       queue.shift();
+      if (isolation.commitsFrames) pace.demand();
       this.#countFolded(tenure, work.source.text.length);
       if (isOver()) return queue.length > 0;
     }
@@ -388,7 +398,7 @@ export class Shard implements ShardMachine {
   }
 
   #requestLoads(tenure: Tenure): void {
-    if (tenure.fold.needsDuePage) this.#askDue(tenure, this.#options.limits.duePage);
+    if (tenure.fold.timers.needsPage) this.#askDue(tenure, this.#options.limits.duePage);
     if (tenure.loading !== null) return;
     const wanted = tenure.fold.takeWanted().filter((address) =>
       tenure.fold.table.find(address) === undefined
@@ -420,18 +430,25 @@ export class Shard implements ShardMachine {
 
   #checkpointIfDue(tenure: Tenure, nowMs: number): void {
     if (this.#checkpointDueMs(tenure, nowMs) > nowMs) return;
-    const { fold, queue, epoch, claim } = tenure;
+    const { fold, queue, epoch, claim, isolation } = tenure;
     const { offset } = fold.position;
     const index = queue.peek()?.foldedEntries ?? fold.position.index;
-    const positions = { ...claim.positions, [MAILBOX]: { offset, index } };
+    const position = { offset, index };
     const { keyRetentionMs, maxColdBytes } = this.#options.limits;
     let checkpoint: Checkpoint;
     try {
-      checkpoint = capture(fold, { shard: this.shard, epoch, positions, keyRetentionMs, maxColdBytes });
+      checkpoint = capture(fold, {
+        shard: this.shard,
+        epoch,
+        positions: { ...claim.positions, [MAILBOX]: position },
+        attempts: isolation.attemptsAt(position),
+        keyRetentionMs,
+        maxColdBytes,
+      });
     } catch (thrown) {
       if (!(thrown instanceof StateError)) throw thrown;
       const below = offset + (index > 0 ? 2 : 1);
-      this.#suspended.set(actorKey(thrown.address), {
+      this.#unsaved.set(actorKey(thrown.address), {
         reason: "state-not-saved",
         detail: thrown.message,
         below,
@@ -446,7 +463,7 @@ export class Shard implements ShardMachine {
 
   /** When a tick is due: a timer wants the clock to move and no frame has come. */
   #tickDueMs({ queue, clock, fold }: Tenure): number {
-    return queue.length > 0 ? Infinity : clock.tickDueMs(fold.nextTimerMs);
+    return queue.length > 0 ? Infinity : clock.tickDueMs(fold.timers.nextMs);
   }
 
   #tickIfDue(tenure: Tenure, nowMs: number): void {
@@ -481,6 +498,7 @@ export class Shard implements ShardMachine {
       oldestStampMs: tenure?.queue.peek()?.source.stampMs ?? null,
       actors: tenure?.fold.table.count ?? 0,
       actorBytes: tenure?.fold.table.bytes ?? 0,
+      suspended: tenure?.fold.suspended ?? new Map(),
       keysFull: (tenure?.fold.keys.size ?? 0) >= this.#options.limits.maxKeys,
     };
   }

@@ -10,7 +10,7 @@
 
 import type { HostDeath } from "./attempts.ts";
 import type { Address } from "./actor.ts";
-import type { Checkpoint, Claim, CommitResult, DueActor, Loaded } from "./checkpoint.ts";
+import type { Checkpoint, Claim, CommitResult, DueActor, Loaded, SuspendedActor } from "./checkpoint.ts";
 import type { LogFrame } from "./log_frame.ts";
 
 export type Action =
@@ -72,6 +72,8 @@ export type Answer =
     readonly positions: Readonly<Record<string, number>>;
     /** The shard's clock. */
     readonly nowMs: number;
+    /** Null while the actor takes its messages, and for a barrier. */
+    readonly suspended: { readonly sinceMs: number; readonly detail: string; readonly parked: number } | null;
   }
   /** The actor has never had a message. */
   | { readonly type: "absent" }
@@ -126,6 +128,8 @@ export interface ShardCounters {
   /** In confirmed checkpoints, so that a refold does not count them twice. */
   deadLetters: number;
   readonly deadLettersByReason: Record<string, number>;
+  /** Actors suspended, refolds included. */
+  suspensions: number;
   /** Frames dropped as repeats of a gateway's or a shard's number. */
   repeatedFrames: number;
   /** Parts of keyed bodies dropped as repeats. */
@@ -146,6 +150,7 @@ export function noCounters(): ShardCounters {
     timersFired: 0,
     deadLetters: 0,
     deadLettersByReason: {},
+    suspensions: 0,
     repeatedFrames: 0,
     repeatedParts: 0,
     checkpoints: 0,
@@ -166,6 +171,8 @@ export interface ShardGauges {
   readonly oldestStampMs: number | null;
   readonly actors: number;
   readonly actorBytes: number;
+  /** By `actorKey`; at most `maxListedSuspensions`. */
+  readonly suspended: ReadonlyMap<string, SuspendedActor>;
   /** True while the bound of remembered idempotency keys is reached. */
   readonly keysFull: boolean;
 }

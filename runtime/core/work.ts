@@ -64,6 +64,25 @@ export class WorkFrame {
     this.at = this.frame.count;
   }
 
+  /**
+   * The last place before entry `index` (-1: the timers) where a checkpoint may stand: markers stay with the entry
+   * that follows them. 0 is before the timers.
+   */
+  boundaryBefore(index: number): number {
+    const { runs } = this.frame;
+    let at = runs.findIndex(({ end }) => end > index);
+    if (index < 0 || at < 0 || runs[at]!.first < index) return Math.max(0, index);
+    while (at > 0 && runs[at - 1]!.type < 0) at--;
+    return runs[at]!.first;
+  }
+
+  /** The first one after it, its frame's end excepted. */
+  boundaryAfter(index: number): number {
+    if (index >= 0) return index + 1;
+    const first = this.frame.runs.find(({ type }) => type >= 0);
+    return first === undefined ? Infinity : first.first + 1;
+  }
+
   /** Finds the actors of all entries; those missing go to `want`. True when none is. */
   prepare(registry: Registry, table: ActorTable, want: (kindIndex: number, id: string) => void): boolean {
     if (this.#unresolved === 0) return true;

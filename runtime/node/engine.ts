@@ -7,6 +7,7 @@
  */
 
 import type { Address, Json } from "../core/actor.ts";
+import type { Control } from "../core/control.ts";
 import type { Answer } from "../core/shard_api.ts";
 import type { Store } from "../store/port.ts";
 import type { SupervisorTree } from "./supervisor.ts";
@@ -64,6 +65,14 @@ export interface EngineTotals {
   readonly deadLetters: number;
 }
 
+/** An actor that takes no messages until it is resumed. */
+export interface Suspended {
+  readonly kind: string;
+  readonly id: string;
+  /** Log time. */
+  readonly sinceMs: number;
+}
+
 /** Names of the actors whose state changed most recently, for the live page. */
 export interface Moving {
   readonly kind: string;
@@ -87,6 +96,13 @@ export interface Engine {
    * died `maxReplays` times.
    */
   replayDeadLetter(id: string): Promise<{ readonly replays: number } | null>;
+  /**
+   * Ends an actor's suspension: "resume" folds the messages that wait for it, "discard" makes dead letters of them.
+   * Resolves when that is durable. An actor that is not suspended is left alone. `key`: as in `batch`.
+   */
+  resume(target: Address, control: Control, key?: string): Promise<void>;
+  /** By kind and id, as their hosts reported last; at most `maxListedSuspensions` of a shard. */
+  suspended(): readonly Suspended[];
   /** The log's clock as the gateway knows it: newest stamp seen plus the time since, epoch milliseconds. */
   logNowMs(): number;
   readonly store: Store;

@@ -15,7 +15,14 @@ import type { Clock } from "./clock.ts";
 import { CommitGroup } from "./commit_group.ts";
 import { HostLoop } from "./host_loop.ts";
 import { HostMetrics } from "./host_metrics.ts";
-import type { HostCalls, HostMessage, HostTotals, MetricsJson, ShardReport } from "./host_protocol.ts";
+import type {
+  HostCalls,
+  HostMessage,
+  HostStart,
+  HostTotals,
+  MetricsJson,
+  ShardReport,
+} from "./host_protocol.ts";
 import { idleReportIntervalMs, reportIntervalMs } from "./limits.ts";
 import { ShardRunner } from "./shard_runner.ts";
 import { Trouble } from "./trouble.ts";
@@ -82,8 +89,9 @@ export class ShardHost implements HostCalls {
     this.#byShard = new Map(this.#runners.map((runner) => [runner.shard, runner]));
   }
 
-  start(): void {
-    this.#loop.start(this.#runners);
+  /** `deaths`: as in `HostStart`. */
+  start(deaths?: HostStart["deaths"]): void {
+    this.#loop.start(this.#runners, deaths);
     this.#idleReports = setInterval(() => void this.#reportAll(), idleReportIntervalMs);
   }
 

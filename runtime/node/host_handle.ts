@@ -3,13 +3,16 @@
  * died.
  *
  * 1. Any `error` or `exit` of the thread is a death, whatever its code, and so is the watchdog's verdict.
- * 2. A call made while the host is dead waits for the next thread; one under way when it dies fails with a
+ * 2. A death inside a turn is told to the next thread, which claims the turn's shard with it; see `attempts.ts`. It does
+ *    not count towards the host's intensity: the message is to blame.
+ * 3. A call made while the host is dead waits for the next thread; one under way when it dies fails with a
  *    `HostDiedError`, and whoever made it decides whether to make it again.
- * 3. Every thread's last totals and metrics are kept: `totals` never goes down.
- * 4. A shard that is refused is told of at once, and once.
+ * 4. Every thread's last totals and metrics are kept: `totals` never goes down.
+ * 5. A shard that is refused is told of at once, and once.
  */
 
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import type { HostDeath } from "../core/attempts.ts";
 import { errorMessage } from "../core/errors.ts";
 import type { End } from "../core/supervision_api.ts";
 import type { ShardLimits } from "../core/limits.ts";
@@ -24,7 +27,7 @@ import {
 import { hostStopMs, watchdogTickMs } from "./limits.ts";
 import { RpcClient, type WireError } from "../rpc.ts";
 import type { Child, Running } from "./supervisor.ts";
-import { noShard, readTurnBoard, turnBoardBytes } from "./turn_board.ts";
+import { readTurnBoard, turnBoardBytes } from "./turn_board.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 /** What all hosts of a node have in common. */
@@ -82,6 +85,8 @@ export class HostHandle {
   #pastTotals = noTotals;
   #totals = noTotals;
   #metrics: MetricsJson = [];
+  /** By shard, until it is claimed again: in which turn of it a thread died. */
+  readonly #deaths = new Map<number, HostDeath>();
   readonly #waiting = new Set<() => void>();
   /** Refusals that were told of, by shard. */
   readonly #refusals = new Map<number, string>();
@@ -136,6 +141,7 @@ export class HostHandle {
       store,
       main: port2,
       board,
+      deaths: Object.fromEntries(this.#deaths),
     };
     const worker = new Worker(new URL("./host_thread.ts", import.meta.url), {
       workerData: data,
@@ -179,12 +185,19 @@ export class HostHandle {
       case "report":
         this.#totals = message.totals;
         this.#tellRefusals(message.shards);
+        this.#forgetDeaths(message.shards);
         return this.#parts.onReport(message.shards);
       case "metrics":
         this.#metrics = message.metrics;
         return;
       case "notice":
         return this.#parts.report(message.sentence);
+    }
+  }
+
+  #forgetDeaths(shards: readonly ShardReport[]): void {
+    for (const { shard, epoch } of shards) {
+      if (epoch > (this.#deaths.get(shard)?.epoch ?? Infinity)) this.#deaths.delete(shard);
     }
   }
 
@@ -209,8 +222,14 @@ export class HostHandle {
     const metrics = this.#metrics;
     this.#metrics = [];
     this.#parts.onDeath(metrics);
+    const { shard, death } = readTurnBoard(thread.board);
+    if (death !== null) this.#deaths.set(shard, death);
     // At once, though the thread may need a moment to end: its shards' next epochs fence it.
-    thread.ended.resolve({ reason: "failed", sentence: `Host ${this.host} died: ${reason}` });
+    thread.ended.resolve({
+      reason: "failed",
+      sentence: `Host ${this.host} died: ${reason}`,
+      counts: death === null,
+    });
   }
 
   /** Calls the host; see guarantee 2. */
@@ -252,8 +271,8 @@ export class HostHandle {
 }
 
 function hangSentence(board: SharedArrayBuffer, silentTicks: number): string {
-  const { shard } = readTurnBoard(board);
-  const where = shard === noShard ? "outside any shard" : `in a turn of shard ${shard}`;
+  const { shard, death } = readTurnBoard(board);
+  const where = death === null ? "outside any turn" : `in a turn of shard ${shard}`;
   return `it hangs ${where}: no sign of life for ${(silentTicks * watchdogTickMs) / 1000} s`;
 }
 

@@ -11,6 +11,7 @@
  * 7 µs, `setTimeout(0)` 2 ms (Deno 2.9, 2 cores).
  */
 
+import type { HostDeath } from "../core/attempts.ts";
 import type { Clock } from "./clock.ts";
 import type { CommitGroup } from "./commit_group.ts";
 import { commitGatherMs, longestTimerMs, roundMs, sliceMs } from "./limits.ts";
@@ -19,7 +20,8 @@ import type { TurnBoard } from "./turn_board.ts";
 /** What is run: a `ShardRunner`. */
 export interface Runnable {
   readonly shard: number;
-  begin(): void;
+  /** `death`: its last host died in this turn of it; null when it did not. */
+  begin(death: HostDeath | null): void;
   /** True: there is more to do now. */
   run(sliceMs: number): boolean;
   wakeAtMs(nowMs: number): number | null;
@@ -54,9 +56,10 @@ export class HostLoop {
     this.#observer = observer;
   }
 
-  start(runners: readonly Runnable[]): void {
+  /** `deaths`: by shard, in which turn of it its last host died. */
+  start(runners: readonly Runnable[], deaths: Readonly<Record<number, HostDeath>> = {}): void {
     this.#runners = runners;
-    for (const runner of runners) runner.begin();
+    for (const runner of runners) runner.begin(deaths[runner.shard] ?? null);
   }
 
   wake(runner: Runnable): void {
@@ -98,11 +101,11 @@ export class HostLoop {
 
   #slice(runner: Runnable): number {
     this.#isWaiting.delete(runner);
-    this.#board.enter(runner.shard);
+    this.#board.enterSlice(runner.shard);
     const startMs = this.#clock.nowMs();
     const isMore = runner.run(sliceMs);
     const endMs = this.#clock.nowMs();
-    this.#board.leave();
+    this.#board.leaveSlice();
     this.#observer.ran(endMs - startMs);
     if (isMore) this.#enqueue(runner);
     return endMs;

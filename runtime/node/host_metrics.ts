@@ -22,6 +22,7 @@ const shardCounters: readonly (readonly [SumKey, string, string])[] = [
   ["timersFired", "timers_fired", "Timers fired."],
   ["repeatedFrames", "repeated_frames", "Frames dropped as repeats of a sender's number."],
   ["repeatedParts", "repeated_parts", "Parts of bodies dropped as repeats of an idempotency key."],
+  ["suspensions", "suspensions", "Actors suspended because they threw too often, refolds included."],
   ["snapshots", "snapshots", "Snapshots handed to checkpoints."],
   ["claims", "claims", "Shards claimed."],
   ["loads", "loads", "Calls that loaded actors from the store."],
@@ -130,6 +131,14 @@ export class HostMetrics implements RunnerObserver {
       registers,
       collect() {
         this.set(sum((runner) => runner.gauges().actors));
+      },
+    });
+    new Gauge({
+      name: "sensorium_suspended_actors",
+      help: "Actors that take no messages until they are resumed.",
+      registers,
+      collect() {
+        this.set(sum((runner) => runner.gauges().suspended.size));
       },
     });
     new Gauge({

@@ -2,6 +2,7 @@
 
 import type { MessagePort } from "node:worker_threads";
 import type { MetricObjectWithValues, MetricValue } from "prom-client";
+import type { HostDeath } from "../core/attempts.ts";
 import type { ShardLimits } from "../core/limits.ts";
 import type { Answer, ShardGauges, ShardQuery } from "../core/shard_api.ts";
 
@@ -18,6 +19,8 @@ export interface HostStart {
   readonly main: MessagePort;
   /** See `turn_board.ts`. */
   readonly board: SharedArrayBuffer;
+  /** By shard: the host before this one died in this turn of it. */
+  readonly deaths?: Readonly<Record<number, HostDeath>>;
 }
 
 export interface ShardReport extends ShardGauges {

@@ -15,14 +15,15 @@ import { TurnBoard } from "./turn_board.ts";
 const start: HostStart = workerData;
 const { registry, counters } = await loadActorModule(start.definitionsUrl);
 const { shardCount, limits } = start;
+const board = new TurnBoard(start.board);
 
 const host = new ShardHost({
   name: `host-${start.host}`,
-  machines: start.shards.map((shard) => new Shard({ shard, shardCount, registry, limits })),
+  machines: start.shards.map((shard) => new Shard({ shard, shardCount, registry, limits, witness: board })),
   log: new RemoteLog(start.log),
   store: new RemoteStore(start.store),
   clock: machineClock,
-  board: new TurnBoard(start.board),
+  board,
   counters,
   post: (message) => start.main.postMessage(message),
 });
@@ -33,4 +34,4 @@ serve(start.main, {
   ping: () => {},
   stop: () => host.stop(),
 });
-host.start();
+host.start(start.deaths);

@@ -13,6 +13,7 @@
 
 import type { Address } from "../core/actor.ts";
 import { shardOf } from "../core/murmur2.ts";
+import type { Control } from "../core/control.ts";
 import type { Answer } from "../core/shard_api.ts";
 import { RemoteLog } from "../log/remote_log.ts";
 import type { Store } from "../store/port.ts";
@@ -21,6 +22,7 @@ import { type ActorModule, loadActorModule } from "./actor_module.ts";
 import { Backlog } from "./backlog.ts";
 import { ShardedBatch } from "./batch.ts";
 import { machineClock } from "./clock.ts";
+import { controlPiece } from "./control.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
   type AskOptions,
@@ -29,6 +31,7 @@ import {
   type Engine,
   EngineError,
   type EngineStatus,
+  type Suspended,
 } from "./engine.ts";
 import { errorMessage } from "../core/errors.ts";
 import { Gateway } from "./gateway.ts";
@@ -277,6 +280,15 @@ export class EmbeddedEngine implements Engine {
     if (letter === null || !mayReplay(letter)) return null;
     await this.#gateway.send([replayPiece(letter, this.shardCount)], true);
     return { replays: letter.replays + 1 };
+  }
+
+  resume(target: Address, control: Control, key?: string): Promise<void> {
+    const piece = controlPiece(target, control, key ?? null, this.shardCount);
+    return this.#gateway.send([piece], key !== undefined);
+  }
+
+  suspended(): readonly Suspended[] {
+    return this.#board.suspended();
   }
 
   logNowMs(): number {

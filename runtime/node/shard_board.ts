@@ -4,7 +4,7 @@
  * 1. `appended` never goes back, and covers every append that was acknowledged to a sender of this node.
  */
 
-import type { ShardStatus } from "./engine.ts";
+import type { ShardStatus, Suspended } from "./engine.ts";
 import type { ShardReport } from "./host_protocol.ts";
 import type { LogExtent } from "../log/port.ts";
 
@@ -48,6 +48,15 @@ export class ShardBoard {
 
   keysFull(shard: number): boolean {
     return this.#reports[shard]?.keysFull ?? false;
+  }
+
+  /** All shards' suspended actors, by kind and id. */
+  suspended(): Suspended[] {
+    const found = this.#reports.flatMap((report) => report === null ? [] : [...report.suspended]);
+    return found.sort(([one], [other]) => one < other ? -1 : 1).map(([key, { sinceMs }]) => {
+      const slash = key.indexOf("/");
+      return { kind: key.slice(0, slash), id: key.slice(slash + 1), sinceMs };
+    });
   }
 
   /** Log time by which the oldest frame not folded was stamped; null when none waits. */

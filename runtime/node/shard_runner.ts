@@ -92,8 +92,8 @@ export class ShardRunner {
     return this.#machine.gauges();
   }
 
-  begin(): void {
-    this.#tell(() => this.#machine.begin());
+  begin(death: HostDeath | null): void {
+    this.#tell(() => this.#machine.begin(death));
   }
 
   /** One slice of folding, and what became due. True: there is more to do now. */

@@ -97,5 +97,7 @@ export function drawLimits(prng: Prng): ShardLimits {
     gatewayRetentionMs: prng.pick([200, 2000, 600_000]),
     duePage: prng.pick([1, 3, 1000]),
     maxColdBytes: prng.pick([0, 100, 1_000_000]),
+    // The model knows of no suspension yet.
+    failureIntensity: { failures: 255, withinMs: 1 },
   };
 }

@@ -7,10 +7,11 @@ import { folding } from "./folding.ts";
 import { ingestion } from "./ingestion.ts";
 import { machineText, readMachineTime, stolenText } from "./machine.ts";
 import { memory } from "./memory.ts";
+import { poison } from "./poison.ts";
 import { queryLatency } from "./query_latency.ts";
 import { recovery } from "./recovery.ts";
 
-const figures: readonly Figure[] = [folding, ingestion, queryLatency, recovery, memory, firstReading];
+const figures: readonly Figure[] = [folding, poison, ingestion, queryLatency, recovery, memory, firstReading];
 
 function helpText(): string {
   return [

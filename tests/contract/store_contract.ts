@@ -283,6 +283,7 @@ function shardStateTests(test: Test): void {
       inbox: { "2": 8 },
       outbox: { "1": 4 },
       attempts: { place: { offset: 7, index: 2, timer: 0, step: 1 }, attempts: 3, epoch: 1, isOpen: false },
+      suspended: { "sensor/é": { sinceMs: 3 } },
     };
     await commitAll(store, { positions, memory });
     const claim = await (await fixture.reopen()).claim(0, "b");

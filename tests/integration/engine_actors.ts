@@ -10,6 +10,8 @@ const Message = z.union([
   /** Adds here, and sends the same to another counter. */
   z.strictObject({ add: z.number(), alsoTo: z.string() }),
   z.strictObject({ throws: z.string() }),
+  /** Kills its host, every time: "loops" by never coming back, "exits" by ending the thread. */
+  z.strictObject({ kills: z.enum(["loops", "exits"]) }),
   /** Throws at this count. */
   z.strictObject({ add: z.number(), unlessCount: z.number() }),
 ]);
@@ -20,6 +22,11 @@ type State = z.infer<typeof State>;
 
 const added = { help: "Additions folded by the test's counters, refolds included.", value: 0 };
 
+function kill(how: "loops" | "exits"): never {
+  if (how === "exits") Deno.exit(9);
+  for (;;) if (Deno.pid < 0) throw new Error("unreachable");
+}
+
 const counter = defineActor({
   kind: "counter",
   state: jsonState<State>({ schema: State, initial: () => ({ total: 0, count: 0 }) }),
@@ -29,6 +36,7 @@ const counter = defineActor({
     accepts: (value): value is Message => Message.safeParse(value).success,
   },
   receive(state, message, context) {
+    if ("kills" in message) kill(message.kills);
     if ("throws" in message) throw new Error(message.throws);
     if ("unlessCount" in message && state.count === message.unlessCount) throw new Error("not at this count");
     state.total += message.add;

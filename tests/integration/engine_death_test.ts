@@ -96,11 +96,32 @@ Deno.test("a host that hangs is found by the watchdog and started again, and the
     assert.ok(tookMs <= 2500, `answered after ${tookMs} ms`);
     assert.match(
       reports.join("\n"),
-      /Host \d died and starts again in \d+ ms: it hangs in a turn of shard \d+/,
+      /Host \d died and starts again in \d+ ms: it hangs outside any turn/,
     );
     assert.deepEqual(await counted(engine, "poison"), { total: 3, count: 1 });
   }, { report: (sentence) => reports.push(sentence) });
 });
+
+for (const kills of ["loops", "exits"] as const) {
+  Deno.test(`a message that kills its host every time (${kills}) is a dead letter within 15 s, its neighbours are folded`, () =>
+    withEngine(async (engine) => {
+      await add(engine, "poison", 1);
+      await counted(engine, "poison");
+      const startMs = performance.now();
+      const batch = engine.batch();
+      batch.add("counter", "poison", { add: 1 });
+      batch.add("counter", "poison", { kills });
+      batch.add("counter", "poison", { add: 1 });
+      await batch.send();
+      assert.deepEqual(await counted(engine, "poison"), { total: 3, count: 3 });
+      const tookMs = performance.now() - startMs;
+      assert.ok(tookMs <= 15_000, `answered after ${tookMs} ms`);
+      await engine.flush(deadlineMs);
+      const { items } = await engine.store.deadLetters({ after: null, limit: 10 });
+      assert.deepEqual(items.map(({ reason, actorId }) => [reason, actorId]), [["killed-host", "poison"]]);
+      assert.equal(engine.tree().children.reduce((sum, { restarts }) => sum + restarts, 0), 5);
+    }));
+}
 
 Deno.test("metrics() never go down when a host dies", () =>
   withEngine(async (engine) => {

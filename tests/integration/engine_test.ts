@@ -16,6 +16,9 @@ import {
   withFolder,
 } from "./engine_harness.ts";
 
+/** Hosts report to the main thread ten times a second. */
+const nextReport = () => new Promise<void>((resolve) => setTimeout(resolve, 50));
+
 const strict = { consistency: "strict", deadlineMs } as const;
 
 Deno.test("send() and ask() make a round trip when messages go to many actors", () =>
@@ -125,6 +128,39 @@ Deno.test("a message that throws becomes a dead letter, and all others are folde
     const again = await engine.store.deadLetters({ after: null, limit: 10 });
     assert.deepEqual(again.items.map(({ id, replays }) => [id, replays]), [[letter.id, 1]], "it died again");
     assert.equal(await engine.replayDeadLetter("no-such-letter"), null);
+  }));
+
+Deno.test("an actor that throws too often is suspended, and resume() folds what waited, once per key", () =>
+  withEngine(async (engine) => {
+    const target = { kind: "counter", id: "worn" };
+    const batch = engine.batch();
+    for (let i = 0; i < 6; i++) batch.add("counter", "worn", { throws: "worn out" });
+    for (let i = 0; i < 3; i++) batch.add("counter", "worn", { add: 1 });
+    await batch.send();
+    const answer = await engine.ask(target, "state", {}, strict);
+    assert.ok(answer.type === "answered" && answer.suspended?.parked === 3);
+    const listed = async () => {
+      await engine.flush(deadlineMs);
+      for (let left = 100; left > 0 && engine.suspended().length === 0; left--) await nextReport();
+      return engine.suspended();
+    };
+    assert.deepEqual(await listed(), [{ ...target, sinceMs: answer.suspended.sinceMs }]);
+    assert.match(await engine.metrics(), /^sensorium_suspended_actors 1$/m);
+
+    await engine.resume(target, "resume", "key");
+    assert.deepEqual(await counted(engine, "worn"), { total: 3, count: 3 });
+    const again = engine.batch();
+    for (let i = 0; i < 6; i++) again.add("counter", "worn", { throws: "worn out" });
+    again.add("counter", "worn", { add: 1 });
+    await again.send();
+    await engine.resume(target, "resume", "key");
+    assert.deepEqual(await counted(engine, "worn"), { total: 3, count: 3 }, "a repeat changes nothing");
+    await engine.resume(target, "discard");
+    await add(engine, "worn", 5);
+    assert.deepEqual(await counted(engine, "worn"), { total: 8, count: 4 });
+    await engine.flush(deadlineMs);
+    const { items } = await engine.store.deadLetters({ after: null, limit: 20, reason: "discarded" });
+    assert.deepEqual(items.map(({ message }) => message), ['{"add":1}']);
   }));
 
 Deno.test("replayDeadLetter() counts a message once when it is asked for again and again", () =>

@@ -9,6 +9,7 @@ import type {
   Engine,
   EngineStatus,
   EngineTotals,
+  Suspended,
 } from "../../runtime/node/engine.ts";
 import type { DeadLetterFilter, Store, StoredHistoryRow } from "../../runtime/store/port.ts";
 import type { SupervisorTree } from "../../runtime/node/supervisor.ts";
@@ -30,13 +31,18 @@ export interface Asked {
 
 export const fakeNowMs = Date.UTC(2026, 0, 31, 12);
 
-export function answered(value: unknown, ageMs = 0): AskResult {
+export function answered(
+  value: unknown,
+  ageMs = 0,
+  suspended: Extract<AskResult, { type: "answered" }>["suspended"] = null,
+): AskResult {
   return {
     type: "answered",
     json: JSON.stringify(value),
     epoch: 3,
     positions: { mailbox: 41 },
     nowMs: fakeNowMs,
+    suspended,
     ageMs,
   };
 }
@@ -47,6 +53,8 @@ export class FakeEngine implements Engine {
   readonly asked: Asked[] = [];
   readonly flushed: (readonly number[] | undefined)[] = [];
   readonly listed: unknown[] = [];
+  readonly resumed: unknown[] = [];
+  suspendedActors: readonly Suspended[] = [];
   /** Thrown by the next sends and asks. */
   failure: Error | null = null;
   answer: (asked: Asked) => AskResult = () => ({ type: "absent", ageMs: 0 });
@@ -99,6 +107,15 @@ export class FakeEngine implements Engine {
   replayDeadLetter(): Promise<{ readonly replays: number } | null> {
     if (this.isStoreSilent) return silence();
     return Promise.resolve(this.replays === null ? null : { replays: this.replays });
+  }
+
+  resume(...args: readonly unknown[]): Promise<void> {
+    this.resumed.push(args);
+    return this.failure === null ? Promise.resolve() : Promise.reject(this.failure);
+  }
+
+  suspended(): readonly Suspended[] {
+    return this.suspendedActors;
   }
 
   logNowMs(): number {

@@ -4,7 +4,7 @@ import type { StoredDeadLetter } from "../../runtime/core/checkpoint.ts";
 import { encodeHistoryChunk, type RingPanes } from "../../actors/analytics/history.ts";
 import { fiveMinuteHistory, oneMinuteHistory } from "../../actors/analytics/resolution.ts";
 import { paneTypes } from "../../actors/analytics/pane_codec.ts";
-import { Actors, History, Windows } from "../../actors/http/schemas.ts";
+import { ActorAnswer, Actors, History, SuspendedActors, Windows } from "../../actors/http/schemas.ts";
 import { withApp } from "./http_app_under_test.ts";
 import { answered, fakeNowMs } from "./http_fake_engine.ts";
 
@@ -339,8 +339,48 @@ Deno.test("GET /actors/{kind}/{id} passes name and arguments of the query on", (
       epoch: 3,
       position: { mailbox: 41 },
       answer: [1, 2],
+      suspended: null,
     });
     assert.deepEqual(engine.asked[0]?.args, { count: "3" });
+  }));
+
+Deno.test("GET /actors/{kind}/{id} says that the actor is suspended; a cached answer does not know", () =>
+  withApp({}, async ({ ask, engine }) => {
+    const suspended = { sinceMs: 5, detail: "It threw", parked: 3 };
+    engine.answer = () => answered(1, 0, suspended);
+    const answer = await (await ask("/actors/ballot/b1")).json();
+    assert.deepEqual(ActorAnswer.parse(answer).suspended, { since: 5, detail: "It threw", parked: 3 });
+    const cached = await (await ask("/actors/ballot/b1?consistency=cached")).json();
+    assert.equal(cached.consistency, "cached");
+    assert.ok(!("suspended" in cached));
+  }));
+
+Deno.test("POST /actors/{kind}/{id}/resume resumes or discards, under the key if there is one", () =>
+  withApp({}, async ({ ask, engine }) => {
+    const post = (query: string, headers = {}) =>
+      ask(`/actors/sensor/a%2Fb/resume${query}`, { method: "POST", headers });
+    const resumed = await post("");
+    assert.equal(resumed.status, 202);
+    assert.deepEqual(await resumed.json(), { parked: "replay" });
+    assert.deepEqual(await (await post("?parked=discard", { "idempotency-key": "k1" })).json(), {
+      parked: "discard",
+    });
+    const target = { kind: "sensor", id: "a/b" };
+    assert.deepEqual(engine.resumed, [[target, "resume"], [target, "discard", "k1"]]);
+    assert.equal((await post("?parked=burn")).status, 400);
+    assert.equal((await post("", { "idempotency-key": "a b" })).status, 400);
+    engine.failure = new EngineError("log_full", "The disk is full");
+    assert.equal((await post("")).status, 507);
+  }));
+
+Deno.test("GET /suspended lists suspended actors by pages", () =>
+  withApp({}, async ({ ask, engine }) => {
+    engine.suspendedActors = ["a", "b", "c"].map((id) => ({ kind: "sensor", id, sinceMs: 7 }));
+    const first = SuspendedActors.parse(await (await ask("/suspended?limit=2")).json());
+    assert.deepEqual(first.items, ["a", "b"].map((id) => ({ kind: "sensor", id, since: 7 })));
+    assert.equal(first.next, "sensor/b");
+    const second = await (await ask(`/suspended?limit=2&after=${encodeURIComponent(first.next)}`)).json();
+    assert.deepEqual(second, { items: [{ kind: "sensor", id: "c", since: 7 }], next: null });
   }));
 
 const answers = [

@@ -59,11 +59,31 @@ Deno.test("Backlog.folded() takes off what is folded when reports come late, twi
 Deno.test("TurnBoard tells another thread which shard runs and that it moves on", () => {
   const memory = new SharedArrayBuffer(turnBoardBytes);
   const board = new TurnBoard(memory);
-  assert.deepEqual(readTurnBoard(memory), { shard: noShard, turn: 0 });
-  board.enter(7);
-  assert.deepEqual(readTurnBoard(memory), { shard: 7, turn: 1 });
-  board.leave();
-  assert.deepEqual(readTurnBoard(memory), { shard: noShard, turn: 1 });
+  assert.deepEqual(readTurnBoard(memory), { shard: noShard, turn: 0, death: null });
+  board.enterSlice(7);
+  assert.deepEqual(readTurnBoard(memory), { shard: 7, turn: 1, death: null });
+  board.leaveSlice();
+  assert.deepEqual(readTurnBoard(memory), { shard: noShard, turn: 1, death: null });
+});
+
+Deno.test("TurnBoard tells the turn that is under way, at any offset, and none between turns", () => {
+  const memory = new SharedArrayBuffer(turnBoardBytes);
+  const board = new TurnBoard(memory);
+  board.enterSlice(0);
+  for (const offset of [0, 7, 2 ** 31, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
+    board.enterFrame(5, offset);
+    assert.equal(readTurnBoard(memory).death, null, "a frame is no turn");
+    for (const [index, timer, step] of [[-1, 2, 0], [-1, 2, 1], [0, 0, 0], [4095, 0, 9999]] as const) {
+      const { turn } = readTurnBoard(memory);
+      board.enterTurn(index, timer, step);
+      const place = { offset, index, timer, step };
+      assert.deepEqual(readTurnBoard(memory), { shard: 0, turn: turn + 1, death: { epoch: 5, place } });
+    }
+    board.leave();
+  }
+  board.enterTurn(0, 0, 0);
+  board.leaveSlice();
+  assert.equal(readTurnBoard(memory).death, null, "after the slice");
 });
 
 async function hostMetrics(counted: number, gauged: number): Promise<MetricsJson> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { decodeFrame, joinFrame, partMarker, replayMarker } from "../../runtime/core/frame.ts";
 import type { StoredDeadLetter } from "../../runtime/core/checkpoint.ts";
+import { controlPiece } from "../../runtime/node/control.ts";
 import { mayReplay, replayPiece } from "../../runtime/node/replay.ts";
 
 const letter: StoredDeadLetter = {
@@ -41,4 +42,23 @@ Deno.test("mayReplay() is false when the message was folded after all, or died t
   assert.equal(mayReplay({ ...letter, replayedAtMs: 2000 }), false);
   assert.equal(mayReplay({ ...letter, replays: 9 }), true);
   assert.equal(mayReplay({ ...letter, replays: 10 }), false);
+});
+
+Deno.test("controlPiece() is an entry of version 0, and a part of its own when it has a key", () => {
+  const entriesOf = (...args: Parameters<typeof controlPiece>) => {
+    const { types, text } = controlPiece(...args);
+    return decodeFrame(joinFrame({ type: "tick" }, types, [text]));
+  };
+  const target = { kind: "sensor", id: "a/é" };
+  const { types, entries } = entriesOf(target, "resume", null, 8);
+  assert.deepEqual(types, [["sensor", 0]]);
+  assert.deepEqual(entries, [0, "a/é", { control: "resume" }]);
+  const [marker, hash, count, ...rest] = entriesOf(target, "discard", "k", 8).entries;
+  assert.deepEqual([marker, count], [partMarker, 1]);
+  assert.match(String(hash), /^[0-9a-f]{16}$/);
+  assert.deepEqual(rest, [0, "a/é", { control: "discard" }]);
+  assert.equal(entriesOf(target, "discard", "k", 8).entries[1], hash);
+  for (const other of [entriesOf(target, "resume", "k", 8), entriesOf(target, "discard", "l", 8)]) {
+    assert.notEqual(other.entries[1], hash);
+  }
 });

@@ -10,7 +10,7 @@ import type { Answer } from "../../runtime/core/shard_api.ts";
 const target = { kind: "counter", id: "a" };
 
 function answered(offset: number, nowMs: number): Answer {
-  return { type: "answered", json: "1", epoch: 1, positions: { mailbox: offset }, nowMs };
+  return { type: "answered", json: "1", epoch: 1, positions: { mailbox: offset }, nowMs, suspended: null };
 }
 
 function routerOver(answers: (() => Promise<Answer>)[]) {

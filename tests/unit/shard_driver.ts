@@ -1,4 +1,7 @@
-/** Drives one shard against a store and a log that are plain arrays, and answers at once: for tests and benches. */
+/**
+ * Drives one shard against a store and a log that are plain arrays, and answers at once: for tests. Its host can die:
+ * all memory is gone then, and the next host claims the shard.
+ */
 
 import {
   type Checkpoint,
@@ -11,13 +14,16 @@ import {
   type ShardMemory,
 } from "../../runtime/core/checkpoint.ts";
 import type { Address, Json } from "../../runtime/core/actor.ts";
+import { attemptsAtClaim, type HostDeath } from "../../runtime/core/attempts.ts";
 import { packedRow, packRows } from "../../runtime/core/bytes.ts";
-import { encodeFrame } from "../../runtime/core/frame.ts";
+import { type Control, controlBody, controlType } from "../../runtime/core/control.ts";
+import { encodeFrame, type WireType } from "../../runtime/core/frame.ts";
 import { defaultShardLimits, type ShardLimits } from "../../runtime/core/limits.ts";
 import type { LogFrame } from "../../runtime/core/log_frame.ts";
 import type { Registry } from "../../runtime/core/registry.ts";
 import { Shard } from "../../runtime/core/shard.ts";
 import type { Action, Answer } from "../../runtime/core/shard_api.ts";
+import { readTurnBoard, TurnBoard, turnBoardBytes } from "../../runtime/node/turn_board.ts";
 
 interface StoredRow {
   readonly kind: string;
@@ -28,7 +34,8 @@ interface StoredRow {
 }
 
 export class ShardDriver {
-  readonly shard: Shard;
+  /** The present host's. */
+  shard: Shard;
   readonly registry: Registry;
   readonly log: LogFrame[] = [];
   readonly rows = new Map<string, StoredRow>();
@@ -39,6 +46,16 @@ export class ShardDriver {
   nowMs = 0;
   /** Of one run; 0 folds one frame. */
   sliceMs = 1000;
+  /** Commits are made only when this is false. */
+  holdsCommits = false;
+  /** Hosts that died. */
+  deaths = 0;
+  readonly #makeShard: () => Shard;
+  readonly #board = new SharedArrayBuffer(turnBoardBytes);
+  #isDead = false;
+  /** What the next claim tells of. */
+  #death: HostDeath | null = null;
+  #held: Checkpoint[] = [];
   #epoch = 0;
   #positions: Positions = {};
   #memory: ShardMemory = emptyMemory;
@@ -47,7 +64,9 @@ export class ShardDriver {
 
   constructor(registry: Registry, limits: Partial<ShardLimits> = {}, shard = 0, shardCount = 1) {
     this.registry = registry;
-    this.shard = new Shard({ shard, shardCount, registry, limits: { ...defaultShardLimits, ...limits } });
+    const options = { shard, shardCount, registry, limits: { ...defaultShardLimits, ...limits } };
+    this.#makeShard = () => new Shard({ ...options, witness: new TurnBoard(this.#board) });
+    this.shard = this.#makeShard();
   }
 
   /** Appends one frame of [kind, id, message] and stamps it. */
@@ -56,8 +75,16 @@ export class ShardDriver {
     ...messages: readonly (readonly [kind: string, id: string, message: Json])[]
   ): void {
     const entries = messages.flatMap(([kind, id, message]) => [this.registry.indexOf(kind), id, message]);
+    this.appendEntries(stampMs, this.registry.wireTypes, entries);
+  }
+
+  appendControl(stampMs: number, kind: string, id: string, control: Control): void {
+    this.appendEntries(stampMs, [controlType(kind)], [0, id, controlBody(control)]);
+  }
+
+  appendEntries(stampMs: number, types: readonly WireType[], entries: readonly unknown[]): void {
     const origin = { type: "gateway", start: "test", n: ++this.#n } as const;
-    this.appendText(stampMs, encodeFrame({ origin, types: this.registry.wireTypes, entries }));
+    this.appendText(stampMs, encodeFrame({ origin, types, entries }));
   }
 
   appendText(stampMs: number, text: string): void {
@@ -69,6 +96,25 @@ export class ShardDriver {
     this.settle();
   }
 
+  /**
+   * To be called in a turn: its host dies there. A thread's death is told to the next claim, with the turn; after that
+   * of a process nobody knows in which turn it was.
+   */
+  die(what: "thread" | "process"): never {
+    this.#isDead = true;
+    this.#death = what === "thread" ? readTurnBoard(this.#board).death : null;
+    throw new Error("The host dies here");
+  }
+
+  /** Another host takes the shard over, from the store. */
+  takeOver(): void {
+    this.#isDead = false;
+    this.#held = [];
+    this.shard = this.#makeShard();
+    this.shard.begin(this.#death);
+    this.#death = null;
+  }
+
   /** Performs all actions, and runs, until nothing is left to do. */
   settle(): void {
     for (let idle = 0; idle < 2;) {
@@ -78,9 +124,20 @@ export class ShardDriver {
         this.shard.deliver(this.#epoch, this.log.slice(this.#delivered), this.nowMs);
         this.#delivered = this.log.length;
       }
-      const more = this.shard.run(() => this.nowMs, this.sliceMs);
+      const more = this.#run();
       idle = actions.length > 0 || more ? 0 : idle + 1;
     }
+  }
+
+  /** True: there is more to do. */
+  #run(): boolean {
+    // The slice is the host's.
+    new TurnBoard(this.#board).enterSlice(this.shard.shard);
+    const more = this.shard.run(() => this.nowMs, this.sliceMs);
+    if (!this.#isDead) return more;
+    this.deaths++;
+    this.takeOver();
+    return true;
   }
 
   /** Everything folded so far goes into a confirmed checkpoint. */
@@ -91,12 +148,13 @@ export class ShardDriver {
 
   ask(kind: string, id: string, query = "state", args: unknown = {}): unknown {
     const queryId = this.answers.size + 1;
-    this.shard.query({
-      queryId,
-      folded: this.log.length,
-      request: { type: "ask", kind, id, query, arguments: args },
-    });
-    this.settle();
+    const request = { type: "ask", kind, id, query, arguments: args } as const;
+    // A host that dies takes its queries with it.
+    for (let before = -1; before < this.deaths;) {
+      before = this.deaths;
+      this.shard.query({ queryId, folded: this.log.length, request });
+      this.settle();
+    }
     const answer = this.answers.get(queryId);
     return answer?.type === "answered" ? JSON.parse(answer.json) : answer?.type;
   }
@@ -104,7 +162,7 @@ export class ShardDriver {
   #perform(action: Action): void {
     switch (action.type) {
       case "claim":
-        this.shard.started(this.#claim(), this.nowMs);
+        this.shard.started(this.#claim(action.death), this.nowMs);
         return;
       case "subscribe":
         this.#delivered = action.from;
@@ -116,8 +174,8 @@ export class ShardDriver {
         this.shard.dueLoaded(action.epoch, this.#due(action.afterMs, action.limit));
         return;
       case "commit":
-        this.#commit(action.checkpoint);
-        this.shard.committed(action.checkpoint.epoch, action.checkpoint.commit, "committed", this.nowMs);
+        this.#held.push(action.checkpoint);
+        if (!this.holdsCommits) this.commitHeld();
         return;
       case "append":
         this.sent.push(action);
@@ -138,8 +196,10 @@ export class ShardDriver {
     }
   }
 
-  #claim(): Claim {
+  #claim(death: HostDeath | null): Claim {
     const commit = this.checkpoints.length;
+    const attempts = attemptsAtClaim(this.#memory.attempts, this.#epoch, death);
+    this.#memory = { ...this.#memory, attempts };
     return {
       shard: this.shard.shard,
       epoch: ++this.#epoch,
@@ -170,6 +230,18 @@ export class ShardDriver {
       .flatMap(({ kind, id, dueMs }) => dueMs !== null && dueMs > afterMs ? [{ kind, id, dueMs }] : [])
       .sort((a, b) => a.dueMs - b.dueMs)
       .slice(0, limit);
+  }
+
+  /** Makes the commits that were held back. */
+  commitHeld(): void {
+    for (const checkpoint of this.#held.splice(0)) {
+      this.#commit(checkpoint);
+      this.shard.committed(checkpoint.epoch, checkpoint.commit, "committed", this.nowMs);
+    }
+  }
+
+  get memory(): ShardMemory {
+    return this.#memory;
   }
 
   #commit(checkpoint: Checkpoint): void {

@@ -1,0 +1,56 @@
+/**
+ * How carefully a shard folds on its way to a turn in which hosts died; `attempts.ts` has the rules.
+ *
+ * 1. From `isolateMessagesFrom` on, the turn at the place begins only when a commit is confirmed that says it may be
+ *    open, and nothing after its entry is folded before the next commit is made.
+ * 2. Timers and a frame's first entry have no boundary between them: then the commit comes before the frame.
+ */
+
+import { type Attempts, buryFrom, isolateFramesFrom, isolateMessagesFrom, isPast } from "./attempts.ts";
+import type { Position } from "./checkpoint.ts";
+import type { WorkFrame } from "./work.ts";
+
+export class Isolation {
+  #attempts: Attempts | null;
+  /** Number of the commit that says that the turn may be open; null as long as none is wanted. */
+  #openIn: number | null = null;
+
+  constructor(attempts: Attempts | null) {
+    this.#attempts = attempts;
+  }
+
+  get commitsFrames(): boolean {
+    return this.#attempts !== null && this.#attempts.attempts >= isolateFramesFrom;
+  }
+
+  /**
+   * How many entries of `work`, which is prepared, may be folded by now; where those are folded, a commit comes next.
+   *
+   * @param confirmed the number of the last confirmed commit
+   */
+  limit(work: WorkFrame, confirmed: number): number {
+    if (this.#attempts === null) return Infinity;
+    const { place, attempts } = this.#attempts;
+    if (attempts < isolateMessagesFrom || attempts >= buryFrom) return Infinity;
+    if (place.offset !== work.source.offset) return Infinity;
+    if (this.#isOpen(confirmed)) return work.boundaryAfter(place.index);
+    const before = work.boundaryBefore(place.index);
+    return work.at > before ? Infinity : before;
+  }
+
+  #isOpen(confirmed: number): boolean {
+    return this.#openIn !== null && this.#openIn <= confirmed;
+  }
+
+  /** The limit is reached. True: the commit of number `next` must be made now. */
+  wantsCommit(next: number, confirmed: number): boolean {
+    this.#openIn ??= next;
+    return this.#openIn === next || this.#isOpen(confirmed);
+  }
+
+  /** What a checkpoint at this position remembers. */
+  attemptsAt(position: Position): Attempts | null {
+    if (this.#attempts !== null && isPast(this.#attempts.place, position)) this.#attempts = null;
+    return this.#attempts === null ? null : { ...this.#attempts, isOpen: this.#openIn !== null };
+  }
+}
