@@ -53,7 +53,7 @@ const node: Child = {
 
 function hear(notice: SupervisionNotice): void {
   if (notice.type === "childFailed") {
-    say(`The node died and starts again in ${Math.ceil(notice.pauseMs)} ms: ${notice.sentence}.`);
+    say(`The node died and starts again in ${Math.ceil(notice.pauseMs)} ms: ${notice.end.sentence}.`);
   }
   if (notice.type === "childFinished") Deno.exit(nodes[0]?.exitCode ?? 0);
 }

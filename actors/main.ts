@@ -17,16 +17,17 @@ import { StoreError } from "../runtime/store/port.ts";
 import { takeDataFolder } from "./cli/data_folder.ts";
 import { describeDenoVersion } from "./cli/deno_version.ts";
 import { helpText } from "./cli/help.ts";
-import { listen, type Listener } from "./cli/listen.ts";
+import { type Fetch, listen, type Listener } from "./cli/listen.ts";
 import { startLiveSummary } from "./cli/live_summary.ts";
 import { createLogger, type Logger } from "./cli/logger.ts";
 import { nearest } from "./cli/nearest.ts";
-import { checkPorts } from "./cli/ports.ts";
+import { checkPorts, type PortSetting } from "./cli/ports.ts";
 import { readSettings } from "./cli/read_settings.ts";
 import { failureExitCode, Refusal, refusalExitCode } from "./cli/refusal.ts";
 import { openScreen, renderTable, type TableRow } from "./cli/screen.ts";
 import { untilStopSignal } from "./cli/stop_signal.ts";
 import { type App, createApp } from "./http/app.ts";
+import { listening, source } from "./services.ts";
 import type { Settings } from "./settings.ts";
 import { hostProbes } from "./sources/host_probes.ts";
 import { runHostSource } from "./sources/host_source.ts";
@@ -144,15 +145,19 @@ async function runNode(settings: Settings, denoVersion: string): Promise<void> {
 
   ready();
 
-  const stopSources = new AbortController();
-  const sources = runHostSource({
-    engine: app.moving.watch(engine),
-    probes: settings.hostMetrics ? hostProbes(folder.path) : [],
-    signal: stopSources.signal,
-    nowMs: Date.now,
-    warn: log.warn,
-    info: log.info,
-  });
+  const [http, adminHttp] = listeners;
+  const again = (setting: PortSetting, fetch: Fetch) => () => listen(host, setting, fetch);
+  await engine.supervise(listening("http", http, again(port, app.fetch), drainMs.requests));
+  await engine.supervise(listening("admin-http", adminHttp, again(admin, app.adminFetch), drainMs.requests));
+  await engine.supervise(source("host-metrics", (signal) =>
+    runHostSource({
+      engine: app.moving.watch(engine),
+      probes: settings.hostMetrics ? hostProbes(folder.path) : [],
+      signal,
+      nowMs: Date.now,
+      warn: log.warn,
+      info: log.info,
+    })));
   const stopSummary = startLiveSummary({
     screen,
     isTerminal: Deno.stdout.isTerminal(),
@@ -164,11 +169,8 @@ async function runNode(settings: Settings, denoVersion: string): Promise<void> {
   await stopSignal;
   screen.write("stopping: folding and checkpointing what was accepted (Ctrl-C again to stop at once)\n");
   stopSummary();
-  stopSources.abort();
-  await sources;
   app.close();
-  await Promise.all(listeners.map((listener) => listener.close(drainMs.requests)));
-  await engine.stop(drainMs.folding);
+  await engine.stop(drainMs.requests + drainMs.folding);
   folder.release();
   screen.write("stopped\n");
 }

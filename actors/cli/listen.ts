@@ -7,6 +7,8 @@ export type Fetch = (request: Request) => Response | Promise<Response>;
 export interface Listener {
   /** As this machine reaches it, without a slash at the end. */
   readonly url: string;
+  /** Resolves when it listens no more and no request is under way, or was given up on. */
+  readonly finished: Promise<void>;
   /** Takes no new connections, lets requests under way end, and gives up on them after `deadlineMs`. */
   close(deadlineMs: number): Promise<void>;
 }
@@ -17,10 +19,11 @@ export async function listen(host: string, setting: PortSetting, fetch: Fetch): 
   try {
     // A listener that says nothing: the start table names all addresses at once.
     const server = Deno.serve({ hostname: host, port, onListen: () => {} }, fetch);
+    const late = Promise.withResolvers<void>();
     return {
       url: reachableUrl(host, server.addr.port),
+      finished: Promise.race([server.finished, late.promise]),
       async close(deadlineMs) {
-        const late = Promise.withResolvers<void>();
         const timer = setTimeout(late.resolve, deadlineMs);
         await Promise.race([server.shutdown(), late.promise]);
         clearTimeout(timer);

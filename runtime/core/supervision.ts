@@ -223,8 +223,10 @@ export class Supervision {
   #fail(child: Child, end: End, pauseMs: number, nowMs: number): void {
     const { id, intensity } = this.#spec;
     if (end.counts !== false && this.#intensity.isExceededBy(nowMs)) {
-      const limit = `${intensity.restarts} restarts within ${intensity.withinMs} ms are allowed`;
-      const sentence = `${id} gave up, as ${limit}; ${child.spec.id} failed last: ${end.sentence}`;
+      const sentence = intensity.restarts === 0
+        ? end.sentence
+        : `${id} gave up, as ${intensity.restarts} restarts within ${intensity.withinMs} ms are allowed; ` +
+          `${child.spec.id} failed last: ${end.sentence}`;
       return this.#windDown({ reason: "failed", sentence }, nowMs);
     }
     this.#actions.push({ type: "childFailed", id: child.spec.id, end, pauseMs });

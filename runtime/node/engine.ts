@@ -10,7 +10,7 @@ import type { Address, Json } from "../core/actor.ts";
 import type { Control } from "../core/control.ts";
 import type { Answer } from "../core/shard_api.ts";
 import type { Store } from "../store/port.ts";
-import type { SupervisorTree } from "./supervisor.ts";
+import type { Child, SupervisorTree } from "./supervisor.ts";
 
 /** Messages on their way in; they are sent together. */
 export interface Batch {
@@ -109,6 +109,11 @@ export interface Engine {
   status(): EngineStatus;
   /** What is supervised, and how it goes. */
   tree(): SupervisorTree;
+  /**
+   * Runs a service of the program under the node's supervision: it is started again when it fails, and stopped, the
+   * last first, before the engine is. Resolves when it is up.
+   */
+  supervise(child: Child): Promise<void>;
   /** Prometheus text of all threads, without the product's own metrics. */
   metrics(): Promise<string>;
   /** Stops accepting, folds what was accepted, checkpoints, ends the threads. */

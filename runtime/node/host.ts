@@ -16,9 +16,9 @@ import { CommitGroup } from "./commit_group.ts";
 import { HostLoop } from "./host_loop.ts";
 import { HostMetrics } from "./host_metrics.ts";
 import type {
+  HostAssignment,
   HostCalls,
   HostMessage,
-  HostStart,
   HostTotals,
   MetricsJson,
   ShardReport,
@@ -89,8 +89,8 @@ export class ShardHost implements HostCalls {
     this.#byShard = new Map(this.#runners.map((runner) => [runner.shard, runner]));
   }
 
-  /** `deaths`: as in `HostStart`. */
-  start(deaths?: HostStart["deaths"]): void {
+  /** `deaths`: as in `HostAssignment`. */
+  start(deaths?: HostAssignment["deaths"]): void {
     this.#loop.start(this.#runners, deaths);
     this.#idleReports = setInterval(() => void this.#reportAll(), idleReportIntervalMs);
   }

@@ -6,21 +6,26 @@ import type { HostDeath } from "../core/attempts.ts";
 import type { ShardLimits } from "../core/limits.ts";
 import type { Answer, ShardGauges, ShardQuery } from "../core/shard_api.ts";
 
-/** What a host thread is started with. */
-export interface HostStart {
-  readonly host: number;
-  readonly shards: readonly number[];
+/** What a thread for shards is started with. */
+export interface HostThreadStart {
   readonly shardCount: number;
   /** URL of the module that names the actors; see `actor_module.ts`. */
   readonly definitionsUrl: string;
   readonly limits: ShardLimits;
-  readonly log: MessagePort;
-  readonly store: MessagePort;
   readonly main: MessagePort;
   /** See `turn_board.ts`. */
   readonly board: SharedArrayBuffer;
-  /** By shard: the host before this one died in this turn of it. */
-  readonly deaths?: Readonly<Record<number, HostDeath>>;
+}
+
+/** What makes it a host, sent once. */
+export interface HostAssignment {
+  readonly type: "assign";
+  readonly host: number;
+  readonly shards: readonly number[];
+  readonly log: MessagePort;
+  readonly store: MessagePort;
+  /** By shard: the thread before this one died in this turn of it. */
+  readonly deaths: Readonly<Record<number, HostDeath>>;
 }
 
 export interface ShardReport extends ShardGauges {
@@ -41,6 +46,8 @@ export type MetricsJson = MetricObjectWithValues<MetricValue<string>>[];
 
 /** Posted by a host, unasked. */
 export type HostMessage =
+  /** The actors are loaded: it can be given shards. */
+  | { readonly type: "warm" }
   | { readonly type: "report"; readonly shards: readonly ShardReport[]; readonly totals: HostTotals }
   | { readonly type: "metrics"; readonly metrics: MetricsJson }
   /** Something a person should know; the host goes on. */
@@ -55,5 +62,10 @@ export interface HostCalls {
 
 export function isHostMessage(message: unknown): message is HostMessage {
   return typeof message === "object" && message !== null && "type" in message &&
-    (message.type === "report" || message.type === "metrics" || message.type === "notice");
+    (message.type === "warm" || message.type === "report" || message.type === "metrics" ||
+      message.type === "notice");
+}
+
+export function isAssignment(message: unknown): message is HostAssignment {
+  return typeof message === "object" && message !== null && "type" in message && message.type === "assign";
 }

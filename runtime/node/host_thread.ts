@@ -1,37 +1,63 @@
-/** The thread of a shard host; `host_handle.ts` starts it. What is thrown here ends the thread, and it is restarted. */
+/**
+ * A thread for shards; `host_life.ts` starts it. It loads the actors, says that it is warm, and becomes a host when it is
+ * told of which shards. What is thrown here ends the thread, and its supervisor goes on from there.
+ */
 
 import { workerData } from "node:worker_threads";
+import { invariant } from "../core/errors.ts";
 import type { ShardQuery } from "../core/shard_api.ts";
 import { Shard } from "../core/shard.ts";
 import { RemoteLog } from "../log/remote_log.ts";
+import { serve } from "../rpc.ts";
 import { RemoteStore } from "../store/remote_store.ts";
 import { loadActorModule } from "./actor_module.ts";
 import { machineClock } from "./clock.ts";
 import { ShardHost } from "./host.ts";
-import type { HostStart } from "./host_protocol.ts";
-import { serve } from "../rpc.ts";
+import {
+  type HostAssignment,
+  type HostMessage,
+  type HostThreadStart,
+  isAssignment,
+} from "./host_protocol.ts";
 import { TurnBoard } from "./turn_board.ts";
 
-const start: HostStart = workerData;
-const { registry, counters } = await loadActorModule(start.definitionsUrl);
-const { shardCount, limits } = start;
-const board = new TurnBoard(start.board);
+const { definitionsUrl, shardCount, limits, main, board: memory }: HostThreadStart = workerData;
+const { registry, counters } = await loadActorModule(definitionsUrl);
+const board = new TurnBoard(memory);
+let host: ShardHost | null = null;
 
-const host = new ShardHost({
-  name: `host-${start.host}`,
-  machines: start.shards.map((shard) => new Shard({ shard, shardCount, registry, limits, witness: board })),
-  log: new RemoteLog(start.log),
-  store: new RemoteStore(start.store),
-  clock: machineClock,
-  board,
-  counters,
-  post: (message) => start.main.postMessage(message),
+function post(message: HostMessage): void {
+  main.postMessage(message);
+}
+
+function become({ host: number, shards, log, store, deaths }: HostAssignment): ShardHost {
+  const host = new ShardHost({
+    name: `host-${number}`,
+    machines: shards.map((shard) => new Shard({ shard, shardCount, registry, limits, witness: board })),
+    log: new RemoteLog(log),
+    store: new RemoteStore(store),
+    clock: machineClock,
+    board,
+    counters,
+    post,
+  });
+  host.start(deaths);
+  return host;
+}
+
+function assigned(): ShardHost {
+  invariant(host !== null, "A host is called after it was given its shards");
+  return host;
+}
+
+main.on("message", (message: unknown) => {
+  if (isAssignment(message)) host = become(message);
 });
-
-serve(start.main, {
-  ask: (shard: number, folded: number, request: ShardQuery["request"]) => host.ask(shard, folded, request),
-  metrics: () => host.metrics(),
+serve(main, {
+  ask: (shard: number, folded: number, request: ShardQuery["request"]) =>
+    assigned().ask(shard, folded, request),
+  metrics: () => assigned().metrics(),
   ping: () => {},
-  stop: () => host.stop(),
+  stop: () => host?.stop(),
 });
-host.start(start.deaths);
+post({ type: "warm" });

@@ -79,8 +79,18 @@ export const metricsDeadlineMs = 500;
 export const hostBackoff = { firstMs: 50, maxMs: 10_000, jitter: 0.5, healthyMs: 60_000 };
 export const hostIntensity = { restarts: 20, withinMs: 60_000 };
 
+/** For those whose failure is the next one's to handle: a process that cannot be mended is replaced. */
+export const noRestarts = { restarts: 0, withinMs: 1 };
+
+/** How services are started again: a port that is taken, or a peer that is away, for a while. */
+export const serviceBackoff = { firstMs: 100, maxMs: 10_000, jitter: 0.5, healthyMs: 60_000 };
+export const serviceIntensity = { restarts: 20, withinMs: 60_000 };
+
 /** The longest that a host may take to stop; an engine's own deadline may end it before. */
 export const hostStopMs = 30_000;
+
+/** How long a spare thread may take to load the actors; a host's own start is watched by `StartWatch`. */
+export const spareStartMs = 60_000;
 
 /** Pause before an ask that met a moving shard is repeated. */
 export const movedPauseMs = 20;

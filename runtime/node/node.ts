@@ -2,7 +2,7 @@
  * A running node, embedded: the composition of its parts, and their start and stop.
  *
  *     startEngine ──▶ writer threads (store, log) ──▶ host threads ──▶ every shard claimed and replayed
- *     stop        ──▶ gateway drained ──▶ shards flushed ──▶ hosts ended ──▶ log and store closed
+ *     stop        ──▶ services ended ──▶ gateway drained ──▶ shards flushed ──▶ hosts ended ──▶ log and store closed
  *
  * 1. `startEngine` resolves when every shard folds (or is refused, which `status` tells), or throws with every
  *    thread ended.
@@ -33,17 +33,22 @@ import {
   type EngineStatus,
   type Suspended,
 } from "./engine.ts";
-import { errorMessage } from "../core/errors.ts";
+import { errorMessage, invariant } from "../core/errors.ts";
+import type { End } from "../core/supervision_api.ts";
 import { Gateway } from "./gateway.ts";
 import { Expiry } from "./expiry.ts";
 import { addTotals, HostHandle } from "./host_handle.ts";
+import { HostLife, type HostSettings } from "./host_life.ts";
 import type { MetricsJson } from "./host_protocol.ts";
 import {
   closeWritersMs,
   hostBackoff,
   hostIntensity,
   metricsDeadlineMs,
+  noRestarts,
   sendDeadlineMs,
+  serviceBackoff,
+  serviceIntensity,
   startCheckMs,
   watchdogTickMs,
 } from "./limits.ts";
@@ -53,8 +58,18 @@ import { type EngineOptions, settle, type Settled } from "./options.ts";
 import { mayReplay, replayPiece } from "./replay.ts";
 import { Router } from "./router.ts";
 import { ShardBoard } from "./shard_board.ts";
+import { SpareHost } from "./spare_host.ts";
 import { StartWatch } from "./start_watch.ts";
-import { Supervisor, type SupervisorTree } from "./supervisor.ts";
+import {
+  adoptedChild,
+  type Child,
+  type Running,
+  type SupervisionNotice,
+  Supervisor,
+  type SupervisorChild,
+  supervisorChild,
+  type SupervisorTree,
+} from "./supervisor.ts";
 import { machineTimerClock } from "./timer_clock.ts";
 import { Watchdog } from "./watchdog.ts";
 import { openWriters, type Writers } from "./writers.ts";
@@ -88,6 +103,10 @@ export class EmbeddedEngine implements Engine {
   readonly #metrics: NodeMetrics;
   readonly #hosts: readonly HostHandle[];
   readonly #watchdog = new Watchdog();
+  readonly #hostSettings: HostSettings;
+  readonly #spare: SpareHost;
+  readonly #hostsChild: SupervisorChild;
+  readonly #services: SupervisorChild;
   readonly #supervisor: Supervisor;
   readonly #expiry: Expiry;
   readonly #settled = Promise.withResolvers<void>();
@@ -121,8 +140,39 @@ export class EmbeddedEngine implements Engine {
       waitingFor: () => this.#board.waitingFor(),
       report: settings.report,
     });
+    const { shards: shardCount, definitionsUrl, limits, hostHeapMiB: heapMiB } = settings;
+    this.#hostSettings = { shardCount, definitionsUrl, limits, heapMiB };
+    this.#spare = new SpareHost(this.#hostSettings, this.#watchdog);
     this.#hosts = Array.from({ length: settings.threads }, (_, host) => this.#makeHost(host));
-    this.#supervisor = this.#makeSupervisor();
+    const parts = {
+      clock: machineTimerClock,
+      random: Math.random,
+      onNotice: (notice: SupervisionNotice) => this.#hear(notice),
+    };
+    this.#hostsChild = supervisorChild({
+      id: "hosts",
+      restart: "permanent",
+      strategy: "one_for_one",
+      intensity: hostIntensity,
+      backoff: hostBackoff,
+      children: this.#hosts.map((host) => host.child()),
+    }, parts);
+    this.#services = supervisorChild({
+      id: "services",
+      restart: "permanent",
+      strategy: "one_for_one",
+      intensity: serviceIntensity,
+      backoff: serviceBackoff,
+      children: [],
+    }, parts);
+    this.#supervisor = new Supervisor({
+      id: "node",
+      strategy: "one_for_all",
+      // What cannot be mended here is for whoever watches the process.
+      intensity: noRestarts,
+      backoff: hostBackoff,
+      children: [adoptedChild(writers.supervisor), this.#clients(), this.#hostsChild, this.#services],
+    }, parts);
     this.#expiry = new Expiry({
       store: this.store,
       historyMs: settings.retentionMs,
@@ -150,15 +200,14 @@ export class EmbeddedEngine implements Engine {
   }
 
   #makeHost(host: number): HostHandle {
-    const { shards, threads, definitionsUrl, limits, hostHeapMiB, report } = this.#settings;
+    const { shards, threads, report } = this.#settings;
     const own = Array.from({ length: shards }, (_, shard) => shard).filter((shard) =>
       shard % threads === host
     );
     return new HostHandle({
       host,
       shards: own,
-      settings: { shardCount: shards, definitionsUrl, limits, heapMiB: hostHeapMiB },
-      watchdog: this.#watchdog,
+      thread: () => this.#spare.take() ?? new HostLife(this.#hostSettings, this.#watchdog),
       connectLog: (client) => this.#writers.log.connect(client),
       connectStore: () => this.#writers.store.connect(),
       report,
@@ -178,26 +227,36 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
-  #makeSupervisor(): Supervisor {
-    const options = {
-      id: "hosts",
-      strategy: "one_for_one",
-      intensity: hostIntensity,
-      backoff: hostBackoff,
-      children: this.#hosts.map((host) => host.child()),
-    } as const;
-    return new Supervisor(options, {
-      clock: machineTimerClock,
-      random: Math.random,
-      onNotice: (notice) => {
-        if (notice.type !== "childFailed") return;
-        const sentence = notice.sentence.replace(
-          ": ",
-          ` and starts again in ${Math.ceil(notice.pauseMs)} ms: `,
-        );
-        this.#settings.report(sentence);
+  /** The main thread's own ends of log and store, which close before their threads do. */
+  #clients(): Child {
+    const ended = Promise.withResolvers<End>();
+    const end = () => ended.resolve({ reason: "normal", sentence: "It was closed." });
+    const running: Running = {
+      ended: ended.promise,
+      async stop() {
+        await Promise.all([log.close(), store.close()]);
+        end();
       },
-    });
+      kill: end,
+    };
+    const { store } = this;
+    const log = this.#log;
+    return {
+      id: "gateway",
+      restart: "permanent",
+      startMs: Infinity,
+      stopMs: closeWritersMs,
+      start: () => Promise.resolve(running),
+    };
+  }
+
+  #hear(notice: SupervisionNotice): void {
+    // A spare that became a host has not failed.
+    if (notice.type !== "childFailed" || notice.end.reason !== "failed") return;
+    const { end, pauseMs } = notice;
+    this.#settings.report(
+      end.sentence.replace(": ", ` and starts again in ${Math.ceil(pauseMs)} ms: `),
+    );
   }
 
   #hostOf(shard: number): HostHandle {
@@ -235,6 +294,10 @@ export class EmbeddedEngine implements Engine {
     }
     isStarted = true;
     this.#expiry.start();
+    // Only now: until here its loading would have been paid for by whoever waits for the start.
+    this.#hostsChild.current?.add(this.#spare.child()).catch((thrown: unknown) =>
+      this.#stopping ?? this.#settings.report(`${errorMessage(thrown)} There is no spare host.`)
+    );
   }
 
   /** A part that the node cannot do without is gone. */
@@ -329,6 +392,21 @@ export class EmbeddedEngine implements Engine {
     this.#hosts[host]?.kill(reason);
   }
 
+  killSpare(reason: string): void {
+    this.#spare.kill(reason);
+  }
+
+  /** Ends the log's or the store's thread, as its death would. */
+  async terminateWriter(writer: "log" | "store"): Promise<void> {
+    await this.#writers[writer].worker.terminate();
+  }
+
+  supervise(child: Child): Promise<void> {
+    const { current } = this.#services;
+    invariant(current !== null, "Services are added to a node that has started");
+    return current.add(child);
+  }
+
   stop(deadlineMs: number): Promise<void> {
     return this.#stopping ??= this.#end(deadlineMs);
   }
@@ -336,6 +414,10 @@ export class EmbeddedEngine implements Engine {
   async #end(deadlineMs: number): Promise<void> {
     const endMs = this.#clock.nowMs() + deadlineMs;
     const leftMs = () => Math.max(0, endMs - this.#clock.nowMs());
+    // They are the first to go, as they send and ask.
+    // A tree that has ended as a whole has no services to remove.
+    const served = this.#supervisor.remove(this.#services.id).catch(() => {});
+    if (!await settledBy(leftMs(), served)) this.#services.current?.kill();
     if (deadlineMs > 0) {
       await settledBy(leftMs(), this.#gateway.stop());
       try {
@@ -348,15 +430,15 @@ export class EmbeddedEngine implements Engine {
     this.#router.stop();
     await settledBy(leftMs() + closeWritersMs, this.#expiry.stop());
     for (const host of this.#hosts) host.close();
-    if (!await settledBy(leftMs(), this.#supervisor.stop())) this.#supervisor.kill();
-    await this.#supervisor.ended;
-    await Promise.all([this.#log.close(), this.store.close()]);
-    this.#deadlines.close();
-    if (!await settledBy(leftMs() + closeWritersMs, this.#writers.close())) {
+    const hosts = this.#hostsChild.current;
+    const stopped = this.#supervisor.stop();
+    if (hosts !== null && !await settledBy(leftMs(), hosts.ended.then(() => {}))) hosts.kill();
+    if (!await settledBy(leftMs() + closeWritersMs, stopped)) {
       this.#settings.report(
         "The log's or the store's thread did not end in time. What was accepted is in the log all the same.",
       );
     }
+    this.#deadlines.close();
   }
 }
 

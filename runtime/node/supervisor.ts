@@ -52,7 +52,7 @@ export type SupervisionNotice =
     | {
       readonly type: "childFailed";
       readonly child: string;
-      readonly sentence: string;
+      readonly end: End;
       readonly pauseMs: number;
     }
     /** The child ended by itself, and is not restarted. */
@@ -242,13 +242,7 @@ export class Supervisor implements Running {
         return this.#lives.get(action.id)?.kill();
       case "childFailed": {
         const { id: child, end, pauseMs } = action;
-        return this.#tell({
-          type: "childFailed",
-          supervisor: this.id,
-          child,
-          sentence: end.sentence,
-          pauseMs,
-        });
+        return this.#tell({ type: "childFailed", supervisor: this.id, child, end, pauseMs });
       }
       case "childFinished":
         return this.#tell({ type: "childFinished", supervisor: this.id, child: action.id, end: action.end });
@@ -336,5 +330,18 @@ export function supervisorChild(
       await supervisor.start(signal);
       return supervisor;
     },
+  };
+}
+
+/** A supervisor that runs already, as a child of another, which cannot make it anew. */
+export function adoptedChild(supervisor: Supervisor): SupervisorChild {
+  return {
+    id: supervisor.id,
+    restart: "permanent",
+    strategy: supervisor.tree().strategy,
+    startMs: Infinity,
+    stopMs: Infinity,
+    current: supervisor,
+    start: () => Promise.resolve(supervisor),
   };
 }

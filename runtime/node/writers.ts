@@ -1,28 +1,34 @@
 /**
- * The threads that own the files: one for the log, one for the store.
+ * The threads that own the files: one for the log, one for the store, under a supervisor that starts neither again.
  *
  * 1. A store is opened with the log that was folded into it and with no other: both are refused else. The log is
  *    remembered before anything is folded.
+ * 2. A thread that ends by itself is the end of both: its file may stay locked until the process ends.
  */
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { errorMessage } from "../core/errors.ts";
+import { errorMessage, invariant } from "../core/errors.ts";
+import type { End } from "../core/supervision_api.ts";
 import { type LogThread, startLogThread } from "../log/start_log_thread.ts";
+import type { LogOpening } from "../log/thread_messages.ts";
 import type { LogExtent } from "../log/port.ts";
 import { startStoreThread, type StoreThread } from "../store/start_store_thread.ts";
 import { StoreError } from "../store/port.ts";
 import { hasSettled } from "../rpc.ts";
 import type { ThreadMemory } from "../thread_memory.ts";
-import { metricsDeadlineMs } from "./limits.ts";
+import { hostBackoff, metricsDeadlineMs, noRestarts } from "./limits.ts";
 import type { Settled } from "./options.ts";
+import { type Child, type Running, Supervisor } from "./supervisor.ts";
+import { machineTimerClock } from "./timer_clock.ts";
 
 export interface Writers {
   readonly log: LogThread;
   readonly store: StoreThread;
+  readonly supervisor: Supervisor;
   /** Of every shard's log, as it was opened. */
   readonly extents: readonly LogExtent[];
-  /** Resolves when one of the threads has ended without being closed. */
+  /** Resolves, at once, when one of the threads has ended without being closed. */
   readonly lost: Promise<Error>;
   /** Of each of the threads, by its name; null when they do not say so in time. */
   memory(): Promise<ReadonlyMap<string, ThreadMemory> | null>;
@@ -30,31 +36,125 @@ export interface Writers {
 }
 
 /** Opens both; throws the `StoreError` or `LogError` of the one that cannot be opened, with both closed. */
-export async function openWriters({ dataDir, shards, report }: Settled): Promise<Writers> {
-  makeFolder(dataDir);
-  const storePath = join(dataDir, "store.db");
-  const directory = join(dataDir, "log");
-  const store = startStoreThread({ path: storePath, shards });
-  const { log: expected } = await orClose(store.ready, [store]);
-  const log = startLogThread({ directory, shards, expected, report });
-  const lost = watch(log, store);
-  const close = async () => {
-    lost.isExpected = true;
-    const closed = await Promise.allSettled([log.close(), store.close()]);
-    const failed = closed.find((outcome) => outcome.status === "rejected");
-    // A thread that had ended by itself was told of as lost.
-    if (failed !== undefined && !lost.hasHappened) throw failed.reason;
-  };
-  const { identity, extents } = await orClose(log.ready, [log, store]);
-  if (expected === null) {
-    const isUsed = extents.some(({ end }) => end > 0);
-    await orClose(isUsed ? Promise.reject(lostStore(storePath, directory)) : store.bindLog(identity), [
-      log,
-      store,
-    ]);
+export async function openWriters(settings: Settled): Promise<Writers> {
+  makeFolder(settings.dataDir);
+  const opening = new Opening(settings);
+  const supervisor = new Supervisor(
+    {
+      id: "writers",
+      strategy: "rest_for_one",
+      intensity: noRestarts,
+      backoff: hostBackoff,
+      children: [
+        writerChild("store", () => opening.openStore(), settings),
+        writerChild("log", () => opening.openLog(), settings),
+      ],
+    },
+    { clock: machineTimerClock, random: Math.random, onNotice: () => {} },
+  );
+  try {
+    await supervisor.start();
+  } catch (thrown) {
+    throw opening.failure ?? thrown;
   }
-  const memory = () => readMemory(log, store);
-  return { log, store, extents, lost: lost.promise, memory, close };
+  const { store, log, opened } = opening;
+  invariant(store !== null && log !== null && opened !== null, "A writer that runs was opened");
+  const lost = Promise.withResolvers<Error>();
+  for (const { exited } of [store, log]) void exited.then((error) => error !== null && lost.resolve(error));
+  return {
+    log,
+    store,
+    supervisor,
+    extents: opened.extents,
+    lost: lost.promise,
+    memory: () => readMemory(log, store),
+    close: () => supervisor.stop(),
+  };
+}
+
+type WriterThread = Pick<LogThread, "worker" | "exited" | "close">;
+
+function writerChild(id: string, open: () => Promise<WriterThread>, { report }: Settled): Child {
+  const stop = async (thread: WriterThread) => {
+    try {
+      await thread.close();
+    } catch (thrown) {
+      report(errorMessage(thrown));
+      throw thrown;
+    }
+  };
+  return {
+    id,
+    restart: "permanent",
+    // They have deadlines of their own.
+    startMs: Infinity,
+    stopMs: Infinity,
+    async start(): Promise<Running> {
+      const thread = await open();
+      return {
+        ended: thread.exited.then(endOf),
+        stop: () => stop(thread),
+        kill: () => void thread.worker.terminate(),
+      };
+    },
+  };
+}
+
+function endOf(error: Error | null): End {
+  return error === null
+    ? { reason: "normal", sentence: "It was closed." }
+    : { reason: "failed", sentence: error.message };
+}
+
+/** The two on their way up: the log is opened by what the store knows of it. */
+class Opening {
+  store: StoreThread | null = null;
+  log: LogThread | null = null;
+  opened: LogOpening | null = null;
+  /** What stood in the way, with its code. */
+  failure: unknown = null;
+  #expected: string | null = null;
+  readonly #settings: Settled;
+  readonly #storePath: string;
+
+  constructor(settings: Settled) {
+    this.#settings = settings;
+    this.#storePath = join(settings.dataDir, "store.db");
+  }
+
+  async openStore(): Promise<StoreThread> {
+    const { shards } = this.#settings;
+    const store = startStoreThread({ path: this.#storePath, shards });
+    this.store = store;
+    await this.#orClose(store, async () => this.#expected = (await store.ready).log);
+    return store;
+  }
+
+  async openLog(): Promise<LogThread> {
+    const { dataDir, shards, report } = this.#settings;
+    const directory = join(dataDir, "log");
+    const log = startLogThread({ directory, shards, expected: this.#expected, report });
+    this.log = log;
+    await this.#orClose(log, async () => {
+      const { identity, extents } = this.opened = await log.ready;
+      if (this.#expected !== null) return;
+      if (extents.some(({ end }) => end > 0)) throw lostStore(this.#storePath, directory);
+      await this.store?.bindLog(identity);
+    });
+    return log;
+  }
+
+  /** Waits for `work`; when it fails, closes the thread first. */
+  async #orClose(thread: WriterThread, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (thrown) {
+      this.failure = thrown;
+      // The reason matters, and not what a thread that could not open its file says at its end.
+      await Promise.allSettled([thread.close()]);
+      throw thrown;
+    }
+  }
 }
 
 function makeFolder(dataDir: string): void {
@@ -63,17 +163,6 @@ function makeFolder(dataDir: string): void {
   } catch (cause) {
     const sentence = `Cannot make the data folder ${dataDir}: ${errorMessage(cause)}`;
     throw new StoreError("unavailable", sentence, { cause });
-  }
-}
-
-/** The value of `promise`; when it fails, closes the threads first. */
-async function orClose<T>(promise: Promise<T>, threads: readonly { close(): Promise<void> }[]): Promise<T> {
-  try {
-    return await promise;
-  } catch (reason) {
-    // The reason matters, and not what a thread that could not open its file says at its end.
-    await Promise.allSettled(threads.map((thread) => thread.close()));
-    throw reason;
   }
 }
 
@@ -96,22 +185,4 @@ function lostStore(storePath: string, directory: string): StoreError {
     `Cannot start: the store ${storePath} is new, while the log ${directory} holds messages of an earlier one; ` +
       "put that store back or restore the whole data folder from a backup, or start with another data folder",
   );
-}
-
-/** Watches for the end of either thread. */
-function watch(log: LogThread, store: StoreThread) {
-  const { promise, resolve } = Promise.withResolvers<Error>();
-  const lost = { promise, isExpected: false, hasHappened: false };
-  const happen = (error: Error) => {
-    if (lost.isExpected) return;
-    lost.hasHappened = true;
-    resolve(error);
-  };
-  void log.exited.then((error) => {
-    if (error !== null) happen(error);
-  });
-  store.worker.on("exit", (code) => {
-    happen(new StoreError("unavailable", `The store's thread ended with code ${code}.`));
-  });
-  return lost;
 }

@@ -32,8 +32,9 @@ export interface OwnerCalls {
 }
 
 export interface StoreThread extends OwnerCalls {
-  /** For supervision: its `exit` is the death of the thread, whatever the code. */
   readonly worker: Worker;
+  /** Settles when the thread has ended: null after `close`, else why. */
+  readonly exited: Promise<Error | null>;
   /** A port for a `RemoteStore`, in this thread or handed to another one. */
   connect(): MessagePort;
   /** Resolves when the file is open; rejects with the `StoreError` that opening ended with. */
@@ -49,6 +50,8 @@ export function startStoreThread(
   const worker = new Worker(new URL("./store_thread.ts", import.meta.url), { workerData: options });
   const ready = Promise.withResolvers<StoreMeta>();
   const closed = Promise.withResolvers<void>();
+  const exited = Promise.withResolvers<Error | null>();
+  let isClosing = false;
   const rpc = new RpcClient(worker, reviveStoreError, {
     afterMs: threadCallDeadlineMs,
     error: (method) => new StoreError("unavailable", `The store's thread did not answer "${method}" in time`),
@@ -78,11 +81,16 @@ export function startStoreThread(
     closed.resolve();
   };
   worker.on("error", (error) => died(`its thread failed: ${error.message}`));
-  worker.on("exit", (code) => died(`its thread ended with code ${code}`));
+  worker.on("exit", (code) => {
+    died(`its thread ended with code ${code}`);
+    const sentence = `The store's thread ended with code ${code}.`;
+    exited.resolve(isClosing ? null : new StoreError("unavailable", sentence));
+  });
   const send = (request: StoreThreadRequest, transfer: MessagePort[] = []) =>
     worker.postMessage(request, transfer);
   return {
     worker,
+    exited: exited.promise,
     ready: opened,
     bindLog: (log) => rpc.call("bindLog", [log]),
     memory: () => rpc.call("memory", []),
@@ -92,6 +100,7 @@ export function startStoreThread(
       return port1;
     },
     close: async () => {
+      isClosing = true;
       send({ type: "close" });
       const isClosed = await hasSettled(closed.promise, closeDeadlineMs);
       // Of a thread that hangs in a call of the system, not even the termination has to end.

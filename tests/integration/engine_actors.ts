@@ -10,8 +10,8 @@ const Message = z.union([
   /** Adds here, and sends the same to another counter. */
   z.strictObject({ add: z.number(), alsoTo: z.string() }),
   z.strictObject({ throws: z.string() }),
-  /** Kills its host, every time: "loops" by never coming back, "exits" by ending the thread. */
-  z.strictObject({ kills: z.enum(["loops", "exits"]) }),
+  /** Kills its host, every time. */
+  z.strictObject({ kills: z.enum(["loops", "exits", "exhausts"]) }),
   /** Throws at this count. */
   z.strictObject({ add: z.number(), unlessCount: z.number() }),
 ]);
@@ -22,9 +22,14 @@ type State = z.infer<typeof State>;
 
 const added = { help: "Additions folded by the test's counters, refolds included.", value: 0 };
 
-function kill(how: "loops" | "exits"): never {
+/** Never comes back, ends the thread, or needs more heap than there is. */
+function kill(how: "loops" | "exits" | "exhausts"): never {
   if (how === "exits") Deno.exit(9);
-  for (;;) if (Deno.pid < 0) throw new Error("unreachable");
+  const held: unknown[] = [];
+  for (;;) {
+    if (how === "exhausts") held.push(Array.from({ length: 100_000 }, (_, index) => ({ index })));
+    if (Deno.pid < 0) throw new Error(`unreachable ${held.length}`);
+  }
 }
 
 const counter = defineActor({

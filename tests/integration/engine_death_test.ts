@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
 import { settle } from "../../runtime/node/options.ts";
+import type { SupervisionTree } from "../../runtime/node/supervisor.ts";
 import { openWriters } from "../../runtime/node/writers.ts";
+import { eventually } from "../services/eventually.ts";
 import {
   add,
   counted,
@@ -92,7 +94,7 @@ Deno.test("a host that hangs is found by the watchdog and started again, and the
     const result = await engine.ask(target, "hangs", args, { consistency: "strict", deadlineMs });
     const tookMs = performance.now() - startMs;
     assert.equal(result.type, "answered");
-    assert.equal(engine.tree().children.reduce((sum, { restarts }) => sum + restarts, 0), 1);
+    assert.equal(hostRestarts(engine), 1);
     assert.ok(tookMs <= 2500, `answered after ${tookMs} ms`);
     assert.match(
       reports.join("\n"),
@@ -102,7 +104,7 @@ Deno.test("a host that hangs is found by the watchdog and started again, and the
   }, { report: (sentence) => reports.push(sentence) });
 });
 
-for (const kills of ["loops", "exits"] as const) {
+for (const kills of ["loops", "exits", "exhausts"] as const) {
   Deno.test(`a message that kills its host every time (${kills}) is a dead letter within 15 s, its neighbours are folded`, () =>
     withEngine(async (engine) => {
       await add(engine, "poison", 1);
@@ -119,8 +121,72 @@ for (const kills of ["loops", "exits"] as const) {
       await engine.flush(deadlineMs);
       const { items } = await engine.store.deadLetters({ after: null, limit: 10 });
       assert.deepEqual(items.map(({ reason, actorId }) => [reason, actorId]), [["killed-host", "poison"]]);
-      assert.equal(engine.tree().children.reduce((sum, { restarts }) => sum + restarts, 0), 5);
+      assert.equal(hostRestarts(engine), 5);
+    }, { hostHeapMiB: 128 }));
+}
+
+/** Of the spare: how often it was started, and its state. */
+function spareOf(
+  engine: EmbeddedEngine,
+): { readonly restarts: number; readonly state: string; readonly lastError: string | null } | null {
+  return hostsOf(engine).find(({ id }) => id === "spare") ?? null;
+}
+
+function untilSpare(engine: EmbeddedEngine, restarts: number): Promise<true> {
+  return eventually(`the spare host, started again ${restarts} times`, deadlineMs, () => {
+    const spare = spareOf(engine);
+    return Promise.resolve(spare?.state === "running" && spare.restarts === restarts ? true : null);
+  });
+}
+
+Deno.test("a host that dies goes on in the spare thread, and there is a new spare", () =>
+  withEngine(async (engine) => {
+    await add(engine, "one", 1);
+    await untilSpare(engine, 0);
+    engine.killHost(engine.shardOf("one") % 2, "the test ends it");
+    assert.deepEqual(await counted(engine, "one"), { total: 1, count: 1 });
+    await untilSpare(engine, 1);
+    assert.equal(hostRestarts(engine), 1);
+    assert.equal(spareOf(engine)?.lastError, null);
+  }));
+
+Deno.test("a host that dies when the spare is dead too gets a new thread, and no metric goes down", () => {
+  const reports: string[] = [];
+  return withEngine(async (engine) => {
+    await load(engine, 2, () => {});
+    await untilSpare(engine, 0);
+    const before = samples(await engine.metrics());
+    engine.killSpare("the test ends it");
+    for (const host of [0, 1]) engine.killHost(host, "the test ends it");
+    assert.equal(await total(engine, "from"), 2 * 50 * 2);
+    await untilSpare(engine, 1);
+    assertNoneWentDown(before, samples(await engine.metrics()));
+    assert.match(reports.join("\n"), /The spare host died and starts again in \d+ ms: the test ends it/);
+  }, { report: (sentence) => reports.push(sentence) });
+});
+
+for (const writer of ["store", "log"] as const) {
+  Deno.test(`the end of the ${writer}'s thread is fatal for the node`, () =>
+    withFolder(async (dataDir) => {
+      const fatal = Promise.withResolvers<Error>();
+      const engine = await startCounters(dataDir, { onFatal: fatal.resolve });
+      await add(engine, "one", 1);
+      await engine.terminateWriter(writer);
+      assert.match((await fatal.promise).message, new RegExp(`The ${writer}'s thread ended with code \\d`));
+      await engine.stop(1);
     }));
+}
+
+function hostsOf(engine: EmbeddedEngine): readonly SupervisionTree[] {
+  const hosts = engine.tree().children.find(({ id }) => id === "hosts");
+  assert.ok(hosts?.kind === "supervisor");
+  return hosts.children;
+}
+
+/** Of all hosts, the spare apart: that is restarted whenever it becomes a host. */
+function hostRestarts(engine: EmbeddedEngine): number {
+  const numbered = hostsOf(engine).filter(({ id }) => id !== "spare");
+  return numbered.reduce((sum, { restarts }) => sum + restarts, 0);
 }
 
 Deno.test("metrics() never go down when a host dies", () =>
@@ -131,17 +197,20 @@ Deno.test("metrics() never go down when a host dies", () =>
     assert.ok((before.get("sensorium_messages_folded_total") ?? 0) >= 500);
     assert.ok((before.get("sensorium_test_additions_total") ?? 0) >= 500, "the actors' own counter");
     for (const host of [0, 1]) engine.killHost(host, "the test ends it");
-    const between = samples(await engine.metrics());
+    assertNoneWentDown(before, samples(await engine.metrics()));
     await add(engine, "more", 1);
     await counted(engine, "more");
     const after = samples(await engine.metrics());
-    for (const [name, value] of before) {
-      if (!/_(total|count|sum|bucket)(\{|$)/.test(name)) continue;
-      assert.ok((between.get(name) ?? 0) >= value, `${name} while the hosts are dead`);
-      assert.ok((after.get(name) ?? 0) >= value, `${name} after`);
-    }
+    assertNoneWentDown(before, after);
     assert.equal(after.get("sensorium_host_deaths_total"), 2);
   }));
+
+function assertNoneWentDown(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): void {
+  for (const [name, value] of before) {
+    if (!/_(total|count|sum|bucket)(\{|$)/.test(name)) continue;
+    assert.ok((after.get(name) ?? 0) >= value, `${name}: ${value} before, ${after.get(name)} after`);
+  }
+}
 
 function samples(text: string): Map<string, number> {
   const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));

@@ -3,8 +3,11 @@
 import assert from "node:assert/strict";
 import { eventually } from "../services/eventually.ts";
 import { Node } from "../services/node.ts";
+import { childOf, killHard } from "../services/process_tree.ts";
 
 const deadlineMs = 30_000;
+/** The pauses of a launcher before it gives up add up to less than 22 s. */
+const giveUpMs = 60_000;
 
 async function withNode(test: (node: Node) => Promise<void>): Promise<void> {
   const dataDir = await Deno.makeTempDir({ prefix: "sensorium-launcher-" });
@@ -76,6 +79,31 @@ Deno.test("a node ends when its launcher is killed", () =>
     Deno.kill(await node.launcherPid(), "SIGKILL");
     const isGone = () => Promise.resolve(isAlive(pid) ? null : true);
     assert.ok(await eventually("the end of the node", deadlineMs, isGone));
+  }));
+
+Deno.test("the launcher gives up on a node that dies again and again, with exit code 1 and one sentence", () =>
+  withNode(async (node) => {
+    const launcher = await node.launcherPid();
+    const ended = node.ended;
+    let isEnded = false;
+    void ended.then(() => isEnded = true);
+    const killed = new Set<number>();
+    await eventually("the launcher to give up", giveUpMs, async () => {
+      const pid = isEnded ? null : await childOf(launcher);
+      if (pid !== null && !killed.has(pid)) {
+        killed.add(pid);
+        killHard(pid);
+      }
+      return isEnded ? true : null;
+    });
+    const { code, errors } = await ended;
+    assert.equal(code, 1, errors);
+    assert.equal(killed.size, 11, "10 restarts a minute are allowed");
+    const sentence = errors.trimEnd().split("\n").at(-1) ?? "";
+    assert.match(
+      sentence,
+      /^Sensorium gives up: .* 10 restarts within 60000 ms .* it was ended by SIGKILL\.?$/,
+    );
   }));
 
 function isAlive(pid: number): boolean {

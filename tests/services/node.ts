@@ -135,6 +135,11 @@ export class Node implements AsyncDisposable {
     return pid;
   }
 
+  /** Its end by itself. */
+  get ended(): Promise<Ended> {
+    return this.#end();
+  }
+
   async #end(): Promise<Ended> {
     const { code } = await this.#process.status;
     await Promise.all([this.#output, this.#errors]);

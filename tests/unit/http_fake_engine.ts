@@ -171,6 +171,10 @@ export class FakeEngine implements Engine {
     };
   }
 
+  supervise(): Promise<void> {
+    throw new Error("The fake has no services");
+  }
+
   tree(): SupervisorTree {
     const node = { state: "running", forMs: 5, remainingMs: null, lastError: null } as const;
     const host = { ...node, id: "host-0", kind: "worker", restarts: 2, details: { shards: [0] } } as const;

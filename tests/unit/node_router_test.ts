@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { EngineError } from "../../runtime/node/engine.ts";
-import { HostDiedError } from "../../runtime/node/host_handle.ts";
+import { HostDiedError } from "../../runtime/node/host_life.ts";
 import { Router } from "../../runtime/node/router.ts";
 import { ShardBoard } from "../../runtime/node/shard_board.ts";
 import type { Answer } from "../../runtime/core/shard_api.ts";

@@ -174,8 +174,8 @@ Deno.test("Supervisor restarts a child after its backoff, which doubles, when it
     assert.deepEqual(log, ["fail a"]);
     await clock.advance(1);
     assert.deepEqual(log, ["fail a", "start a", "up a"]);
-    const sentence = "out of memory";
-    assert.deepEqual(notices.pop(), { type: "childFailed", supervisor: "s", child: "a", sentence, pauseMs });
+    const end = { reason: "failed", sentence: "out of memory", counts: true };
+    assert.deepEqual(notices.pop(), { type: "childFailed", supervisor: "s", child: "a", end, pauseMs });
   }
   await supervisor.stop();
   assert.equal(clock.timers, 0);

@@ -1,0 +1,138 @@
+/**
+ * One thread for shards, as the main thread has it: idle and warm at first, a shard host once it is told which, and
+ * then until its end.
+ *
+ * 1. Any `error` or `exit` of the thread is a death, whatever its code, and so is the watchdog's verdict.
+ * 2. Whoever has it hears of its end at once and once, though the thread may need a moment for it: its shards' next
+ *    epochs fence it. Calls under way fail with a `HostDiedError`.
+ */
+
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import type { HostDeath } from "../core/attempts.ts";
+import { errorMessage } from "../core/errors.ts";
+import type { ShardLimits } from "../core/limits.ts";
+import { RpcClient, type WireError } from "../rpc.ts";
+import {
+  type HostAssignment,
+  type HostMessage,
+  type HostThreadStart,
+  isHostMessage,
+} from "./host_protocol.ts";
+import { watchdogTickMs } from "./limits.ts";
+import { readTurnBoard, turnBoardBytes } from "./turn_board.ts";
+import type { Watchdog } from "./watchdog.ts";
+
+/** What all hosts of a node have in common. */
+export interface HostSettings {
+  readonly shardCount: number;
+  readonly definitionsUrl: string;
+  readonly limits: ShardLimits;
+  readonly heapMiB: number;
+}
+
+/** The host died before it answered. */
+export class HostDiedError extends Error {
+  readonly code = "host_died";
+}
+
+/** An error that the host threw, with the code it had there. */
+export class HostCallError extends Error {
+  constructor(readonly code: string, message: string) {
+    super(message);
+  }
+}
+
+export interface HostEnd {
+  /** Why, without a subject: "it was stopped". */
+  readonly reason: string;
+  /** The shard in whose turn it died, and the turn; both null when it was outside any. */
+  readonly inTurn: { readonly shard: number; readonly death: HostDeath } | null;
+}
+
+/** Whoever has the thread. */
+export interface HostOwner {
+  hear(message: HostMessage): void;
+  ended(end: HostEnd): void;
+}
+
+export class HostLife {
+  /** See `turn_board.ts`. */
+  readonly board = new SharedArrayBuffer(turnBoardBytes);
+  readonly rpc: RpcClient;
+  /** Resolves when the thread can be given shards at once; never when it ends before. */
+  readonly warm: Promise<void>;
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #warmed = Promise.withResolvers<void>();
+  readonly #watchdog: Watchdog;
+  #owner: HostOwner | null = null;
+  /** Null until it is warm, since to load the actors may take longer than a turn. */
+  #unwatch: (() => void) | null = null;
+  #hasEnded = false;
+
+  constructor(settings: HostSettings, watchdog: Watchdog) {
+    this.#watchdog = watchdog;
+    this.warm = this.#warmed.promise;
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    const { shardCount, definitionsUrl, limits, heapMiB } = settings;
+    const data: HostThreadStart = { shardCount, definitionsUrl, limits, main: port2, board: this.board };
+    this.#worker = new Worker(new URL("./host_thread.ts", import.meta.url), {
+      workerData: data,
+      transferList: [port2],
+      resourceLimits: { maxOldGenerationSizeMb: heapMiB },
+      name: "host",
+    });
+    this.rpc = new RpcClient(port1, ({ code, message }: WireError) => new HostCallError(code, message));
+    port1.on("message", (message: unknown) => this.#receive(message));
+    this.#worker.on("error", (error: unknown) => this.die(errorMessage(error)));
+    this.#worker.on("exit", (code) => this.die(`its thread ended with code ${code}`));
+  }
+
+  /** From here on, `owner` hears of it. */
+  belongTo(owner: HostOwner): void {
+    this.#owner = owner;
+  }
+
+  /** Makes it the host of these shards. */
+  assign(assignment: HostAssignment): void {
+    this.#port.postMessage(assignment, [assignment.log, assignment.store]);
+  }
+
+  #receive(message: unknown): void {
+    if (this.#hasEnded || !isHostMessage(message)) return;
+    if (message.type !== "warm") return this.#owner?.hear(message);
+    this.#warmed.resolve();
+    this.#unwatch = this.#watchdog.watch({
+      turns: () => readTurnBoard(this.board).turn,
+      // A thread that dies is no longer watched: nobody waits for this answer then.
+      ping: (answered) => void this.rpc.call("ping", []).then(answered, () => {}),
+      condemn: (silentTicks) => this.die(hangSentence(this.board, silentTicks)),
+    });
+  }
+
+  /** Ends it at once, as any death would. */
+  die(reason: string): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#unwatch?.();
+    this.#port.close();
+    void this.#worker.terminate();
+    const { shard, death } = readTurnBoard(this.board);
+    this.#owner?.ended({ reason, inTurn: death === null ? null : { shard, death } });
+    this.rpc.fail(new HostDiedError(`It died: ${reason}`));
+  }
+
+  async stop(): Promise<void> {
+    // A host that dies while it stops has stopped.
+    await this.rpc.call<void>("stop", []).catch(() => {});
+    await this.#worker.terminate();
+    this.die("it was stopped");
+  }
+}
+
+function hangSentence(board: SharedArrayBuffer, silentTicks: number): string {
+  const { shard, death } = readTurnBoard(board);
+  const where = death === null ? "outside any turn" : `in a turn of shard ${shard}`;
+  return `it hangs ${where}: no sign of life for ${(silentTicks * watchdogTickMs) / 1000} s`;
+}

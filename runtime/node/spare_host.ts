@@ -1,0 +1,66 @@
+/**
+ * A warm thread in reserve: it has loaded the actors and waits for shards, so that those of a host that died need not
+ * wait for a thread to start.
+ *
+ * 1. Once it is taken it is somebody else's; as a child it has ended, and its supervisor starts the next.
+ * 2. One that dies, or hangs, while it waits is replaced in the same way.
+ */
+
+import type { End } from "../core/supervision_api.ts";
+import { HostLife, type HostSettings } from "./host_life.ts";
+import { hostStopMs, spareStartMs } from "./limits.ts";
+import type { Child, Running } from "./supervisor.ts";
+import type { Watchdog } from "./watchdog.ts";
+
+export class SpareHost {
+  readonly #settings: HostSettings;
+  readonly #watchdog: Watchdog;
+  /** The thread that waits, and how its end as a child is told. */
+  #waiting: { readonly life: HostLife; end(end: End): void } | null = null;
+
+  constructor(settings: HostSettings, watchdog: Watchdog) {
+    this.#settings = settings;
+    this.#watchdog = watchdog;
+  }
+
+  /** The warm thread, which is the caller's from here on; null when there is none. */
+  take(): HostLife | null {
+    if (this.#waiting === null) return null;
+    const { life, end } = this.#waiting;
+    end({ reason: "normal", sentence: "It became a host", counts: false });
+    return life;
+  }
+
+  /** Ends it as its death would. */
+  kill(reason: string): void {
+    this.#waiting?.life.die(reason);
+  }
+
+  child(): Child {
+    return {
+      id: "spare",
+      restart: "permanent",
+      startMs: spareStartMs,
+      stopMs: hostStopMs,
+      start: (signal) => this.#start(signal),
+    };
+  }
+
+  async #start(signal: AbortSignal): Promise<Running> {
+    const ended = Promise.withResolvers<End>();
+    const end = (how: End) => {
+      if (this.#waiting?.life === life) this.#waiting = null;
+      ended.resolve(how);
+    };
+    const life = new HostLife(this.#settings, this.#watchdog);
+    life.belongTo({
+      hear: () => {},
+      ended: ({ reason }) => end({ reason: "failed", sentence: `The spare host died: ${reason}` }),
+    });
+    signal.addEventListener("abort", () => life.die("it is not wanted any more"), { once: true });
+    const early = await Promise.race([life.warm, ended.promise]);
+    if (early !== undefined) throw new Error(early.sentence);
+    this.#waiting = { life, end };
+    return { ended: ended.promise, stop: () => life.stop(), kill: () => life.die("it was killed") };
+  }
+}
