@@ -58,12 +58,17 @@ function fail(error: unknown, isStackWanted: boolean): never {
   Deno.exit(failureExitCode);
 }
 
-async function openEngine(settings: Settings, dataDir: string, log: Logger): Promise<Engine> {
+async function openEngine(
+  settings: Settings,
+  definitionsUrl: string,
+  dataDir: string,
+  log: Logger,
+): Promise<Engine> {
   // The main thread, which serves HTTP, keeps a core to itself.
   const threads = settings.threads ?? Math.max(1, navigator.hardwareConcurrency - 1);
   try {
     return await startEngine({
-      definitionsUrl: import.meta.resolve("./definitions.ts"),
+      definitionsUrl,
       dataDir,
       shards: settings.shards,
       threads,
@@ -126,7 +131,7 @@ function beginLife(): Life {
   return { stopSignal: Promise.race([untilStopSignal(), promise]), ready };
 }
 
-async function runNode(settings: Settings, denoVersion: string): Promise<void> {
+async function runNode(settings: Settings, definitionsUrl: string, denoVersion: string): Promise<void> {
   const { host, adminPort } = settings;
   const port = { flag: "--port", port: settings.port };
   const admin = { flag: "--admin-port", port: adminPort };
@@ -135,7 +140,7 @@ async function runNode(settings: Settings, denoVersion: string): Promise<void> {
 
   await checkPorts(host, [port, admin]);
   const folder = await takeDataFolder(settings.data);
-  const engine = await openEngine(settings, folder.path, log);
+  const engine = await openEngine(settings, definitionsUrl, folder.path, log);
   const app = openApp(settings, engine, log);
   const listeners = [await listen(host, port, app.fetch), await listen(host, admin, app.adminFetch)] as const;
   screen.write(
@@ -173,7 +178,7 @@ async function runNode(settings: Settings, denoVersion: string): Promise<void> {
   screen.write("stopped\n");
 }
 
-async function main([command, ...args]: readonly string[]): Promise<void> {
+async function main([command, ...args]: readonly string[], definitionsUrl: string): Promise<void> {
   const isHelpWanted = [command, ...args].some((arg) => arg === "--help" || arg === "-h");
   if (command === undefined || command === "help" || isHelpWanted) return screen.write(helpText());
   if (command !== "cluster") {
@@ -189,18 +194,27 @@ async function main([command, ...args]: readonly string[]): Promise<void> {
     readText: (path) => Deno.readTextFileSync(path),
   });
   try {
-    await runNode(settings, denoVersion);
+    await runNode(settings, definitionsUrl, denoVersion);
   } catch (error) {
     if (error instanceof Refusal) throw error;
     fail(error, settings.logLevel === "debug");
   }
 }
 
-try {
-  await main(Deno.args);
-} catch (error) {
-  if (error instanceof Refusal) refuse(error.message);
-  fail(error, false);
+/**
+ * Runs the program until it has stopped, and ends this process.
+ *
+ * @param definitionsUrl the module that names the node's actors
+ */
+export async function runProgram(args: readonly string[], definitionsUrl: string): Promise<never> {
+  try {
+    await main(args, definitionsUrl);
+  } catch (error) {
+    if (error instanceof Refusal) refuse(error.message);
+    fail(error, false);
+  }
+  // Idle connections may outlive a stop: nothing is left to wait for.
+  Deno.exit(0);
 }
-// Idle connections may outlive a stop: nothing is left to wait for.
-Deno.exit(0);
+
+if (import.meta.main) await runProgram(Deno.args, import.meta.resolve("./definitions.ts"));
