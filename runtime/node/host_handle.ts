@@ -4,7 +4,7 @@
  *
  * 1. Any `error` or `exit` of the thread is a death, whatever its code, and so is the watchdog's verdict.
  * 2. A death inside a turn is told to the next thread, which claims the turn's shard with it; see `attempts.ts`. It does
- *    not count towards the host's intensity: the message is to blame.
+ *    not count towards the host's intensity and backoff: the message is to blame.
  * 3. A call made while the host is dead waits for the next thread; one under way when it dies fails with a
  *    `HostDiedError`, and whoever made it decides whether to make it again.
  * 4. Every thread's last totals and metrics are kept: `totals` never goes down.
