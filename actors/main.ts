@@ -11,7 +11,7 @@ import { errorMessage } from "../runtime/core/errors.ts";
 import { MemoryHotState } from "../runtime/hot/memory_hot.ts";
 import { LogError } from "../runtime/log/port.ts";
 import type { Engine } from "../runtime/node/engine.ts";
-import { startEngine } from "../runtime/node/node.ts";
+import { type EngineOptions, startEngine } from "../runtime/node/node.ts";
 import { linkToLauncher } from "../runtime/node/process_link.ts";
 import { StoreError } from "../runtime/store/port.ts";
 import { takeDataFolder } from "./cli/data_folder.ts";
@@ -58,9 +58,12 @@ function fail(error: unknown, isStackWanted: boolean): never {
   Deno.exit(failureExitCode);
 }
 
+/** Which actors the node holds, and the heap of a thread that folds them. */
+export type Actors = Pick<EngineOptions, "definitionsUrl" | "hostHeapMiB">;
+
 async function openEngine(
   settings: Settings,
-  definitionsUrl: string,
+  actors: Actors,
   dataDir: string,
   log: Logger,
 ): Promise<Engine> {
@@ -68,7 +71,7 @@ async function openEngine(
   const threads = settings.threads ?? Math.max(1, navigator.hardwareConcurrency - 1);
   try {
     return await startEngine({
-      definitionsUrl,
+      ...actors,
       dataDir,
       shards: settings.shards,
       threads,
@@ -131,7 +134,7 @@ function beginLife(): Life {
   return { stopSignal: Promise.race([untilStopSignal(), promise]), ready };
 }
 
-async function runNode(settings: Settings, definitionsUrl: string, denoVersion: string): Promise<void> {
+async function runNode(settings: Settings, actors: Actors, denoVersion: string): Promise<void> {
   const { host, adminPort } = settings;
   const port = { flag: "--port", port: settings.port };
   const admin = { flag: "--admin-port", port: adminPort };
@@ -140,7 +143,7 @@ async function runNode(settings: Settings, definitionsUrl: string, denoVersion: 
 
   await checkPorts(host, [port, admin]);
   const folder = await takeDataFolder(settings.data);
-  const engine = await openEngine(settings, definitionsUrl, folder.path, log);
+  const engine = await openEngine(settings, actors, folder.path, log);
   const app = openApp(settings, engine, log);
   const listeners = [await listen(host, port, app.fetch), await listen(host, admin, app.adminFetch)] as const;
   screen.write(
@@ -178,7 +181,7 @@ async function runNode(settings: Settings, definitionsUrl: string, denoVersion: 
   screen.write("stopped\n");
 }
 
-async function main([command, ...args]: readonly string[], definitionsUrl: string): Promise<void> {
+async function main([command, ...args]: readonly string[], actors: Actors): Promise<void> {
   const isHelpWanted = [command, ...args].some((arg) => arg === "--help" || arg === "-h");
   if (command === undefined || command === "help" || isHelpWanted) return screen.write(helpText());
   if (command !== "cluster") {
@@ -194,21 +197,17 @@ async function main([command, ...args]: readonly string[], definitionsUrl: strin
     readText: (path) => Deno.readTextFileSync(path),
   });
   try {
-    await runNode(settings, definitionsUrl, denoVersion);
+    await runNode(settings, actors, denoVersion);
   } catch (error) {
     if (error instanceof Refusal) throw error;
     fail(error, settings.logLevel === "debug");
   }
 }
 
-/**
- * Runs the program until it has stopped, and ends this process.
- *
- * @param definitionsUrl the module that names the node's actors
- */
-export async function runProgram(args: readonly string[], definitionsUrl: string): Promise<never> {
+/** Runs the program until it has stopped, and ends this process. */
+export async function runProgram(args: readonly string[], actors: Actors): Promise<never> {
   try {
-    await main(args, definitionsUrl);
+    await main(args, actors);
   } catch (error) {
     if (error instanceof Refusal) refuse(error.message);
     fail(error, false);
@@ -217,4 +216,6 @@ export async function runProgram(args: readonly string[], definitionsUrl: string
   Deno.exit(0);
 }
 
-if (import.meta.main) await runProgram(Deno.args, import.meta.resolve("./definitions.ts"));
+if (import.meta.main) {
+  await runProgram(Deno.args, { definitionsUrl: import.meta.resolve("./definitions.ts") });
+}

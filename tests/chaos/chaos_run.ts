@@ -1,0 +1,207 @@
+/**
+ * A run: a node under the generator's load, fault after fault, each when the node has recovered from the one before
+ * and the load flows again; then the verifier.
+ */
+
+import { z } from "zod";
+import type { Tally } from "../../actors/simulate/courier.ts";
+import type { Plan } from "../../actors/simulate/plan.ts";
+import { type FinishedPhase, type Phase, run } from "../../actors/simulate/run.ts";
+import { errorMessage } from "../../runtime/core/errors.ts";
+import { eventually } from "../services/eventually.ts";
+import { isRight, type Verification, verify } from "../verify/verifier.ts";
+import { checkDamage, inject } from "./faults.ts";
+import { type Fault, faultKinds, planRounds, type Round } from "./plan.ts";
+import { recoveryDeadlineMs, shards, Stage } from "./stage.ts";
+
+export interface ChaosOptions {
+  readonly seed: number;
+  /** No round begins after so many, or so long after the first. */
+  readonly rounds: number;
+  readonly forMs: number;
+  /** The longest time under load between two faults. */
+  readonly maxAfterMs: number;
+  readonly onRound: (round: PlayedRound) => void;
+  /** Hears what a person should know besides. */
+  readonly onNote: (sentence: string) => void;
+}
+
+export interface PlayedRound {
+  /** From 1. */
+  readonly number: number;
+  readonly fault: Fault;
+  /** When the fault came, or was over where it lasts; since the load began. */
+  readonly atMs: number;
+  readonly recoveryMs: number;
+}
+
+export interface ChaosReport {
+  readonly rounds: readonly PlayedRound[];
+  readonly hasDisk: boolean;
+  readonly verification: Verification;
+  readonly readings: number;
+  /** Attempts that were not the first of their body. */
+  readonly repeatedBodies: number;
+  readonly tookMs: number;
+  /** Null when all is right: then nothing is kept. */
+  readonly keptFolder: string | null;
+}
+
+export const load = { sensors: 3000, ratePerSecond: 8000 };
+
+function planOf(seed: number): Plan {
+  return {
+    ...load,
+    seed,
+    originMs: Date.now(),
+    bodyReadings: 100,
+    historyMs: 0,
+    panelRatio: 0.5,
+    lateRatio: 0.02,
+    outOfOrderRatio: 0.05,
+    duplicateRatio: 0.05,
+  };
+}
+
+const connections = 8;
+
+/** The load, from its begin to its stop. */
+class Load {
+  readonly #stop = new AbortController();
+  readonly #abandon = new AbortController();
+  readonly #finished: Promise<readonly FinishedPhase[]>;
+  readonly #begun = Promise.withResolvers<Phase>();
+
+  constructor(seed: number, url: URL) {
+    this.#finished = run({
+      plan: planOf(seed),
+      target: { url, token: null, connections },
+      forMs: Infinity,
+      isPaced: true,
+      liveOriginMs: Date.now,
+      stop: this.#stop.signal,
+      abandon: this.#abandon.signal,
+      onPhase: this.#begun.resolve,
+    });
+    // Whoever awaits `during` or `finish` hears of it.
+    this.#finished.catch(this.#begun.reject);
+    this.#begun.promise.catch(() => {});
+  }
+
+  /** Does `work` while readings are sent; rejects when they cannot be. */
+  during<T>(work: (begun: Phase) => Promise<T>): Promise<T> {
+    const broken = this.#finished.then((): never => {
+      throw new Error("The load ended by itself");
+    });
+    return Promise.race([this.#begun.promise.then(work), broken]);
+  }
+
+  /** Sends no new bodies, and waits until those under way are answered. */
+  async finish(): Promise<readonly FinishedPhase[]> {
+    this.#stop.abort();
+    return await this.#finished;
+  }
+
+  async abandon(): Promise<void> {
+    this.#stop.abort();
+    this.#abandon.abort();
+    await Promise.allSettled([this.#finished]);
+  }
+}
+
+/** A body that was not acknowledged before is. */
+async function untilLoadFlows(tally: Tally): Promise<void> {
+  const sinceMs = performance.now();
+  await eventually("the load to flow again", recoveryDeadlineMs, () => {
+    return Promise.resolve((tally.lastAcceptedAtMs ?? 0) > sinceMs ? true : null);
+  });
+}
+
+async function play(stage: Stage, round: Round, number: number, load: Phase): Promise<PlayedRound> {
+  await untilLoadFlows(load.tally);
+  await new Promise((resolve) => setTimeout(resolve, round.afterMs));
+  const before = await stage.look();
+  const { fromMs, check } = await inject(stage, round.fault, number);
+  await stage.recovered();
+  const recoveryMs = performance.now() - fromMs;
+  checkDamage(round.fault.kind, before, await stage.look());
+  await check(recoveryMs);
+  return { number, fault: round.fault, atMs: fromMs - load.startedAtMs, recoveryMs };
+}
+
+async function playAll(stage: Stage, options: ChaosOptions, load: Phase): Promise<readonly PlayedRound[]> {
+  const { seed, rounds, forMs, maxAfterMs, onRound } = options;
+  const kinds = faultKinds.filter((kind) => kind !== "full-disk" || stage.disk !== null);
+  const played: PlayedRound[] = [];
+  for (const round of planRounds(seed, { kinds, shards, maxAfterMs })) {
+    if (played.length >= rounds || performance.now() - load.startedAtMs > forMs) break;
+    const number = played.length + 1;
+    try {
+      played.push(await play(stage, round, number, load));
+    } catch (cause) {
+      const what = `Round ${number} (${JSON.stringify(round.fault)}) failed: ${errorMessage(cause)}`;
+      throw new Error(`${what}\nThe node wrote last:\n${stage.server.output}`, { cause });
+    }
+    onRound(played.at(-1)!);
+  }
+  return played;
+}
+
+const lettersSchema = z.object({ items: z.array(z.object({ reason: z.string(), detail: z.string() })) });
+
+/** Of the product's own actors none failed. */
+async function checkNothingElseDied({ client }: Stage): Promise<void> {
+  const letters = lettersSchema.parse(await client.get("/dead-letters?limit=1000&consistency=strict"));
+  const other = letters.items.find(({ reason }) => reason !== "killed-host");
+  if (other !== undefined) throw new Error(`There is a dead letter of no saboteur: ${other.detail}`);
+  const suspended = JSON.stringify(await client.get("/suspended"));
+  if (suspended !== '{"items":[],"next":null}') throw new Error(`Actors are suspended: ${suspended}`);
+}
+
+function total(phases: readonly FinishedPhase[], of: (tally: Tally) => number): number {
+  return phases.reduce((sum, { tally }) => sum + of(tally), 0);
+}
+
+async function playOn(stage: Stage, options: ChaosOptions): Promise<ChaosReport> {
+  const load = new Load(options.seed, stage.server.url);
+  try {
+    const rounds = await load.during((begun) => playAll(stage, options, begun));
+    const phases = await load.finish();
+    const refused = phases.find(({ tally }) => tally.refused > 0);
+    if (refused !== undefined) throw new Error(`Readings were refused: ${refused.tally.lastTrouble}`);
+    const ledgers = phases.map(({ ledger }) => ledger);
+    const verification = await verify({ url: stage.server.url, token: null }, ledgers);
+    await checkNothingElseDied(stage);
+    return {
+      rounds,
+      hasDisk: stage.disk !== null,
+      verification,
+      readings: total(phases, ({ accepted }) => accepted),
+      repeatedBodies: total(phases, ({ repeatedBodies }) => repeatedBodies),
+      tookMs: Math.max(0, ...phases.map(({ tookMs }) => tookMs)),
+      keptFolder: isRight(verification) ? null : stage.folder,
+    };
+  } finally {
+    await load.abandon();
+  }
+}
+
+/** Rejects when a round fails; what the verifier found is in the report. The data are kept in both cases. */
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const stage = await Stage.open();
+  let isKept = true;
+  try {
+    if (stage.disk === null) {
+      options.onNote(
+        "SKIPPED: the full disk: mounting a small disk needs root. The other faults are played.",
+      );
+    }
+    const report = await playOn(stage, options);
+    isKept = report.keptFolder !== null;
+    return report;
+  } catch (cause) {
+    throw new Error(`${errorMessage(cause)}\nThe data are kept in ${stage.folder}`, { cause });
+  } finally {
+    await stage.close(isKept);
+  }
+}
