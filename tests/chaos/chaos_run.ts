@@ -33,6 +33,8 @@ export interface PlayedRound {
   /** When the fault came, or was over where it lasts; since the load began. */
   readonly atMs: number;
   readonly recoveryMs: number;
+  /** It took longer than it may. */
+  readonly isLate: boolean;
 }
 
 export interface ChaosReport {
@@ -121,12 +123,13 @@ async function play(stage: Stage, round: Round, number: number, load: Phase): Pr
   await untilLoadFlows(load.tally);
   await new Promise((resolve) => setTimeout(resolve, round.afterMs));
   const before = await stage.look();
-  const { fromMs, check } = await inject(stage, round.fault, number);
+  const { fromMs, limitMs, check } = await inject(stage, round.fault, number);
   await stage.recovered();
   const recoveryMs = performance.now() - fromMs;
   checkDamage(round.fault.kind, before, await stage.look());
-  await check(recoveryMs);
-  return { number, fault: round.fault, atMs: fromMs - load.startedAtMs, recoveryMs };
+  await check();
+  const atMs = fromMs - load.startedAtMs;
+  return { number, fault: round.fault, atMs, recoveryMs, isLate: recoveryMs > limitMs };
 }
 
 async function playAll(stage: Stage, options: ChaosOptions, load: Phase): Promise<readonly PlayedRound[]> {

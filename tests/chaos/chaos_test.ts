@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { isRight, verificationText } from "../verify/verifier.ts";
 import { runChaos } from "./chaos_run.ts";
 import { faultKinds } from "./plan.ts";
-import { faultText, seconds } from "./report.ts";
+import { faultText, recoveryText } from "./report.ts";
 
 const maxAfterMs = 1000;
 
@@ -19,11 +19,11 @@ Deno.test("Sensorium loses and repeats nothing when it is killed, paused, sabota
     rounds: faultKinds.length,
     forMs: Infinity,
     maxAfterMs,
-    onRound: ({ fault, recoveryMs }) =>
-      console.log(`${faultText(fault)}: recovered in ${seconds(recoveryMs)}`),
+    onRound: (round) => console.log(`${faultText(round.fault)}: recovered in ${recoveryText(round)}`),
     onNote: (sentence) => console.error(`\n${sentence}\n`),
   });
   assert.ok(isRight(verification), `CHAOS_SEED=${seed}\n${verificationText(verification)}`);
+  assert.deepEqual(rounds.filter(({ isLate }) => isLate), [], `CHAOS_SEED=${seed}: recovered too late`);
   assert.ok(repeatedBodies > 0, "no body was under way at any fault");
   const played = new Set(rounds.map(({ fault }) => fault.kind));
   assert.deepEqual(played, new Set(faultKinds.filter((kind) => kind !== "full-disk" || hasDisk)));

@@ -19,6 +19,10 @@ export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;
 }
 
+export function recoveryText({ recoveryMs, isLate }: PlayedRound): string {
+  return `${seconds(recoveryMs)}${isLate ? ", too late" : ""}`;
+}
+
 /** The fault in a few words. */
 export function faultText(fault: Fault): string {
   if ("forMs" in fault) return `${fault.kind} for ${seconds(fault.forMs)}`;
@@ -44,9 +48,10 @@ function recoveryTable(rounds: readonly PlayedRound[]): readonly string[] {
 }
 
 function timelineTable(rounds: readonly PlayedRound[]): readonly string[] {
-  const rows = rounds.map(({ number, atMs, fault, recoveryMs }) =>
-    `| ${[number, seconds(atMs), faultText(fault), seconds(recoveryMs)].join(" | ")} |`
-  );
+  const rows = rounds.map((round) => {
+    const { number, atMs, fault } = round;
+    return `| ${[number, seconds(atMs), faultText(fault), recoveryText(round)].join(" | ")} |`;
+  });
   return ["| round | at | fault | recovery |", "| --- | --- | --- | --- |", ...rows];
 }
 

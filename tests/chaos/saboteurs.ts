@@ -19,13 +19,13 @@ export { counters } from "../../actors/definitions.ts";
 export const sabotages = ["sabotage_loops", "sabotage_exhausts"] as const;
 export type Sabotage = typeof sabotages[number];
 
-/** Four megabytes at a time. */
+/** Four megabytes at a time, of numbers, in which the garbage collector has nothing to look for. */
 const pieceNumbers = 500_000;
 
 /** Never comes back. */
 function sabotage(how: Sabotage): never {
   const kept: number[][] = [];
-  for (;;) if (how === "sabotage_exhausts") kept.push(new Array<number>(pieceNumbers).fill(kept.length));
+  for (;;) if (how === "sabotage_exhausts") kept.push(new Array<number>(pieceNumbers).fill(0.5));
 }
 
 function isSabotage(channels: string): channels is Sabotage {
