@@ -5,12 +5,12 @@
 
 import { z } from "zod";
 import type { Tally } from "../../actors/simulate/courier.ts";
-import type { Plan } from "../../actors/simulate/plan.ts";
-import { type FinishedPhase, type Phase, run } from "../../actors/simulate/run.ts";
+import type { FinishedPhase, Phase } from "../../actors/simulate/run.ts";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import { eventually } from "../services/eventually.ts";
 import { isRight, type Verification, verify } from "../verify/verifier.ts";
 import { checkDamage, inject } from "./faults.ts";
+import { Load } from "./load.ts";
 import { type Fault, faultKinds, planRounds, type Round } from "./plan.ts";
 import { recoveryDeadlineMs, shards, Stage } from "./stage.ts";
 
@@ -24,6 +24,8 @@ export interface ChaosOptions {
   readonly onRound: (round: PlayedRound) => void;
   /** Hears what a person should know besides. */
   readonly onNote: (sentence: string) => void;
+  /** Ends the run at once, and keeps nothing. */
+  readonly abort: AbortSignal;
 }
 
 export interface PlayedRound {
@@ -47,68 +49,6 @@ export interface ChaosReport {
   readonly tookMs: number;
   /** Null when all is right: then nothing is kept. */
   readonly keptFolder: string | null;
-}
-
-export const load = { sensors: 3000, ratePerSecond: 8000 };
-
-function planOf(seed: number): Plan {
-  return {
-    ...load,
-    seed,
-    originMs: Date.now(),
-    bodyReadings: 100,
-    historyMs: 0,
-    panelRatio: 0.5,
-    lateRatio: 0.02,
-    outOfOrderRatio: 0.05,
-    duplicateRatio: 0.05,
-  };
-}
-
-const connections = 8;
-
-/** The load, from its begin to its stop. */
-class Load {
-  readonly #stop = new AbortController();
-  readonly #abandon = new AbortController();
-  readonly #finished: Promise<readonly FinishedPhase[]>;
-  readonly #begun = Promise.withResolvers<Phase>();
-
-  constructor(seed: number, url: URL) {
-    this.#finished = run({
-      plan: planOf(seed),
-      target: { url, token: null, connections },
-      forMs: Infinity,
-      isPaced: true,
-      liveOriginMs: Date.now,
-      stop: this.#stop.signal,
-      abandon: this.#abandon.signal,
-      onPhase: this.#begun.resolve,
-    });
-    // Whoever awaits `during` or `finish` hears of it.
-    this.#finished.catch(this.#begun.reject);
-    this.#begun.promise.catch(() => {});
-  }
-
-  /** Does `work` while readings are sent; rejects when they cannot be. */
-  during<T>(work: (begun: Phase) => Promise<T>): Promise<T> {
-    const broken = this.#finished.then((): never => {
-      throw new Error("The load ended by itself");
-    });
-    return Promise.race([this.#begun.promise.then(work), broken]);
-  }
-
-  /** Sends no new bodies, and waits until those under way are answered. */
-  async finish(): Promise<readonly FinishedPhase[]> {
-    this.#stop.abort();
-    return await this.#finished;
-  }
-
-  async abandon(): Promise<void> {
-    this.#stop.abort();
-    this.#abandon.abort();
-    await Promise.allSettled([this.#finished]);
-  }
 }
 
 /** A body that was not acknowledged before is. */
@@ -166,7 +106,7 @@ function total(phases: readonly FinishedPhase[], of: (tally: Tally) => number): 
 }
 
 async function playOn(stage: Stage, options: ChaosOptions): Promise<ChaosReport> {
-  const load = new Load(options.seed, stage.server.url);
+  const load = new Load(options.seed, stage.server.url, options.abort);
   try {
     const rounds = await load.during((begun) => playAll(stage, options, begun));
     const phases = await load.finish();
@@ -203,6 +143,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     isKept = report.keptFolder !== null;
     return report;
   } catch (cause) {
+    isKept = !options.abort.aborted;
+    if (!isKept) throw cause;
     throw new Error(`${errorMessage(cause)}\nThe data are kept in ${stage.folder}`, { cause });
   } finally {
     await stage.close(isKept);

@@ -21,6 +21,7 @@ Deno.test("Sensorium loses and repeats nothing when it is killed, paused, sabota
     maxAfterMs,
     onRound: (round) => console.log(`${faultText(round.fault)}: recovered in ${recoveryText(round)}`),
     onNote: (sentence) => console.error(`\n${sentence}\n`),
+    abort: new AbortController().signal,
   });
   assert.ok(isRight(verification), `CHAOS_SEED=${seed}\n${verificationText(verification)}`);
   assert.deepEqual(rounds.filter(({ isLate }) => isLate), [], `CHAOS_SEED=${seed}: recovered too late`);

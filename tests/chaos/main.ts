@@ -7,7 +7,8 @@ import { parseArgs } from "node:util";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import { machineText, readMachineTime, stolenText } from "../bench/machine.ts";
 import { verificationText } from "../verify/verifier.ts";
-import { type ChaosReport, load, type PlayedRound, runChaos } from "./chaos_run.ts";
+import { type ChaosReport, type PlayedRound, runChaos } from "./chaos_run.ts";
+import { load } from "./load.ts";
 import { faultText, recoveryText, reportText, seconds } from "./report.ts";
 
 const defaultMinutes = 5;
@@ -93,6 +94,8 @@ async function main(): Promise<number> {
   ].join(" ");
   const machine = machineText();
   console.log(`${machine}\n${again}\n`);
+  const abort = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => abort.abort());
   const before = await readMachineTime();
   let report: ChaosReport;
   try {
@@ -103,6 +106,7 @@ async function main(): Promise<number> {
       maxAfterMs,
       onRound: showRound,
       onNote: (sentence) => console.error(`\n${sentence}\n`),
+      abort: abort.signal,
     });
   } catch (thrown) {
     console.error(`\n${errorMessage(thrown)}\nAgain: ${again}`);

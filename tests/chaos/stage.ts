@@ -40,6 +40,7 @@ export class Stage {
   server: ServerProcess;
   readonly #marks: string;
   #probes = 0;
+  #isClosed = false;
 
   private constructor(disk: SmallDisk | null, folder: string, marks: string) {
     const flags = ["--no-host-metrics", "--shards", `${shards}`, "--threads", `${threads}`];
@@ -70,6 +71,7 @@ export class Stage {
   /** Kills the launcher and the node, and starts them again. */
   async restart(): Promise<void> {
     await this.server.kill();
+    if (this.#isClosed) throw new Error("The run is over");
     this.server = this.#start();
   }
 
@@ -96,6 +98,7 @@ export class Stage {
 
   /** Ends the node. Its data remain when `isKept`. */
   async close(isKept: boolean): Promise<void> {
+    this.#isClosed = true;
     await this.server.kill();
     await Deno.remove(this.#marks, { recursive: true });
     if (isKept) return;

@@ -32,8 +32,7 @@ export class SmallDisk implements AsyncDisposable {
   /** Leaves about so many bytes. */
   async fill(freeBytes = 0): Promise<void> {
     using file = await Deno.open(this.#ballast, { write: true, create: true, append: true });
-    await writeAll(file, blockBytes);
-    await writeAll(file, 1);
+    await writeAll(file);
     if (freeBytes > 0) await file.truncate((await file.stat()).size - freeBytes);
   }
 
@@ -50,9 +49,9 @@ export class SmallDisk implements AsyncDisposable {
   }
 }
 
-/** Writes blocks until there is no room for another. */
-async function writeAll(file: Deno.FsFile, bytes: number): Promise<void> {
-  const block = new Uint8Array(bytes);
+/** Writes until there is no room: of the last block, what there is room for. */
+async function writeAll(file: Deno.FsFile): Promise<void> {
+  const block = new Uint8Array(blockBytes);
   try {
     for (;;) await file.write(block);
   } catch (thrown) {
