@@ -23,57 +23,66 @@ const nodePermissions = [
   "--allow-run=head",
 ];
 
-const entry = new URL("./main.ts", import.meta.url);
 const encoder = new TextEncoder();
-const nodes: NodeProcess[] = [];
-let hasBeenUp = false;
 
 function say(sentence: string): void {
   Deno.stderr.writeSync(encoder.encode(`${sentence}\n`));
 }
 
-const node: Child = {
-  id: "node",
-  restart: "transient",
-  startMs: Infinity,
-  stopMs: nodeStopMs,
-  async start(signal) {
-    const process = new NodeProcess({
-      program: Deno.execPath(),
-      args: ["run", "--no-prompt", ...nodePermissions, entry.href, ...Deno.args],
-      finalCodes: [refusalExitCode],
-    });
-    nodes.splice(0, nodes.length, process);
-    signal.addEventListener("abort", () => process.stop(), { once: true });
-    const running = await process.up;
-    hasBeenUp = true;
-    return running;
-  },
-};
+/**
+ * Keeps a node running until it, or this process, is asked to stop; then ends this process.
+ *
+ * @param entry the program that is the node
+ */
+export async function launch(entry: URL, args: readonly string[]): Promise<never> {
+  const nodes: NodeProcess[] = [];
+  let hasBeenUp = false;
 
-function hear(notice: SupervisionNotice): void {
-  if (notice.type === "childFailed") {
-    say(`The node died and starts again in ${Math.ceil(notice.pauseMs)} ms: ${notice.end.sentence}.`);
-  }
-  if (notice.type === "childFinished") Deno.exit(nodes[0]?.exitCode ?? 0);
+  const node: Child = {
+    id: "node",
+    restart: "transient",
+    startMs: Infinity,
+    stopMs: nodeStopMs,
+    async start(signal) {
+      const process = new NodeProcess({
+        program: Deno.execPath(),
+        args: ["run", "--no-prompt", ...nodePermissions, entry.href, ...args],
+        finalCodes: [refusalExitCode],
+      });
+      nodes.splice(0, nodes.length, process);
+      signal.addEventListener("abort", () => process.stop(), { once: true });
+      const running = await process.up;
+      hasBeenUp = true;
+      return running;
+    },
+  };
+
+  const hear = (notice: SupervisionNotice) => {
+    if (notice.type === "childFailed") {
+      say(`The node died and starts again in ${Math.ceil(notice.pauseMs)} ms: ${notice.end.sentence}.`);
+    }
+    if (notice.type === "childFinished") Deno.exit(nodes[0]?.exitCode ?? 0);
+  };
+
+  const supervisor = new Supervisor(
+    {
+      id: "launcher",
+      strategy: "one_for_one",
+      intensity: nodeIntensity,
+      backoff: nodeBackoff,
+      children: [node],
+    },
+    { clock: machineTimerClock, random: Math.random, onNotice: hear },
+  );
+
+  void untilStopSignal().then(() => supervisor.stop());
+  supervisor.start().catch(() => {});
+  const { reason, sentence } = await supervisor.ended;
+  if (reason === "normal") Deno.exit(nodes[0]?.exitCode ?? 0);
+  // A node that could not start has said why, and starting it again would end alike.
+  if (!hasBeenUp) Deno.exit(nodes[0]?.exitCode ?? failureExitCode);
+  say(`Sensorium gives up: ${sentence}`);
+  Deno.exit(failureExitCode);
 }
 
-const supervisor = new Supervisor(
-  {
-    id: "launcher",
-    strategy: "one_for_one",
-    intensity: nodeIntensity,
-    backoff: nodeBackoff,
-    children: [node],
-  },
-  { clock: machineTimerClock, random: Math.random, onNotice: hear },
-);
-
-void untilStopSignal().then(() => supervisor.stop());
-supervisor.start().catch(() => {});
-const { reason, sentence } = await supervisor.ended;
-if (reason === "normal") Deno.exit(nodes[0]?.exitCode ?? 0);
-// A node that could not start has said why, and starting it again would end alike.
-if (!hasBeenUp) Deno.exit(nodes[0]?.exitCode ?? failureExitCode);
-say(`Sensorium gives up: ${sentence}`);
-Deno.exit(failureExitCode);
+if (import.meta.main) await launch(new URL("./main.ts", import.meta.url), Deno.args);

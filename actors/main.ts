@@ -11,7 +11,7 @@ import { errorMessage } from "../runtime/core/errors.ts";
 import { MemoryHotState } from "../runtime/hot/memory_hot.ts";
 import { LogError } from "../runtime/log/port.ts";
 import type { Engine } from "../runtime/node/engine.ts";
-import { startEngine } from "../runtime/node/node.ts";
+import { type EngineOptions, startEngine } from "../runtime/node/node.ts";
 import { linkToLauncher } from "../runtime/node/process_link.ts";
 import { StoreError } from "../runtime/store/port.ts";
 import { takeDataFolder } from "./cli/data_folder.ts";
@@ -59,12 +59,20 @@ function fail(error: unknown, isStackWanted: boolean): never {
   Deno.exit(failureExitCode);
 }
 
-async function openEngine(settings: Settings, dataDir: string, log: Logger): Promise<Engine> {
+/** Which actors the node holds, and the heap of a thread that folds them. */
+export type Actors = Pick<EngineOptions, "definitionsUrl" | "hostHeapMiB">;
+
+async function openEngine(
+  settings: Settings,
+  actors: Actors,
+  dataDir: string,
+  log: Logger,
+): Promise<Engine> {
   // The main thread, which serves HTTP, keeps a core to itself.
   const threads = settings.threads ?? Math.max(1, navigator.hardwareConcurrency - 1);
   try {
     return await startEngine({
-      definitionsUrl: import.meta.resolve("./definitions.ts"),
+      ...actors,
       dataDir,
       shards: settings.shards,
       threads,
@@ -127,7 +135,7 @@ function beginLife(): Life {
   return { stopSignal: Promise.race([untilStopSignal(), promise]), ready };
 }
 
-async function runNode(settings: Settings, denoVersion: string): Promise<void> {
+async function runNode(settings: Settings, actors: Actors, denoVersion: string): Promise<void> {
   const { host, adminPort } = settings;
   const port = { flag: "--port", port: settings.port };
   const admin = { flag: "--admin-port", port: adminPort };
@@ -136,7 +144,7 @@ async function runNode(settings: Settings, denoVersion: string): Promise<void> {
 
   await checkPorts(host, [port, admin]);
   const folder = await takeDataFolder(settings.data);
-  const engine = await openEngine(settings, folder.path, log);
+  const engine = await openEngine(settings, actors, folder.path, log);
   const app = openApp(settings, engine, log);
   const listeners = [await listen(host, port, app.fetch), await listen(host, admin, app.adminFetch)] as const;
   screen.write(
@@ -175,7 +183,7 @@ async function runNode(settings: Settings, denoVersion: string): Promise<void> {
   screen.write("stopped\n");
 }
 
-async function main([command, ...args]: readonly string[]): Promise<void> {
+async function main([command, ...args]: readonly string[], actors: Actors): Promise<void> {
   const isHelpWanted = [command, ...args].some((arg) => arg === "--help" || arg === "-h");
   if (command === undefined || command === "help" || isHelpWanted) return screen.write(helpText());
   if (command !== "cluster") {
@@ -191,18 +199,25 @@ async function main([command, ...args]: readonly string[]): Promise<void> {
     readText: (path) => Deno.readTextFileSync(path),
   });
   try {
-    await runNode(settings, denoVersion);
+    await runNode(settings, actors, denoVersion);
   } catch (error) {
     if (error instanceof Refusal) throw error;
     fail(error, settings.logLevel === "debug");
   }
 }
 
-try {
-  await main(Deno.args);
-} catch (error) {
-  if (error instanceof Refusal) refuse(error.message);
-  fail(error, false);
+/** Runs the program until it has stopped, and ends this process. */
+export async function runProgram(args: readonly string[], actors: Actors): Promise<never> {
+  try {
+    await main(args, actors);
+  } catch (error) {
+    if (error instanceof Refusal) refuse(error.message);
+    fail(error, false);
+  }
+  // Idle connections may outlive a stop: nothing is left to wait for.
+  Deno.exit(0);
 }
-// Idle connections may outlive a stop: nothing is left to wait for.
-Deno.exit(0);
+
+if (import.meta.main) {
+  await runProgram(Deno.args, { definitionsUrl: import.meta.resolve("./definitions.ts") });
+}

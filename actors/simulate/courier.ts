@@ -8,7 +8,7 @@
 
 import { HttpConnection } from "./http_connection.ts";
 import type { Latencies } from "./latency.ts";
-import { attemptTimeoutMs, firstRetryMs, giveUpMs, maxRetryMs } from "./limits.ts";
+import { attemptTimeoutMs, firstRetryMs, giveUpMs, maxRetryAfterMs, maxRetryMs } from "./limits.ts";
 import { pause } from "./pause.ts";
 import type { Body } from "./stream.ts";
 
@@ -123,7 +123,7 @@ export class Courier {
         tally.silentSinceMs = null;
         const outcome = this.#judge(body, answer.status, answer.text, dueAtMs);
         if (outcome !== null) return outcome;
-        if (answer.retryAfterS !== null) waitMs = answer.retryAfterS * 1000;
+        if (answer.retryAfterS !== null) waitMs = Math.min(maxRetryAfterMs, answer.retryAfterS * 1000);
       } catch (thrown) {
         if (thrown instanceof WrongTargetError) throw thrown;
         tally.lastTrouble = thrown instanceof Error ? thrown.message : String(thrown);

@@ -19,6 +19,8 @@ export const attemptTimeoutMs = 15_000;
 /** Waits between attempts of a body grow from the first to the second, unless the server says how long. */
 export const firstRetryMs = 50;
 export const maxRetryMs = 1000;
+/** ...and then they are no longer than this: whoever drives a server wants to see soon that it takes readings again. */
+export const maxRetryAfterMs = 2000;
 
 /** A server that accepts no body at all for so long ends the run. */
 export const giveUpMs = 120_000;

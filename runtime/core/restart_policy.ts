@@ -4,7 +4,8 @@
  * 1. `RestartIntensity` is exceeded by the first failure that makes more than `restarts` of them within `withinMs`, its
  *    two ends included, as in OTP's `supervisor:add_restart/1`.
  * 2. `Backoff` doubles from `firstMs` up to `maxMs`; of that, a share of `jitter` is random, so that many do not return
- *    at once. It begins anew after a child that was up for `healthyMs`.
+ *    at once. It begins anew after a child that was up for `healthyMs`. A failure that is not the child's own is followed
+ *    by the first pause, and lengthens none.
  */
 
 export interface Intensity {
@@ -53,12 +54,13 @@ export class Backoff {
     if (upMs >= this.#policy.healthyMs) this.#failures = 0;
   }
 
-  /** The pause after a failure. `random` is in [0, 1). */
-  pauseMs(random: number): number {
+  /** The pause after a failure, of the child's own or not. `random` is in [0, 1). */
+  pauseMs(random: number, isOwn = true): number {
     const { firstMs, maxMs, jitter } = this.#policy;
-    const fullMs = Math.min(maxMs, firstMs * 2 ** this.#failures);
+    const doublings = isOwn ? this.#failures : 0;
     // More doublings than a number has digits would end in infinity.
-    this.#failures = Math.min(this.#failures + 1, 50);
+    if (isOwn) this.#failures = Math.min(this.#failures + 1, 50);
+    const fullMs = Math.min(maxMs, firstMs * 2 ** doublings);
     return fullMs * (1 - jitter + jitter * random);
   }
 }

@@ -12,7 +12,8 @@
  *    (`rest_for_one`): they stop, and start in order, not before the failed child's backoff has passed, counted from the
  *    failure. `transient` ones that had finished start again with the others; `temporary` ones are removed.
  * 5. A failure that exceeds the intensity, instead, stops all children, and the supervisor ends as failed: to its own
- *    supervisor, that is a failure of this child. Ends with `counts: false` are restarted after and not counted.
+ *    supervisor, that is a failure of this child. Ends with `counts: false` are restarted after the first pause of the
+ *    backoff, and count neither here nor there.
  * 6. A child's first start is not repeated when it fails: the supervisor ends as failed when the child is one that it
  *    started with; one that was added is removed.
  */
@@ -203,7 +204,7 @@ export class Supervision {
     }
     if (end.reason === "failed") child.lastError = end.sentence;
     if (restart === "permanent" || (restart === "transient" && end.reason === "failed")) {
-      return this.#fail(child, end, child.backoff.pauseMs(random), nowMs);
+      return this.#fail(child, end, nowMs, random);
     }
     this.#actions.push({ type: "childFinished", id, end });
     this.#release(child, restart === "temporary" ? "leave" : "rest", nowMs);
@@ -211,7 +212,7 @@ export class Supervision {
 
   #startFailed(child: Child, end: End, nowMs: number, random: number): void {
     child.lastError = end.sentence;
-    if (child.hasRun) return this.#fail(child, end, child.backoff.pauseMs(random), nowMs);
+    if (child.hasRun) return this.#fail(child, end, nowMs, random);
     if (child.isAdded) return this.#release(child, "leave", nowMs);
     const { id } = child.spec;
     this.#windDown(
@@ -220,9 +221,11 @@ export class Supervision {
     );
   }
 
-  #fail(child: Child, end: End, pauseMs: number, nowMs: number): void {
+  #fail(child: Child, end: End, nowMs: number, random: number): void {
     const { id, intensity } = this.#spec;
-    if (end.counts !== false && this.#intensity.isExceededBy(nowMs)) {
+    const counts = end.counts !== false;
+    const pauseMs = child.backoff.pauseMs(random, counts);
+    if (counts && this.#intensity.isExceededBy(nowMs)) {
       const sentence = intensity.restarts === 0
         ? end.sentence
         : `${id} gave up, as ${intensity.restarts} restarts within ${intensity.withinMs} ms are allowed; ` +

@@ -24,7 +24,7 @@ export interface SupervisorSpec {
 export interface End {
   readonly reason: "normal" | "failed";
   readonly sentence: string;
-  /** False: the intensity does not count it. */
+  /** False: something else is to blame; neither intensity nor backoff counts it. */
   readonly counts?: boolean;
 }
 

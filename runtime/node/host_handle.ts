@@ -2,7 +2,7 @@
  * A shard host by its number: a child of the node's supervisor, which gives it a thread again whenever its thread died.
  *
  * 1. A death inside a turn is told to the next thread, which claims the turn's shard with it; see `attempts.ts`. It does
- *    not count towards the host's intensity: the message is to blame.
+ *    not count towards the host's intensity and backoff: the message is to blame.
  * 2. A call made while the host is dead waits for the next thread; one under way when it dies fails with a
  *    `HostDiedError`, and whoever made it decides whether to make it again.
  * 3. Every thread's last totals and metrics are kept: `totals` never goes down.

@@ -14,6 +14,8 @@ export interface ServerOptions {
   readonly dataFolder: string;
   /** More flags, as text. */
   readonly flags?: readonly string[];
+  /** What is run in the place of the product's launcher: a path of the repository. */
+  readonly entry?: string;
 }
 
 const repository = new URL("../../", import.meta.url);
@@ -24,15 +26,19 @@ const pollMs = 10;
 /** Of what the server wrote, so much is shown when it fails. */
 const shownOutput = 4000;
 
-/** The start task's words: environment, program, arguments. */
-function startCommand(): { env: Record<string, string>; args: string[] } {
+const productEntry = "actors/launch.ts";
+
+/** The start task's words: environment and arguments, with `entry` for its own. */
+function startCommand(entry: string): { env: Record<string, string>; args: string[] } {
   const text = Deno.readTextFileSync(new URL("deno.json", repository));
   const command: unknown = JSON.parse(text).tasks?.start?.command;
   if (typeof command !== "string") throw new Error("deno.json has no command for the task start");
   const words = command.split(" ");
   const program = words.indexOf("deno");
   const env = Object.fromEntries(words.slice(0, program).map((word) => word.split("=", 2)));
-  return { env, args: words.slice(program + 1) };
+  const args = words.slice(program + 1);
+  if (args.at(-1) !== productEntry) throw new Error(`The task start does not end with ${productEntry}`);
+  return { env, args: [...args.slice(0, -1), entry] };
 }
 
 async function textTail(stream: ReadableStream<Uint8Array>, keep: (tail: string) => void): Promise<void> {
@@ -54,8 +60,8 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Spawns; `untilReady` waits. */
   constructor(options: ServerOptions) {
-    const { port, adminPort, dataFolder, flags = [] } = options;
-    const { env, args } = startCommand();
+    const { port, adminPort, dataFolder, flags = [], entry = productEntry } = options;
+    const { env, args } = startCommand(entry);
     const own = ["--port", String(port), "--admin-port", String(adminPort), "--data", dataFolder];
     this.#options = options;
     this.#child = new Deno.Command(Deno.execPath(), {

@@ -1,43 +1,12 @@
 /** A node on a disk that fills up: a small file system of its own, which needs root to be mounted. */
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { eventually } from "../services/eventually.ts";
 import { Node } from "../services/node.ts";
+import { SmallDisk } from "../services/small_disk.ts";
 
 const deadlineMs = 30_000;
-
-/** Runs `test` on a mounted disk of 32 MB; loudly not at all where nothing can be mounted. */
-async function withSmallDisk(name: string, test: (disk: string) => Promise<void>): Promise<void> {
-  const disk = await Deno.makeTempDir({ prefix: "sensorium-disk-" });
-  try {
-    if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=32m", "tmpfs", disk]).status !== 0) {
-      console.error(`\nSKIPPED: ${name}: mounting a small disk needs root.\n`);
-      return;
-    }
-    try {
-      await test(disk);
-    } finally {
-      assert.equal(spawnSync("umount", [disk]).status, 0);
-    }
-  } finally {
-    await Deno.remove(disk);
-  }
-}
-
-/** Fills the disk but for about so many bytes. */
-async function fill(path: string, freeBytes: number): Promise<void> {
-  using file = await Deno.open(path, { write: true, create: true });
-  const block = new Uint8Array(64 * 1024);
-  try {
-    for (;;) await file.write(block);
-  } catch (thrown) {
-    assert.match(String(thrown), /No space left/);
-  }
-  const { size } = await file.stat();
-  await file.truncate(size - freeBytes);
-}
 
 /** Sends `readings` readings of one sensor; the answer's status. */
 async function post(node: Node, readings: number): Promise<number> {
@@ -61,46 +30,49 @@ async function post(node: Node, readings: number): Promise<number> {
 const name =
   "A node on a full disk refuses with 507, lives, says so once, and accepts when there is space again";
 
-Deno.test(name, () =>
-  withSmallDisk(name, async (disk) => {
-    const flags = ["--no-host-metrics", "--shards", "2"];
-    await using node = await Node.start({ dataDir: join(disk, "data"), flags });
-    const bodyReadings = 5000;
-    let accepted = 0;
-    const send = async (readings: number) => {
-      const status = await post(node, readings);
-      if (status === 202) accepted += readings;
-      return status;
-    };
+Deno.test(name, async () => {
+  await using disk = await SmallDisk.mount("sensorium-disk-", 32);
+  if (disk === null) return console.error(`\nSKIPPED: ${name}: mounting a small disk needs root.\n`);
+  const flags = ["--no-host-metrics", "--shards", "2"];
+  await using node = await Node.start({ dataDir: join(disk.folder, "data"), flags });
+  const bodyReadings = 5000;
+  let accepted = 0;
+  const send = async (readings: number) => {
+    const status = await post(node, readings);
+    if (status === 202) accepted += readings;
+    return status;
+  };
+  assert.equal(await send(1), 202);
+
+  await disk.fill(500_000);
+  await eventually(
+    "a body that is refused",
+    deadlineMs,
+    async () => await send(bodyReadings) === 507 ? true : null,
+  );
+  for (let n = 0; n < 3; n++) {
+    await send(bodyReadings);
+  }
+
+  assert.equal((await (await fetch(`${node.url}/healthz`)).json()).status, "ok");
+  const reports = (pattern: RegExp) => node.errors.split("\n").filter((line) => pattern.test(line));
+  const full = /Cannot append .*free some space and append again\. Messages are refused meanwhile\.$/;
+  assert.equal(reports(full).length, 1, node.errors);
+
+  await disk.empty();
+  await eventually(
+    "a body that is accepted",
+    deadlineMs,
+    async () => await send(bodyReadings) === 202 ? true : null,
+  );
+  await eventually("the sentence that it goes on", deadlineMs, async () => {
     assert.equal(await send(1), 202);
+    return reports(/The log takes messages again\.$/).length > 0 ? true : null;
+  });
+  assert.equal(reports(/The log takes messages again\.$/).length, 1);
 
-    const ballast = join(disk, "ballast");
-    await fill(ballast, 500_000);
-    await eventually("a body that is refused", deadlineMs, async () =>
-      await send(bodyReadings) === 507 ? true : null);
-    for (let n = 0; n < 3; n++) {
-      await send(bodyReadings);
-    }
-
-    assert.equal((await (await fetch(`${node.url}/healthz`)).json()).status, "ok");
-    const reports = (pattern: RegExp) =>
-      node.errors.split("\n").filter((line) =>
-        pattern.test(line)
-      );
-    const full = /Cannot append .*free some space and append again\. Messages are refused meanwhile\.$/;
-    assert.equal(reports(full).length, 1, node.errors);
-
-    await Deno.remove(ballast);
-    await eventually("a body that is accepted", deadlineMs, async () =>
-      await send(bodyReadings) === 202 ? true : null);
-    await eventually("the sentence that it goes on", deadlineMs, async () => {
-      assert.equal(await send(1), 202);
-      return reports(/The log takes messages again\.$/).length > 0 ? true : null;
-    });
-    assert.equal(reports(/The log takes messages again\.$/).length, 1);
-
-    const { total } = await (await fetch(`${node.url}/sensors/s/windows`)).json();
-    assert.equal(total.t.count, accepted, "everything accepted counts, once");
-    const { code, errors } = await node.stop();
-    assert.equal(code, 0, errors);
-  }));
+  const { total } = await (await fetch(`${node.url}/sensors/s/windows`)).json();
+  assert.equal(total.t.count, accepted, "everything accepted counts, once");
+  const { code, errors } = await node.stop();
+  assert.equal(code, 0, errors);
+});

@@ -1,7 +1,7 @@
 /** Waiting for something outside the process that cannot call back. */
 
 /** Between two attempts, ms: a service starts in tenths of a second, and asking costs a fraction of a millisecond. */
-const pauseMs = 50;
+const usualPauseMs = 50;
 
 /**
  * Repeats `attempt` until it answers other than null, and gives the answer.
@@ -13,6 +13,7 @@ export async function eventually<T>(
   what: string,
   deadlineMs: number,
   attempt: () => Promise<T | null>,
+  pauseMs = usualPauseMs,
 ): Promise<T> {
   const endMs = performance.now() + deadlineMs;
   let last: unknown = null;

@@ -275,7 +275,7 @@ class ModelSupervisor {
       this.terminate("failed");
       return this.#onFailure();
     }
-    const pauseMs = this.#pauseMs(child);
+    const pauseMs = this.#pauseMs(child, counts);
     this.#world.tell(`${child.tree.id} pauses ${shown(pauseMs)}`);
     const { strategy } = this.tree;
     const first = strategy === "one_for_all" ? 0 : this.#children.indexOf(child);
@@ -296,12 +296,14 @@ class ModelSupervisor {
     return recent.length <= this.tree.intensity.restarts;
   }
 
-  #pauseMs(child: Child): number {
+  #pauseMs(child: Child, counts: boolean): number {
     const { firstMs, maxMs, jitter } = this.tree.backoff;
     const { nowMs } = this.#world;
     let fullMs = firstMs;
-    for (let doubling = 0; doubling < child.failures; doubling++) fullMs *= 2;
-    child.failures += 1;
+    if (counts) {
+      for (let doubling = 0; doubling < child.failures; doubling++) fullMs *= 2;
+      child.failures += 1;
+    }
     const longestMs = fullMs > maxMs ? maxMs : fullMs;
     return longestMs - longestMs * jitter + longestMs * jitter * randomOf(child.tree.id, nowMs);
   }

@@ -244,15 +244,18 @@ Deno.test("5: the failure that exceeds the intensity stops all children, and the
   assert.deepEqual(last, { type: "ended", end: { reason: "failed", sentence } });
 });
 
-Deno.test("5: failures of all children count together, and those marked so do not count", () => {
+Deno.test("5: failures of all children count together, and those marked so neither there nor for the pauses", () => {
   const rig = new Rig("abc", { intensity: { restarts: 1, withinMs: 1000 } }).up();
   const exempt: End = { ...failed, counts: false };
-  for (const id of "abc") {
+  for (const id of "abca") {
     assert.deepEqual(rig.ended(id, exempt), [`${id} pauses 100`]);
     rig.wake(100);
     rig.started(id);
   }
-  assert.deepEqual(rig.ended("a"), ["a pauses 200"]);
+  assert.deepEqual(rig.ended("a"), ["a pauses 100"]);
+  rig.wake(100);
+  rig.started("a");
+  assert.deepEqual(rig.ended("a", exempt), ["a pauses 100"]);
   assert.deepEqual(rig.ended("b"), ["stop c"]);
 });
 

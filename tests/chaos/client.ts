@@ -1,0 +1,64 @@
+/** Requests that are repeated until they are answered well, to a node that may be dead, paused or on a full disk. */
+
+import { z } from "zod";
+import { HttpConnection } from "../../actors/simulate/http_connection.ts";
+import { eventually } from "../services/eventually.ts";
+
+/** Longer than the node itself lets an answer wait. */
+const attemptTimeoutMs = 12_000;
+/** As exact as recoveries are told. */
+const pauseMs = 10;
+
+export interface Reading {
+  readonly id: string;
+  readonly values: Readonly<Record<string, number>>;
+}
+
+export class Client {
+  readonly #url: URL;
+  readonly #deadlineMs: number;
+
+  /** @param deadlineMs of every request, repeats included */
+  constructor(url: URL, deadlineMs: number) {
+    this.#url = url;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /** Counts them once, however often it has to ask. */
+  async post(key: string, readings: readonly Reading[]): Promise<void> {
+    const headers = { "content-type": "application/json", "idempotency-key": key };
+    await this.#request(202, "POST", "/readings", headers, JSON.stringify(readings));
+  }
+
+  async get(target: string): Promise<unknown> {
+    return JSON.parse(await this.#request(200, "GET", target, {}, ""));
+  }
+
+  /** How many values of a sensor's channel count, strictly: 0 for a sensor that there is none. */
+  async count(id: string, channel: string): Promise<number> {
+    const answer = totalsSchema.parse(await this.get(`/sensors/${id}/windows`));
+    return answer.total[channel]?.count ?? 0;
+  }
+
+  #request(
+    status: number,
+    method: "GET" | "POST",
+    target: string,
+    headers: Readonly<Record<string, string>>,
+    body: string,
+  ): Promise<string> {
+    return eventually(`${status} of ${method} ${target}`, this.#deadlineMs, async () => {
+      const connection = new HttpConnection(this.#url);
+      try {
+        const request = { method, target, headers, body, timeoutMs: attemptTimeoutMs };
+        const answer = await connection.request(request);
+        if (answer.status === status) return answer.text;
+        throw new Error(`The node answers ${answer.status}: ${answer.text}`);
+      } finally {
+        connection.close();
+      }
+    }, pauseMs);
+  }
+}
+
+const totalsSchema = z.object({ total: z.record(z.string(), z.object({ count: z.number() })) });

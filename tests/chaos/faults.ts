@@ -1,0 +1,132 @@
+/**
+ * Brings faults about, and tells what must hold of the node after each: that what died is what was to die, and no more.
+ */
+
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { killHard } from "../services/process_tree.ts";
+import type { Fault, FaultKind } from "./plan.ts";
+import { idOf, type Sight, type Stage } from "./stage.ts";
+
+/** A message that kills its host every time is out of the way by then. */
+const isolationMs = 15_000;
+/** Deaths after which a message is taken for what killed its host (`runtime/core/attempts.ts`). */
+const isolationDeaths = 5;
+
+/** On the clock of `performance.now`. */
+export interface Injection {
+  /** Where the recovery begins: when the fault came, or when it was over where it lasts. */
+  readonly fromMs: number;
+  /** What the recovery may take. */
+  readonly limitMs: number;
+  /** What must hold besides, after the recovery. */
+  check(): Promise<void>;
+}
+
+interface Damage {
+  readonly isNodeNew: boolean;
+  readonly hostDeaths: number;
+}
+
+const damages: Readonly<Record<FaultKind, Damage>> = {
+  "kill-node": { isNodeNew: true, hostDeaths: 0 },
+  "kill-launcher": { isNodeNew: true, hostDeaths: 0 },
+  "pause-node": { isNodeNew: false, hostDeaths: 0 },
+  "loop-query": { isNodeNew: false, hostDeaths: 1 },
+  "loop-message": { isNodeNew: false, hostDeaths: isolationDeaths },
+  "exhaust-query": { isNodeNew: false, hostDeaths: 1 },
+  "exhaust-message": { isNodeNew: false, hostDeaths: isolationDeaths },
+  "full-disk": { isNodeNew: false, hostDeaths: 0 },
+};
+
+/** What was seen before and after a fault is what it should have done. */
+export function checkDamage(kind: FaultKind, before: Sight, after: Sight): void {
+  const isNodeNew = before.pid !== after.pid;
+  const hostDeaths = after.hostDeaths - (isNodeNew ? 0 : before.hostDeaths);
+  assert.deepEqual({ isNodeNew, hostDeaths }, damages[kind], `What ${kind} did to the node's parts`);
+}
+
+function untilMs(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+const nothingMore = () => Promise.resolve();
+
+/** Resolves when the fault is there, or over where it lasts. */
+export function inject(stage: Stage, fault: Fault, round: number): Promise<Injection> {
+  switch (fault.kind) {
+    case "kill-node":
+      return killNode(stage);
+    case "kill-launcher":
+      return killLauncher(stage);
+    case "pause-node":
+      return pauseNode(stage, fault.forMs);
+    case "full-disk":
+      return fillDisk(stage, fault.forMs);
+    case "loop-query":
+    case "exhaust-query":
+      return ask(stage, fault.sabotage, fault.shard, round);
+    case "loop-message":
+    case "exhaust-message":
+      return send(stage, fault.sabotage, fault.shard, round);
+  }
+}
+
+async function killNode({ server }: Stage): Promise<Injection> {
+  const pid = await server.nodePid();
+  const fromMs = performance.now();
+  killHard(pid);
+  return { fromMs, limitMs: Infinity, check: nothingMore };
+}
+
+async function killLauncher(stage: Stage): Promise<Injection> {
+  const fromMs = performance.now();
+  await stage.restart();
+  return { fromMs, limitMs: Infinity, check: nothingMore };
+}
+
+async function pauseNode({ server }: Stage, forMs: number): Promise<Injection> {
+  const pid = await server.nodePid();
+  Deno.kill(pid, "SIGSTOP");
+  await untilMs(forMs);
+  Deno.kill(pid, "SIGCONT");
+  return { fromMs: performance.now(), limitMs: Infinity, check: nothingMore };
+}
+
+async function fillDisk({ disk }: Stage, forMs: number): Promise<Injection> {
+  if (disk === null) throw new Error("A full disk was planned, and there is none to fill");
+  const endMs = performance.now() + forMs;
+  // The node frees some, which is to be taken, too.
+  while (performance.now() < endMs) {
+    await disk.fill();
+    await untilMs(20);
+  }
+  await disk.empty();
+  return { fromMs: performance.now(), limitMs: Infinity, check: nothingMore };
+}
+
+async function ask(stage: Stage, sabotage: string, shard: number, round: number): Promise<Injection> {
+  const id = idOf(`asked-${round}`, shard);
+  await stage.client.post(id, [{ id, values: { before: 1 } }]);
+  const once = encodeURIComponent(stage.newMark(id));
+  const fromMs = performance.now();
+  // Answered by the thread's successor.
+  await stage.client.get(`/actors/sensor/${id}?query=${sabotage}&once=${once}`);
+  return { fromMs, limitMs: Infinity, check: nothingMore };
+}
+
+const lettersSchema = z.object({ items: z.array(z.object({ reason: z.string(), message: z.string() })) });
+
+async function send({ client }: Stage, sabotage: string, shard: number, round: number): Promise<Injection> {
+  const id = idOf(`sent-${round}`, shard);
+  const fromMs = performance.now();
+  const neighbour = { id, values: { neighbours: 1 } };
+  await client.post(id, [neighbour, { id, values: { [sabotage]: 1 } }, neighbour]);
+  const check = async () => {
+    const letters = await client.get(`/dead-letters?actorId=${id}&consistency=strict`);
+    const found = lettersSchema.parse(letters).items.map(({ reason, message }) => [reason, message]);
+    assert.deepEqual(found, [["killed-host", `[null,null,0,"${sabotage}",1]`]], `Dead letters of ${id}`);
+    assert.equal(await client.count(id, "neighbours"), 2, `What was sent with the message that killed`);
+  };
+  return { fromMs, limitMs: isolationMs, check };
+}

@@ -1,0 +1,133 @@
+/**
+ * `deno task chaos`: see `--help`. Exit codes: 0 nothing lost, nothing twice, every recovery in time; 1 not so; 2 wrong
+ * usage.
+ */
+
+import { parseArgs } from "node:util";
+import { errorMessage } from "../../runtime/core/errors.ts";
+import { machineText, readMachineTime, stolenText } from "../bench/machine.ts";
+import { verificationText } from "../verify/verifier.ts";
+import { type ChaosReport, type PlayedRound, runChaos } from "./chaos_run.ts";
+import { load } from "./load.ts";
+import { faultText, recoveryText, reportText, seconds } from "./report.ts";
+
+const defaultMinutes = 5;
+/** Three checkpoints at the most: faults shall meet long replays as well as short ones. */
+const maxAfterMs = 3000;
+
+const help =
+  `Starts a node as a user does, loads it, breaks it again and again, and has every answer recomputed.
+
+  deno task chaos [--minutes ${defaultMinutes}] [--rounds N] [--seed S] [--write]
+
+  --minutes  no round begins later than this; ${defaultMinutes} unless --rounds is given
+  --rounds   how many faults there are at most
+  --seed     decides which faults come, when, for how long and where; a random one, unless given, and always printed
+  --write    appends the report to tests/bench/RESULTS.md
+
+Faults: kill -9 of the node, kill -9 of launcher and node, SIGSTOP and SIGCONT, a query or a message that never comes
+back or exhausts its thread's heap, a full disk. Of eight rounds in a row each kind has one. Each round begins when the
+node has recovered and takes readings again (${load.ratePerSecond}/s of ${load.sensors} sensors). A node has recovered when
+every shard takes a reading and a strict query counts it.
+
+The data lie on a small disk of their own, which needs root to be mounted; without it there is no full disk, and the
+run says so. When something is wrong, the data are kept and the run says where.
+
+The same seed breaks the same things in the same order. What the machine makes of it differs from run to run.
+`;
+
+function refuse(sentence: string): never {
+  console.error(`${sentence} See deno task chaos --help.`);
+  Deno.exit(2);
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      args: [...Deno.args],
+      options: {
+        minutes: { type: "string" },
+        rounds: { type: "string" },
+        seed: { type: "string" },
+        write: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (thrown) {
+    refuse(`${errorMessage(thrown)}.`);
+  }
+}
+
+function wholeNumber(name: string, text: string | undefined, least: number): number | null {
+  if (text === undefined) return null;
+  if (/^\d{1,9}$/.test(text) && Number(text) >= least) return Number(text);
+  refuse(`--${name} ${text}: a whole number from ${least} on is needed.`);
+}
+
+function showRound(round: PlayedRound): void {
+  const { number, atMs, fault } = round;
+  const [place, at] = [`${number}`.padStart(4), seconds(atMs).padStart(9)];
+  console.log(`${place} ${at}  ${faultText(fault).padEnd(28)} recovered in ${recoveryText(round)}`);
+}
+
+async function write(title: string, lines: readonly string[]): Promise<void> {
+  const path = new URL("../bench/RESULTS.md", import.meta.url).pathname;
+  Deno.writeTextFileSync(path, `\n${[title, ...lines].join("\n\n")}\n`, { append: true });
+  // The formatter aligns the tables; the gate would refuse them otherwise.
+  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", path] }).output();
+}
+
+async function main(): Promise<number> {
+  const values = readArguments();
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  const seed = wholeNumber("seed", values.seed, 0) ?? Date.now() % 1_000_000;
+  const rounds = wholeNumber("rounds", values.rounds, 1) ?? Infinity;
+  const minutes = wholeNumber("minutes", values.minutes, 1) ??
+    (rounds === Infinity ? defaultMinutes : Infinity);
+  const again = [
+    `deno task chaos --seed ${seed}`,
+    ...rounds === Infinity ? [] : [`--rounds ${rounds}`],
+    ...minutes === Infinity ? [] : [`--minutes ${minutes}`],
+  ].join(" ");
+  const machine = machineText();
+  console.log(`${machine}\n${again}\n`);
+  const abort = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => abort.abort());
+  const before = await readMachineTime();
+  let report: ChaosReport;
+  try {
+    report = await runChaos({
+      seed,
+      rounds,
+      forMs: minutes * 60_000,
+      maxAfterMs,
+      onRound: showRound,
+      onNote: (sentence) => console.error(`\n${sentence}\n`),
+      abort: abort.signal,
+    });
+  } catch (thrown) {
+    console.error(`\n${errorMessage(thrown)}\nAgain: ${again}`);
+    return 1;
+  }
+  const text = reportText(report);
+  console.log(`\n${text}\n\n${verificationText(report.verification)}`);
+  if (values.write) {
+    const stolen = stolenText(before, await readMachineTime());
+    const about = `${machine}, ${Deno.loadavg()[0]!.toFixed(1)} after` +
+      (stolen === "" ? "" : `; ${stolen} of the processors' time went to other machines`) +
+      (report.hasDisk ? "; data on a disk in memory" : "; without the full disk");
+    await write(
+      `## ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC: chaos`,
+      [about, `\`${again}\``, text],
+    );
+  }
+  if (report.keptFolder !== null) console.error(`\nThe data are kept in ${report.keptFolder}`);
+  const isGood = report.keptFolder === null && !report.rounds.some(({ isLate }) => isLate);
+  if (!isGood) console.error(`Again: ${again}`);
+  return isGood ? 0 : 1;
+}
+
+Deno.exit(await main());

@@ -1,0 +1,89 @@
+/**
+ * Which faults a run has, when, and for how long: a function of the seed.
+ *
+ * 1. The same seed and options give the same rounds, however many are taken.
+ * 2. Of every so many rounds as there are kinds, each kind has one. So no seed kills the node as often as its launcher
+ *    gives up at, and a short run has them all.
+ */
+
+import { Prng } from "../../runtime/simulation/prng.ts";
+import type { Sabotage } from "./saboteurs.ts";
+
+export const faultKinds = [
+  "kill-node",
+  "kill-launcher",
+  "pause-node",
+  "loop-query",
+  "loop-message",
+  "exhaust-query",
+  "exhaust-message",
+  "full-disk",
+] as const;
+export type FaultKind = typeof faultKinds[number];
+
+export type Fault =
+  /** `kill -9` of the node, which its launcher starts again. */
+  | { readonly kind: "kill-node" }
+  /** `kill -9` of the launcher and the node, which are started again as a user would. */
+  | { readonly kind: "kill-launcher" }
+  /** SIGSTOP of the node, and SIGCONT after `forMs`. */
+  | { readonly kind: "pause-node"; readonly forMs: number }
+  /** A query that kills the thread of a shard, once. */
+  | { readonly kind: "loop-query" | "exhaust-query"; readonly sabotage: Sabotage; readonly shard: number }
+  /** A message that kills the thread of its shard, every time. */
+  | { readonly kind: "loop-message" | "exhaust-message"; readonly sabotage: Sabotage; readonly shard: number }
+  /** Nothing can be written to the data folder for `forMs`. */
+  | { readonly kind: "full-disk"; readonly forMs: number };
+
+export interface Round {
+  /** Under load, before the fault. */
+  readonly afterMs: number;
+  readonly fault: Fault;
+}
+
+export interface PlanOptions {
+  readonly kinds: readonly FaultKind[];
+  readonly shards: number;
+  /** The longest time under load between a recovery and the next fault. */
+  readonly maxAfterMs: number;
+}
+
+/** A node that has barely come back is the more interesting one. */
+const minAfterMs = 100;
+/** Below the 10 s after which a launcher takes a node for hanging. */
+const pauseMs = { min: 200, max: 5000 };
+const fullDiskMs = { min: 1000, max: 3000 };
+
+function faultOf(kind: FaultKind, random: Prng, shards: number): Fault {
+  switch (kind) {
+    case "kill-node":
+    case "kill-launcher":
+      return { kind };
+    case "pause-node":
+      return { kind, forMs: random.range(pauseMs.min, pauseMs.max) };
+    case "full-disk":
+      return { kind, forMs: random.range(fullDiskMs.min, fullDiskMs.max) };
+    case "loop-query":
+    case "loop-message":
+      return { kind, sabotage: "sabotage_loops", shard: random.int(shards) };
+    case "exhaust-query":
+    case "exhaust-message":
+      return { kind, sabotage: "sabotage_exhausts", shard: random.int(shards) };
+  }
+}
+
+/** The items in an order of the generator's choice (R. Durstenfeld, CACM 7, 1964, algorithm 235). */
+function shuffled<T>(items: readonly T[], random: Prng): readonly T[] {
+  const rest = [...items];
+  return items.map(() => rest.splice(random.int(rest.length), 1)).flat();
+}
+
+/** Rounds without end. */
+export function* planRounds(seed: number, { kinds, shards, maxAfterMs }: PlanOptions): Generator<Round> {
+  const random = new Prng(seed);
+  for (;;) {
+    for (const kind of shuffled(kinds, random)) {
+      yield { afterMs: random.range(minAfterMs, maxAfterMs), fault: faultOf(kind, random, shards) };
+    }
+  }
+}

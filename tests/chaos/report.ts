@@ -1,0 +1,69 @@
+/** What a run tells: recoveries by kind of fault, the verdict, the timeline. */
+
+import { quantile } from "../bench/figure.ts";
+import type { ChaosReport, PlayedRound } from "./chaos_run.ts";
+import { type Fault, faultKinds } from "./plan.ts";
+
+const meanings = {
+  "kill-node": "`kill -9` of the node; its launcher starts it again",
+  "kill-launcher": "`kill -9` of launcher and node; started again at once",
+  "pause-node": "SIGSTOP of the node for 0.2 to 5 s; from SIGCONT on",
+  "loop-query": "a query that never comes back, once",
+  "loop-message": "a message that never comes back, every time",
+  "exhaust-query": "a query that exhausts the heap, once",
+  "exhaust-message": "a message that exhausts the heap, every time",
+  "full-disk": "no space for 1 to 3 s; from when there is some on",
+} as const;
+
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(2)} s`;
+}
+
+export function recoveryText({ recoveryMs, isLate }: PlayedRound): string {
+  return `${seconds(recoveryMs)}${isLate ? ", too late" : ""}`;
+}
+
+/** The fault in a few words. */
+export function faultText(fault: Fault): string {
+  if ("forMs" in fault) return `${fault.kind} for ${seconds(fault.forMs)}`;
+  return "shard" in fault ? `${fault.kind} in shard ${fault.shard}` : fault.kind;
+}
+
+function recoveryRow(name: string, meaning: string, rounds: readonly PlayedRound[]): string[] {
+  if (rounds.length === 0) return [];
+  const times = rounds.map(({ recoveryMs }) => recoveryMs);
+  const shown = [quantile(times, 0.5), quantile(times, 0.99), Math.max(...times)].map(seconds);
+  return [`| ${[name, meaning, rounds.length, ...shown].join(" | ")} |`];
+}
+
+function recoveryTable(rounds: readonly PlayedRound[]): readonly string[] {
+  return [
+    "| fault | | rounds | p50 | p99 | max |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...faultKinds.flatMap((kind) =>
+      recoveryRow(kind, meanings[kind], rounds.filter(({ fault }) => fault.kind === kind))
+    ),
+    ...recoveryRow("all", "", rounds),
+  ];
+}
+
+function timelineTable(rounds: readonly PlayedRound[]): readonly string[] {
+  const rows = rounds.map((round) => {
+    const { number, atMs, fault } = round;
+    return `| ${[number, seconds(atMs), faultText(fault), recoveryText(round)].join(" | ")} |`;
+  });
+  return ["| round | at | fault | recovery |", "| --- | --- | --- | --- |", ...rows];
+}
+
+function verdict({ verification, readings, repeatedBodies, tookMs, rounds }: ChaosReport): string {
+  const { lost, twice, wrongSensors, sensors } = verification;
+  return `${rounds.length} rounds in ${(tookMs / 1000).toFixed(0)} s, ${readings} readings accepted, ` +
+    `${repeatedBodies} bodies repeated; of ${sensors} sensors: **lost ${lost}, twice ${twice}**` +
+    (wrongSensors === 0 ? "" : `, wrong sensors ${wrongSensors}`);
+}
+
+/** As Markdown. */
+export function reportText(report: ChaosReport): string {
+  const { rounds } = report;
+  return [verdict(report), "", ...recoveryTable(rounds), "", ...timelineTable(rounds)].join("\n");
+}
