@@ -14,6 +14,8 @@ export interface Load {
   readonly forSeconds: number;
   readonly historyMs?: number;
   readonly panelRatio?: number;
+  /** Ends it before its time. */
+  readonly stop?: AbortSignal;
 }
 
 /** Unpaced readings are so far apart in their own time. */
@@ -38,7 +40,7 @@ export function runLoad(load: Load): Promise<readonly FinishedPhase[]> {
     forMs: load.forSeconds * 1000,
     isPaced: load.ratePerSecond !== null,
     liveOriginMs: Date.now,
-    stop: never,
+    stop: load.stop ?? never,
     abandon: never,
   });
 }

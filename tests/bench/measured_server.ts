@@ -11,10 +11,21 @@ export interface Bench {
   readonly url: URL;
 }
 
-export async function withBench<T>(flags: readonly string[], use: (bench: Bench) => Promise<T>): Promise<T> {
+/** @param entry as in `ServerOptions` */
+export async function withBench<T>(
+  flags: readonly string[],
+  use: (bench: Bench) => Promise<T>,
+  entry?: string,
+): Promise<T> {
   const dataFolder = await Deno.makeTempDir({ prefix: "sensorium-bench-" });
   const port = freePort();
-  const options = { port, adminPort: freePort(), dataFolder, flags };
+  const options = {
+    port,
+    adminPort: freePort(),
+    dataFolder,
+    flags,
+    ...entry === undefined ? {} : { entry },
+  };
   const servers: ServerProcess[] = [];
   const spawn = () => {
     const server = new ServerProcess(options);

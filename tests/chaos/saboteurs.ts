@@ -16,7 +16,7 @@ import type { AnyDefinition } from "../../runtime/core/registry.ts";
 
 export { counters } from "../../actors/definitions.ts";
 
-export const sabotages = ["sabotage_loops", "sabotage_exhausts"] as const;
+export const sabotages = ["sabotage_loops", "sabotage_exhausts", "sabotage_exits"] as const;
 export type Sabotage = typeof sabotages[number];
 
 /** Four megabytes at a time, of numbers, in which the garbage collector has nothing to look for. */
@@ -24,6 +24,7 @@ const pieceNumbers = 500_000;
 
 /** Never comes back. */
 function sabotage(how: Sabotage): never {
+  if (how === "sabotage_exits") Deno.exit(9);
   const kept: number[][] = [];
   for (;;) if (how === "sabotage_exhausts") kept.push(new Array<number>(pieceNumbers).fill(0.5));
 }

@@ -1,0 +1,196 @@
+/**
+ * How long the actors of a part that dies are away, and what those of the others notice: hosts that end, hang, or are
+ * killed by a message; the whole node. Two hosts, under load; nothing of it may be lost or counted twice.
+ *
+ * A host is told to die by a query or a message (`tests/chaos/saboteurs.ts`). Its shards answer again when a strict
+ * query to each of them, asked right then, is answered. The pause of the others is the slowest answer to queries that go
+ * to their shards without end, until the dead host's have answered and half a second longer, in which the next spare
+ * thread is loaded.
+ */
+
+import { Client } from "../chaos/client.ts";
+import { shardOf } from "../../runtime/core/murmur2.ts";
+import { type BenchOptions, type Figure, median, milliseconds, quantile, type Row } from "./figure.ts";
+import { lossText, runLoad, verifyLoad } from "./load.ts";
+import { type Bench, loadFlags, seconds as wait, withBench } from "./measured_server.ts";
+import { ownCpuSeconds, ownCpuText } from "./process_stats.ts";
+
+const shards = 8;
+const hosts = 2;
+const sensors = 10_000;
+const pacedPerSecond = 20_000;
+const warmUpSeconds = 6;
+const restSeconds = 2;
+const afterSeconds = 0.5;
+const deadlineMs = 60_000;
+const flags = [...loadFlags, "--threads", `${hosts}`];
+const entry = "tests/chaos/launch.ts";
+
+type Damage = "ends" | "hangs" | "is killed by a message" | "node";
+
+interface Wanted {
+  readonly awayMs: number;
+  /** Null: all shards are away. */
+  readonly pauseMs: number | null;
+}
+
+interface Outage {
+  readonly awayMs: number;
+  /** NaN when there are no others. */
+  readonly pauseMs: number;
+}
+
+/** A sensor of the shard. */
+function probeOf(shard: number): string {
+  for (let n = 0;; n++) if (shardOf(`probe-${n}`, shards) === shard) return `probe-${n}`;
+}
+
+const probes = Array.from({ length: shards }, (_, shard) => probeOf(shard));
+
+function probesOf(host: number): readonly string[] {
+  return probes.filter((_, shard) => shard % hosts === host);
+}
+
+/** Asks one after the other, without end, and keeps the slowest answer. */
+async function watch(client: Client, ids: readonly string[], isOver: () => boolean): Promise<number> {
+  let slowestMs = 0;
+  for (let n = 0; !isOver(); n++) {
+    const fromMs = performance.now();
+    await client.count(ids[n % ids.length]!, "probe");
+    slowestMs = Math.max(slowestMs, performance.now() - fromMs);
+  }
+  return slowestMs;
+}
+
+async function untilAnswered(client: Client, ids: readonly string[]): Promise<void> {
+  await Promise.all(ids.map((id) => client.count(id, "probe")));
+}
+
+class Drill {
+  readonly #client: Client;
+  readonly #folder: string;
+  #number = 0;
+
+  constructor(bench: Bench, folder: string) {
+    this.#client = new Client(bench.url, deadlineMs);
+    this.#folder = folder;
+  }
+
+  async prepare(): Promise<void> {
+    await this.#client.post("probes", probes.map((id) => ({ id, values: { probe: 1 } })));
+    await untilAnswered(this.#client, probes);
+  }
+
+  async damage(how: Exclude<Damage, "node">): Promise<Outage> {
+    const number = this.#number++;
+    const host = number % hosts;
+    let isOver = false;
+    const others = watch(this.#client, probesOf(1 - host), () => isOver);
+    try {
+      const fromMs = performance.now();
+      const answered = this.#kill(how, probesOf(host)[0]!, number);
+      // A message is answered before it is folded, a query only by the host's next thread.
+      if (how === "is killed by a message") await answered;
+      else await wait(0.005);
+      await Promise.all([answered, untilAnswered(this.#client, probesOf(host))]);
+      const awayMs = performance.now() - fromMs;
+      await wait(afterSeconds);
+      isOver = true;
+      return { awayMs, pauseMs: await others };
+    } finally {
+      isOver = true;
+    }
+  }
+
+  async #kill(how: Exclude<Damage, "node">, id: string, number: number): Promise<void> {
+    if (how === "is killed by a message") {
+      await this.#client.post(`kill-${number}`, [{ id, values: { sabotage_loops: 1 } }]);
+      return;
+    }
+    const query = how === "ends" ? "sabotage_exits" : "sabotage_loops";
+    const once = encodeURIComponent(`${this.#folder}/${number}`);
+    await this.#client.get(`/actors/sensor/${id}?query=${query}&once=${once}`);
+  }
+
+  async killNode(pid: number): Promise<Outage> {
+    const fromMs = performance.now();
+    Deno.kill(pid, "SIGKILL");
+    await untilAnswered(this.#client, probes);
+    return { awayMs: performance.now() - fromMs, pauseMs: NaN };
+  }
+}
+
+function row(
+  figure: string,
+  outages: readonly Outage[],
+  wanted: Wanted | null,
+  losses: string,
+  clientCpu: string,
+): Row {
+  const away = outages.map(({ awayMs }) => awayMs);
+  const pauses = outages.map(({ pauseMs }) => pauseMs).filter((ms) => !Number.isNaN(ms));
+  const p99Ms = quantile(away, 0.99);
+  const pauseMs = pauses.length === 0 ? null : Math.max(...pauses);
+  const others = pauseMs === null
+    ? ""
+    : `; others' longest pause: median ${milliseconds(median(pauses))}, max ${milliseconds(pauseMs)}`;
+  const target = wanted === null ? "" : `p99 ≤ ${milliseconds(wanted.awayMs)}` +
+    (wanted.pauseMs === null ? "" : `, others ≤ ${milliseconds(wanted.pauseMs)}`);
+  return {
+    figure: `${figure}, ${outages.length} times`,
+    target,
+    measured: `p50 ${milliseconds(median(away))}, p99 ${milliseconds(p99Ms)}${others}; ${losses}`,
+    isMet: wanted === null
+      ? null
+      : p99Ms <= wanted.awayMs && (wanted.pauseMs === null || (pauseMs ?? 0) <= wanted.pauseMs),
+    serverCpu: "",
+    clientCpu,
+  };
+}
+
+async function outages(how: Damage, times: number, ratePerSecond: number | null, wanted: Wanted | null) {
+  const ownBefore = ownCpuSeconds();
+  const folder = await Deno.makeTempDir({ prefix: "sensorium-failover-" });
+  try {
+    return await withBench(flags, async (bench) => {
+      const server = await bench.start();
+      const drill = new Drill(bench, folder);
+      await drill.prepare();
+      const found: Outage[] = [];
+      const stop = new AbortController();
+      const load = runLoad({ url: bench.url, sensors, ratePerSecond, forSeconds: 3600, stop: stop.signal });
+      load.catch(() => {});
+      await wait(warmUpSeconds);
+      for (let time = 0; time < times; time++) {
+        found.push(how === "node" ? await drill.killNode(await server.nodePid()) : await drill.damage(how));
+        await wait(restSeconds);
+      }
+      stop.abort();
+      const verification = await verifyLoad(bench.url, await load);
+      const speed = ratePerSecond === null ? "full load" : `${ratePerSecond}/s`;
+      const what = how === "node" ? `node process killed, ${sensors} live sensors` : `a host ${how}`;
+      const text = `${what}, ${speed} → answers again`;
+      return row(text, found, wanted, lossText(verification), ownCpuText(ownBefore));
+    }, entry);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function measure({ rounds }: BenchOptions): Promise<readonly Row[]> {
+  const many = rounds * 10;
+  return [
+    await outages("ends", many, pacedPerSecond, { awayMs: 300, pauseMs: 100 }),
+    await outages("hangs", many, pacedPerSecond, { awayMs: 2500, pauseMs: null }),
+    await outages("is killed by a message", rounds, pacedPerSecond, { awayMs: 15_000, pauseMs: 100 }),
+    await outages("node", many, pacedPerSecond, { awayMs: 2000, pauseMs: null }),
+    await outages("ends", rounds, null, null),
+    await outages("node", rounds, null, null),
+  ];
+}
+
+export const failover: Figure = {
+  name: "failover",
+  meaning: "how long actors are away when their host or their node dies",
+  run: measure,
+};
