@@ -103,6 +103,44 @@ export const SuspendedActors = z.object({
   next: z.string().nullable().meta({ description: "Pass as `after` for the next page; null on the last." }),
 }).meta({ id: "SuspendedActors" });
 
+const ShardDetails = z.object({
+  shard: z.int().min(0),
+  state: z.enum(["claiming", "running", "refused"]),
+  epoch,
+  queuedFrames: z.int().min(0).nullable().meta({
+    description: "Frames known to be in its log and not folded; null before it runs for the first time.",
+  }),
+  oldestAgeMs: z.number().min(0).nullable().meta({
+    description: "Log time since the oldest of them was stamped; null when none waits.",
+  }),
+  suspended: z.int().min(0).meta({ description: "Actors of it that are suspended." }),
+});
+
+/** A turn that lasts. */
+const Turn = z.object({
+  shard: z.int().min(0),
+  forMs: z.number().min(0).meta({ description: "How long it has been in it, to a tenth of a second." }),
+  place: z.object({
+    offset: z.int().meta({ description: "Of the frame in the shard's log." }),
+    index: z.int().min(-1).meta({ description: "The entry's number in its frame; -1 for a timer." }),
+    step: z.int().min(0).meta({ description: "0 for the message itself, then one for each local turn." }),
+  }).nullable().meta({ description: "Null outside any turn: it answers a query, or makes a checkpoint." }),
+  entry: z.object({ kind: z.string(), id }).nullable().meta({
+    description:
+      "Whom the entry at the place is for: the actor itself, or, where step is above 0, the one whose message " +
+      "began it. Null for a timer, and until it was looked up.",
+  }),
+}).meta({ id: "Turn" });
+
+/** What a shard host says of itself. */
+export const HostDetails = z.object({
+  shards: z.array(ShardDetails),
+  turn: Turn.nullable().meta({
+    description:
+      "What it has been doing for a tenth of a second or longer; null while nothing lasts so long.",
+  }),
+}).meta({ id: "HostDetails" });
+
 const supervised = {
   id: z.string(),
   state: z.string().meta({
@@ -116,19 +154,31 @@ const supervised = {
   lastError: z.string().nullable().meta({ description: "Why it ended last." }),
 };
 
-const Supervisor = z.object({
+const Worker = z.object({
+  ...supervised,
+  kind: z.literal("worker"),
+  details: z.union([HostDetails, z.unknown()]).meta({
+    description: "What it says of itself; of a shard host as in HostDetails.",
+  }),
+}).meta({ id: "Worker" });
+
+const strategy = z.enum(["one_for_one", "one_for_all", "rest_for_one"]);
+
+interface SupervisorAnswer extends Omit<z.infer<typeof Worker>, "kind" | "details"> {
+  readonly kind: "supervisor";
+  readonly strategy: z.infer<typeof strategy>;
+  readonly children: readonly (z.infer<typeof Worker> | SupervisorAnswer)[];
+}
+
+const Supervisor: z.ZodType<SupervisorAnswer> = z.object({
   ...supervised,
   kind: z.literal("supervisor"),
-  strategy: z.enum(["one_for_one", "one_for_all", "rest_for_one"]),
-  children: z.array(z.object({
-    ...supervised,
-    kind: z.literal("worker"),
-    details: z.unknown().meta({ description: "What it says of itself; of a host its shards." }),
-  })),
-});
+  strategy,
+  children: z.array(z.union([Worker, z.lazy(() => Supervisor)])),
+}).meta({ id: "Supervisor" });
 
 export const Actors = z.object({
-  tree: Supervisor.meta({ description: "The threads that fold, as they are supervised." }),
+  tree: Supervisor,
   kinds: z.array(z.object({ kind: z.string(), count: z.int().min(0) })),
   shards: z.array(z.object({
     shard: z.int().min(0),

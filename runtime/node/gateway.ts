@@ -228,7 +228,7 @@ export class Gateway {
       let messages = 0;
       group.forEach(({ frame, pieces }, index) => {
         const { offset, stampMs } = outcome.value[index]!;
-        backlog.appended(frame.shard, offset, frame.text.length);
+        backlog.appended(frame.shard, offset, frame.text.length, stampMs);
         this.#parts.onReceipt(frame.shard, offset, stampMs);
         for (const piece of pieces) messages += piece.messages;
       });

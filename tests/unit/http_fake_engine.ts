@@ -173,7 +173,15 @@ export class FakeEngine implements Engine {
 
   tree(): SupervisorTree {
     const node = { state: "running", forMs: 5, remainingMs: null, lastError: null } as const;
-    const host = { ...node, id: "host-0", kind: "worker", restarts: 2, details: { shards: [0] } } as const;
+    const shard = { shard: 0, state: "running", epoch: 3, queuedFrames: 2, oldestAgeMs: 340, suspended: 0 };
+    const turn = {
+      shard: 0,
+      forMs: 1200,
+      place: { offset: 42, index: 1, step: 0 },
+      entry: { kind: "sensor", id: "a" },
+    };
+    const details = { shards: [shard], turn };
+    const host = { ...node, id: "host-0", kind: "worker", restarts: 2, details } as const;
     return {
       ...node,
       id: "hosts",

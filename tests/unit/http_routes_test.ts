@@ -4,7 +4,14 @@ import type { StoredDeadLetter } from "../../runtime/core/checkpoint.ts";
 import { encodeHistoryChunk, type RingPanes } from "../../actors/analytics/history.ts";
 import { fiveMinuteHistory, oneMinuteHistory } from "../../actors/analytics/resolution.ts";
 import { paneTypes } from "../../actors/analytics/pane_codec.ts";
-import { ActorAnswer, Actors, History, SuspendedActors, Windows } from "../../actors/http/schemas.ts";
+import {
+  ActorAnswer,
+  Actors,
+  History,
+  HostDetails,
+  SuspendedActors,
+  Windows,
+} from "../../actors/http/schemas.ts";
 import { withApp } from "./http_app_under_test.ts";
 import { answered, fakeNowMs } from "./http_fake_engine.ts";
 
@@ -325,7 +332,11 @@ Deno.test("GET /actors tells of the kinds, the shards and the threads that are s
     assert.equal(answer.shards[0]?.state, "running");
     assert.equal(answer.tree.id, "hosts");
     const [host] = answer.tree.children;
-    assert.deepEqual([host?.id, host?.restarts, host?.details], ["host-0", 2, { shards: [0] }]);
+    assert.ok(host?.kind === "worker");
+    assert.deepEqual([host.id, host.restarts], ["host-0", 2]);
+    const { shards: [shard], turn } = HostDetails.parse(host.details);
+    assert.deepEqual([shard?.queuedFrames, shard?.oldestAgeMs], [2, 340]);
+    assert.deepEqual([turn?.forMs, turn?.entry?.id], [1200, "a"]);
   }));
 
 Deno.test("GET /actors/{kind}/{id} passes name and arguments of the query on", () =>

@@ -184,7 +184,7 @@ Deno.test("Gateway reports a full log once, and once that it takes messages agai
 
 Deno.test("Gateway.send() is refused before anything is written when a bound is reached", async () => {
   using rig = new Rig();
-  rig.backlog.appended(0, 0, maxBacklogBytes + 1);
+  rig.backlog.appended(0, 0, maxBacklogBytes + 1, 0);
   await assert.rejects(rig.send("one"), { code: "overloaded", retryAfterS: 1 });
   rig.backlog.folded(0, 0);
   rig.keysFull = true;
