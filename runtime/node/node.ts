@@ -49,6 +49,7 @@ import {
 } from "./limits.ts";
 import { StampClock } from "./stamp_clock.ts";
 import { NodeMetrics } from "./metrics.ts";
+import { NodeView } from "./node_view.ts";
 import { type EngineOptions, settle, type Settled } from "./options.ts";
 import { mayReplay, replayPiece } from "./replay.ts";
 import { Router } from "./router.ts";
@@ -84,6 +85,7 @@ export class EmbeddedEngine implements Engine {
   readonly #backlog: Backlog;
   readonly #deadlines = new Deadlines(sendDeadlineMs);
   readonly #gateway: Gateway;
+  readonly #view: NodeView;
   readonly #router: Router;
   readonly #metrics: NodeMetrics;
   readonly #hosts: readonly HostHandle[];
@@ -109,6 +111,15 @@ export class EmbeddedEngine implements Engine {
       isReady: () => this.#board.waitingFor() === null,
     });
     this.#gateway = this.#makeGateway();
+    this.#view = new NodeView({
+      hosts: settings.threads,
+      board: this.#board,
+      backlog: this.#backlog,
+      clock: this.#clock,
+      log: this.#log,
+      logNowMs: () => this.logNowMs(),
+      turnBoard: (host) => this.#hosts[host]?.board ?? null,
+    });
     this.#router = new Router({
       clock: this.#clock,
       board: this.#board,
@@ -161,6 +172,7 @@ export class EmbeddedEngine implements Engine {
       watchdog: this.#watchdog,
       connectLog: (client) => this.#writers.log.connect(client),
       connectStore: () => this.#writers.store.connect(),
+      details: () => this.#view.host(host, own),
       report,
       onReport: (reports) => {
         this.#startWatch.heard(host);
@@ -218,7 +230,10 @@ export class EmbeddedEngine implements Engine {
     void this.#supervisor.ended.then(({ reason, sentence }) => {
       if (reason === "failed") this.#lost(new Error(sentence), isStarted);
     });
-    const watch = setInterval(() => this.#watchdog.tick(), watchdogTickMs);
+    const watch = setInterval(() => {
+      this.#view.look();
+      this.#watchdog.tick();
+    }, watchdogTickMs);
     void this.#supervisor.ended.then(() => clearInterval(watch));
     void this.#supervisor.start().catch(() => {});
     const check = setInterval(() => {

@@ -12,6 +12,8 @@ const Message = z.union([
   z.strictObject({ throws: z.string() }),
   /** Kills its host, every time: "loops" by never coming back, "exits" by ending the thread. */
   z.strictObject({ kills: z.enum(["loops", "exits"]) }),
+  /** Keeps its host for so long. */
+  z.strictObject({ add: z.number(), lastsMs: z.number() }),
   /** Throws at this count. */
   z.strictObject({ add: z.number(), unlessCount: z.number() }),
 ]);
@@ -27,6 +29,11 @@ function kill(how: "loops" | "exits"): never {
   for (;;) if (Deno.pid < 0) throw new Error("unreachable");
 }
 
+function last(durationMs: number): void {
+  const endMs = performance.now() + durationMs;
+  while (performance.now() < endMs);
+}
+
 const counter = defineActor({
   kind: "counter",
   state: jsonState<State>({ schema: State, initial: () => ({ total: 0, count: 0 }) }),
@@ -39,6 +46,7 @@ const counter = defineActor({
     if ("kills" in message) kill(message.kills);
     if ("throws" in message) throw new Error(message.throws);
     if ("unlessCount" in message && state.count === message.unlessCount) throw new Error("not at this count");
+    if ("lastsMs" in message) last(message.lastsMs);
     state.total += message.add;
     state.count += 1;
     added.value += 1;

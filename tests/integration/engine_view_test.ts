@@ -1,0 +1,65 @@
+/** What a running node tells of itself while it works, waits and restarts. */
+
+import assert from "node:assert/strict";
+import { HostDetails } from "../../actors/http/schemas.ts";
+import type { EmbeddedEngine } from "../../runtime/node/node.ts";
+import { eventually } from "../services/eventually.ts";
+import { add, counted, deadlineMs, withEngine } from "./engine_harness.ts";
+
+/** Longer than two ticks of the watchdog, shorter than a hang. */
+const lastsMs = 700;
+
+async function send(engine: EmbeddedEngine, id: string, message: { [key: string]: number }): Promise<void> {
+  const batch = engine.batch();
+  batch.add("counter", id, message);
+  await batch.send();
+}
+
+/** The host that folds the actor, as the tree has it. */
+function hostOf(engine: EmbeddedEngine, id: string) {
+  const host = engine.status().shards[engine.shardOf(id)]?.host;
+  const child = engine.tree().children.find((child) => child.id === `host-${host}`);
+  assert.ok(host !== undefined && child?.kind === "worker");
+  return { ...child, host, details: HostDetails.parse(child.details) };
+}
+
+Deno.test("tree() tells whose message a host is in, since when, and what waits behind it", () =>
+  withEngine(async (engine) => {
+    await add(engine, "slow", 1);
+    await counted(engine, "slow");
+    const sentMs = performance.now();
+    await send(engine, "slow", { add: 1, lastsMs });
+    await add(engine, "slow", 1);
+    const details = await eventually("a turn that lasts, with its actor", deadlineMs, () => {
+      const { details } = hostOf(engine, "slow");
+      return Promise.resolve(details.turn?.entry ? details : null);
+    });
+    const { turn, shards } = details;
+    const shard = engine.shardOf("slow");
+    assert.deepEqual([turn?.shard, turn?.entry], [shard, { kind: "counter", id: "slow" }]);
+    assert.deepEqual([turn?.place?.index, turn?.place?.step], [0, 0]);
+    assert.ok(
+      turn !== null && turn.forMs > 0 && turn.forMs <= performance.now() - sentMs,
+      `${turn?.forMs} ms`,
+    );
+    const waiting = shards.find((each) => each.shard === shard);
+    assert.equal(waiting?.state, "running");
+    // What it folded just before the turn it could not report any more.
+    assert.ok((waiting?.queuedFrames ?? 0) >= 2, `${waiting?.queuedFrames} frames`);
+    assert.ok((waiting?.oldestAgeMs ?? 0) > 0, "the frame that is being folded is the oldest");
+    assert.equal((await counted(engine, "slow")).count, 3);
+    assert.equal(hostOf(engine, "slow").details.turn, null);
+  }));
+
+Deno.test("tree() tells that a host was restarted, and why", () =>
+  withEngine(async (engine) => {
+    const before = hostOf(engine, "a");
+    engine.killHost(before.host, "the test ends it");
+    const after = await eventually("the next thread to report its shards", deadlineMs, () => {
+      const host = hostOf(engine, "a");
+      const isUp = host.details.shards.every(({ state }) => state === "running");
+      return Promise.resolve(isUp ? host : null);
+    });
+    assert.deepEqual([before.restarts, after.restarts], [0, 1]);
+    assert.match(after.lastError ?? "", /the test ends it/);
+  }, { report: () => {} }));
