@@ -1,6 +1,7 @@
 /** What the API answers, as zod schemas: the OpenAPI document is made of them, and the tests hold answers to them. */
 
 import { z } from "zod";
+import { maxTracedUnits } from "../../runtime/core/limits.ts";
 import { rejectionCodes } from "./problem.ts";
 
 const id = z.string().meta({ description: "The actor's id.", examples: ["42959"] });
@@ -17,7 +18,7 @@ const age = {
   ageMs: z.number().min(0).optional().meta({ description: "How old the answer may be." }),
 };
 
-const place = { id, epoch, position: positions };
+const whereabouts = { id, epoch, position: positions };
 
 export const Accepted = z.object({
   accepted: z.int().min(0).meta({ description: "Items that are durable now." }),
@@ -33,7 +34,7 @@ export const Page = z.object({
   next: z.string().nullable().meta({ description: "Pass as `after` for the next page; null on the last." }),
 }).meta({ id: "Page" });
 
-export const State = z.looseObject({ ...place, ...age }).meta({
+export const State = z.looseObject({ ...whereabouts, ...age }).meta({
   id: "State",
   description: "The actor's state beside its place in the log.",
 });
@@ -57,7 +58,7 @@ const Window = z.object({
 });
 
 export const Windows = z.object({
-  ...place,
+  ...whereabouts,
   total: z.record(z.string(), z.object({ count: z.int().min(0), sum: z.number() })).meta({
     description: "By channel, over everything ever folded.",
   }),
@@ -70,7 +71,7 @@ export const Windows = z.object({
 const Point = z.object({ start: timeMs, sum: z.number(), ...statistics });
 
 export const History = z.object({
-  ...place,
+  ...whereabouts,
   channel: z.string(),
   from: timeMs,
   to: timeMs,
@@ -96,6 +97,40 @@ export const ActorAnswer = z.object({
   ...age,
 }).meta({ id: "ActorAnswer" });
 
+const place = {
+  offset: z.int().meta({ description: "Of the frame in the shard's log." }),
+  index: z.int().min(-1).meta({ description: "The entry's number in its frame; -1 for a timer." }),
+  step: z.int().min(0).meta({ description: "0 for the message itself, then one for each local turn." }),
+};
+
+export const Trace = z.object({
+  kind: z.string(),
+  ...whereabouts,
+  since: timeMs.meta({
+    description:
+      "Log time from which on every message is recorded. Of those before, only messages out of the " +
+      "newest frames are known, and not what became of them.",
+  }),
+  messages: z.array(z.object({
+    atMs: timeMs.meta({ description: "Log time." }),
+    place: z.object({
+      ...place,
+      timer: z.string().nullable().meta({ description: "Of a timer: due/kind/id/name." }),
+    }),
+    sender: z.object({ kind: z.string(), id }).nullable().meta({
+      description: "Null for a message from outside, and for a timer.",
+    }),
+    message: z.string().meta({
+      description: `Its JSON text; longer ones end with … after ${maxTracedUnits} characters.`,
+    }),
+    outcome: z.string().nullable().meta({
+      description: "What became of it; null where that was not recorded.",
+      examples: ["folded", "parked", "threw: …", "dead-letter: too-far-ahead"],
+    }),
+  })).meta({ description: "The last ones, in the order in which they were folded." }),
+  ...age,
+}).meta({ id: "Trace" });
+
 export const Resumed = z.object({ parked: z.enum(["replay", "discard"]) }).meta({ id: "Resumed" });
 
 export const SuspendedActors = z.object({
@@ -120,11 +155,9 @@ const ShardDetails = z.object({
 const Turn = z.object({
   shard: z.int().min(0),
   forMs: z.number().min(0).meta({ description: "How long it has been in it, to a tenth of a second." }),
-  place: z.object({
-    offset: z.int().meta({ description: "Of the frame in the shard's log." }),
-    index: z.int().min(-1).meta({ description: "The entry's number in its frame; -1 for a timer." }),
-    step: z.int().min(0).meta({ description: "0 for the message itself, then one for each local turn." }),
-  }).nullable().meta({ description: "Null outside any turn: it answers a query, or makes a checkpoint." }),
+  place: z.object(place).nullable().meta({
+    description: "Null outside any turn: it answers a query, or makes a checkpoint.",
+  }),
   entry: z.object({ kind: z.string(), id }).nullable().meta({
     description:
       "Whom the entry at the place is for: the actor itself, or, where step is above 0, the one whose message " +

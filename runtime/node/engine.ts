@@ -86,6 +86,11 @@ export interface Engine {
   batch(key?: string): Batch;
   ask(target: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult>;
   /**
+   * The actor's last messages, at most `limit`, as a `TraceAnswer` of `runtime/core/queries.ts`. It is traced from the
+   * first request on.
+   */
+  trace(target: Address, limit: number, options: AskOptions): Promise<AskResult>;
+  /**
    * Resolves when everything acknowledged before is folded and in a confirmed checkpoint, so that the store shows
    * it. Of all shards, or of those given.
    */

@@ -271,10 +271,18 @@ export class EmbeddedEngine implements Engine {
     );
   }
 
-  async ask(target: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult> {
+  ask(target: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult> {
+    return this.#measured(() => this.#router.ask(target, query, args, options));
+  }
+
+  trace(target: Address, limit: number, options: AskOptions): Promise<AskResult> {
+    return this.#measured(() => this.#router.trace(target, limit, options));
+  }
+
+  async #measured(ask: () => Promise<AskResult>): Promise<AskResult> {
     const startMs = this.#clock.nowMs();
     try {
-      return await this.#router.ask(target, query, args, options);
+      return await ask();
     } finally {
       this.#metrics.asked(this.#clock.nowMs() - startMs);
     }

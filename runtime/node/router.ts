@@ -18,6 +18,8 @@ import { maxAsks, movedPauseMs } from "./limits.ts";
 import { errorCode } from "./retry.ts";
 import type { ShardBoard } from "./shard_board.ts";
 
+type Question = Exclude<ShardQuery["request"], { type: "barrier" }>;
+
 export interface RouterParts {
   readonly clock: Clock;
   readonly board: ShardBoard;
@@ -36,13 +38,21 @@ export class Router {
     this.#parts = parts;
   }
 
-  async ask(target: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult> {
+  ask({ kind, id }: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult> {
+    return this.#ask({ type: "ask", kind, id, query, arguments: args }, options);
+  }
+
+  /** The actor's last messages: a query that every kind has. */
+  trace({ kind, id }: Address, limit: number, options: AskOptions): Promise<AskResult> {
+    return this.#ask({ type: "trace", kind, id, limit }, options);
+  }
+
+  async #ask(request: Question, { consistency, deadlineMs }: AskOptions): Promise<AskResult> {
     const { board } = this.#parts;
-    const shard = shardOf(target.id, board.shardCount);
-    const isStrict = options.consistency === "strict";
+    const shard = shardOf(request.id, board.shardCount);
+    const isStrict = consistency === "strict";
     const folded = isStrict ? board.end(shard) : 0;
-    const request = { type: "ask", kind: target.kind, id: target.id, query, arguments: args } as const;
-    const answer = await this.#send(shard, folded, request, options.deadlineMs);
+    const answer = await this.#send(shard, folded, request, deadlineMs);
     return { ...answer, ageMs: isStrict ? 0 : this.#ageMs(shard, answer) };
   }
 

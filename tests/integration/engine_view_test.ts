@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { HostDetails } from "../../actors/http/schemas.ts";
+import type { TraceAnswer } from "../../runtime/core/queries.ts";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
 import { eventually } from "../services/eventually.ts";
 import { add, counted, deadlineMs, withEngine } from "./engine_harness.ts";
@@ -62,4 +63,32 @@ Deno.test("tree() tells that a host was restarted, and why", () =>
     });
     assert.deepEqual([before.restarts, after.restarts], [0, 1]);
     assert.match(after.lastError ?? "", /the test ends it/);
+  }, { report: () => {} }));
+
+Deno.test("trace() tells what became of an actor's messages, strictly, and begins anew after a host's death", () =>
+  withEngine(async (engine) => {
+    const trace = async (id: string): Promise<TraceAnswer> => {
+      const result = await engine.trace({ kind: "counter", id }, 10, { consistency: "strict", deadlineMs });
+      assert.ok(result.type === "answered", result.type);
+      return JSON.parse(result.json);
+    };
+    const outcomes = async (id: string) =>
+      (await trace(id)).messages.map(({ message, outcome }) => [JSON.parse(message).add ?? null, outcome]);
+    await add(engine, "a", 1);
+    assert.deepEqual(await outcomes("a"), [[1, null]]);
+    await add(engine, "a", 2);
+    const batch = engine.batch();
+    batch.add("counter", "a", { throws: "on purpose" });
+    batch.add("counter", "a", { add: 3 });
+    await batch.send();
+    assert.deepEqual((await outcomes("a")).slice(1), [
+      [2, "folded"],
+      [null, "threw: on purpose"],
+      [3, "folded"],
+    ]);
+    await engine.flush(deadlineMs);
+    engine.killHost(hostOf(engine, "a").host, "the test ends it");
+    assert.deepEqual(await outcomes("a"), []);
+    await add(engine, "a", 4);
+    assert.deepEqual(await outcomes("a"), [[4, "folded"]]);
   }, { report: () => {} }));

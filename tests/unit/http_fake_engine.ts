@@ -99,6 +99,10 @@ export class FakeEngine implements Engine {
     return this.failure === null ? Promise.resolve(this.answer(asked)) : Promise.reject(this.failure);
   }
 
+  trace(target: { kind: string; id: string }, limit: number, options: AskOptions): Promise<AskResult> {
+    return this.ask(target, "trace", { limit }, options);
+  }
+
   flush(_deadlineMs: number, shards?: readonly number[]): Promise<void> {
     this.flushed.push(shards);
     return this.failure === null ? Promise.resolve() : Promise.reject(this.failure);

@@ -10,6 +10,7 @@ import {
   History,
   HostDetails,
   SuspendedActors,
+  Trace,
   Windows,
 } from "../../actors/http/schemas.ts";
 import { withApp } from "./http_app_under_test.ts";
@@ -364,6 +365,39 @@ Deno.test("GET /actors/{kind}/{id} says that the actor is suspended; a cached an
     const cached = await (await ask("/actors/ballot/b1?consistency=cached")).json();
     assert.equal(cached.consistency, "cached");
     assert.ok(!("suspended" in cached));
+  }));
+
+Deno.test("GET /actors/{kind}/{id}/trace tells the last messages, and wants a limit that there can be", () =>
+  withApp({}, async ({ ask, engine }) => {
+    const place = { offset: 41, index: -1, timer: "1500/ballot/b1/close", timerNumber: 1, step: 0 };
+    const message = { ...place, atMs: 1500, sender: null, message: '"close"', outcome: "folded" };
+    const entry = { ...message, index: 3, timer: "", timerNumber: 0, sender: { kind: "user", id: "u" } };
+    engine.answer = () => answered({ sinceMs: 1000, messages: [message, entry] }, 7);
+    const answer = await (await ask("/actors/ballot/b1/trace?limit=2&consistency=local")).json();
+    assert.deepEqual(Trace.parse(answer), answer);
+    assert.deepEqual([answer.since, answer.epoch, answer.position, answer.ageMs], [
+      1000,
+      3,
+      { mailbox: 41 },
+      7,
+    ]);
+    assert.deepEqual(answer.messages, [
+      {
+        ...{ atMs: 1500, sender: null, message: '"close"', outcome: "folded" },
+        place: { offset: 41, index: -1, step: 0, timer: "1500/ballot/b1/close" },
+      },
+      {
+        ...{ atMs: 1500, sender: { kind: "user", id: "u" }, message: '"close"', outcome: "folded" },
+        place: { offset: 41, index: 3, step: 0, timer: null },
+      },
+    ]);
+    const [{ query, args, options } = assert.fail("nothing was asked")] = engine.asked;
+    assert.deepEqual([query, args, options.consistency], ["trace", { limit: 2 }, "local"]);
+    for (const wrong of ["limit=0", "limit=51", "consistency=cached", "query=x"]) {
+      assert.equal((await ask(`/actors/ballot/b1/trace?${wrong}`)).status, 400, wrong);
+    }
+    engine.answer = () => ({ type: "absent", ageMs: 0 });
+    assert.equal((await ask("/actors/ballot/b1/trace")).status, 404);
   }));
 
 Deno.test("POST /actors/{kind}/{id}/resume resumes or discards, under the key if there is one", () =>
