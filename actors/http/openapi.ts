@@ -167,7 +167,8 @@ class SchemaCollector {
     const own = schema.meta()?.id;
     for (const [name, definition] of Object.entries($defs)) this.#named[name] = pointToComponents(definition);
     if (own === undefined) return pointToComponents(json);
-    this.#named[own] = pointToComponents(json);
+    // Where all that is left is a reference to the name, the schema itself is among the definitions.
+    if (!Object.hasOwn($defs, own)) this.#named[own] = pointToComponents(json);
     return { $ref: `#/components/schemas/${own}` };
   }
 

@@ -60,6 +60,13 @@ Deno.test("/openapi.json names each operation once and describes every parameter
     }
   }));
 
+Deno.test("/openapi.json says of every named schema what it is, not only its name", () =>
+  withDocument((document) => {
+    for (const [name, schema] of Object.entries(document.components.schemas)) {
+      assert.ok("properties" in schema || "anyOf" in schema, `${name}: ${JSON.stringify(schema)}`);
+    }
+  }));
+
 Deno.test("/docs shows every operation and needs nothing from elsewhere", () =>
   withDocument((document, operations) =>
     withApp({}, async ({ ask }) => {
