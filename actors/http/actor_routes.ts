@@ -8,7 +8,8 @@ import { jsonResponse } from "./json_response.ts";
 import { consistency, uncachedConsistency } from "./parameters.ts";
 import type { ReadAnswer } from "./reader.ts";
 import { type Route, route } from "./route.ts";
-import { ActorAnswer, Actors, Trace } from "./schemas.ts";
+import { Trace } from "./inside_schemas.ts";
+import { ActorAnswer, Actors } from "./schemas.ts";
 
 export function actorRoutes(context: CollectionContext): Route[] {
   const { engine, store, reader } = context;

@@ -1,24 +1,9 @@
 /** What the API answers, as zod schemas: the OpenAPI document is made of them, and the tests hold answers to them. */
 
 import { z } from "zod";
-import { maxTracedUnits } from "../../runtime/core/limits.ts";
 import { rejectionCodes } from "./problem.ts";
-
-const id = z.string().meta({ description: "The actor's id.", examples: ["42959"] });
-const epoch = z.int().min(0).meta({ description: "Ownership number of the actor's shard." });
-const positions = z.record(z.string(), z.int()).meta({
-  description: "By log or topic, the last offset that the answer reflects.",
-  examples: [{ mailbox: 8123 }],
-});
-const timeMs = z.number().meta({ description: "Epoch milliseconds." });
-
-/** On answers that may not reflect everything acknowledged. */
-const age = {
-  consistency: z.enum(["local", "cached"]).optional().meta({ description: "Absent from a strict answer." }),
-  ageMs: z.number().min(0).optional().meta({ description: "How old the answer may be." }),
-};
-
-const whereabouts = { id, epoch, position: positions };
+import { age, epoch, id, timeMs, whereabouts } from "./schema_parts.ts";
+import { Supervisor } from "./inside_schemas.ts";
 
 export const Accepted = z.object({
   accepted: z.int().min(0).meta({ description: "Items that are durable now." }),
@@ -82,10 +67,8 @@ export const History = z.object({
 
 export const ActorAnswer = z.object({
   kind: z.string(),
-  id,
+  ...whereabouts,
   query: z.string(),
-  epoch,
-  position: positions,
   answer: z.unknown().meta({ description: "What the query of this kind answers." }),
   suspended: z.object({
     since: timeMs,
@@ -97,118 +80,12 @@ export const ActorAnswer = z.object({
   ...age,
 }).meta({ id: "ActorAnswer" });
 
-const place = {
-  offset: z.int().meta({ description: "Of the frame in the shard's log." }),
-  index: z.int().min(-1).meta({ description: "The entry's number in its frame; -1 for a timer." }),
-  step: z.int().min(0).meta({ description: "0 for the message itself, then one for each local turn." }),
-};
-
-export const Trace = z.object({
-  kind: z.string(),
-  ...whereabouts,
-  since: timeMs.meta({
-    description:
-      "Log time from which on every message is recorded. Of those before, only messages out of the " +
-      "newest frames are known, and not what became of them.",
-  }),
-  messages: z.array(z.object({
-    atMs: timeMs.meta({ description: "Log time." }),
-    place: z.object({
-      ...place,
-      timer: z.string().nullable().meta({ description: "Of a timer: due/kind/id/name." }),
-    }),
-    sender: z.object({ kind: z.string(), id }).nullable().meta({
-      description: "Null for a message from outside, and for a timer.",
-    }),
-    message: z.string().meta({
-      description: `Its JSON text; longer ones end with … after ${maxTracedUnits} characters.`,
-    }),
-    outcome: z.string().nullable().meta({
-      description: "What became of it; null where that was not recorded.",
-      examples: ["folded", "parked", "threw: …", "dead-letter: too-far-ahead"],
-    }),
-  })).meta({ description: "The last ones, in the order in which they were folded." }),
-  ...age,
-}).meta({ id: "Trace" });
-
 export const Resumed = z.object({ parked: z.enum(["replay", "discard"]) }).meta({ id: "Resumed" });
 
 export const SuspendedActors = z.object({
   items: z.array(z.object({ kind: z.string(), id, since: timeMs })),
   next: z.string().nullable().meta({ description: "Pass as `after` for the next page; null on the last." }),
 }).meta({ id: "SuspendedActors" });
-
-const ShardDetails = z.object({
-  shard: z.int().min(0),
-  state: z.enum(["claiming", "running", "refused"]),
-  epoch,
-  queuedFrames: z.int().min(0).nullable().meta({
-    description: "Frames known to be in its log and not folded; null before it runs for the first time.",
-  }),
-  oldestAgeMs: z.number().min(0).nullable().meta({
-    description: "Log time since the oldest of them was stamped; null when none waits.",
-  }),
-  suspended: z.int().min(0).meta({ description: "Actors of it that are suspended." }),
-});
-
-/** A turn that lasts. */
-const Turn = z.object({
-  shard: z.int().min(0),
-  forMs: z.number().min(0).meta({ description: "How long it has been in it, to a tenth of a second." }),
-  place: z.object(place).nullable().meta({
-    description: "Null outside any turn: it answers a query, or makes a checkpoint.",
-  }),
-  entry: z.object({ kind: z.string(), id }).nullable().meta({
-    description:
-      "Whom the entry at the place is for: the actor itself, or, where step is above 0, the one whose message " +
-      "began it. Null for a timer, and until it was looked up.",
-  }),
-}).meta({ id: "Turn" });
-
-/** What a shard host says of itself. */
-export const HostDetails = z.object({
-  shards: z.array(ShardDetails),
-  turn: Turn.nullable().meta({
-    description:
-      "What it has been doing for a tenth of a second or longer; null while nothing lasts so long.",
-  }),
-}).meta({ id: "HostDetails" });
-
-const supervised = {
-  id: z.string(),
-  state: z.string().meta({
-    description: "starting, running, waiting (for its restart), stopping, stopped and the like.",
-  }),
-  forMs: z.number().meta({ description: "How long it has been in this state, milliseconds." }),
-  remainingMs: z.number().nullable().meta({
-    description: "Until it is started again; null when nothing is set.",
-  }),
-  restarts: z.int().min(0),
-  lastError: z.string().nullable().meta({ description: "Why it ended last." }),
-};
-
-const Worker = z.object({
-  ...supervised,
-  kind: z.literal("worker"),
-  details: z.union([HostDetails, z.unknown()]).meta({
-    description: "What it says of itself; of a shard host as in HostDetails.",
-  }),
-}).meta({ id: "Worker" });
-
-const strategy = z.enum(["one_for_one", "one_for_all", "rest_for_one"]);
-
-interface SupervisorAnswer extends Omit<z.infer<typeof Worker>, "kind" | "details"> {
-  readonly kind: "supervisor";
-  readonly strategy: z.infer<typeof strategy>;
-  readonly children: readonly (z.infer<typeof Worker> | SupervisorAnswer)[];
-}
-
-const Supervisor: z.ZodType<SupervisorAnswer> = z.object({
-  ...supervised,
-  kind: z.literal("supervisor"),
-  strategy,
-  children: z.array(z.union([Worker, z.lazy(() => Supervisor)])),
-}).meta({ id: "Supervisor" });
 
 export const Actors = z.object({
   tree: Supervisor,

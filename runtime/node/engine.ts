@@ -11,6 +11,7 @@ import type { Control } from "../core/control.ts";
 import type { Answer } from "../core/shard_api.ts";
 import type { Store } from "../store/port.ts";
 import type { SupervisorTree } from "./supervisor.ts";
+import type { Waiting } from "./waiting.ts";
 
 /** Messages on their way in; they are sent together. */
 export interface Batch {
@@ -135,15 +136,22 @@ export type EngineErrorCode =
   /** 504: no answer in time; for a send the outcome is unknown. */
   | "timeout";
 
+export interface EngineErrorOptions extends ErrorOptions {
+  readonly waiting?: Waiting;
+}
+
 export class EngineError extends Error {
   override readonly name = "EngineError";
+  /** Of a time-out: what was waited for. */
+  readonly waiting: Waiting | null;
   constructor(
     readonly code: EngineErrorCode,
     message: string,
     /** When to try again, seconds. */
     readonly retryAfterS: number = 1,
-    options?: ErrorOptions,
+    { waiting, ...options }: EngineErrorOptions = {},
   ) {
     super(message, options);
+    this.waiting = waiting ?? null;
   }
 }

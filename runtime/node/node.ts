@@ -123,6 +123,7 @@ export class EmbeddedEngine implements Engine {
     this.#router = new Router({
       clock: this.#clock,
       board: this.#board,
+      view: this.#view,
       call: (shard, folded, request) => this.#hostOf(shard).call<Answer>("ask", [shard, folded, request]),
       logNowMs: () => this.logNowMs(),
     });

@@ -53,6 +53,14 @@ export type HostDetails = {
   readonly turn: TurnDetails | null;
 };
 
+/** What stands between a shard and an answer. */
+export interface Standing {
+  readonly host: number;
+  readonly shard: ShardDetails;
+  /** The host's. */
+  readonly turn: TurnDetails | null;
+}
+
 export class NodeView {
   readonly #parts: NodeViewParts;
   readonly #watches: readonly TurnWatch[];
@@ -74,8 +82,17 @@ export class NodeView {
   }
 
   host(host: number, shards: readonly number[]): HostDetails {
+    return { shards: shards.map((shard) => this.shard(shard)), turn: this.#turn(host) };
+  }
+
+  standing(shard: number): Standing {
+    const { host } = this.#parts.board.status(shard);
+    return { host, shard: this.shard(shard), turn: this.#turn(host) };
+  }
+
+  #turn(host: number): TurnDetails | null {
     const turn = this.#watches[host]?.current ?? null;
-    return { shards: shards.map((shard) => this.shard(shard)), turn: turn && turnDetails(turn) };
+    return turn && turnDetails(turn);
   }
 
   shard(shard: number): ShardDetails {

@@ -67,6 +67,15 @@ Deno.test("/openapi.json says of every named schema what it is, not only its nam
     }
   }));
 
+Deno.test("/openapi.json describes what a time-out tells beside the other members of a problem", () =>
+  withDocument((document) => {
+    const get = document.paths["/actors/{kind}/{id}"]?.["get"];
+    const late = get?.responses["504"]?.content["application/problem+json"];
+    assert.deepEqual(late?.["schema"], { $ref: "#/components/schemas/LateProblem" });
+    const members = document.components.schemas["LateProblem"]?.["properties"];
+    assert.deepEqual(Object.keys(members ?? {}), ["type", "title", "status", "detail", "waiting"]);
+  }));
+
 Deno.test("/docs shows every operation and needs nothing from elsewhere", () =>
   withDocument((document, operations) =>
     withApp({}, async ({ ask }) => {

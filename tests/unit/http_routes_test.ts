@@ -4,15 +4,8 @@ import type { StoredDeadLetter } from "../../runtime/core/checkpoint.ts";
 import { encodeHistoryChunk, type RingPanes } from "../../actors/analytics/history.ts";
 import { fiveMinuteHistory, oneMinuteHistory } from "../../actors/analytics/resolution.ts";
 import { paneTypes } from "../../actors/analytics/pane_codec.ts";
-import {
-  ActorAnswer,
-  Actors,
-  History,
-  HostDetails,
-  SuspendedActors,
-  Trace,
-  Windows,
-} from "../../actors/http/schemas.ts";
+import { ActorAnswer, Actors, History, SuspendedActors, Windows } from "../../actors/http/schemas.ts";
+import { HostDetails, LateProblem, Trace } from "../../actors/http/inside_schemas.ts";
 import { withApp } from "./http_app_under_test.ts";
 import { answered, fakeNowMs } from "./http_fake_engine.ts";
 
@@ -320,12 +313,43 @@ for (const [path, init] of storeCalls) {
       const response = await ask(path, init);
       assert.equal(response.status, 504);
       assert.equal(response.headers.get("retry-after"), "1");
-      const { type, detail } = await response.json();
+      const { type, detail, waiting } = LateProblem.parse(await response.json());
       assert.equal(type, "/docs#problem-no-answer-in-time");
       assert.match(detail, /within 0\.02 s/);
+      assert.deepEqual(waiting, { type: "store", waitedMs: 20 });
       assert.deepEqual(logged, []);
     }));
 }
+
+Deno.test("A time-out of the engine is a 504 that says what was waited for", () =>
+  withApp({}, async ({ ask, post, engine }) => {
+    const turn = { shard: 2, forMs: 800, place: { offset: 9, index: 4, step: 0 }, entry: null };
+    const target = { kind: "sensor", id: "a" };
+    const queue = { queuedFrames: 12, oldestAgeMs: 340 };
+    const asked = {
+      type: "ask",
+      target,
+      shard: 5,
+      host: 1,
+      state: "running",
+      waitedMs: 10,
+      ...queue,
+      turn,
+    } as const;
+    const what = { target: null, shards: [1, 5], messages: 3 };
+    const sent = { type: "send", ...what, state: "log", waitedMs: 10, outcome: "unknown" } as const;
+    const request = {
+      asked: () => ask("/sensors/a"),
+      sent: () => post("/readings", '[{"id":"a","values":{"t":1}}]'),
+    };
+    for (const [name, waiting] of [["asked", asked], ["sent", sent]] as const) {
+      engine.failure = new EngineError("timeout", "The engine says where it was", 1, { waiting });
+      const response = await request[name]();
+      assert.equal(response.status, 504);
+      const problem = LateProblem.parse(await response.json());
+      assert.deepEqual([problem.detail, problem.waiting], ["The engine says where it was", waiting]);
+    }
+  }));
 
 Deno.test("GET /actors tells of the kinds, the shards and the threads that are supervised", () =>
   withApp({}, async ({ ask }) => {
