@@ -19,8 +19,10 @@ export function actorRoutes(context: CollectionContext): Route[] {
       path: "/actors",
       operationId: "list-kinds",
       tag: "actors",
-      summary:
-        "How many actors of each kind there are, how their shards are, and the threads that fold them.",
+      summary: "How many actors of each kind there are, how their shards are, and the live tree of threads.",
+      description:
+        "Of each thread: restarts, its last error, the shards it folds with what waits for them, and " +
+        "the turn that it has been in for a tenth of a second or longer. What hosts report is up to that old.",
       access: "token",
       segments: {},
       query: z.strictObject({}),

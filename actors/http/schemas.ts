@@ -142,6 +142,7 @@ export const LiveEvent = z.object({
   ratePerSecond: z.number().meta({ description: "Messages accepted a second, over the last interval." }),
   deadLetters: z.int(),
   shards: Actors.shape.shards,
+  tree: Supervisor,
   moving: z.array(z.object({
     kind: z.string(),
     id,
