@@ -9,6 +9,11 @@ import { rawPath } from "./request_url.ts";
 /** Called once for every error that nobody expected. */
 export type LogFailure = (sentence: string, thrown: unknown) => void;
 
+function engineProblem({ code, message, retryAfterS, waiting }: EngineError): ProblemError {
+  const members = waiting === null ? {} : { members: { waiting } };
+  return new ProblemError(engineProblemCode(code), message, { ...retryAfter(retryAfterS), ...members });
+}
+
 function retryAfter(seconds: number): { headers: Record<string, string> } {
   return { headers: { "retry-after": String(Math.max(1, Math.ceil(seconds))) } };
 }
@@ -46,9 +51,7 @@ function storeProblem(error: StoreError): ProblemError | null {
 /** Null for what nobody expected. */
 function knownProblem(thrown: unknown): ProblemError | null {
   if (thrown instanceof ProblemError) return thrown;
-  if (thrown instanceof EngineError) {
-    return new ProblemError(engineProblemCode(thrown.code), thrown.message, retryAfter(thrown.retryAfterS));
-  }
+  if (thrown instanceof EngineError) return engineProblem(thrown);
   return thrown instanceof StoreError ? storeProblem(thrown) : null;
 }
 

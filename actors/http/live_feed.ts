@@ -120,6 +120,7 @@ export class LiveFeed {
       ratePerSecond: Math.round(this.#perSecond),
       deadLetters: totals.deadLetters,
       shards: [...shards],
+      tree: this.#options.engine.tree(),
       moving: [...this.#moving],
     };
     return encoder.encode(`data: ${JSON.stringify(event)}\n\n`);

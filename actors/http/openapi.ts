@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { Problem, type ProblemCode, problemKinds } from "./problem.ts";
 import type { Access, RequestBody, Route } from "./route.ts";
+import { LateProblem } from "./inside_schemas.ts";
 
 type JsonObject = Record<string, unknown>;
 
@@ -145,13 +146,17 @@ function problems(each: Route, schemas: SchemaCollector, hasToken: boolean): Rec
     const { status } = problemKinds[code];
     byStatus.set(status, [...byStatus.get(status) ?? [], code]);
   }
-  const schema = schemas.of(Problem);
   return Object.fromEntries(
     [...byStatus].sort(([left], [right]) => left - right).map(([status, codes]) => [status, {
       description: codes.map((code) => `${code}: ${problemKinds[code].title}.`).join(" "),
-      content: { "application/problem+json": { schema } },
+      content: { "application/problem+json": { schema: schemas.of(problemSchema(codes)) } },
     }]),
   );
+}
+
+/** With the further members, where a status means one problem only. */
+function problemSchema([code, ...others]: readonly ProblemCode[]): z.ZodType {
+  return code === "no-answer-in-time" && others.length === 0 ? LateProblem : Problem;
 }
 
 /** JSON schemas of zod schemas; what has a name stands under `components` and is referred to. */
@@ -167,7 +172,8 @@ class SchemaCollector {
     const own = schema.meta()?.id;
     for (const [name, definition] of Object.entries($defs)) this.#named[name] = pointToComponents(definition);
     if (own === undefined) return pointToComponents(json);
-    this.#named[own] = pointToComponents(json);
+    // Where all that is left is a reference to the name, the schema itself is among the definitions.
+    if (!Object.hasOwn($defs, own)) this.#named[own] = pointToComponents(json);
     return { $ref: `#/components/schemas/${own}` };
   }
 

@@ -8,6 +8,7 @@ import formatJs from "../web/format.js" with { type: "text" };
 import pageJs from "../web/page.js" with { type: "text" };
 import sparklineJs from "../web/sparkline.js" with { type: "text" };
 import tableJs from "../web/table.js" with { type: "text" };
+import treeJs from "../web/tree.js" with { type: "text" };
 import type { LiveFeed } from "./live_feed.ts";
 import { pageHeaders } from "./page_headers.ts";
 import { ProblemError } from "./problem.ts";
@@ -31,6 +32,7 @@ const assets: Readonly<Record<string, Asset>> = {
   "format.js": script(formatJs),
   "sparkline.js": script(sparklineJs),
   "table.js": script(tableJs),
+  "tree.js": script(treeJs),
 };
 
 export function pageRoutes(feed: LiveFeed): Route[] {

@@ -11,6 +11,15 @@ export const consistency = z.enum(["strict", "local", "cached"], {
     "cached the last answer given. The latter two are faster and say how old they are.",
 });
 
+/** What changes with every message is not cached. */
+export const uncachedConsistency = z.enum(["strict", "local"], { error: "it is strict or local" }).default(
+  "strict",
+)
+  .meta({
+    description:
+      "strict reflects everything acknowledged before; local is what the actor's thread knows now.",
+  });
+
 /** Lists have no cache. */
 export const listConsistency = z.enum(["strict", "local"], { error: "it is strict or local" }).default(
   "strict",

@@ -64,7 +64,11 @@ export const problemKinds = {
   ),
   "shard-moved": kind(503, "The actor is changing its place", "Try again after `Retry-After` seconds."),
   "too-many-listeners": kind(503, "Too many listen to the live feed", "Close one, then try again."),
-  "no-answer-in-time": kind(504, "No answer in time", "Repeat a body under the same `Idempotency-Key`."),
+  "no-answer-in-time": kind(
+    504,
+    "No answer in time",
+    "`waiting` says where it was. Ask again; repeat a body under the same `Idempotency-Key`.",
+  ),
   "disk-full": kind(507, "The disk is full", "Nothing was accepted; make room."),
 } as const satisfies Record<string, ProblemKind>;
 

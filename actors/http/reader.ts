@@ -3,6 +3,7 @@
 import type { Address } from "../../runtime/core/actor.ts";
 import { MAILBOX } from "../../runtime/core/checkpoint.ts";
 import { errorMessage } from "../../runtime/core/errors.ts";
+import type { TraceAnswer } from "../../runtime/core/queries.ts";
 import type { HotState } from "../../runtime/hot/port.ts";
 import type { AskResult, Consistency, Engine } from "../../runtime/node/engine.ts";
 import type { LogFailure } from "./failure.ts";
@@ -16,11 +17,11 @@ export interface ReaderOptions {
   readonly log: LogFailure;
 }
 
-export interface ReadAnswer {
+export interface ReadAnswer<Value = unknown> {
   readonly epoch: number;
   readonly position: Readonly<Record<string, number>>;
   /** What the query answered. */
-  readonly value: unknown;
+  readonly value: Value;
   /** Null while the actor takes its messages; absent from a cached answer. */
   readonly suspended?: Answered["suspended"];
   /** Members that say how old the answer is; empty for a strict one. */
@@ -55,13 +56,19 @@ export class ActorReader {
     });
     const answered = expectAnswer(result, target, query);
     if (key !== null) this.#remember(key, answered);
-    return {
-      epoch: answered.epoch,
-      position: answered.positions,
-      value: JSON.parse(answered.json),
-      suspended: answered.suspended,
-      age: asked === "strict" ? {} : { consistency: asked, ageMs: answered.ageMs },
-    };
+    return readAnswer(answered, asked);
+  }
+
+  /** The actor's last messages. */
+  async trace(
+    target: Address,
+    limit: number,
+    consistency: "strict" | "local",
+  ): Promise<ReadAnswer<TraceAnswer>> {
+    const { engine, limits } = this.#options;
+    const result = await engine.trace(target, limit, { consistency, deadlineMs: limits.askDeadlineMs });
+    const answered = expectAnswer(result, target, "trace");
+    return { ...readAnswer(answered, consistency), value: JSON.parse(answered.json) };
   }
 
   async #cached(key: string): Promise<ReadAnswer | null> {
@@ -90,6 +97,12 @@ export class ActorReader {
 }
 
 type Answered = Extract<AskResult, { type: "answered" }>;
+
+function readAnswer(answered: Answered, consistency: "strict" | "local"): ReadAnswer {
+  const { epoch, positions: position, json, suspended, ageMs } = answered;
+  const age = consistency === "strict" ? {} : { consistency, ageMs };
+  return { epoch, position, value: JSON.parse(json), suspended, age };
+}
 
 function expectAnswer(result: AskResult, target: Address, query: string): Answered {
   switch (result.type) {

@@ -2,22 +2,8 @@
 
 import { z } from "zod";
 import { rejectionCodes } from "./problem.ts";
-
-const id = z.string().meta({ description: "The actor's id.", examples: ["42959"] });
-const epoch = z.int().min(0).meta({ description: "Ownership number of the actor's shard." });
-const positions = z.record(z.string(), z.int()).meta({
-  description: "By log or topic, the last offset that the answer reflects.",
-  examples: [{ mailbox: 8123 }],
-});
-const timeMs = z.number().meta({ description: "Epoch milliseconds." });
-
-/** On answers that may not reflect everything acknowledged. */
-const age = {
-  consistency: z.enum(["local", "cached"]).optional().meta({ description: "Absent from a strict answer." }),
-  ageMs: z.number().min(0).optional().meta({ description: "How old the answer may be." }),
-};
-
-const place = { id, epoch, position: positions };
+import { age, epoch, id, timeMs, whereabouts } from "./schema_parts.ts";
+import { Supervisor } from "./inside_schemas.ts";
 
 export const Accepted = z.object({
   accepted: z.int().min(0).meta({ description: "Items that are durable now." }),
@@ -33,7 +19,7 @@ export const Page = z.object({
   next: z.string().nullable().meta({ description: "Pass as `after` for the next page; null on the last." }),
 }).meta({ id: "Page" });
 
-export const State = z.looseObject({ ...place, ...age }).meta({
+export const State = z.looseObject({ ...whereabouts, ...age }).meta({
   id: "State",
   description: "The actor's state beside its place in the log.",
 });
@@ -57,7 +43,7 @@ const Window = z.object({
 });
 
 export const Windows = z.object({
-  ...place,
+  ...whereabouts,
   total: z.record(z.string(), z.object({ count: z.int().min(0), sum: z.number() })).meta({
     description: "By channel, over everything ever folded.",
   }),
@@ -70,7 +56,7 @@ export const Windows = z.object({
 const Point = z.object({ start: timeMs, sum: z.number(), ...statistics });
 
 export const History = z.object({
-  ...place,
+  ...whereabouts,
   channel: z.string(),
   from: timeMs,
   to: timeMs,
@@ -81,10 +67,8 @@ export const History = z.object({
 
 export const ActorAnswer = z.object({
   kind: z.string(),
-  id,
+  ...whereabouts,
   query: z.string(),
-  epoch,
-  position: positions,
   answer: z.unknown().meta({ description: "What the query of this kind answers." }),
   suspended: z.object({
     since: timeMs,
@@ -103,32 +87,8 @@ export const SuspendedActors = z.object({
   next: z.string().nullable().meta({ description: "Pass as `after` for the next page; null on the last." }),
 }).meta({ id: "SuspendedActors" });
 
-const supervised = {
-  id: z.string(),
-  state: z.string().meta({
-    description: "starting, running, waiting (for its restart), stopping, stopped and the like.",
-  }),
-  forMs: z.number().meta({ description: "How long it has been in this state, milliseconds." }),
-  remainingMs: z.number().nullable().meta({
-    description: "Until it is started again; null when nothing is set.",
-  }),
-  restarts: z.int().min(0),
-  lastError: z.string().nullable().meta({ description: "Why it ended last." }),
-};
-
-const Supervisor = z.object({
-  ...supervised,
-  kind: z.literal("supervisor"),
-  strategy: z.enum(["one_for_one", "one_for_all", "rest_for_one"]),
-  children: z.array(z.object({
-    ...supervised,
-    kind: z.literal("worker"),
-    details: z.unknown().meta({ description: "What it says of itself; of a host its shards." }),
-  })),
-});
-
 export const Actors = z.object({
-  tree: Supervisor.meta({ description: "The threads that fold, as they are supervised." }),
+  tree: Supervisor,
   kinds: z.array(z.object({ kind: z.string(), count: z.int().min(0) })),
   shards: z.array(z.object({
     shard: z.int().min(0),
@@ -182,6 +142,7 @@ export const LiveEvent = z.object({
   ratePerSecond: z.number().meta({ description: "Messages accepted a second, over the last interval." }),
   deadLetters: z.int(),
   shards: Actors.shape.shards,
+  tree: Supervisor,
   moving: z.array(z.object({
     kind: z.string(),
     id,

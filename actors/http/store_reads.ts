@@ -20,5 +20,8 @@ export function storeReads(engine: { readonly store: StoreReads }, deadlines: De
 
 export function storeIsLate({ deadlineMs }: Deadlines): ProblemError {
   const detail = `The store has not answered within ${deadlineMs / 1000} s.`;
-  return new ProblemError("no-answer-in-time", detail, { headers: { "retry-after": "1" } });
+  return new ProblemError("no-answer-in-time", detail, {
+    headers: { "retry-after": "1" },
+    members: { waiting: { type: "store", waitedMs: deadlineMs } },
+  });
 }

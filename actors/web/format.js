@@ -26,6 +26,16 @@ export function formatCount(count) {
   return whole.format(count);
 }
 
+/** The largest first: what is shorter than two of one is written in the next, so that it never stands still for long. */
+const timeUnits = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000]];
+
+export function formatDuration(ms) {
+  for (const [unit, unitMs] of timeUnits) {
+    if (ms >= 2 * unitMs) return `${whole.format(Math.floor(ms / unitMs))}${noBreak}${unit}`;
+  }
+  return `${fixed[ms < 10_000 ? 1 : 0].format(ms / 1000)}${noBreak}s`;
+}
+
 /**
  * Writers for the figures of one channel.
  *

@@ -5,12 +5,14 @@ import { followFeed } from "./feed.js";
 import { formatCount } from "./format.js";
 import { Sparkline } from "./sparkline.js";
 import { MovingTable } from "./table.js";
+import { Tree } from "./tree.js";
 
 const tokenKey = "sensorium-token";
 const element = (id) => document.getElementById(id);
 const sparkline = new Sparkline(element("spark"), { floor: 0 });
 const details = new Details(() => sessionStorage.getItem(tokenKey));
 const table = new MovingTable(element("table"), (channel) => details.toggle(channel));
+const tree = new Tree(element("tree"));
 /** Sentences of refused shards that are shown: they are often the same one. */
 const maxSentences = 3;
 let stopFollowing = () => {};
@@ -68,6 +70,7 @@ function showEvent(event) {
   write("messages", formatCount(event.messages));
   write("dead-letters", formatCount(event.deadLetters));
   showShards(event.shards);
+  tree.show([event.tree]);
   table.show(withOpened(event.moving));
   element("table").hidden = table.size === 0;
   element("nothing").hidden = table.size > 0;

@@ -14,6 +14,7 @@ import { ByteReader, type ByteWriter, packedRow } from "./bytes.ts";
 import { errorMessage, FormatError } from "./errors.ts";
 import { IdTable } from "./id_table.ts";
 import { decodeStanding, encodeStanding, noFailures, type Standing } from "./suspension.ts";
+import { type Trace, Traces } from "./trace.ts";
 
 const snapshotCodec = 3;
 
@@ -49,6 +50,8 @@ export interface ActorEntry extends Standing {
   isNew: boolean;
   /** Its cold row was written by an older version of the state. */
   needsCold: boolean;
+  /** What notes its messages; null while nobody looks. */
+  trace: Trace | null;
 }
 
 /** Fixed cost of an entry: its objects and its place in two maps. */
@@ -62,12 +65,14 @@ export class ActorTable {
   readonly #registry: Registry;
   readonly #byKind: readonly IdTable<ActorEntry>[];
   readonly #damaged: ReadonlyMap<string, Damage>;
+  readonly #traces: Traces;
   #bytes = 0;
   #count = 0;
 
   /** `damaged`: actors, by `actorKey`, that are so whatever is stored of them. */
-  constructor(registry: Registry, damaged: ReadonlyMap<string, Damage> = new Map()) {
+  constructor(registry: Registry, damaged: ReadonlyMap<string, Damage> = new Map(), traces = new Traces()) {
     this.#registry = registry;
+    this.#traces = traces;
     this.#damaged = damaged;
     this.#byKind = registry.definitions.map(() => new IdTable());
   }
@@ -140,6 +145,7 @@ export class ActorTable {
       bytes,
       isNew: true,
       needsCold: false,
+      trace: this.#traces.of(address),
     };
     this.#byKind[kindIndex]?.add(entry);
     this.#bytes += entry.bytes;

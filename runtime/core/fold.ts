@@ -36,6 +36,7 @@ import { idProblem, type Registry } from "./registry.ts";
 import { Sequences } from "./sequence.ts";
 import type { ShardCounters } from "./shard_api.ts";
 import { fail, noFailures, park, type Suspension } from "./suspension.ts";
+import { shortened, type Trace, type Traces } from "./trace.ts";
 import { Turn, type TurnEffects } from "./turn.ts";
 import type { WorkFrame } from "./work.ts";
 
@@ -49,6 +50,7 @@ interface FoldOptions {
   /** Actors that take no messages, by `actorKey`. */
   readonly damaged: ReadonlyMap<string, Damage>;
   readonly witness: TurnWitness;
+  readonly traces: Traces;
 }
 
 /** The clock is looked at after so many entries of a frame, less one. */
@@ -73,6 +75,11 @@ export type FoldProgress =
   | "sliced"
   /** A message that must not be met again was put among the dead letters: better checkpoint at once. */
   | "skipped";
+
+/** How a trace tells of a message that was not folded. */
+function deathOf({ reason, detail }: Pick<Death, "reason" | "detail">): string {
+  return reason === "threw" ? `threw: ${detail}` : `dead-letter: ${reason}`;
+}
 
 export class Fold implements TurnEffects {
   readonly table: ActorTable;
@@ -105,7 +112,7 @@ export class Fold implements TurnEffects {
   constructor(options: FoldOptions, claim: Claim) {
     const { registry, limits, shard } = options;
     this.#options = options;
-    this.table = new ActorTable(registry, options.damaged);
+    this.table = new ActorTable(registry, options.damaged, options.traces);
     this.timers = new ActorTimers(this.table);
     this.sequences = new Sequences(claim.memory, limits.gatewayRetentionMs);
     this.keys = new KeyMemory(limits.keyRetentionMs);
@@ -280,6 +287,52 @@ export class Fold implements TurnEffects {
 
   /** Takes a message of any version at the place that was set before. */
   #take(target: ActorEntry, version: number, body: Json, sender: Address | null): void {
+    if (target.trace === null) this.#dispatch(target, version, body, sender);
+    else this.#takeTraced(target, target.trace, version, body, sender);
+  }
+
+  #takeTraced(
+    target: ActorEntry,
+    trace: Trace,
+    version: number,
+    body: Json,
+    sender: Address | null,
+  ): void {
+    if (this.#options.traces.hasExpired(target, trace, this.clockMs)) {
+      this.#dispatch(target, version, body, sender);
+      return;
+    }
+    // Before the turn, which may change it.
+    const message = JSON.stringify(body);
+    const letters = this.deadLetters.length;
+    const parked = target.suspension?.parked.length ?? 0;
+    try {
+      this.#dispatch(target, version, body, sender);
+    } catch (thrown) {
+      this.#note(trace, message, sender, `threw: ${errorMessage(thrown)}`);
+      throw thrown;
+    }
+    const letter = this.deadLetters[letters];
+    const isParked = (target.suspension?.parked.length ?? 0) > parked;
+    this.#note(trace, message, sender, letter ? deathOf(letter) : isParked ? "parked" : "folded");
+  }
+
+  #note(trace: Trace, message: string, sender: Address | null, outcome: string): void {
+    const { offset, index, timer, timerNumber, step } = this.#turn;
+    trace.note({
+      offset,
+      index,
+      timer,
+      timerNumber,
+      step,
+      atMs: this.clockMs,
+      sender,
+      message: shortened(message),
+      outcome: shortened(outcome),
+    });
+  }
+
+  #dispatch(target: ActorEntry, version: number, body: Json, sender: Address | null): void {
     const { index, timerNumber, step } = this.#turn;
     this.#options.witness.enterTurn(index, timerNumber, step);
     if (this.#killer !== null && this.#isKiller(this.#killer)) {
@@ -453,6 +506,7 @@ export class Fold implements TurnEffects {
   #buryLocal(entry: ActorEntry, message: Json, from: Address | null, death: Death): void {
     this.#turn.begin(entry, message, from);
     this.#bury(this.#turn, death);
+    if (entry.trace !== null) this.#note(entry.trace, JSON.stringify(message), from, deathOf(death));
   }
 
   /** Fires the timers due by now. False when actors or a page of timers must be loaded first. */

@@ -81,3 +81,16 @@ export const maxSuspensionDetail = 500;
 
 /** Suspended actors that a shard lists: they are part of its row and of every report to the main thread. */
 export const maxListedSuspensions = 1000;
+
+/** Actors of a shard that are traced at a time: more than a person looks at. Each holds at most 50 KB. */
+export const maxTracedActors = 100;
+
+/** Messages of a trace, and units of text of each: a screen or two. */
+export const maxTracedMessages = 50;
+export const maxTracedUnits = 1000;
+
+/** How long an actor is traced after somebody asked last, log time. */
+export const traceRetentionMs = 10 * minuteMs;
+
+/** Units of text of the frames that a shard keeps after it has folded them: for the first answer of a trace. */
+export const recentFrameUnits = 256 * KiB;

@@ -14,8 +14,17 @@ import type { Fold } from "./fold.ts";
 import type { LogClock } from "./log_clock.ts";
 import type { Registry } from "./registry.ts";
 import type { Answer, ShardQuery } from "./shard_api.ts";
+import type { TracedMessage, Traces } from "./trace.ts";
 
-type Ask = Extract<ShardQuery["request"], { type: "ask" }>;
+type Request = ShardQuery["request"];
+type Ask = Extract<Request, { type: "ask" }>;
+
+/** What a request of the type "trace" is answered with. */
+export interface TraceAnswer {
+  /** Log time: of everything since then, the last messages are all here. */
+  readonly sinceMs: number;
+  readonly messages: readonly TracedMessage[];
+}
 
 /** Where the shard stood when it answered. */
 interface Standing {
@@ -84,8 +93,11 @@ export class Queries {
   /** Actors that only queries wait for, by `actorKey`. */
   readonly #wanted = new Map<string, Address>();
 
-  constructor(registry: Registry, answer: (queryId: number, answer: Answer) => void) {
+  readonly #traces: Traces;
+
+  constructor(registry: Registry, traces: Traces, answer: (queryId: number, answer: Answer) => void) {
     this.#registry = registry;
+    this.#traces = traces;
     this.#answer = answer;
   }
 
@@ -124,7 +136,7 @@ export class Queries {
     return this.#registry.indexOf(kind) >= 0;
   }
 
-  #answerOf(shard: Asked, ask: Ask, nowMs: number): Answer {
+  #answerOf(shard: Asked, ask: Exclude<Request, { type: "barrier" }>, nowMs: number): Answer {
     const { fold, clock } = shard;
     const entry = fold.table.find(ask);
     if (!this.#isKnown(ask.kind)) {
@@ -132,7 +144,15 @@ export class Queries {
     }
     if (entry === undefined || entry.isNew) return { type: "absent" };
     entry.used = Math.max(entry.used, 1);
+    if (ask.type === "trace") return this.#traceOf(shard, entry, ask.limit);
     return answerAsk(entry, ask, Math.max(fold.clockMs, clock.logNowMs(nowMs)), standingOf(shard));
+  }
+
+  #traceOf(shard: Asked, entry: ActorEntry, limit: number): Answer {
+    const trace = this.#traces.request(entry, shard.fold.clockMs);
+    const answer: TraceAnswer = { sinceMs: trace.sinceMs, messages: trace.last(limit) };
+    const standing = standingOf(shard);
+    return { type: "answered", json: JSON.stringify(answer), ...standing, suspended: suspendedOf(entry) };
   }
 
   /** Answers the barriers whose commit is confirmed. */
@@ -184,8 +204,9 @@ export class Queries {
     if (absent.size === 0) return;
     for (const query of this.#takeReady(shard)) {
       const { request, queryId } = query;
-      if (request.type === "ask" && absent.has(actorKey(request))) this.#answer(queryId, { type: "absent" });
-      else this.#waiting.push(query);
+      if (request.type !== "barrier" && absent.has(actorKey(request))) {
+        this.#answer(queryId, { type: "absent" });
+      } else this.#waiting.push(query);
     }
   }
 }

@@ -43,6 +43,7 @@ import {
   type ShardMachine,
   type ShardQuery,
 } from "./shard_api.ts";
+import { Traces } from "./trace.ts";
 import { FrameQueue } from "./work.ts";
 
 interface ShardOptions {
@@ -95,13 +96,18 @@ export class Shard implements ShardMachine {
   readonly #skips = new Map<string, Skip>();
   /** By `actorKey`. */
   readonly #unsaved = new Map<string, Unsaved>();
+  readonly #traces = new Traces();
   readonly #queries: Queries;
   #frameNumber = 1;
 
   constructor(options: ShardOptions) {
     this.#options = options;
     this.shard = options.shard;
-    this.#queries = new Queries(options.registry, (queryId, answer) => this.#answer(queryId, answer));
+    this.#queries = new Queries(
+      options.registry,
+      this.#traces,
+      (queryId, answer) => this.#answer(queryId, answer),
+    );
   }
 
   #answer(queryId: number, answer: Answer): void {
@@ -136,7 +142,14 @@ export class Shard implements ShardMachine {
     this.counters.claims++;
     const { limits, witness = nobody } = this.#options;
     const fold = new Fold(
-      { ...this.#options, witness, counters: this.counters, skips: this.#skips, damaged: this.#unsaved },
+      {
+        ...this.#options,
+        witness,
+        counters: this.counters,
+        skips: this.#skips,
+        damaged: this.#unsaved,
+        traces: this.#traces,
+      },
       claim,
     );
     const { offset, index } = fold.position;
@@ -382,6 +395,7 @@ export class Shard implements ShardMachine {
       if (progress === "skipped") pace.demand();
       if (progress !== "folded") return true;
       queue.shift();
+      this.#traces.folded(work.source);
       if (isolation.commitsFrames) pace.demand();
       this.#countFolded(tenure, work.source.text.length);
       if (isOver()) return queue.length > 0;

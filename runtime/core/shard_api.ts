@@ -59,6 +59,8 @@ export interface ShardQuery {
       readonly query: string;
       readonly arguments: unknown;
     }
+    /** The actor's last messages, as a `TraceAnswer`; from then on it is traced. Every kind has it. */
+    | { readonly type: "trace"; readonly kind: string; readonly id: string; readonly limit: number }
     /** Answered when everything folded so far is in a confirmed checkpoint. */
     | { readonly type: "barrier" };
 }

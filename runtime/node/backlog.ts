@@ -5,6 +5,7 @@ import { Fifo } from "../core/fifo.ts";
 interface Appended {
   readonly offset: number;
   readonly bytes: number;
+  readonly stampMs: number;
 }
 
 export class Backlog {
@@ -19,8 +20,13 @@ export class Backlog {
     return this.#bytes;
   }
 
-  appended(shard: number, offset: number, bytes: number): void {
-    this.#byShard[shard]!.push({ offset, bytes });
+  /** Log time by which the oldest of the shard's frames was stamped; null when none waits. */
+  oldestStampMs(shard: number): number | null {
+    return this.#byShard[shard]?.at(0)?.stampMs ?? null;
+  }
+
+  appended(shard: number, offset: number, bytes: number, stampMs: number): void {
+    this.#byShard[shard]!.push({ offset, bytes, stampMs });
     this.#bytes += bytes;
   }
 

@@ -8,7 +8,7 @@
 
 import { hash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import type { Json } from "../core/actor.ts";
+import type { Address, Json } from "../core/actor.ts";
 import { invariant } from "../core/errors.ts";
 import { encodeEntries, entryStride, partMarker, type WireType } from "../core/frame.ts";
 import { shardOf } from "../core/murmur2.ts";
@@ -22,6 +22,8 @@ export interface Piece {
   readonly types: readonly WireType[];
   readonly text: string;
   readonly messages: number;
+  /** Whom its message is for; null when it has several. */
+  readonly target: Address | null;
 }
 
 /** What a batch hands over; resolves when all pieces are durable. */
@@ -62,14 +64,19 @@ export class ShardedBatch implements Batch {
     return this.#hashes[part] ??= hash("sha256", `${part}:${key}`, "hex").slice(0, 16);
   }
 
+  #addressOf([type, id]: readonly unknown[]): Address {
+    return { kind: this.#registry.definitions[Number(type)]?.kind ?? "", id: String(id) };
+  }
+
   send(): Promise<void> {
     const pieces: Piece[] = [];
     const types = this.#registry.wireTypes;
     this.#entries.forEach((entries, shard) => {
       if (entries === undefined) return;
+      const target = entries.length === entryStride ? this.#addressOf(entries) : null;
       cut(entries).forEach(({ text, messages }, part) => {
         const marker = this.#key === null ? "" : partText(this.#hashOf(this.#key, part), text, messages);
-        pieces.push({ shard, types, text: marker + text, messages });
+        pieces.push({ shard, types, text: marker + text, messages, target });
       });
     });
     return this.#sendPieces(pieces, this.#key !== null);

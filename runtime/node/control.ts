@@ -29,5 +29,6 @@ export function controlPiece(
     types: [controlType(kind)],
     text: encodeEntries([...part, ...entry]),
     messages: 1,
+    target: { kind, id },
   };
 }

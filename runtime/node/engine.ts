@@ -11,6 +11,7 @@ import type { Control } from "../core/control.ts";
 import type { Answer } from "../core/shard_api.ts";
 import type { Store } from "../store/port.ts";
 import type { Child, SupervisorTree } from "./supervisor.ts";
+import type { Waiting } from "./waiting.ts";
 
 /** Messages on their way in; they are sent together. */
 export interface Batch {
@@ -86,6 +87,11 @@ export interface Engine {
   batch(key?: string): Batch;
   ask(target: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult>;
   /**
+   * The actor's last messages, at most `limit`, as a `TraceAnswer` of `runtime/core/queries.ts`. It is traced from the
+   * first request on.
+   */
+  trace(target: Address, limit: number, options: AskOptions): Promise<AskResult>;
+  /**
    * Resolves when everything acknowledged before is folded and in a confirmed checkpoint, so that the store shows
    * it. Of all shards, or of those given.
    */
@@ -135,15 +141,22 @@ export type EngineErrorCode =
   /** 504: no answer in time; for a send the outcome is unknown. */
   | "timeout";
 
+export interface EngineErrorOptions extends ErrorOptions {
+  readonly waiting?: Waiting;
+}
+
 export class EngineError extends Error {
   override readonly name = "EngineError";
+  /** Of a time-out: what was waited for. */
+  readonly waiting: Waiting | null;
   constructor(
     readonly code: EngineErrorCode,
     message: string,
     /** When to try again, seconds. */
     readonly retryAfterS: number = 1,
-    options?: ErrorOptions,
+    { waiting, ...options }: EngineErrorOptions = {},
   ) {
     super(message, options);
+    this.waiting = waiting ?? null;
   }
 }

@@ -29,6 +29,7 @@ import {
 } from "./limits.ts";
 import { errorCode, retry } from "./retry.ts";
 import { Trouble } from "./trouble.ts";
+import { sendSentence, type SendWaiting } from "./waiting.ts";
 
 /** What the gateway knows of the shards; it refuses sends by it. */
 export interface ShardKnowledge {
@@ -62,7 +63,11 @@ export interface GatewayParts {
 
 /** One call of `send`. */
 interface Ticket {
+  readonly pieces: readonly Piece[];
+  readonly sinceMs: number;
   piecesLeft: number;
+  /** Pieces that no append has taken yet. */
+  piecesWaiting: number;
   resolve(): void;
   reject(error: EngineError): void;
 }
@@ -112,30 +117,33 @@ export class Gateway {
       return Promise.reject(problem);
     }
     if (pieces.length === 0) return Promise.resolve();
-    return this.#parts.deadlines.within(this.#enqueue(pieces), () => this.#late());
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { clock, deadlines } = this.#parts;
+    const [piecesLeft, sinceMs] = [pieces.length, clock.nowMs()];
+    const ticket: Ticket = { pieces, sinceMs, piecesLeft, piecesWaiting: piecesLeft, resolve, reject };
+    this.#enqueue(ticket);
+    return deadlines.within(promise, () => this.#late(ticket));
   }
 
-  #enqueue(pieces: readonly Piece[]): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const ticket: Ticket = { piecesLeft: pieces.length, resolve, reject };
-      for (const piece of pieces) {
-        this.#lanes[piece.shard]!.push({ ...piece, ticket });
-        this.#waitingBytes += piece.text.length;
-      }
-      this.#waitingPieces += pieces.length;
-      this.#appending ??= this.#appendAll();
-    });
+  #enqueue(ticket: Ticket): void {
+    const { pieces } = ticket;
+    for (const piece of pieces) {
+      this.#lanes[piece.shard]!.push({ ...piece, ticket });
+      this.#waitingBytes += piece.text.length;
+    }
+    this.#waitingPieces += pieces.length;
+    this.#appending ??= this.#appendAll();
   }
 
-  #late(): EngineError {
+  #late(ticket: Ticket): EngineError {
     const { observer, deadlines: { deadlineMs } } = this.#parts;
-    const found = `The log has not answered within ${deadlineMs / 1000} s`;
     observer.refused("timeout");
-    this.#trouble.failed("timeout", `${found}. Senders are told that it may still take their messages.`);
-    return new EngineError(
+    this.#trouble.failed(
       "timeout",
-      `${found}, and may still take the messages; repeat them under the same key`,
+      `The log has not answered within ${deadlineMs / 1000} s. ` +
+        "Senders are told that it may still take their messages.",
     );
+    return outcomeUnknown(ticket, this.#parts.clock.nowMs());
   }
 
   /** Refuses sends from now on; resolves when those before have settled. */
@@ -205,6 +213,7 @@ export class Gateway {
       messages += piece.messages;
       if (pieces.length > 0 && (bytes > maxFrameBytes || messages > maxFrameMessages)) break;
       pieces.push(piece);
+      piece.ticket.piecesWaiting -= 1;
       lane.shift();
       this.#waitingPieces -= 1;
     }
@@ -228,7 +237,7 @@ export class Gateway {
       let messages = 0;
       group.forEach(({ frame, pieces }, index) => {
         const { offset, stampMs } = outcome.value[index]!;
-        backlog.appended(frame.shard, offset, frame.text.length);
+        backlog.appended(frame.shard, offset, frame.text.length, stampMs);
         this.#parts.onReceipt(frame.shard, offset, stampMs);
         for (const piece of pieces) messages += piece.messages;
       });
@@ -249,7 +258,8 @@ export class Gateway {
   #settle({ text, ticket }: WaitingPiece, error: EngineError | null): void {
     this.#waitingBytes -= text.length;
     ticket.piecesLeft -= 1;
-    if (error !== null) ticket.reject(error);
+    if (error?.code === "timeout") ticket.reject(outcomeUnknown(ticket, this.#parts.clock.nowMs(), error));
+    else if (error !== null) ticket.reject(error);
     else if (ticket.piecesLeft === 0) ticket.resolve();
   }
 }
@@ -260,13 +270,27 @@ function appendError(error: Error): EngineError {
     case "full":
       return new EngineError("log_full", error.message, 30, { cause: error });
     case "unknown":
-      return new EngineError(
-        "timeout",
-        `The log did not say whether it took the messages; repeat them under the same key: ${error.message}`,
-        1,
-        { cause: error },
-      );
+      return new EngineError("timeout", error.message, 1, { cause: error });
     default:
       return new EngineError("unavailable", error.message, 5, { cause: error });
   }
+}
+
+/** What the sender is told when nobody knows whether its messages are durable; `cause`: what the log said. */
+function outcomeUnknown(
+  { pieces, sinceMs, piecesWaiting }: Ticket,
+  nowMs: number,
+  cause: Error | null = null,
+): EngineError {
+  const waiting: SendWaiting = {
+    type: "send",
+    target: pieces.length === 1 ? pieces[0]!.target : null,
+    shards: [...new Set(pieces.map(({ shard }) => shard))],
+    messages: pieces.reduce((sum, { messages }) => sum + messages, 0),
+    state: piecesWaiting > 0 ? "gateway" : "log",
+    waitedMs: Math.round(nowMs - sinceMs),
+    outcome: "unknown",
+  };
+  const found = cause === null ? "" : `. It said: ${cause.message}`;
+  return new EngineError("timeout", sendSentence(waiting) + found, 1, { waiting, cause });
 }

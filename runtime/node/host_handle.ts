@@ -10,6 +10,7 @@
  */
 
 import type { MessagePort } from "node:worker_threads";
+import type { Json } from "../core/actor.ts";
 import type { HostDeath } from "../core/attempts.ts";
 import type { End } from "../core/supervision_api.ts";
 import { HostDiedError, type HostEnd, type HostLife } from "./host_life.ts";
@@ -26,6 +27,8 @@ export interface HostParts {
   connectLog(client: string): MessagePort;
   connectStore(client: string): MessagePort;
   onReport(shards: readonly ShardReport[]): void;
+  /** What the tree says of it. */
+  details(): Json;
   /** Hears what a person should know while the host goes on. */
   report(sentence: string): void;
   /** The thread ended; `metrics` are the last it reported. */
@@ -76,7 +79,7 @@ export class HostHandle {
       startMs: Infinity,
       stopMs: hostStopMs,
       start: () => Promise.resolve(this.#start()),
-      details: () => ({ shards: this.#parts.shards }),
+      details: () => this.#parts.details(),
     };
   }
 

@@ -54,6 +54,7 @@ import {
 } from "./limits.ts";
 import { StampClock } from "./stamp_clock.ts";
 import { NodeMetrics } from "./metrics.ts";
+import { NodeView } from "./node_view.ts";
 import { type EngineOptions, settle, type Settled } from "./options.ts";
 import { mayReplay, replayPiece } from "./replay.ts";
 import { Router } from "./router.ts";
@@ -99,6 +100,7 @@ export class EmbeddedEngine implements Engine {
   readonly #backlog: Backlog;
   readonly #deadlines = new Deadlines(sendDeadlineMs);
   readonly #gateway: Gateway;
+  readonly #view: NodeView;
   readonly #router: Router;
   readonly #metrics: NodeMetrics;
   readonly #hosts: readonly HostHandle[];
@@ -128,9 +130,19 @@ export class EmbeddedEngine implements Engine {
       isReady: () => this.#board.waitingFor() === null,
     });
     this.#gateway = this.#makeGateway();
+    this.#view = new NodeView({
+      hosts: settings.threads,
+      board: this.#board,
+      backlog: this.#backlog,
+      clock: this.#clock,
+      log: this.#log,
+      logNowMs: () => this.logNowMs(),
+      turnBoard: (host) => this.#hosts[host]?.board ?? null,
+    });
     this.#router = new Router({
       clock: this.#clock,
       board: this.#board,
+      view: this.#view,
       call: (shard, folded, request) => this.#hostOf(shard).call<Answer>("ask", [shard, folded, request]),
       logNowMs: () => this.logNowMs(),
     });
@@ -210,6 +222,7 @@ export class EmbeddedEngine implements Engine {
       thread: () => this.#spare.take() ?? new HostLife(this.#hostSettings, this.#watchdog),
       connectLog: (client) => this.#writers.log.connect(client),
       connectStore: () => this.#writers.store.connect(),
+      details: () => this.#view.host(host, own),
       report,
       onReport: (reports) => {
         this.#startWatch.heard(host);
@@ -277,7 +290,10 @@ export class EmbeddedEngine implements Engine {
     void this.#supervisor.ended.then(({ reason, sentence }) => {
       if (reason === "failed") this.#lost(new Error(sentence), isStarted);
     });
-    const watch = setInterval(() => this.#watchdog.tick(), watchdogTickMs);
+    const watch = setInterval(() => {
+      this.#view.look();
+      this.#watchdog.tick();
+    }, watchdogTickMs);
     void this.#supervisor.ended.then(() => clearInterval(watch));
     void this.#supervisor.start().catch(() => {});
     const check = setInterval(() => {
@@ -319,10 +335,18 @@ export class EmbeddedEngine implements Engine {
     );
   }
 
-  async ask(target: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult> {
+  ask(target: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult> {
+    return this.#measured(() => this.#router.ask(target, query, args, options));
+  }
+
+  trace(target: Address, limit: number, options: AskOptions): Promise<AskResult> {
+    return this.#measured(() => this.#router.trace(target, limit, options));
+  }
+
+  async #measured(ask: () => Promise<AskResult>): Promise<AskResult> {
     const startMs = this.#clock.nowMs();
     try {
-      return await this.#router.ask(target, query, args, options);
+      return await ask();
     } finally {
       this.#metrics.asked(this.#clock.nowMs() - startMs);
     }

@@ -32,5 +32,6 @@ export function replayPiece(letter: StoredDeadLetter, shardCount: number): Piece
     types: [[kind, messageVersion]],
     text: `${before},0,${JSON.stringify(actorId)},[${message}]`,
     messages: 1,
+    target: { kind, id: actorId },
   };
 }

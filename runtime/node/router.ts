@@ -4,7 +4,7 @@
  * 1. A strict ask carries the log's end as the node knows it, so that its answer reflects every append that was
  *    acknowledged before.
  * 2. An ask whose shard moves, or whose host dies, is made again until its deadline; then it throws an
- *    `EngineError` "timeout".
+ *    `EngineError` "timeout", which says what it was waiting for.
  * 3. Asks under way are bounded.
  */
 
@@ -15,12 +15,18 @@ import type { Answer, ShardQuery } from "../core/shard_api.ts";
 import type { Clock } from "./clock.ts";
 import { type AskOptions, type AskResult, EngineError } from "./engine.ts";
 import { maxAsks, movedPauseMs } from "./limits.ts";
+import type { NodeView } from "./node_view.ts";
 import { errorCode } from "./retry.ts";
 import type { ShardBoard } from "./shard_board.ts";
+import { askSentence, askWaiting } from "./waiting.ts";
+
+type Question = Exclude<ShardQuery["request"], { type: "barrier" }>;
 
 export interface RouterParts {
   readonly clock: Clock;
   readonly board: ShardBoard;
+  /** Tells who waits in vain what for. */
+  readonly view: Pick<NodeView, "standing">;
   /** Calls the shard's host; fails with code "host_died" when that dies first, "refused" when the shard is. */
   call(shard: number, folded: number, request: ShardQuery["request"]): Promise<Answer>;
   /** Log time now, epoch milliseconds. */
@@ -36,13 +42,21 @@ export class Router {
     this.#parts = parts;
   }
 
-  async ask(target: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult> {
+  ask({ kind, id }: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult> {
+    return this.#ask({ type: "ask", kind, id, query, arguments: args }, options);
+  }
+
+  /** The actor's last messages: a query that every kind has. */
+  trace({ kind, id }: Address, limit: number, options: AskOptions): Promise<AskResult> {
+    return this.#ask({ type: "trace", kind, id, limit }, options);
+  }
+
+  async #ask(request: Question, { consistency, deadlineMs }: AskOptions): Promise<AskResult> {
     const { board } = this.#parts;
-    const shard = shardOf(target.id, board.shardCount);
-    const isStrict = options.consistency === "strict";
+    const shard = shardOf(request.id, board.shardCount);
+    const isStrict = consistency === "strict";
     const folded = isStrict ? board.end(shard) : 0;
-    const request = { type: "ask", kind: target.kind, id: target.id, query, arguments: args } as const;
-    const answer = await this.#send(shard, folded, request, options.deadlineMs);
+    const answer = await this.#send(shard, folded, request, deadlineMs);
     return { ...answer, ageMs: isStrict ? 0 : this.#ageMs(shard, answer) };
   }
 
@@ -89,7 +103,7 @@ export class Router {
     const deadline = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         isOver.now = true;
-        reject(this.#timeout(shard, deadlineMs));
+        reject(this.#timeout(shard, request, deadlineMs));
       }, deadlineMs);
     });
     try {
@@ -124,12 +138,10 @@ export class Router {
     }
   }
 
-  #timeout(shard: number, deadlineMs: number): EngineError {
-    const { state, folded, appended } = this.#parts.board.status(shard);
-    return new EngineError(
-      "timeout",
-      `No answer within ${deadlineMs} ms: shard ${shard} is ${state} and has folded its log up to ${folded} ` +
-        `of ${appended}; ask again later, or with consistency "local"`,
-    );
+  #timeout(shard: number, request: ShardQuery["request"], waitedMs: number): EngineError {
+    const target = request.type === "barrier" ? null : { kind: request.kind, id: request.id };
+    const waiting = askWaiting(target, this.#parts.view.standing(shard), waitedMs);
+    const advice = target === null ? "" : `, or with consistency "local"`;
+    return new EngineError("timeout", `${askSentence(waiting)}. Ask again later${advice}`, 1, { waiting });
   }
 }

@@ -13,11 +13,14 @@ export class ShardBoard {
   /** Per shard: the offset after the last one known to be appended. */
   readonly #ends: number[];
   readonly #reports: (ShardReport | null)[];
+  /** Per shard: the last offset folded, by the last host that ran it; null before the first does. */
+  readonly #folded: (number | null)[];
 
   constructor(extents: readonly LogExtent[], hostOf: (shard: number) => number) {
     this.#hostOf = hostOf;
     this.#ends = extents.map(({ end }) => end);
     this.#reports = extents.map(() => null);
+    this.#folded = extents.map(() => null);
   }
 
   get shardCount(): number {
@@ -35,6 +38,7 @@ export class ShardBoard {
 
   reported(report: ShardReport): void {
     this.#reports[report.shard] = report;
+    if (report.state === "running") this.#folded[report.shard] = report.folded;
   }
 
   /** The shard's host died: nothing is known of the shard until the next host reports. */
@@ -62,6 +66,18 @@ export class ShardBoard {
   /** Log time by which the oldest frame not folded was stamped; null when none waits. */
   oldestWaitingMs(shard: number): number | null {
     return this.#reports[shard]?.oldestStampMs ?? null;
+  }
+
+  /** Frames known to be in its log and not folded; null before the shard runs for the first time. */
+  queuedFrames(shard: number): number | null {
+    const folded = this.#folded[shard] ?? null;
+    const known = this.#reports[shard]?.queuedFrames ?? 0;
+    return folded === null ? null : Math.max(this.end(shard) - 1 - folded, known);
+  }
+
+  /** Suspended actors of the shard that are listed. */
+  suspendedCount(shard: number): number {
+    return this.#reports[shard]?.suspended.size ?? 0;
   }
 
   status(shard: number): ShardStatus {

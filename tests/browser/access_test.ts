@@ -1,9 +1,8 @@
 /** Whether everybody can read the page and the documentation: with a keyboard, a screen reader, on a telephone. */
 
 import assert from "node:assert/strict";
-import axe from "axe-core";
-import { z } from "zod";
 import type { Visit } from "../services/chromium.ts";
+import { violations } from "./axe.ts";
 import { post, rowOf, test } from "./stage.ts";
 
 const desktop = { viewport: { width: 1280, height: 900 } };
@@ -12,24 +11,6 @@ const themes = [
   { ...desktop, colorScheme: "light" },
   { ...telephone, colorScheme: "dark" },
 ] as const;
-
-const AxeResults = z.object({
-  violations: z.array(z.object({
-    id: z.string(),
-    impact: z.string().nullable(),
-    help: z.string(),
-    nodes: z.array(z.object({ html: z.string() })),
-  })),
-});
-
-/** What axe has against the page as it is now; each as a sentence. */
-async function violations({ page }: Visit): Promise<readonly string[]> {
-  await page.evaluate(axe.source);
-  const results = AxeResults.parse(await page.evaluate("axe.run({ resultTypes: ['violations'] })"));
-  return results.violations.map(({ id, impact, help, nodes }) =>
-    `${impact} ${id}: ${help}: ${nodes.slice(0, 3).map(({ html }) => html).join(" ")}`
-  );
-}
 
 async function assertFits({ page }: Visit): Promise<void> {
   const root = "document.documentElement";

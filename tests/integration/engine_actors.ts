@@ -12,6 +12,8 @@ const Message = z.union([
   z.strictObject({ throws: z.string() }),
   /** Kills its host, every time. */
   z.strictObject({ kills: z.enum(["loops", "exits", "exhausts"]) }),
+  /** Keeps its host for so long. */
+  z.strictObject({ add: z.number(), lastsMs: z.number() }),
   /** Throws at this count. */
   z.strictObject({ add: z.number(), unlessCount: z.number() }),
 ]);
@@ -25,11 +27,17 @@ const added = { help: "Additions folded by the test's counters, refolds included
 /** Never comes back, ends the thread, or needs more heap than there is. */
 function kill(how: "loops" | "exits" | "exhausts"): never {
   if (how === "exits") Deno.exit(9);
-  const held: unknown[] = [];
+  const held: number[][] = [];
   for (;;) {
-    if (how === "exhausts") held.push(Array.from({ length: 100_000 }, (_, index) => ({ index })));
+    // Numbers, in which the garbage collector has nothing to look for.
+    if (how === "exhausts") held.push(new Array<number>(500_000).fill(0.5));
     if (Deno.pid < 0) throw new Error(`unreachable ${held.length}`);
   }
+}
+
+function last(durationMs: number): void {
+  const endMs = performance.now() + durationMs;
+  while (performance.now() < endMs);
 }
 
 const counter = defineActor({
@@ -44,6 +52,7 @@ const counter = defineActor({
     if ("kills" in message) kill(message.kills);
     if ("throws" in message) throw new Error(message.throws);
     if ("unlessCount" in message && state.count === message.unlessCount) throw new Error("not at this count");
+    if ("lastsMs" in message) last(message.lastsMs);
     state.total += message.add;
     state.count += 1;
     added.value += 1;

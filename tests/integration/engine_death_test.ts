@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
 import { settle } from "../../runtime/node/options.ts";
-import type { SupervisionTree } from "../../runtime/node/supervisor.ts";
 import { openWriters } from "../../runtime/node/writers.ts";
 import { eventually } from "../services/eventually.ts";
 import {
@@ -12,6 +11,7 @@ import {
   counted,
   deadlineMs,
   Happening,
+  hostsOf,
   startCounters,
   withEngine,
   withFolder,
@@ -175,12 +175,6 @@ for (const writer of ["store", "log"] as const) {
       assert.match((await fatal.promise).message, new RegExp(`The ${writer}'s thread ended with code \\d`));
       await engine.stop(1);
     }));
-}
-
-function hostsOf(engine: EmbeddedEngine): readonly SupervisionTree[] {
-  const hosts = engine.tree().children.find(({ id }) => id === "hosts");
-  assert.ok(hosts?.kind === "supervisor");
-  return hosts.children;
 }
 
 /** Of all hosts, the spare apart: that is restarted whenever it becomes a host. */

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type EmbeddedEngine, type EngineOptions, startEngine } from "../../runtime/node/node.ts";
+import type { SupervisionTree } from "../../runtime/node/supervisor.ts";
 
 export const definitionsUrl = new URL("./engine_actors.ts", import.meta.url).href;
 
@@ -39,6 +40,13 @@ export function withEngine(
       await engine.stop(deadlineMs);
     }
   });
+}
+
+/** The hosts as the tree shows them, the spare one included. */
+export function hostsOf(engine: EmbeddedEngine): readonly SupervisionTree[] {
+  const hosts = engine.tree().children.find(({ id }) => id === "hosts");
+  assert.ok(hosts?.kind === "supervisor");
+  return hosts.children;
 }
 
 export async function add(engine: EmbeddedEngine, id: string, amount: number, key?: string): Promise<void> {

@@ -60,6 +60,22 @@ Deno.test("/openapi.json names each operation once and describes every parameter
     }
   }));
 
+Deno.test("/openapi.json says of every named schema what it is, not only its name", () =>
+  withDocument((document) => {
+    for (const [name, schema] of Object.entries(document.components.schemas)) {
+      assert.ok("properties" in schema || "anyOf" in schema, `${name}: ${JSON.stringify(schema)}`);
+    }
+  }));
+
+Deno.test("/openapi.json describes what a time-out tells beside the other members of a problem", () =>
+  withDocument((document) => {
+    const get = document.paths["/actors/{kind}/{id}"]?.["get"];
+    const late = get?.responses["504"]?.content["application/problem+json"];
+    assert.deepEqual(late?.["schema"], { $ref: "#/components/schemas/LateProblem" });
+    const members = document.components.schemas["LateProblem"]?.["properties"];
+    assert.deepEqual(Object.keys(members ?? {}), ["type", "title", "status", "detail", "waiting"]);
+  }));
+
 Deno.test("/docs shows every operation and needs nothing from elsewhere", () =>
   withDocument((document, operations) =>
     withApp({}, async ({ ask }) => {
@@ -91,5 +107,5 @@ Deno.test("The page asks only for parts that are served", () =>
       assert.equal(response.status, 200, part);
       waiting.push(...collect(await response.text()));
     }
-    assert.equal(seen.size, 7);
+    assert.equal(seen.size, 8);
   }));

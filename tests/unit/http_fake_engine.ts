@@ -99,6 +99,10 @@ export class FakeEngine implements Engine {
     return this.failure === null ? Promise.resolve(this.answer(asked)) : Promise.reject(this.failure);
   }
 
+  trace(target: { kind: string; id: string }, limit: number, options: AskOptions): Promise<AskResult> {
+    return this.ask(target, "trace", { limit }, options);
+  }
+
   flush(_deadlineMs: number, shards?: readonly number[]): Promise<void> {
     this.flushed.push(shards);
     return this.failure === null ? Promise.resolve() : Promise.reject(this.failure);
@@ -177,7 +181,15 @@ export class FakeEngine implements Engine {
 
   tree(): SupervisorTree {
     const node = { state: "running", forMs: 5, remainingMs: null, lastError: null } as const;
-    const host = { ...node, id: "host-0", kind: "worker", restarts: 2, details: { shards: [0] } } as const;
+    const shard = { shard: 0, state: "running", epoch: 3, queuedFrames: 2, oldestAgeMs: 340, suspended: 0 };
+    const turn = {
+      shard: 0,
+      forMs: 1200,
+      place: { offset: 42, index: 1, step: 0 },
+      entry: { kind: "sensor", id: "a" },
+    };
+    const details = { shards: [shard], turn };
+    const host = { ...node, id: "host-0", kind: "worker", restarts: 2, details } as const;
     return {
       ...node,
       id: "hosts",

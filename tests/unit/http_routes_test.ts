@@ -5,6 +5,7 @@ import { encodeHistoryChunk, type RingPanes } from "../../actors/analytics/histo
 import { fiveMinuteHistory, oneMinuteHistory } from "../../actors/analytics/resolution.ts";
 import { paneTypes } from "../../actors/analytics/pane_codec.ts";
 import { ActorAnswer, Actors, History, SuspendedActors, Windows } from "../../actors/http/schemas.ts";
+import { HostDetails, LateProblem, Trace } from "../../actors/http/inside_schemas.ts";
 import { withApp } from "./http_app_under_test.ts";
 import { answered, fakeNowMs } from "./http_fake_engine.ts";
 
@@ -312,12 +313,43 @@ for (const [path, init] of storeCalls) {
       const response = await ask(path, init);
       assert.equal(response.status, 504);
       assert.equal(response.headers.get("retry-after"), "1");
-      const { type, detail } = await response.json();
+      const { type, detail, waiting } = LateProblem.parse(await response.json());
       assert.equal(type, "/docs#problem-no-answer-in-time");
       assert.match(detail, /within 0\.02 s/);
+      assert.deepEqual(waiting, { type: "store", waitedMs: 20 });
       assert.deepEqual(logged, []);
     }));
 }
+
+Deno.test("A time-out of the engine is a 504 that says what was waited for", () =>
+  withApp({}, async ({ ask, post, engine }) => {
+    const turn = { shard: 2, forMs: 800, place: { offset: 9, index: 4, step: 0 }, entry: null };
+    const target = { kind: "sensor", id: "a" };
+    const queue = { queuedFrames: 12, oldestAgeMs: 340 };
+    const asked = {
+      type: "ask",
+      target,
+      shard: 5,
+      host: 1,
+      state: "running",
+      waitedMs: 10,
+      ...queue,
+      turn,
+    } as const;
+    const what = { target: null, shards: [1, 5], messages: 3 };
+    const sent = { type: "send", ...what, state: "log", waitedMs: 10, outcome: "unknown" } as const;
+    const request = {
+      asked: () => ask("/sensors/a"),
+      sent: () => post("/readings", '[{"id":"a","values":{"t":1}}]'),
+    };
+    for (const [name, waiting] of [["asked", asked], ["sent", sent]] as const) {
+      engine.failure = new EngineError("timeout", "The engine says where it was", 1, { waiting });
+      const response = await request[name]();
+      assert.equal(response.status, 504);
+      const problem = LateProblem.parse(await response.json());
+      assert.deepEqual([problem.detail, problem.waiting], ["The engine says where it was", waiting]);
+    }
+  }));
 
 Deno.test("GET /actors tells of the kinds, the shards and the threads that are supervised", () =>
   withApp({}, async ({ ask }) => {
@@ -325,7 +357,11 @@ Deno.test("GET /actors tells of the kinds, the shards and the threads that are s
     assert.equal(answer.shards[0]?.state, "running");
     assert.equal(answer.tree.id, "hosts");
     const [host] = answer.tree.children;
-    assert.deepEqual([host?.id, host?.restarts, host?.details], ["host-0", 2, { shards: [0] }]);
+    assert.ok(host?.kind === "worker");
+    assert.deepEqual([host.id, host.restarts], ["host-0", 2]);
+    const { shards: [shard], turn } = HostDetails.parse(host.details);
+    assert.deepEqual([shard?.queuedFrames, shard?.oldestAgeMs], [2, 340]);
+    assert.deepEqual([turn?.forMs, turn?.entry?.id], [1200, "a"]);
   }));
 
 Deno.test("GET /actors/{kind}/{id} passes name and arguments of the query on", () =>
@@ -353,6 +389,39 @@ Deno.test("GET /actors/{kind}/{id} says that the actor is suspended; a cached an
     const cached = await (await ask("/actors/ballot/b1?consistency=cached")).json();
     assert.equal(cached.consistency, "cached");
     assert.ok(!("suspended" in cached));
+  }));
+
+Deno.test("GET /actors/{kind}/{id}/trace tells the last messages, and wants a limit that there can be", () =>
+  withApp({}, async ({ ask, engine }) => {
+    const place = { offset: 41, index: -1, timer: "1500/ballot/b1/close", timerNumber: 1, step: 0 };
+    const message = { ...place, atMs: 1500, sender: null, message: '"close"', outcome: "folded" };
+    const entry = { ...message, index: 3, timer: "", timerNumber: 0, sender: { kind: "user", id: "u" } };
+    engine.answer = () => answered({ sinceMs: 1000, messages: [message, entry] }, 7);
+    const answer = await (await ask("/actors/ballot/b1/trace?limit=2&consistency=local")).json();
+    assert.deepEqual(Trace.parse(answer), answer);
+    assert.deepEqual([answer.since, answer.epoch, answer.position, answer.ageMs], [
+      1000,
+      3,
+      { mailbox: 41 },
+      7,
+    ]);
+    assert.deepEqual(answer.messages, [
+      {
+        ...{ atMs: 1500, sender: null, message: '"close"', outcome: "folded" },
+        place: { offset: 41, index: -1, step: 0, timer: "1500/ballot/b1/close" },
+      },
+      {
+        ...{ atMs: 1500, sender: { kind: "user", id: "u" }, message: '"close"', outcome: "folded" },
+        place: { offset: 41, index: 3, step: 0, timer: null },
+      },
+    ]);
+    const [{ query, args, options } = assert.fail("nothing was asked")] = engine.asked;
+    assert.deepEqual([query, args, options.consistency], ["trace", { limit: 2 }, "local"]);
+    for (const wrong of ["limit=0", "limit=51", "consistency=cached", "query=x"]) {
+      assert.equal((await ask(`/actors/ballot/b1/trace?${wrong}`)).status, 400, wrong);
+    }
+    engine.answer = () => ({ type: "absent", ageMs: 0 });
+    assert.equal((await ask("/actors/ballot/b1/trace")).status, 404);
   }));
 
 Deno.test("POST /actors/{kind}/{id}/resume resumes or discards, under the key if there is one", () =>

@@ -9,7 +9,15 @@ import { Backlog } from "../../runtime/node/backlog.ts";
 import { type Piece, ShardedBatch } from "../../runtime/node/batch.ts";
 import { Deadlines } from "../../runtime/node/deadlines.ts";
 import { Gateway } from "../../runtime/node/gateway.ts";
-import { maxBacklogBytes, maxFrameMessages, maxPartMessages } from "../../runtime/node/limits.ts";
+import { EngineError } from "../../runtime/node/engine.ts";
+import type { Waiting } from "../../runtime/node/waiting.ts";
+import { shardOf } from "../../runtime/core/murmur2.ts";
+import {
+  appendBudgetMs,
+  maxBacklogBytes,
+  maxFrameMessages,
+  maxPartMessages,
+} from "../../runtime/node/limits.ts";
 import { z } from "zod";
 
 const registry = new Registry([defineActor({
@@ -119,6 +127,17 @@ Deno.test("Gateway.send() repeats an append under the same number when its outco
   await later;
 });
 
+Deno.test("Gateway.send() tells each sender what is not known when the log never says whether it took a group", async () => {
+  using rig = new Rig();
+  const sending = waitingOf(rig.send("one"), /The outcome is unknown.*It said: lost$/);
+  const append = await rig.append(0);
+  rig.nowMs = appendBudgetMs;
+  append.fail(new LogError("unknown", "lost"));
+  const waiting = await sending;
+  assert.ok(waiting?.type === "send");
+  assert.deepEqual([waiting.state, waiting.waitedMs], ["log", appendBudgetMs]);
+});
+
 Deno.test("Gateway.send() says why when the log takes nothing", async () => {
   using rig = new Rig();
   const full = assert.rejects(rig.send("one"), { name: "EngineError", code: "log_full" });
@@ -132,15 +151,40 @@ Deno.test("Gateway.send() says why when the log takes nothing", async () => {
   await again;
 });
 
+/** What is waited for, of a send that fails as a timeout with this sentence. */
+async function waitingOf(sending: Promise<void>, sentence: RegExp): Promise<Waiting | null> {
+  const error = await sending.then(() => null, (thrown: unknown) => thrown);
+  assert.ok(error instanceof EngineError, String(error));
+  assert.equal(error.code, "timeout");
+  assert.match(error.message, sentence);
+  return error.waiting;
+}
+
 Deno.test("Gateway.send() fails as a timeout with unknown outcome when the log does not answer", async () => {
   using rig = new Rig(20);
-  const unknown = { name: "EngineError", code: "timeout", message: /within 0\.02 s.*same key/ };
-  const sends = [rig.send("one"), rig.send("two")].map((sending) => assert.rejects(sending, unknown));
-  await Promise.all(sends);
+  const batch = rig.batch();
+  for (const id of ["a", "b", "c", "d"]) batch.add("note", id, "text");
+  const sends = [
+    waitingOf(
+      rig.send("one"),
+      /to a message for note "a" in shard \d: the log has it.*same Idempotency-Key$/,
+    ),
+    waitingOf(rig.send("two"), /an append before it is under way\. The outcome is unknown/),
+    waitingOf(batch.send(), /20 ms to 4 messages for 2 shards/),
+  ];
+  rig.nowMs = 20;
+  const [handed, behind, several] = await Promise.all(sends);
+  const shard = shardOf("a", 2);
+  const common = { type: "send", waitedMs: 20, outcome: "unknown" };
+  const target = { kind: "note", id: "a" };
+  assert.deepEqual(handed, { ...common, target, shards: [shard], messages: 1, state: "log" });
+  assert.deepEqual(behind, { ...common, target, shards: [shard], messages: 1, state: "gateway" });
+  assert.deepEqual(several, { ...common, target: null, shards: [0, 1], messages: 4, state: "gateway" });
   // The log comes back: what was sent keeps its order, and senders are served again.
   (await rig.append(0)).succeed();
   const second = await rig.append(1);
-  assert.deepEqual(frameOf(second).entries, [0, "a", "two"]);
+  const place = second.frames.findIndex((frame) => frame.shard === shard);
+  assert.deepEqual(frameOf(second, place).entries.slice(0, 3), [0, "a", "two"]);
   second.succeed();
   const again = rig.send("three");
   (await rig.append(2)).succeed();
@@ -184,7 +228,7 @@ Deno.test("Gateway reports a full log once, and once that it takes messages agai
 
 Deno.test("Gateway.send() is refused before anything is written when a bound is reached", async () => {
   using rig = new Rig();
-  rig.backlog.appended(0, 0, maxBacklogBytes + 1);
+  rig.backlog.appended(0, 0, maxBacklogBytes + 1, 0);
   await assert.rejects(rig.send("one"), { code: "overloaded", retryAfterS: 1 });
   rig.backlog.folded(0, 0);
   rig.keysFull = true;

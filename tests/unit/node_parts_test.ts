@@ -46,9 +46,10 @@ Deno.test("backoffMs() doubles up to its bound when failures go on", () => {
 
 Deno.test("Backlog.folded() takes off what is folded when reports come late, twice or going back", () => {
   const backlog = new Backlog(2);
-  for (let offset = 0; offset < 10; offset++) backlog.appended(1, offset, 100);
+  for (let offset = 0; offset < 10; offset++) backlog.appended(1, offset, 100, 1000 + offset);
   backlog.folded(1, 3);
   assert.equal(backlog.bytes, 600);
+  assert.deepEqual([backlog.oldestStampMs(0), backlog.oldestStampMs(1)], [null, 1004]);
   backlog.folded(1, 1);
   backlog.folded(0, 9);
   assert.equal(backlog.bytes, 600);

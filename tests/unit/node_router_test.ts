@@ -3,6 +3,11 @@
 import assert from "node:assert/strict";
 import { EngineError } from "../../runtime/node/engine.ts";
 import { HostDiedError } from "../../runtime/node/host_life.ts";
+import { MemoryLog } from "../../runtime/log/memory_log.ts";
+import { Backlog } from "../../runtime/node/backlog.ts";
+import { NodeView } from "../../runtime/node/node_view.ts";
+import { TurnBoard, turnBoardBytes } from "../../runtime/node/turn_board.ts";
+import type { AskWaiting } from "../../runtime/node/waiting.ts";
 import { Router } from "../../runtime/node/router.ts";
 import { ShardBoard } from "../../runtime/node/shard_board.ts";
 import type { Answer } from "../../runtime/core/shard_api.ts";
@@ -16,16 +21,22 @@ function answered(offset: number, nowMs: number): Answer {
 function routerOver(answers: (() => Promise<Answer>)[]) {
   const board = new ShardBoard([{ begin: 0, end: 10 }], () => 0);
   const folded: number[] = [];
+  const clock = { nowMs: () => 0, sleep: () => Promise.resolve() };
+  const memory = new SharedArrayBuffer(turnBoardBytes);
+  const backlog = new Backlog(1);
+  const parts = { hosts: 1, board, backlog, clock, log: new MemoryLog(1, () => 0), logNowMs: () => 5000 };
+  const view = new NodeView({ ...parts, turnBoard: () => memory });
   const router = new Router({
-    clock: { nowMs: () => 0, sleep: () => Promise.resolve() },
+    clock,
     board,
+    view,
     call: (_shard, until) => {
       folded.push(until);
       return answers.shift()?.() ?? new Promise(() => {});
     },
     logNowMs: () => 5000,
   });
-  return { board, folded, router };
+  return { backlog, board, folded, memory, router, view };
 }
 
 Deno.test("Router.ask() waits for the log's end when it is strict, and for nothing when it is local", async () => {
@@ -54,14 +65,63 @@ Deno.test("Router.ask() asks again when the shard moved or its host died", async
   assert.equal(folded.length, 3);
 });
 
-Deno.test("Router.ask() throws a timeout that tells the shard's state when no answer comes", async () => {
-  const { router } = routerOver([]);
+/** What an ask waited for that fails as a timeout with this sentence. */
+async function timeout(router: Router, sentence: RegExp): Promise<AskWaiting> {
   const asking = router.ask(target, "state", {}, { consistency: "strict", deadlineMs: 5 });
-  await assert.rejects(asking, (error: unknown) => {
-    assert.ok(error instanceof EngineError);
-    assert.equal(error.code, "timeout");
-    assert.match(error.message, /within 5 ms: shard 0 is claiming and has folded its log up to -1 of 9/);
-    return true;
+  const error = await asking.then(() => null, (thrown: unknown) => thrown);
+  assert.ok(error instanceof EngineError, String(error));
+  assert.equal(error.code, "timeout");
+  assert.match(error.message, sentence);
+  assert.ok(error.waiting?.type === "ask");
+  assert.deepEqual([error.waiting.target, error.waiting.waitedMs], [target, 5]);
+  return error.waiting;
+}
+
+const idle = { state: "running", epoch: 1, folded: 9, queuedFrames: 0, oldestStampMs: null } as const;
+const empty = { actors: 0, actorBytes: 0, suspended: new Map(), keysFull: false };
+const report = { shard: 0, ...idle, ...empty, isReplaying: false, refusal: null };
+
+Deno.test("Router.ask() throws a timeout that tells what the shard waits for", async () => {
+  const { backlog, board, memory, router, view } = routerOver([]);
+  const claiming = await timeout(router, /^No answer within 5 ms from counter "a": shard 0 is being claimed/);
+  assert.deepEqual([claiming.state, claiming.queuedFrames], ["claiming", null]);
+
+  board.reported(report);
+  const unanswered = await timeout(
+    router,
+    /shard 0 on host 0 has folded .* may wait for the store\. Ask again/,
+  );
+  assert.equal(unanswered.state, "unanswered");
+
+  board.appended(0, 11);
+  backlog.appended(0, 10, 100, 3000);
+  const queued = await timeout(
+    router,
+    /is behind; 2 frames of its log are not folded yet, the oldest for 2000 ms/,
+  );
+  assert.deepEqual([queued.state, queued.queuedFrames, queued.oldestAgeMs], ["queued", 2, 2000]);
+
+  const turns = new TurnBoard(memory);
+  turns.enterSlice(0);
+  turns.enterFrame(1, 10);
+  turns.enterTurn(3, 0, 0);
+  for (let look = 0; look < 2; look++) view.look();
+  const running = await timeout(
+    router,
+    /host 0, which has been in a turn of shard 0 for 0 ms, .* frame 10, entry 3; 2/,
+  );
+  assert.deepEqual([running.state, running.turn?.place], ["running", { offset: 10, index: 3, step: 0 }]);
+});
+
+Deno.test("Router.flush() throws a timeout that tells which shard is late", async () => {
+  const { router } = routerOver([]);
+  await assert.rejects(router.flush(5, [0]), (error: unknown) => {
+    assert.ok(error instanceof EngineError && error.waiting?.type === "ask");
+    assert.match(
+      error.message,
+      /^No answer within 5 ms: shard 0 is being claimed by host 0\. Ask again later$/,
+    );
+    return error.waiting.target === null && error.waiting.shard === 0;
   });
 });
 

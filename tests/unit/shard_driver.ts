@@ -22,7 +22,7 @@ import { defaultShardLimits, type ShardLimits } from "../../runtime/core/limits.
 import type { LogFrame } from "../../runtime/core/log_frame.ts";
 import type { Registry } from "../../runtime/core/registry.ts";
 import { Shard } from "../../runtime/core/shard.ts";
-import type { Action, Answer } from "../../runtime/core/shard_api.ts";
+import type { Action, Answer, ShardQuery } from "../../runtime/core/shard_api.ts";
 import { readTurnBoard, TurnBoard, turnBoardBytes } from "../../runtime/node/turn_board.ts";
 
 interface StoredRow {
@@ -147,16 +147,19 @@ export class ShardDriver {
   }
 
   ask(kind: string, id: string, query = "state", args: unknown = {}): unknown {
+    const answer = this.request({ type: "ask", kind, id, query, arguments: args });
+    return answer?.type === "answered" ? JSON.parse(answer.json) : answer?.type;
+  }
+
+  request(request: ShardQuery["request"]): Answer | undefined {
     const queryId = this.answers.size + 1;
-    const request = { type: "ask", kind, id, query, arguments: args } as const;
     // A host that dies takes its queries with it.
     for (let before = -1; before < this.deaths;) {
       before = this.deaths;
       this.shard.query({ queryId, folded: this.log.length, request });
       this.settle();
     }
-    const answer = this.answers.get(queryId);
-    return answer?.type === "answered" ? JSON.parse(answer.json) : answer?.type;
+    return this.answers.get(queryId);
   }
 
   #perform(action: Action): void {
