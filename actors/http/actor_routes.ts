@@ -15,8 +15,7 @@ export function actorRoutes({ engine, store, reader }: CollectionContext): Route
       path: "/actors",
       operationId: "list-kinds",
       tag: "actors",
-      summary:
-        "How many actors of each kind there are, how their shards are, and the threads that fold them.",
+      summary: "How many actors of each kind there are, how their shards are, and the node's threads.",
       access: "token",
       segments: {},
       query: z.strictObject({}),

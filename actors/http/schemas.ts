@@ -116,19 +116,27 @@ const supervised = {
   lastError: z.string().nullable().meta({ description: "Why it ended last." }),
 };
 
-const Supervisor = z.object({
+const Worker = z.object({
   ...supervised,
-  kind: z.literal("supervisor"),
-  strategy: z.enum(["one_for_one", "one_for_all", "rest_for_one"]),
-  children: z.array(z.object({
-    ...supervised,
-    kind: z.literal("worker"),
-    details: z.unknown().meta({ description: "What it says of itself; of a host its shards." }),
-  })),
+  kind: z.literal("worker"),
+  details: z.unknown().meta({
+    description:
+      "What it says of itself: of a host its shards, of a compute thread its job and how many wait.",
+  }),
 });
 
+const supervisorOf = <Child extends z.ZodType>(child: Child) =>
+  z.object({
+    ...supervised,
+    kind: z.literal("supervisor"),
+    strategy: z.enum(["one_for_one", "one_for_all", "rest_for_one"]),
+    children: z.array(child),
+  });
+
 export const Actors = z.object({
-  tree: Supervisor.meta({ description: "The threads that fold, as they are supervised." }),
+  tree: supervisorOf(supervisorOf(Worker)).meta({
+    description: "The node's threads, as they are supervised: hosts, which fold, and compute, for long sums.",
+  }),
   kinds: z.array(z.object({ kind: z.string(), count: z.int().min(0) })),
   shards: z.array(z.object({
     shard: z.int().min(0),

@@ -137,3 +137,10 @@ export const computeIntensity = { restarts: 10, withinMs: 60_000 };
 /** How long a compute thread may take to import the jobs, and to end: it has nothing to save. */
 export const computeStartMs = 60_000;
 export const computeStopMs = 5000;
+
+/**
+ * How the supervisor of the compute threads is started again when it gave up: the actors go on without, so it gets
+ * several minutes to come to itself before the node is started anew.
+ */
+export const rootBackoff = { firstMs: 1000, maxMs: 30_000, jitter: 0.5, healthyMs: 300_000 };
+export const rootIntensity = { restarts: 5, withinMs: 600_000 };

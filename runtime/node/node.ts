@@ -7,7 +7,8 @@
  * 1. `startEngine` resolves when every shard folds (or is refused, which `status` tells), or throws with every
  *    thread ended.
  * 2. A dead or hanging host thread is started again and claims its shards; nothing accepted is lost or folded twice.
- *    One that dies too often is fatal.
+ *    One that dies too often is fatal. A compute thread is started again; so is their supervisor when they die too
+ *    often, and that too often is fatal.
  * 3. A dead writer thread is fatal: its file may stay locked until the process ends.
  */
 
@@ -22,6 +23,8 @@ import { type ActorModule, loadActorModule } from "./actor_module.ts";
 import { Backlog } from "./backlog.ts";
 import { ShardedBatch } from "./batch.ts";
 import { machineClock } from "./clock.ts";
+import { ComputeMetrics } from "./compute_metrics.ts";
+import { ComputePool, type ComputeSettings } from "./compute_pool.ts";
 import { controlPiece } from "./control.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
@@ -43,6 +46,8 @@ import {
   hostBackoff,
   hostIntensity,
   metricsDeadlineMs,
+  rootBackoff,
+  rootIntensity,
   sendDeadlineMs,
   startCheckMs,
   watchdogTickMs,
@@ -54,7 +59,7 @@ import { mayReplay, replayPiece } from "./replay.ts";
 import { Router } from "./router.ts";
 import { ShardBoard } from "./shard_board.ts";
 import { StartWatch } from "./start_watch.ts";
-import { Supervisor, type SupervisorTree } from "./supervisor.ts";
+import { Supervisor, supervisorChild, type SupervisorParts, type SupervisorTree } from "./supervisor.ts";
 import { machineTimerClock } from "./timer_clock.ts";
 import { Watchdog } from "./watchdog.ts";
 import { openWriters, type Writers } from "./writers.ts";
@@ -74,6 +79,7 @@ export async function startEngine(options: EngineOptions): Promise<EmbeddedEngin
 export class EmbeddedEngine implements Engine {
   readonly shardCount: number;
   readonly store: Store;
+  readonly compute: ComputePool | null;
   readonly #settings: Settled;
   readonly #actors: ActorModule;
   readonly #writers: Writers;
@@ -91,7 +97,10 @@ export class EmbeddedEngine implements Engine {
   readonly #supervisor: Supervisor;
   readonly #expiry: Expiry;
   readonly #settled = Promise.withResolvers<void>();
+  /** Rejects when the start has failed. */
+  readonly #failed = Promise.withResolvers<never>();
   readonly #startWatch: StartWatch;
+  #isStarted = false;
   #stopping: Promise<void> | null = null;
 
   constructor(settings: Settled, actors: ActorModule, writers: Writers) {
@@ -122,6 +131,7 @@ export class EmbeddedEngine implements Engine {
       report: settings.report,
     });
     this.#hosts = Array.from({ length: settings.threads }, (_, host) => this.#makeHost(host));
+    this.compute = settings.compute === null ? null : this.#makeCompute(settings.compute);
     this.#supervisor = this.#makeSupervisor();
     this.#expiry = new Expiry({
       store: this.store,
@@ -178,18 +188,21 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
+  #makeCompute(settings: ComputeSettings): ComputePool {
+    const pool: ComputePool = new ComputePool({
+      settings,
+      clock: machineTimerClock,
+      observer: new ComputeMetrics(this.#metrics.registry, () => pool),
+    });
+    return pool;
+  }
+
   #makeSupervisor(): Supervisor {
-    const options = {
-      id: "hosts",
-      strategy: "one_for_one",
-      intensity: hostIntensity,
-      backoff: hostBackoff,
-      children: this.#hosts.map((host) => host.child()),
-    } as const;
-    return new Supervisor(options, {
+    const parts: SupervisorParts = {
       clock: machineTimerClock,
       random: Math.random,
       onNotice: (notice) => {
+        if (notice.type === "childFinished") return this.#lost(new Error(notice.end.sentence));
         if (notice.type !== "childFailed") return;
         const sentence = notice.sentence.replace(
           ": ",
@@ -197,7 +210,24 @@ export class EmbeddedEngine implements Engine {
         );
         this.#settings.report(sentence);
       },
-    });
+    };
+    const hosts = supervisorChild({
+      id: "hosts",
+      // The node cannot do without: when it gives up it is finished, and not started again.
+      restart: "temporary",
+      strategy: "one_for_one",
+      intensity: hostIntensity,
+      backoff: hostBackoff,
+      children: this.#hosts.map((host) => host.child()),
+    }, parts);
+    const compute = this.compute === null ? [] : [supervisorChild(this.compute.supervised(), parts)];
+    return new Supervisor({
+      id: "node",
+      strategy: "one_for_one",
+      intensity: rootIntensity,
+      backoff: rootBackoff,
+      children: [hosts, ...compute],
+    }, parts);
   }
 
   #hostOf(shard: number): HostHandle {
@@ -209,38 +239,35 @@ export class EmbeddedEngine implements Engine {
     this.#settled.resolve();
   }
 
-  /** Starts the hosts; resolves when every shard is settled, throws with every thread ended. */
+  /** Starts the threads; resolves when they run and every shard is settled, throws with every thread ended. */
   async start(): Promise<void> {
-    let isStarted = false;
-    void this.#writers.lost.then((error) => {
-      this.#lost(error, isStarted);
-    });
+    void this.#writers.lost.then((error) => this.#lost(error));
     void this.#supervisor.ended.then(({ reason, sentence }) => {
-      if (reason === "failed") this.#lost(new Error(sentence), isStarted);
+      if (reason === "failed") this.#lost(new Error(sentence));
     });
     const watch = setInterval(() => this.#watchdog.tick(), watchdogTickMs);
     void this.#supervisor.ended.then(() => clearInterval(watch));
-    void this.#supervisor.start().catch(() => {});
+    const started = this.#supervisor.start();
     const check = setInterval(() => {
       const error = this.#startWatch.check();
-      if (error !== null) this.#settled.reject(error);
+      if (error !== null) this.#failed.reject(error);
     }, startCheckMs);
     try {
-      await this.#settled.promise;
+      await Promise.race([Promise.all([this.#settled.promise, started]), this.#failed.promise]);
     } catch (error) {
       await this.#end(0);
       throw error;
     } finally {
       clearInterval(check);
     }
-    isStarted = true;
+    this.#isStarted = true;
     this.#expiry.start();
   }
 
   /** A part that the node cannot do without is gone. */
-  #lost(error: Error, isStarted: boolean): void {
-    if (isStarted && this.#stopping === null) this.#settings.onFatal(error);
-    else this.#settled.reject(error);
+  #lost(error: Error): void {
+    if (this.#isStarted && this.#stopping === null) this.#settings.onFatal(error);
+    else this.#failed.reject(error);
   }
 
   shardOf(id: string): number {
@@ -348,6 +375,7 @@ export class EmbeddedEngine implements Engine {
     this.#router.stop();
     await settledBy(leftMs() + closeWritersMs, this.#expiry.stop());
     for (const host of this.#hosts) host.close();
+    this.compute?.close();
     if (!await settledBy(leftMs(), this.#supervisor.stop())) this.#supervisor.kill();
     await this.#supervisor.ended;
     await Promise.all([this.#log.close(), this.store.close()]);

@@ -49,6 +49,7 @@ export function answered(
 
 export class FakeEngine implements Engine {
   readonly shardCount = 8;
+  readonly compute = null;
   readonly sent: Sent[] = [];
   readonly asked: Asked[] = [];
   readonly flushed: (readonly number[] | undefined)[] = [];
@@ -174,14 +175,8 @@ export class FakeEngine implements Engine {
   tree(): SupervisorTree {
     const node = { state: "running", forMs: 5, remainingMs: null, lastError: null } as const;
     const host = { ...node, id: "host-0", kind: "worker", restarts: 2, details: { shards: [0] } } as const;
-    return {
-      ...node,
-      id: "hosts",
-      kind: "supervisor",
-      strategy: "one_for_one",
-      restarts: 0,
-      children: [host],
-    };
+    const supervisor = { ...node, kind: "supervisor", strategy: "one_for_one", restarts: 0 } as const;
+    return { ...supervisor, id: "node", children: [{ ...supervisor, id: "hosts", children: [host] }] };
   }
 
   metrics(): Promise<string> {

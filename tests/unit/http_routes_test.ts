@@ -323,8 +323,10 @@ Deno.test("GET /actors tells of the kinds, the shards and the threads that are s
   withApp({}, async ({ ask }) => {
     const answer = Actors.parse(await (await ask("/actors")).json());
     assert.equal(answer.shards[0]?.state, "running");
-    assert.equal(answer.tree.id, "hosts");
-    const [host] = answer.tree.children;
+    assert.equal(answer.tree.id, "node");
+    const [hosts] = answer.tree.children;
+    assert.equal(hosts?.id, "hosts");
+    const [host] = hosts?.children ?? [];
     assert.deepEqual([host?.id, host?.restarts, host?.details], ["host-0", 2, { shards: [0] }]);
   }));
 
