@@ -10,7 +10,7 @@ import { errorMessage, InvariantError } from "./core/errors.ts";
 
 /** The part of a `MessagePort` (or `Worker`, or `parentPort`) that is needed. */
 export interface Port {
-  postMessage(message: unknown): void;
+  postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
   on(event: "message", listener: (message: unknown) => void): unknown;
   off(event: "message", listener: (message: unknown) => void): unknown;
 }
@@ -147,14 +147,18 @@ export class RpcClient {
     port.on("message", this.#onMessage);
   }
 
+  /**
+   * Rejects at once when `args` cannot be cloned. `transfer`: buffers in them that move to the other side instead of
+   * being copied.
+   */
   // The result's type is the called port's promise; the port interfaces on both sides are the same.
-  call<T>(method: string, args: readonly unknown[]): Promise<T> {
+  call<T>(method: string, args: readonly unknown[], transfer: readonly ArrayBuffer[] = []): Promise<T> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     const id = this.#nextId++;
     return new Promise<T>((resolve, reject) => {
       const endMs = performance.now() + (this.#deadline?.afterMs ?? Infinity);
+      this.#port.postMessage({ rpc: "call", id, method, args: seal(args) }, transfer);
       this.#pending.set(id, { method, endMs, resolve: resolve as (value: unknown) => void, reject });
-      this.#port.postMessage({ rpc: "call", id, method, args: seal(args) });
       this.#watch();
     });
   }

@@ -130,3 +130,20 @@ export const nodeIntensity = { restarts: 10, withinMs: 60_000 };
 
 /** The longest that a node may take to drain; above what its own deadlines add up to. */
 export const nodeStopMs = 40_000;
+
+/** Jobs that wait for a compute thread at most: at a second each, longer than any of their deadlines. */
+export const maxComputeJobs = 256;
+
+/** Heap of one compute thread, young generation apart: a week of minutes of a hundred series, several times over. */
+export const defaultComputeHeapMiB = 256;
+
+/**
+ * How compute threads are started again. A job that hangs costs its thread: the next one is wanted soon, and the bound
+ * is on threads that die without a job.
+ */
+export const computeBackoff = { firstMs: 20, maxMs: 500, jitter: 0.5, healthyMs: 5000 };
+export const computeIntensity = { restarts: 10, withinMs: 60_000 };
+
+/** How long a compute thread may take to import the jobs, and to end: it has nothing to save. */
+export const computeStartMs = 60_000;
+export const computeStopMs = 5000;

@@ -7,7 +7,8 @@
  * 1. `startEngine` resolves when every shard folds (or is refused, which `status` tells), or throws with every
  *    thread ended.
  * 2. A dead or hanging host thread is started again and claims its shards; nothing accepted is lost or folded twice.
- *    One that dies too often is fatal.
+ *    One that dies too often is fatal. A compute thread is started again; so is their supervisor when they die too
+ *    often, and that too often is fatal.
  * 3. A dead writer thread is fatal: its file may stay locked until the process ends.
  */
 
@@ -22,6 +23,8 @@ import { type ActorModule, loadActorModule } from "./actor_module.ts";
 import { Backlog } from "./backlog.ts";
 import { ShardedBatch } from "./batch.ts";
 import { machineClock } from "./clock.ts";
+import { ComputeMetrics } from "./compute_metrics.ts";
+import { ComputePool, type ComputeSettings } from "./compute_pool.ts";
 import { controlPiece } from "./control.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
@@ -34,26 +37,15 @@ import {
   type Suspended,
 } from "./engine.ts";
 import { errorMessage, invariant } from "../core/errors.ts";
-import type { End } from "../core/supervision_api.ts";
 import { Gateway } from "./gateway.ts";
 import { Expiry } from "./expiry.ts";
 import { addTotals, HostHandle } from "./host_handle.ts";
 import { HostLife, type HostSettings } from "./host_life.ts";
 import type { MetricsJson } from "./host_protocol.ts";
-import {
-  closeWritersMs,
-  hostBackoff,
-  hostIntensity,
-  metricsDeadlineMs,
-  noRestarts,
-  sendDeadlineMs,
-  serviceBackoff,
-  serviceIntensity,
-  startCheckMs,
-  watchdogTickMs,
-} from "./limits.ts";
+import { closeWritersMs, metricsDeadlineMs, sendDeadlineMs, startCheckMs, watchdogTickMs } from "./limits.ts";
 import { StampClock } from "./stamp_clock.ts";
 import { NodeMetrics } from "./metrics.ts";
+import { type NodeTree, nodeTree } from "./node_tree.ts";
 import { NodeView } from "./node_view.ts";
 import { type EngineOptions, settle, type Settled } from "./options.ts";
 import { mayReplay, replayPiece } from "./replay.ts";
@@ -61,16 +53,7 @@ import { Router } from "./router.ts";
 import { ShardBoard } from "./shard_board.ts";
 import { SpareHost } from "./spare_host.ts";
 import { StartWatch } from "./start_watch.ts";
-import {
-  adoptedChild,
-  type Child,
-  type Running,
-  type SupervisionNotice,
-  Supervisor,
-  type SupervisorChild,
-  supervisorChild,
-  type SupervisorTree,
-} from "./supervisor.ts";
+import type { Child, SupervisorTree } from "./supervisor.ts";
 import { machineTimerClock } from "./timer_clock.ts";
 import { Watchdog } from "./watchdog.ts";
 import { openWriters, type Writers } from "./writers.ts";
@@ -90,6 +73,7 @@ export async function startEngine(options: EngineOptions): Promise<EmbeddedEngin
 export class EmbeddedEngine implements Engine {
   readonly shardCount: number;
   readonly store: Store;
+  readonly compute: ComputePool | null;
   readonly #settings: Settled;
   readonly #actors: ActorModule;
   readonly #writers: Writers;
@@ -107,12 +91,13 @@ export class EmbeddedEngine implements Engine {
   readonly #watchdog = new Watchdog();
   readonly #hostSettings: HostSettings;
   readonly #spare: SpareHost;
-  readonly #hostsChild: SupervisorChild;
-  readonly #services: SupervisorChild;
-  readonly #supervisor: Supervisor;
+  readonly #tree: NodeTree;
   readonly #expiry: Expiry;
   readonly #settled = Promise.withResolvers<void>();
+  /** Rejects when the start has failed. */
+  readonly #failed = Promise.withResolvers<never>();
   readonly #startWatch: StartWatch;
+  #isStarted = false;
   #stopping: Promise<void> | null = null;
 
   constructor(settings: Settled, actors: ActorModule, writers: Writers) {
@@ -156,35 +141,16 @@ export class EmbeddedEngine implements Engine {
     this.#hostSettings = { shardCount, definitionsUrl, limits, heapMiB };
     this.#spare = new SpareHost(this.#hostSettings, this.#watchdog);
     this.#hosts = Array.from({ length: settings.threads }, (_, host) => this.#makeHost(host));
-    const parts = {
-      clock: machineTimerClock,
-      random: Math.random,
-      onNotice: (notice: SupervisionNotice) => this.#hear(notice),
-    };
-    this.#hostsChild = supervisorChild({
-      id: "hosts",
-      restart: "permanent",
-      strategy: "one_for_one",
-      intensity: hostIntensity,
-      backoff: hostBackoff,
-      children: this.#hosts.map((host) => host.child()),
-    }, parts);
-    this.#services = supervisorChild({
-      id: "services",
-      restart: "permanent",
-      strategy: "one_for_one",
-      intensity: serviceIntensity,
-      backoff: serviceBackoff,
-      children: [],
-    }, parts);
-    this.#supervisor = new Supervisor({
-      id: "node",
-      strategy: "one_for_all",
-      // What cannot be mended here is for whoever watches the process.
-      intensity: noRestarts,
-      backoff: hostBackoff,
-      children: [adoptedChild(writers.supervisor), this.#clients(), this.#hostsChild, this.#services],
-    }, parts);
+    this.compute = settings.compute === null ? null : this.#makeCompute(settings.compute);
+    this.#tree = nodeTree({
+      writers: writers.supervisor,
+      closeClients: async () => {
+        await Promise.all([this.#log.close(), this.store.close()]);
+      },
+      hosts: this.#hosts.map((host) => host.child()),
+      compute: this.compute?.supervised() ?? null,
+      report: settings.report,
+    });
     this.#expiry = new Expiry({
       store: this.store,
       historyMs: settings.retentionMs,
@@ -240,36 +206,13 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
-  /** The main thread's own ends of log and store, which close before their threads do. */
-  #clients(): Child {
-    const ended = Promise.withResolvers<End>();
-    const end = () => ended.resolve({ reason: "normal", sentence: "It was closed." });
-    const running: Running = {
-      ended: ended.promise,
-      async stop() {
-        await Promise.all([log.close(), store.close()]);
-        end();
-      },
-      kill: end,
-    };
-    const { store } = this;
-    const log = this.#log;
-    return {
-      id: "gateway",
-      restart: "permanent",
-      startMs: Infinity,
-      stopMs: closeWritersMs,
-      start: () => Promise.resolve(running),
-    };
-  }
-
-  #hear(notice: SupervisionNotice): void {
-    // A spare that became a host has not failed.
-    if (notice.type !== "childFailed" || notice.end.reason !== "failed") return;
-    const { end, pauseMs } = notice;
-    this.#settings.report(
-      end.sentence.replace(": ", ` and starts again in ${Math.ceil(pauseMs)} ms: `),
-    );
+  #makeCompute(settings: ComputeSettings): ComputePool {
+    const pool: ComputePool = new ComputePool({
+      settings,
+      clock: machineTimerClock,
+      observer: new ComputeMetrics(this.#metrics.registry, () => pool),
+    });
+    return pool;
   }
 
   #hostOf(shard: number): HostHandle {
@@ -281,45 +224,42 @@ export class EmbeddedEngine implements Engine {
     this.#settled.resolve();
   }
 
-  /** Starts the hosts; resolves when every shard is settled, throws with every thread ended. */
+  /** Starts the threads; resolves when they run and every shard is settled, throws with every thread ended. */
   async start(): Promise<void> {
-    let isStarted = false;
-    void this.#writers.lost.then((error) => {
-      this.#lost(error, isStarted);
-    });
-    void this.#supervisor.ended.then(({ reason, sentence }) => {
-      if (reason === "failed") this.#lost(new Error(sentence), isStarted);
+    void this.#writers.lost.then((error) => this.#lost(error));
+    void this.#tree.root.ended.then(({ reason, sentence }) => {
+      if (reason === "failed") this.#lost(new Error(sentence));
     });
     const watch = setInterval(() => {
       this.#view.look();
       this.#watchdog.tick();
     }, watchdogTickMs);
-    void this.#supervisor.ended.then(() => clearInterval(watch));
-    void this.#supervisor.start().catch(() => {});
+    void this.#tree.root.ended.then(() => clearInterval(watch));
+    const started = this.#tree.root.start();
     const check = setInterval(() => {
       const error = this.#startWatch.check();
-      if (error !== null) this.#settled.reject(error);
+      if (error !== null) this.#failed.reject(error);
     }, startCheckMs);
     try {
-      await this.#settled.promise;
+      await Promise.race([Promise.all([this.#settled.promise, started]), this.#failed.promise]);
     } catch (error) {
       await this.#end(0);
       throw error;
     } finally {
       clearInterval(check);
     }
-    isStarted = true;
+    this.#isStarted = true;
     this.#expiry.start();
     // Only now: until here its loading would have been paid for by whoever waits for the start.
-    this.#hostsChild.current?.add(this.#spare.child()).catch((thrown: unknown) =>
+    this.#tree.hosts.current?.add(this.#spare.child()).catch((thrown: unknown) =>
       this.#stopping ?? this.#settings.report(`${errorMessage(thrown)} There is no spare host.`)
     );
   }
 
   /** A part that the node cannot do without is gone. */
-  #lost(error: Error, isStarted: boolean): void {
-    if (isStarted && this.#stopping === null) this.#settings.onFatal(error);
-    else this.#settled.reject(error);
+  #lost(error: Error): void {
+    if (this.#isStarted && this.#stopping === null) this.#settings.onFatal(error);
+    else this.#failed.reject(error);
   }
 
   shardOf(id: string): number {
@@ -394,7 +334,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   tree(): SupervisorTree {
-    return this.#supervisor.tree();
+    return this.#tree.root.tree();
   }
 
   async metrics(): Promise<string> {
@@ -426,7 +366,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   supervise(child: Child): Promise<void> {
-    const { current } = this.#services;
+    const { current } = this.#tree.services;
     invariant(current !== null, "Services are added to a node that has started");
     return current.add(child);
   }
@@ -438,10 +378,11 @@ export class EmbeddedEngine implements Engine {
   async #end(deadlineMs: number): Promise<void> {
     const endMs = this.#clock.nowMs() + deadlineMs;
     const leftMs = () => Math.max(0, endMs - this.#clock.nowMs());
+    this.compute?.close();
     // They are the first to go, as they send and ask.
     // A tree that has ended as a whole has no services to remove.
-    const served = this.#supervisor.remove(this.#services.id).catch(() => {});
-    if (!await settledBy(leftMs(), served)) this.#services.current?.kill();
+    const served = this.#tree.root.remove(this.#tree.services.id).catch(() => {});
+    if (!await settledBy(leftMs(), served)) this.#tree.services.current?.kill();
     if (deadlineMs > 0) {
       await settledBy(leftMs(), this.#gateway.stop());
       try {
@@ -454,9 +395,11 @@ export class EmbeddedEngine implements Engine {
     this.#router.stop();
     await settledBy(leftMs() + closeWritersMs, this.#expiry.stop());
     for (const host of this.#hosts) host.close();
-    const hosts = this.#hostsChild.current;
-    const stopped = this.#supervisor.stop();
-    if (hosts !== null && !await settledBy(leftMs(), hosts.ended.then(() => {}))) hosts.kill();
+    const { hosts, root } = this.#tree;
+    const stopped = root.stop();
+    if (hosts.current !== null && !await settledBy(leftMs(), hosts.current.ended.then(() => {}))) {
+      hosts.current.kill();
+    }
     if (!await settledBy(leftMs() + closeWritersMs, stopped)) {
       this.#settings.report(
         "The log's or the store's thread did not end in time. What was accepted is in the log all the same.",

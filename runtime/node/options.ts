@@ -1,7 +1,22 @@
 /** How an engine is started. */
 
 import { defaultShardLimits, type ShardLimits } from "../core/limits.ts";
-import { defaultActorBytes, defaultHostHeapMiB, defaultRetentionMs } from "./limits.ts";
+import type { ComputeSettings } from "./compute_pool.ts";
+import {
+  defaultActorBytes,
+  defaultComputeHeapMiB,
+  defaultHostHeapMiB,
+  defaultRetentionMs,
+} from "./limits.ts";
+
+export interface ComputeEngineOptions {
+  /** URL of the module that names the jobs; see `compute_module.ts`. */
+  readonly jobsUrl: string;
+  /** Threads that run jobs, one job at a time each; 1 unless told otherwise. */
+  readonly threads?: number;
+  /** Heap of a job, as far as Deno enforces it. */
+  readonly heapMiB?: number;
+}
 
 export interface EngineOptions {
   /** URL of the module that names the actors; see `actor_module.ts`. */
@@ -18,6 +33,8 @@ export interface EngineOptions {
   readonly retentionMs?: number;
   /** Heap that ends a host thread when it is exhausted. */
   readonly hostHeapMiB?: number;
+  /** For long sums; none unless told otherwise. */
+  readonly compute?: ComputeEngineOptions;
   /** Of each shard; `checkpointIntervalMs` is the one that operators set. */
   readonly limits?: Partial<ShardLimits>;
   /** Hears what a person should know while the engine goes on. */
@@ -26,8 +43,9 @@ export interface EngineOptions {
   readonly onFatal?: (error: Error) => void;
 }
 
-export interface Settled extends Required<Omit<EngineOptions, "limits">> {
+export interface Settled extends Required<Omit<EngineOptions, "limits" | "compute">> {
   readonly limits: ShardLimits;
+  readonly compute: ComputeSettings | null;
 }
 
 /** The options with every default in its place. */
@@ -43,6 +61,9 @@ export function settle(options: EngineOptions): Settled {
     actorBytes,
     retentionMs: options.retentionMs ?? defaultRetentionMs,
     hostHeapMiB: options.hostHeapMiB ?? defaultHostHeapMiB,
+    compute: options.compute === undefined
+      ? null
+      : { threads: 1, heapMiB: defaultComputeHeapMiB, ...options.compute },
     limits: { ...defaultShardLimits, actorBytes: shardBytes, ...options.limits },
     report: options.report ?? (() => {}),
     onFatal: options.onFatal ?? ((error) => {

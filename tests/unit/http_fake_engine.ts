@@ -49,6 +49,7 @@ export function answered(
 
 export class FakeEngine implements Engine {
   readonly shardCount = 8;
+  readonly compute = null;
   readonly sent: Sent[] = [];
   readonly asked: Asked[] = [];
   readonly flushed: (readonly number[] | undefined)[] = [];
@@ -190,14 +191,8 @@ export class FakeEngine implements Engine {
     };
     const details = { shards: [shard], turn };
     const host = { ...node, id: "host-0", kind: "worker", restarts: 2, details } as const;
-    return {
-      ...node,
-      id: "hosts",
-      kind: "supervisor",
-      strategy: "one_for_one",
-      restarts: 0,
-      children: [host],
-    };
+    const supervisor = { ...node, kind: "supervisor", strategy: "one_for_one", restarts: 0 } as const;
+    return { ...supervisor, id: "node", children: [{ ...supervisor, id: "hosts", children: [host] }] };
   }
 
   metrics(): Promise<string> {

@@ -355,8 +355,10 @@ Deno.test("GET /actors tells of the kinds, the shards and the threads that are s
   withApp({}, async ({ ask }) => {
     const answer = Actors.parse(await (await ask("/actors")).json());
     assert.equal(answer.shards[0]?.state, "running");
-    assert.equal(answer.tree.id, "hosts");
-    const [host] = answer.tree.children;
+    assert.equal(answer.tree.id, "node");
+    const [hosts] = answer.tree.children;
+    assert.ok(hosts?.kind === "supervisor");
+    const [host] = hosts.children;
     assert.ok(host?.kind === "worker");
     assert.deepEqual([host.id, host.restarts], ["host-0", 2]);
     const { shards: [shard], turn } = HostDetails.parse(host.details);

@@ -294,6 +294,26 @@ Deno.test("a supervisor that gives up is restarted with its children by its own,
   assert.equal(clock.timers, 0);
 });
 
+Deno.test("a temporary supervisor that gives up is told of as finished, and not restarted; others go on", async () => {
+  const { log, notices, clock, parts } = rig();
+  const a = new Fake("a", log);
+  const inner = {
+    ...options("inner", [a], { intensity: { restarts: 0, withinMs: 1 } }),
+    restart: "temporary",
+  } as const;
+  const outer = new Supervisor(options("outer", [supervisorChild(inner, parts), new Fake("b", log)]), parts);
+  await outer.start();
+  a.fail();
+  await settled();
+  await clock.advance(60_000);
+  const finished = notices.filter((notice) => notice.type === "childFinished");
+  assert.deepEqual(finished.map(({ child, end }) => [child, end.reason]), [["inner", "failed"]]);
+  assert.deepEqual(outer.tree().children.map(({ id, state }) => [id, state]), [["b", "running"]]);
+  await outer.stop();
+  assert.equal(notices.filter(({ type }) => type === "childFinished").length, 1);
+  assert.equal(clock.timers, 0);
+});
+
 Deno.test("Supervisor.stop() ends a nested start that is under way, in reverse order", async () => {
   const { log, clock, parts } = rig();
   const inner = options("inner", [new Fake("a", log), new Fake("b", log, { isSlow: true })]);

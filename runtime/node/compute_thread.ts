@@ -1,0 +1,38 @@
+/** A compute thread; `compute_handle.ts` starts it. What a job throws goes back to whoever wants its output. */
+
+import { type MessagePort, workerData } from "node:worker_threads";
+import { serve } from "../rpc.ts";
+import { type JobFunction, loadJobs } from "./compute_module.ts";
+
+export interface ComputeStart {
+  readonly jobsUrl: string;
+  readonly main: MessagePort;
+}
+
+const start: ComputeStart = workerData;
+const jobs = await loadJobs(start.jobsUrl);
+
+serve(start.main, {
+  names: () => [...jobs.keys()],
+  run: (name: string, input: unknown) => {
+    const job = jobs.get(name);
+    if (job === undefined) throw new Error(`No such job: ${name}`);
+    return outsideTheHandler(job, input);
+  },
+});
+
+/**
+ * Deno 2.9 never tells of a heap that a message's handler exhausted, and often of one that is exhausted here. Where it
+ * does not, the thread goes on to allocate until the job's deadline.
+ */
+function outsideTheHandler(job: JobFunction, input: unknown): Promise<unknown> {
+  return new Promise((resolve, reject) =>
+    setImmediate(() => {
+      try {
+        resolve(job(input));
+      } catch (thrown) {
+        reject(thrown);
+      }
+    })
+  );
+}
