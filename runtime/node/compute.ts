@@ -3,8 +3,10 @@
  *
  * 1. A job settles once: with its output, or with a `ComputeError` whose code says why there is none. It has settled
  *    by its deadline, whatever it does.
- * 2. A job that hangs, exhausts its heap or is aborted while it runs loses its thread, and nothing else: every other
- *    job runs as if it had not been.
+ * 2. A job that hangs, exhausts its heap or is aborted while it runs loses its thread, and every other job goes on.
+ *
+ * What Deno 2.9 does not give: it does not stop a thread that never returns to its event loop. Such a thread is abandoned,
+ * nobody hears of it any more, and it uses its core, and whatever it allocates, until the process ends.
  */
 
 /** Who waits: a person, a program, or nobody. */

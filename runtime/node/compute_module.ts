@@ -4,8 +4,8 @@
  *     export const jobs = { autocorrelation: (input: Input) => output, ... };
  *
  * A job may be async. It keeps nothing from one run to the next that it could not do without: threads end, and there
- * may be several. Deno sees an exhausted heap only now and then, so what surely ends a job that explodes is its deadline:
- * the shorter, the less it has allocated by then.
+ * may be several. Its own loops and memory must be bounded, as `compute.ts` says: a deadline frees whoever waits for a
+ * job, and not always what the job uses.
  */
 
 import { errorMessage } from "../core/errors.ts";

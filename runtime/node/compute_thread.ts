@@ -21,10 +21,7 @@ serve(start.main, {
   },
 });
 
-/**
- * Deno 2.9 never tells of a heap that a message's handler exhausted, and often of one that is exhausted here. Where it
- * does not, the thread goes on to allocate until the job's deadline.
- */
+/** Deno 2.9 never tells of a heap that a message's handler exhausted, and often of one that is exhausted here. */
 function outsideTheHandler(job: JobFunction, input: unknown): Promise<unknown> {
   return new Promise((resolve, reject) =>
     setImmediate(() => {

@@ -20,6 +20,8 @@ const jobsUrl = new URL("./compute_jobs.ts", import.meta.url).href;
 const normal: ComputeOptions = { priority: "normal", deadlineMs };
 
 class Rig {
+  /** Opened when the test is over: what still loops then ends. */
+  readonly end = new SharedArrayBuffer(4);
   readonly registry = new Registry();
   readonly notices: SupervisionNotice[] = [];
   readonly pool: ComputePool;
@@ -78,6 +80,7 @@ async function withPool(
   try {
     await test(rig);
   } finally {
+    open(rig.end);
     rig.pool.close();
     await rig.supervisor.stop();
   }
@@ -118,7 +121,7 @@ Deno.test("ComputePool.run() rejects with what a job throws, and its thread goes
 
 Deno.test("a job that loops for ever loses its thread at its deadline; the others' outputs come", () =>
   withPool({ threads: 2 }, async (rig) => {
-    const loops = rig.pool.run("loops", null, { priority: "normal", deadlineMs: 200 });
+    const loops = rig.pool.run("loops", rig.end, { priority: "normal", deadlineMs: 200 });
     const beside = Array.from({ length: 20 }, (_, n) => rig.sum(n, 1));
     assert.deepEqual(await Promise.all(beside), Array.from({ length: 20 }, (_, n) => n + 1));
     assert.equal(rig.pool.running, 1);
@@ -134,7 +137,7 @@ Deno.test("a job that loops for ever loses its thread at its deadline; the other
 
 Deno.test("a job that hangs on the only thread makes others wait, until the tree shows its restart", () =>
   withPool({}, async (rig) => {
-    const loops = rig.pool.run("loops", null, { priority: "normal", deadlineMs: 200 });
+    const loops = rig.pool.run("loops", rig.end, { priority: "normal", deadlineMs: 200 });
     const after = rig.sum(1, 2);
     const [thread] = rig.threads();
     assert.deepEqual([thread?.id, thread?.state, thread?.restarts], ["compute-0", "running", 0]);
@@ -163,12 +166,13 @@ Deno.test("a job that ends its thread is told of as dead at once, and the next o
 for (const job of ["eats", "eatsLater"]) {
   Deno.test(`a job that exhausts its heap (${job}) is dead or late by its deadline, and the next one runs`, () =>
     withPool({}, async (rig) => {
-      const eats = rig.pool.run(job, null, { priority: "normal", deadlineMs: 500 });
+      const eats = rig.pool.run(job, rig.end, { priority: "normal", deadlineMs: 500 });
       // Whether Deno tells of it depends on what was allocated.
       await assert.rejects(
         eats,
         ({ code }: { code: ComputeErrorCode }) => code === "late" || code === "died",
       );
+      open(rig.end);
       assert.equal(await rig.sum(1, 2), 3);
       assert.deepEqual(rig.threads().map(({ restarts }) => restarts), [1]);
     }));
@@ -268,7 +272,7 @@ Deno.test("ComputePool.run() drops a job at its deadline when it still waits", (
 Deno.test("an abort forgets a waiting job, and takes the thread from one that runs", () =>
   withPool({}, async (rig) => {
     const [waits, runs] = [new AbortController(), new AbortController()];
-    const running = rig.pool.run("loops", null, { ...normal, signal: runs.signal });
+    const running = rig.pool.run("loops", rig.end, { ...normal, signal: runs.signal });
     const waiting = rig.pool.run("count", null, { ...normal, signal: waits.signal });
     waits.abort();
     await failsWith(waiting, "cancelled", /The job count was cancelled/);
@@ -283,11 +287,12 @@ Deno.test("an abort forgets a waiting job, and takes the thread from one that ru
 Deno.test("ComputePool.close() rejects what runs, what waits, and what comes", async () => {
   const rig = new Rig({});
   await rig.supervisor.start();
-  const running = failsWith(rig.pool.run("loops", null, normal), "stopped", /loops/);
+  const running = failsWith(rig.pool.run("loops", rig.end, normal), "stopped", /loops/);
   const waiting = failsWith(rig.sum(1), "stopped", /Cannot run sum: the node is stopping/);
   rig.pool.close();
   await Promise.all([running, waiting]);
   await rig.supervisor.stop();
+  open(rig.end);
   await failsWith(rig.sum(1), "stopped", /sum/);
   assert.deepEqual(rig.notices, []);
 });
@@ -295,10 +300,11 @@ Deno.test("ComputePool.close() rejects what runs, what waits, and what comes", a
 Deno.test("a job that runs when its supervisor stops is rejected; one that waits has the next supervisor's thread", async () => {
   const rig = new Rig({});
   await rig.supervisor.start();
-  const running = failsWith(rig.pool.run("loops", null, normal), "stopped", /compute-0 was stopped/);
+  const running = failsWith(rig.pool.run("loops", rig.end, normal), "stopped", /compute-0 was stopped/);
   const waiting = rig.sum(1, 2);
   await rig.supervisor.stop();
   await running;
+  open(rig.end);
   const next = new Supervisor(rig.pool.supervised(), {
     clock: machineTimerClock,
     random: () => 0,
@@ -326,7 +332,7 @@ Deno.test("counters count every job by its outcome, and never go down when threa
     await failsWith(rig.pool.run("exits", null, normal), "died", /code 0/);
     await neverDown();
     await rig.sum(1);
-    await failsWith(rig.pool.run("loops", null, { ...normal, deadlineMs: 100 }), "late", /loops/);
+    await failsWith(rig.pool.run("loops", rig.end, { ...normal, deadlineMs: 100 }), "late", /loops/);
     await neverDown();
     await rig.sum(1);
     await neverDown();

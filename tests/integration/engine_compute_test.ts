@@ -34,17 +34,19 @@ Deno.test("an engine without compute options has no compute, and none in its tre
 
 Deno.test("Engine.compute runs jobs; one that hangs leaves the hosts alone, and is in the tree and the metrics", () => {
   const reports: string[] = [];
+  const gate = new SharedArrayBuffer(4);
   return withEngine(async (engine) => {
     const { compute } = engine;
     assert.ok(compute !== null);
     assert.equal(await compute.run("sum", Float64Array.of(1, 2), normal), 3);
     const late = assert.rejects(
-      compute.run("loops", null, { priority: "normal", deadlineMs: 200 }),
+      compute.run("loops", gate, { priority: "normal", deadlineMs: 200 }),
       { code: "late" },
     );
     await add(engine, "a", 3);
     assert.deepEqual(await counted(engine, "a"), { total: 3, count: 1 });
     await late;
+    Atomics.store(new Int32Array(gate), 0, 1);
     assert.equal(await compute.run("sum", Float64Array.of(3, 4), normal), 7);
     const [threads] = childrenOf(engine.tree(), "services");
     assert.ok(threads?.kind === "supervisor");
@@ -68,9 +70,11 @@ Deno.test("an engine that stops rejects jobs that run and that wait", () =>
     const { compute } = engine;
     assert.ok(compute !== null);
     const isStopped = ({ code }: ComputeError) => code === "stopped";
-    const jobs = ["loops", "count"].map((job) => assert.rejects(compute.run(job, null, normal), isStopped));
+    const gate = new SharedArrayBuffer(4);
+    const jobs = ["loops", "count"].map((job) => assert.rejects(compute.run(job, gate, normal), isStopped));
     await engine.stop(deadlineMs);
     await Promise.all(jobs);
+    Atomics.store(new Int32Array(gate), 0, 1);
   }));
 
 Deno.test("startEngine() throws a sentence, with every thread ended, when the jobs cannot be imported", () =>
