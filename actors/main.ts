@@ -35,6 +35,9 @@ import { runHostSource } from "./sources/host_source.ts";
 /** How long requests under way may take at a stop, and then folding and checkpointing; the rest waits in the log. */
 const drainMs = { requests: 5000, folding: 20_000 };
 
+/** A node that is replaced is missed: what is not folded by then is folded by the next. */
+const wornDrainMs = 2000;
+
 const encoder = new TextEncoder();
 const screen = openScreen(
   Deno.stdout.isTerminal(),
@@ -67,6 +70,7 @@ async function openEngine(
   actors: Actors,
   dataDir: string,
   log: Logger,
+  onWorn: (sentence: string) => void,
 ): Promise<Engine> {
   // The main thread, which serves HTTP, keeps a core to itself.
   const threads = settings.threads ?? Math.max(1, navigator.hardwareConcurrency - 1);
@@ -80,6 +84,7 @@ async function openEngine(
       limits: { checkpointIntervalMs: settings.checkpointMs },
       report: log.warn,
       onFatal: (error) => fail(error, settings.logLevel === "debug"),
+      onWorn,
     });
   } catch (error) {
     // Files that are damaged, not ours, in use or made with other settings, and full disks, are for the user to mend.
@@ -144,7 +149,11 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
 
   await checkPorts(host, [port, admin]);
   const folder = await takeDataFolder(settings.data);
-  const engine = await openEngine(settings, actors, folder.path, log);
+  const worn = Promise.withResolvers<"worn">();
+  const engine = await openEngine(settings, actors, folder.path, log, (sentence) => {
+    log.warn(`${sentence}: the node stops, and its launcher starts it again`);
+    worn.resolve("worn");
+  });
   const app = openApp(settings, engine, log);
   const listeners = [await listen(host, port, app.fetch), await listen(host, admin, app.adminFetch)] as const;
   screen.write(
@@ -174,12 +183,16 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
     onFailure: (error) => log.warn(`Cannot count the actors: ${errorMessage(error)}`),
   });
 
-  await stopSignal;
-  screen.write("stopping: folding and checkpointing what was accepted (Ctrl-C again to stop at once)\n");
+  const why = await Promise.race([stopSignal, worn.promise]);
+  const isWorn = why === "worn";
+  if (!isWorn) {
+    screen.write("stopping: folding and checkpointing what was accepted (Ctrl-C again to stop at once)\n");
+  }
   stopSummary();
   app.close();
-  await engine.stop(drainMs.requests + drainMs.folding);
+  await engine.stop(isWorn ? wornDrainMs : drainMs.requests + drainMs.folding);
   folder.release();
+  if (isWorn) Deno.exit(failureExitCode);
   screen.write("stopped\n");
 }
 

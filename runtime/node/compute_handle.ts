@@ -13,6 +13,7 @@ import type { Json } from "../core/actor.ts";
 import { errorMessage, invariant } from "../core/errors.ts";
 import type { End } from "../core/supervision_api.ts";
 import { RpcClient, type WireError } from "../rpc.ts";
+import type { AbandonedThreads } from "./abandoned.ts";
 import { ComputeError } from "./compute.ts";
 import type { ComputeStart } from "./compute_thread.ts";
 import { computeStartMs, computeStopMs } from "./limits.ts";
@@ -27,6 +28,8 @@ export interface ComputeThreadSettings {
 export interface ComputeHandleParts {
   readonly id: string;
   readonly settings: ComputeThreadSettings;
+  /** Looks after threads that do not end. */
+  readonly abandoned: AbandonedThreads;
   /** A new thread has imported the jobs. */
   onUp(): void;
   onDeath(): void;
@@ -109,8 +112,8 @@ export class ComputeHandle {
     if (thread !== this.#thread) return;
     this.#thread = null;
     const isIdle = thread.rpc.pending === 0;
-    thread.port.close();
     void thread.worker.terminate();
+    this.#parts.abandoned.add(this.#parts.id, thread.port);
     const sentence = code === "died" ? `${this.#parts.id} died: ${reason}` : `${this.#parts.id} was stopped`;
     thread.rpc.fail(new ComputeError(code, sentence));
     if (code === "died") this.#parts.onDeath();

@@ -8,6 +8,7 @@
 
 import type { Json } from "../core/actor.ts";
 import { errorMessage } from "../core/errors.ts";
+import type { AbandonedThreads } from "./abandoned.ts";
 import { type Compute, ComputeError, type ComputeErrorCode, type ComputeOptions } from "./compute.ts";
 import { ComputeHandle, type ComputeThreadSettings } from "./compute_handle.ts";
 import { ComputeQueue, type WaitingJob } from "./compute_queue.ts";
@@ -28,6 +29,8 @@ export interface ComputeObserver {
 export interface ComputePoolParts {
   readonly settings: ComputeSettings;
   readonly clock: TimerClock;
+  /** Looks after threads that do not end. */
+  readonly abandoned: AbandonedThreads;
   readonly observer: ComputeObserver;
 }
 
@@ -63,6 +66,7 @@ export class ComputePool implements Compute {
     const thread: ComputeHandle = new ComputeHandle({
       id: `compute-${at}`,
       settings: this.#parts.settings,
+      abandoned: this.#parts.abandoned,
       onUp: () => this.#turn(),
       onDeath: () => this.#parts.observer.threadDied(),
       details: () => this.#detailsOf(thread),

@@ -10,6 +10,7 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import type { HostDeath } from "../core/attempts.ts";
 import { errorMessage } from "../core/errors.ts";
+import type { AbandonedThreads } from "./abandoned.ts";
 import type { ShardLimits } from "../core/limits.ts";
 import { RpcClient, type WireError } from "../rpc.ts";
 import {
@@ -28,6 +29,12 @@ export interface HostSettings {
   readonly definitionsUrl: string;
   readonly limits: ShardLimits;
   readonly heapMiB: number;
+}
+
+/** Who looks after threads that hang, and those that do not end. */
+export interface ThreadCare {
+  readonly watchdog: Watchdog;
+  readonly abandoned: AbandonedThreads;
 }
 
 /** The host died before it answered. */
@@ -65,13 +72,16 @@ export class HostLife {
   readonly #port: MessagePort;
   readonly #warmed = Promise.withResolvers<void>();
   readonly #watchdog: Watchdog;
+  readonly #abandoned: AbandonedThreads;
   #owner: HostOwner | null = null;
+  #name = "spare";
   /** Null until it is warm, since to load the actors may take longer than a turn. */
   #unwatch: (() => void) | null = null;
   #hasEnded = false;
 
-  constructor(settings: HostSettings, watchdog: Watchdog) {
+  constructor(settings: HostSettings, { watchdog, abandoned }: ThreadCare) {
     this.#watchdog = watchdog;
+    this.#abandoned = abandoned;
     this.warm = this.#warmed.promise;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
@@ -96,6 +106,7 @@ export class HostLife {
 
   /** Makes it the host of these shards. */
   assign(assignment: HostAssignment): void {
+    this.#name = `host-${assignment.host}`;
     this.#port.postMessage(assignment, [assignment.log, assignment.store]);
   }
 
@@ -116,8 +127,8 @@ export class HostLife {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#unwatch?.();
-    this.#port.close();
     void this.#worker.terminate();
+    this.#abandoned.add(this.#name, this.#port);
     const { shard, death } = readTurnBoard(this.board);
     this.#owner?.ended({ reason, inTurn: death === null ? null : { shard, death } });
     this.rpc.fail(new HostDiedError(`It died: ${reason}`));

@@ -147,3 +147,13 @@ export const computeIntensity = { restarts: 10, withinMs: 60_000 };
 /** How long a compute thread may take to import the jobs, and to end: it has nothing to save. */
 export const computeStartMs = 60_000;
 export const computeStopMs = 5000;
+
+/**
+ * How long a thread may take to end after it was given up, and how long after the last one a worn process waits: while a
+ * message is being found out that kills its host again and again, one more death may come every second or two.
+ */
+export const abandonedLingerMs = 5000;
+/** As many as the deaths until such a message is out of the way, and a few besides. */
+export const maxAbandonedThreads = 8;
+/** What threads that eat memory may take before the process is replaced at once. */
+export const maxAbandonedBytes = 1024 * MiB;

@@ -18,6 +18,7 @@ export interface NodeGauges {
   waitingBytes(): number;
   backlogBytes(): number;
   isReady(): boolean;
+  abandonedThreads(): number;
 }
 
 export class NodeMetrics implements GatewayObserver {
@@ -69,6 +70,11 @@ export class NodeMetrics implements GatewayObserver {
     gauge("sensorium_waiting_bytes", "Text that waits for the log.", () => gauges.waitingBytes());
     gauge("sensorium_backlog_bytes", "Text appended and not folded yet.", () => gauges.backlogBytes());
     gauge("sensorium_ready", "1 when every shard folds.", () => gauges.isReady() ? 1 : 0);
+    gauge(
+      "sensorium_abandoned_threads",
+      "Threads that were ended and are still there.",
+      () => gauges.abandonedThreads(),
+    );
     gauge("process_resident_memory_bytes", "Memory of the process.", () => process.memoryUsage().rss);
     addMemoryGauges(this.registry, () => [["main", threadMemory()], ...this.#threads]);
   }

@@ -10,8 +10,10 @@
  *    One that dies too often is fatal. A compute thread is started again; so is their supervisor when they die too
  *    often, and that too often is fatal.
  * 3. A dead writer thread is fatal: its file may stay locked until the process ends.
+ * 4. A thread that cannot be ended wears the process out: `onWorn` hears of it, and goes on until it is replaced.
  */
 
+import process from "node:process";
 import type { Address } from "../core/actor.ts";
 import { shardOf } from "../core/murmur2.ts";
 import type { Control } from "../core/control.ts";
@@ -19,6 +21,7 @@ import type { Answer } from "../core/shard_api.ts";
 import { RemoteLog } from "../log/remote_log.ts";
 import type { Store } from "../store/port.ts";
 import { RemoteStore } from "../store/remote_store.ts";
+import { AbandonedThreads } from "./abandoned.ts";
 import { type ActorModule, loadActorModule } from "./actor_module.ts";
 import { Backlog } from "./backlog.ts";
 import { ShardedBatch } from "./batch.ts";
@@ -40,7 +43,7 @@ import { errorMessage, invariant } from "../core/errors.ts";
 import { Gateway } from "./gateway.ts";
 import { Expiry } from "./expiry.ts";
 import { addTotals, HostHandle } from "./host_handle.ts";
-import { HostLife, type HostSettings } from "./host_life.ts";
+import { HostLife, type HostSettings, type ThreadCare } from "./host_life.ts";
 import type { MetricsJson } from "./host_protocol.ts";
 import { closeWritersMs, metricsDeadlineMs, sendDeadlineMs, startCheckMs, watchdogTickMs } from "./limits.ts";
 import { StampClock } from "./stamp_clock.ts";
@@ -89,6 +92,7 @@ export class EmbeddedEngine implements Engine {
   readonly #metrics: NodeMetrics;
   readonly #hosts: readonly HostHandle[];
   readonly #watchdog = new Watchdog();
+  readonly #abandoned: AbandonedThreads;
   readonly #hostSettings: HostSettings;
   readonly #spare: SpareHost;
   readonly #tree: NodeTree;
@@ -113,6 +117,7 @@ export class EmbeddedEngine implements Engine {
       waitingBytes: () => this.#gateway.waitingBytes,
       backlogBytes: () => this.#backlog.bytes,
       isReady: () => this.#board.waitingFor() === null,
+      abandonedThreads: () => this.#abandoned.count,
     });
     this.#gateway = this.#makeGateway();
     this.#view = new NodeView({
@@ -139,7 +144,12 @@ export class EmbeddedEngine implements Engine {
     });
     const { shards: shardCount, definitionsUrl, limits, hostHeapMiB: heapMiB } = settings;
     this.#hostSettings = { shardCount, definitionsUrl, limits, heapMiB };
-    this.#spare = new SpareHost(this.#hostSettings, this.#watchdog);
+    this.#abandoned = new AbandonedThreads({
+      clock: this.#clock,
+      residentBytes: () => process.memoryUsage().rss,
+      onWorn: settings.onWorn,
+    });
+    this.#spare = new SpareHost(this.#hostSettings, this.#care);
     this.#hosts = Array.from({ length: settings.threads }, (_, host) => this.#makeHost(host));
     this.compute = settings.compute === null ? null : this.#makeCompute(settings.compute);
     this.#tree = nodeTree({
@@ -185,7 +195,7 @@ export class EmbeddedEngine implements Engine {
     return new HostHandle({
       host,
       shards: own,
-      thread: () => this.#spare.take() ?? new HostLife(this.#hostSettings, this.#watchdog),
+      thread: () => this.#spare.take() ?? new HostLife(this.#hostSettings, this.#care),
       connectLog: (client) => this.#writers.log.connect(client),
       connectStore: () => this.#writers.store.connect(),
       details: () => this.#view.host(host, own),
@@ -210,9 +220,14 @@ export class EmbeddedEngine implements Engine {
     const pool: ComputePool = new ComputePool({
       settings,
       clock: machineTimerClock,
+      abandoned: this.#abandoned,
       observer: new ComputeMetrics(this.#metrics.registry, () => pool),
     });
     return pool;
+  }
+
+  get #care(): ThreadCare {
+    return { watchdog: this.#watchdog, abandoned: this.#abandoned };
   }
 
   #hostOf(shard: number): HostHandle {
@@ -233,6 +248,7 @@ export class EmbeddedEngine implements Engine {
     const watch = setInterval(() => {
       this.#view.look();
       this.#watchdog.tick();
+      if (this.#stopping === null) this.#abandoned.check();
     }, watchdogTickMs);
     void this.#tree.root.ended.then(() => clearInterval(watch));
     const started = this.#tree.root.start();
@@ -406,6 +422,7 @@ export class EmbeddedEngine implements Engine {
       );
     }
     this.#deadlines.close();
+    this.#abandoned.close();
   }
 }
 

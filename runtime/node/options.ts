@@ -41,6 +41,11 @@ export interface EngineOptions {
   readonly report?: (sentence: string) => void;
   /** The log's or the store's thread is gone: the process must end, and be started again. Called once. */
   readonly onFatal?: (error: Error) => void;
+  /**
+   * A thread that hangs cannot be ended and costs a processor: the process should be replaced when that suits. Called
+   * once, with what a person should know; reported unless told otherwise.
+   */
+  readonly onWorn?: (sentence: string) => void;
 }
 
 export interface Settled extends Required<Omit<EngineOptions, "limits" | "compute">> {
@@ -66,6 +71,7 @@ export function settle(options: EngineOptions): Settled {
       : { threads: 1, heapMiB: defaultComputeHeapMiB, ...options.compute },
     limits: { ...defaultShardLimits, actorBytes: shardBytes, ...options.limits },
     report: options.report ?? (() => {}),
+    onWorn: options.onWorn ?? ((sentence) => options.report?.(`${sentence}.`)),
     onFatal: options.onFatal ?? ((error) => {
       throw error;
     }),

@@ -7,20 +7,19 @@
  */
 
 import type { End } from "../core/supervision_api.ts";
-import { HostLife, type HostSettings } from "./host_life.ts";
+import { HostLife, type HostSettings, type ThreadCare } from "./host_life.ts";
 import { hostStopMs, spareStartMs } from "./limits.ts";
 import type { Child, Running } from "./supervisor.ts";
-import type { Watchdog } from "./watchdog.ts";
 
 export class SpareHost {
   readonly #settings: HostSettings;
-  readonly #watchdog: Watchdog;
+  readonly #care: ThreadCare;
   /** The thread that waits, and how its end as a child is told. */
   #waiting: { readonly life: HostLife; end(end: End): void } | null = null;
 
-  constructor(settings: HostSettings, watchdog: Watchdog) {
+  constructor(settings: HostSettings, care: ThreadCare) {
     this.#settings = settings;
-    this.#watchdog = watchdog;
+    this.#care = care;
   }
 
   /** The warm thread, which is the caller's from here on; null when there is none. */
@@ -52,7 +51,7 @@ export class SpareHost {
       if (this.#waiting?.life === life) this.#waiting = null;
       ended.resolve(how);
     };
-    const life = new HostLife(this.#settings, this.#watchdog);
+    const life = new HostLife(this.#settings, this.#care);
     life.belongTo({
       hear: () => {},
       ended: ({ reason }) => end({ reason: "failed", sentence: `The spare host died: ${reason}` }),

@@ -10,8 +10,8 @@ const Message = z.union([
   /** Adds here, and sends the same to another counter. */
   z.strictObject({ add: z.number(), alsoTo: z.string() }),
   z.strictObject({ throws: z.string() }),
-  /** Kills its host, every time. */
-  z.strictObject({ kills: z.enum(["loops", "exits", "exhausts"]) }),
+  /** Kills its host, every time; for as long as there is the folder `while`, since no thread ends before it returns. */
+  z.strictObject({ kills: z.enum(["loops", "exits", "exhausts"]), while: z.string() }),
   /** Keeps its host for so long. */
   z.strictObject({ add: z.number(), lastsMs: z.number() }),
   /** Throws at this count. */
@@ -24,14 +24,22 @@ type State = z.infer<typeof State>;
 
 const added = { help: "Additions folded by the test's counters, refolds included.", value: 0 };
 
-/** Never comes back, ends the thread, or needs more heap than there is. */
-function kill(how: "loops" | "exits" | "exhausts"): never {
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Does not come back, ends the thread, or needs more heap than there is. */
+function kill(how: "loops" | "exits" | "exhausts", folder: string): void {
   if (how === "exits") Deno.exit(9);
   const held: number[][] = [];
-  for (;;) {
+  while (exists(folder)) {
     // Numbers, in which the garbage collector has nothing to look for.
     if (how === "exhausts") held.push(new Array<number>(500_000).fill(0.5));
-    if (Deno.pid < 0) throw new Error(`unreachable ${held.length}`);
   }
 }
 
@@ -49,7 +57,7 @@ const counter = defineActor({
     accepts: (value): value is Message => Message.safeParse(value).success,
   },
   receive(state, message, context) {
-    if ("kills" in message) kill(message.kills);
+    if ("kills" in message) return kill(message.kills, message.while);
     if ("throws" in message) throw new Error(message.throws);
     if ("unlessCount" in message && state.count === message.unlessCount) throw new Error("not at this count");
     if ("lastsMs" in message) last(message.lastsMs);
@@ -73,7 +81,7 @@ const counter = defineActor({
         Deno.exit(9);
       },
     },
-    /** Never comes back: what an endless loop in an actor would do. */
+    /** Does not come back while its marker is there: what an endless loop in an actor would do. */
     hangs: {
       arguments: z.object({ once: z.string() }),
       answer: (_state, { once }: { once: string }) => {
@@ -82,7 +90,7 @@ const counter = defineActor({
         } catch {
           return "hung before";
         }
-        while (Deno.pid > 0);
+        while (exists(once));
         return "came back";
       },
     },

@@ -106,13 +106,13 @@ Deno.test("a host that hangs is found by the watchdog and started again, and the
 
 for (const kills of ["loops", "exits", "exhausts"] as const) {
   Deno.test(`a message that kills its host every time (${kills}) is a dead letter within 15 s, its neighbours are folded`, () =>
-    withEngine(async (engine) => {
+    withEngine(async (engine, dataDir) => {
       await add(engine, "poison", 1);
       await counted(engine, "poison");
       const startMs = performance.now();
       const batch = engine.batch();
       batch.add("counter", "poison", { add: 1 });
-      batch.add("counter", "poison", { kills });
+      batch.add("counter", "poison", { kills, while: dataDir });
       batch.add("counter", "poison", { add: 1 });
       await batch.send();
       assert.deepEqual(await counted(engine, "poison"), { total: 3, count: 3 });
@@ -138,6 +138,29 @@ function untilSpare(engine: EmbeddedEngine, restarts: number): Promise<true> {
     return Promise.resolve(spare?.state === "running" && spare.restarts === restarts ? true : null);
   });
 }
+
+Deno.test("a host that hangs for good wears the process out, one that comes back late does not", async () => {
+  for (const comesBack of [true, false]) {
+    const worn = Promise.withResolvers<string>();
+    await withEngine(async (engine, dataDir) => {
+      await add(engine, "poison", 3);
+      const once = join(dataDir, "hung");
+      const target = { kind: "counter", id: "poison" };
+      await engine.ask(target, "hangs", { once }, { consistency: "strict", deadlineMs });
+      assert.match(await engine.metrics(), /^sensorium_abandoned_threads 1$/m);
+      if (comesBack) {
+        await Deno.remove(once);
+        await eventually(
+          "the end of the thread",
+          deadlineMs,
+          async () => /^sensorium_abandoned_threads 0$/m.test(await engine.metrics()) ? true : null,
+        );
+      } else {
+        assert.match(await worn.promise, /^host-\d did not end when told to, and takes a processor/);
+      }
+    }, { onWorn: worn.resolve });
+  }
+});
 
 Deno.test("a host that dies goes on in the spare thread, and there is a new spare", () =>
   withEngine(async (engine) => {

@@ -96,7 +96,12 @@ async function hostMetrics(counted: number, gauged: number): Promise<MetricsJson
 }
 
 Deno.test("NodeMetrics.text() adds hosts up and keeps the counters of those that died", async () => {
-  const metrics = new NodeMetrics({ waitingBytes: () => 0, backlogBytes: () => 0, isReady: () => true });
+  const metrics = new NodeMetrics({
+    waitingBytes: () => 0,
+    backlogBytes: () => 0,
+    isReady: () => true,
+    abandonedThreads: () => 0,
+  });
   metrics.hostDied(await hostMetrics(5, 9));
   metrics.hostDied(await hostMetrics(10, 9));
   const text = await metrics.text([await hostMetrics(1, 2), await hostMetrics(2, 3)]);
@@ -106,7 +111,12 @@ Deno.test("NodeMetrics.text() adds hosts up and keeps the counters of those that
 });
 
 Deno.test("NodeMetrics.text() shows every thread's memory once, and the last known when a thread is silent", async () => {
-  const metrics = new NodeMetrics({ waitingBytes: () => 0, backlogBytes: () => 0, isReady: () => true });
+  const metrics = new NodeMetrics({
+    waitingBytes: () => 0,
+    backlogBytes: () => 0,
+    isReady: () => true,
+    abandonedThreads: () => 0,
+  });
   const threads = new Map([
     ["log", { heapBytes: 1000, externalBytes: 10 }],
     ["store", { heapBytes: 2000, externalBytes: 20 }],
@@ -125,7 +135,12 @@ Deno.test("NodeMetrics.text() shows every thread's memory once, and the last kno
 });
 
 Deno.test("NodeMetrics.text() follows the naming rules of Prometheus when it is read", async () => {
-  const metrics = new NodeMetrics({ waitingBytes: () => 0, backlogBytes: () => 0, isReady: () => true });
+  const metrics = new NodeMetrics({
+    waitingBytes: () => 0,
+    backlogBytes: () => 0,
+    isReady: () => true,
+    abandonedThreads: () => 0,
+  });
   const text = await metrics.text([await hostMetrics(1, 2)]);
   const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
   assert.ok(types.length > 10);

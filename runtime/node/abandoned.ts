@@ -1,0 +1,77 @@
+/**
+ * Threads that were ended and are still there.
+ *
+ * Deno's `terminate` tells of an exit at once, and stops no thread that does not come back to its event loop (2.9.6;
+ * denoland/deno pull request 35657 has more): an endless loop keeps a processor, and may go on taking memory. What is
+ * certain is a port whose other end the thread holds: it closes when the thread is gone.
+ *
+ * 1. A thread counts from when it was given up until its port closes.
+ * 2. The process is worn once a thread has been abandoned for `lingerMs` and nothing else was given up for as long; at
+ *    once when there are more than `maxAbandonedThreads`, or memory has grown by `maxAbandonedBytes` since the first.
+ *    `onWorn` then hears of it, once: nothing but a new process helps.
+ */
+
+import { abandonedLingerMs, maxAbandonedBytes, maxAbandonedThreads } from "./limits.ts";
+
+/** The part of a `MessagePort` that is needed. */
+export interface ThreadPort {
+  once(event: "close", listener: () => void): unknown;
+  unref(): void;
+  close(): void;
+}
+
+export interface AbandonedParts {
+  readonly clock: { nowMs(): number };
+  /** Memory of the process. */
+  residentBytes(): number;
+  onWorn(sentence: string): void;
+}
+
+export class AbandonedThreads {
+  readonly #parts: AbandonedParts;
+  /** Names of threads, by the port that each holds the other end of. */
+  readonly #threads = new Map<ThreadPort, string>();
+  #lastMs = -Infinity;
+  #firstBytes = 0;
+  #isWorn = false;
+
+  constructor(parts: AbandonedParts) {
+    this.#parts = parts;
+  }
+
+  get count(): number {
+    return this.#threads.size;
+  }
+
+  /** The thread called `name` was given up; `port` is nobody else's from here on. */
+  add(name: string, port: ThreadPort): void {
+    if (this.#threads.size === 0) this.#firstBytes = this.#parts.residentBytes();
+    this.#lastMs = this.#parts.clock.nowMs();
+    this.#threads.set(port, name);
+    port.once("close", () => this.#threads.delete(port));
+    port.unref();
+  }
+
+  /** To be called once in a while. */
+  check(): void {
+    if (this.#threads.size === 0 || this.#isWorn) return;
+    const { clock, residentBytes, onWorn } = this.#parts;
+    const grownBytes = residentBytes() - this.#firstBytes;
+    const isQuiet = clock.nowMs() - this.#lastMs >= abandonedLingerMs;
+    if (!isQuiet && this.#threads.size <= maxAbandonedThreads && grownBytes <= maxAbandonedBytes) return;
+    this.#isWorn = true;
+    const names = [...new Set(this.#threads.values())].join(", ");
+    onWorn(
+      `${names} did not end when told to, and ${
+        this.#threads.size === 1 ? "takes a processor" : "take processors"
+      } ` +
+        "until the process ends",
+    );
+  }
+
+  /** Waits for them no longer. */
+  close(): void {
+    for (const port of this.#threads.keys()) port.close();
+    this.#threads.clear();
+  }
+}

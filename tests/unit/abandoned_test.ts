@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { AbandonedThreads, type ThreadPort } from "../../runtime/node/abandoned.ts";
+import { abandonedLingerMs, maxAbandonedBytes, maxAbandonedThreads } from "../../runtime/node/limits.ts";
+
+/** The end of a port that the main thread has. */
+class FakePort implements ThreadPort {
+  isClosed = false;
+  isHeld = true;
+  end = () => {};
+
+  once(event: string, listener: () => void): this {
+    assert.equal(event, "close");
+    this.end = listener;
+    return this;
+  }
+
+  unref(): void {
+    this.isHeld = false;
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+}
+
+function rig() {
+  const machine = { nowMs: 0, bytes: 0 };
+  const worn: string[] = [];
+  const threads = new AbandonedThreads({
+    clock: { nowMs: () => machine.nowMs },
+    residentBytes: () => machine.bytes,
+    onWorn: (sentence) => worn.push(sentence),
+  });
+  const add = (name: string) => {
+    const port = new FakePort();
+    threads.add(name, port);
+    return port;
+  };
+  const check = (nowMs: number) => {
+    machine.nowMs = nowMs;
+    threads.check();
+    return worn.length;
+  };
+  return { machine, worn, threads, add, check };
+}
+
+Deno.test("AbandonedThreads forgets a thread that ends, and keeps no program alive for it", () => {
+  const { threads, add, check } = rig();
+  const port = add("host-0");
+  assert.deepEqual([threads.count, port.isHeld], [1, false]);
+  port.end();
+  assert.equal(threads.count, 0);
+  assert.equal(check(abandonedLingerMs), 0);
+});
+
+Deno.test("AbandonedThreads tells once that the process is worn, when nothing was given up for a while", () => {
+  const { worn, add, check, machine } = rig();
+  add("host-0");
+  assert.equal(check(abandonedLingerMs - 1), 0);
+  machine.nowMs = abandonedLingerMs - 1;
+  add("host-1");
+  assert.equal(check(2 * abandonedLingerMs - 2), 0);
+  assert.equal(check(2 * abandonedLingerMs - 1), 1);
+  assert.equal(check(9 * abandonedLingerMs), 1);
+  assert.equal(
+    worn[0],
+    "host-0, host-1 did not end when told to, and take processors until the process ends",
+  );
+});
+
+Deno.test("AbandonedThreads tells at once when they are too many", () => {
+  const { add, check } = rig();
+  for (let n = 0; n < maxAbandonedThreads; n++) add("host-0");
+  assert.equal(check(1), 0);
+  add("host-0");
+  assert.equal(check(2), 1);
+});
+
+Deno.test("AbandonedThreads tells at once when memory has grown too much since the first", () => {
+  const { machine, add, check } = rig();
+  machine.bytes = 500;
+  add("host-0");
+  machine.bytes += maxAbandonedBytes;
+  assert.equal(check(1), 0);
+  machine.bytes += 1;
+  assert.equal(check(2), 1);
+});
+
+Deno.test("AbandonedThreads.close() closes what is left", () => {
+  const { threads, add } = rig();
+  const port = add("host-0");
+  threads.close();
+  assert.deepEqual([port.isClosed, threads.count], [true, 0]);
+});
