@@ -1,0 +1,58 @@
+/** What a test asks of a node, checked: what is wrong is said in one sentence. */
+
+import type { Address, Json } from "../core/actor.ts";
+import { actorKey } from "../core/actor_table.ts";
+import { type AnyDefinition, idProblem, type Registry } from "../core/registry.ts";
+import { type Piece, ShardedBatch } from "../node/batch.ts";
+import type { MemoryNode } from "./memory_node.ts";
+
+/** The definition of the target's kind. Throws when there is none, or the id is none; `doing` begins the sentence. */
+export function definitionOf(registry: Registry, doing: string, { kind, id }: Address): AnyDefinition {
+  const definition = registry.find(kind);
+  if (definition === null) {
+    const known = registry.definitions.map(({ kind }) => kind).join(", ");
+    throw new Error(
+      `Cannot ${doing} ${kind}/${id}: there is no kind "${kind}" among those defined: ${known}`,
+    );
+  }
+  const problem = idProblem(id);
+  if (problem !== null) throw new Error(`Cannot ${doing} a ${kind}: ${problem}`);
+  return definition;
+}
+
+/** Throws unless the message is one for that actor. */
+export function checkMessage(registry: Registry, to: Address, message: Json): void {
+  const { message: type } = definitionOf(registry, "send to", to);
+  const { success, error } = type.schema.safeParse(message);
+  const isAccepted = type.accepts(message);
+  if (isAccepted !== success) {
+    throw new Error(
+      `The message type of ${to.kind} contradicts itself on ${JSON.stringify(message)}: accepts() says ` +
+        `${isAccepted}, the schema says ${success}; both must give the same verdict`,
+    );
+  }
+  if (error === undefined) return;
+  const problems = error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.join(".")}: ${message}`
+  );
+  throw new Error(
+    `Cannot send to ${actorKey(to)}: its schema refuses ${JSON.stringify(message)}: ${problems.join("; ")}`,
+  );
+}
+
+/** A message as a gateway appends it, under an idempotency key or without one. */
+export function piecesOf(
+  { registry, shardCount }: MemoryNode,
+  to: Address,
+  message: Json,
+  key: string | null,
+): readonly Piece[] {
+  let sent: readonly Piece[] = [];
+  const batch = new ShardedBatch(registry, shardCount, key, (pieces) => {
+    sent = pieces;
+    return Promise.resolve();
+  });
+  batch.add(to.kind, to.id, message);
+  void batch.send();
+  return sent;
+}
