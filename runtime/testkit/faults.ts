@@ -8,7 +8,15 @@
 
 import type { Address, Context } from "../core/actor.ts";
 import { actorKey } from "../core/actor_table.ts";
+import type { DeadLetter } from "../core/checkpoint.ts";
 import type { AnyDefinition } from "../core/registry.ts";
+
+const thrown = "The test makes this turn throw";
+
+/** Whether the message is dead because its turn was made to throw. */
+export function isMadeToThrow({ detail }: Pick<DeadLetter, "detail">): boolean {
+  return detail.startsWith(thrown);
+}
 
 export class Faults {
   /** By `actorKey`: what the next new turn does, how often its host dies and whether it throws then. */
@@ -71,9 +79,8 @@ export class Faults {
     return this.#wrap(definition, (context) => this.#throwAgain(context));
   }
 
-  #throwAgain({ turnId, self }: Context): void {
-    if (this.#throwing.size === 0 || !this.#throwing.has(turnId)) return;
-    throw new Error(`The test makes this turn of ${actorKey(self)} throw`);
+  #throwAgain({ turnId }: Context): void {
+    if (this.#throwing.size > 0 && this.#throwing.has(turnId)) throw new Error(thrown);
   }
 
   /** Not by a spread: a definition may be an instance of a class. */

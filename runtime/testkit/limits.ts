@@ -10,8 +10,8 @@ export const firstMs = Date.UTC(2026, 0, 1);
 
 export const defaultShards = 2;
 
-/** Requests, answers, deliveries and slices of one `run`: a second or so of work, and no test has as much. */
-export const maxHappenings = 200_000;
+/** Requests, answers, deliveries and slices of one `run`: half a second of work, and no test has as much. */
+export const maxHappenings = 50_000;
 
 /** Checkpoints, each after what the one before let go to other shards, until nothing more comes of them. */
 export const maxCheckpoints = 1000;

@@ -1,5 +1,6 @@
 /** What a test asks of a node, checked: what is wrong is said in one sentence. */
 
+import type { z } from "zod";
 import type { Address, Json } from "../core/actor.ts";
 import { actorKey } from "../core/actor_table.ts";
 import { type AnyDefinition, idProblem, type Registry } from "../core/registry.ts";
@@ -20,6 +21,14 @@ export function definitionOf(registry: Registry, doing: string, { kind, id }: Ad
   return definition;
 }
 
+/** Of a union, what is wrong with each of its forms. */
+function problemText(issue: z.core.$ZodIssue): string {
+  const { path, message } = issue;
+  const where = path.length === 0 ? "" : `${path.join(".")}: `;
+  if (issue.code !== "invalid_union" || issue.errors.length === 0) return where + message;
+  return where + issue.errors.map((form) => form.map(problemText).join(" and ")).join(", or ");
+}
+
 /** Throws unless the message is one for that actor. */
 export function checkMessage(registry: Registry, to: Address, message: Json): void {
   const { message: type } = definitionOf(registry, "send to", to);
@@ -32,9 +41,7 @@ export function checkMessage(registry: Registry, to: Address, message: Json): vo
     );
   }
   if (error === undefined) return;
-  const problems = error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${path.join(".")}: ${message}`
-  );
+  const problems = error.issues.map(problemText);
   throw new Error(
     `Cannot send to ${actorKey(to)}: its schema refuses ${JSON.stringify(message)}: ${problems.join("; ")}`,
   );

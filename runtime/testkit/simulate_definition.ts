@@ -18,9 +18,10 @@ import {
   maxKeptRequests,
   testShardLimits,
 } from "./limits.ts";
+import { isMadeToThrow } from "./faults.ts";
 import { MemoryNode } from "./memory_node.ts";
 import { differences } from "./plain_fold.ts";
-import { checkMessage, piecesOf } from "./requests.ts";
+import { checkMessage, definitionOf, piecesOf } from "./requests.ts";
 import { defining, type Definitions } from "./test_node.ts";
 
 /** A message on its way to an actor. */
@@ -51,6 +52,7 @@ export interface SimulationResult {
   readonly repeats: number;
   /** Deaths of hosts and of the node. */
   readonly deaths: number;
+  /** Without those of turns that were made to throw. */
   readonly deadLetters: number;
 }
 
@@ -109,6 +111,7 @@ class Run {
     else if (choice < 0.4) this.#sendOld();
     else if (choice < 0.8) { for (let left = this.#random.range(1, 12); left > 0; left--) this.#node.stir(); }
     else if (choice < 0.88) this.#advance();
+    else if (choice < 0.92) this.#ask();
     else this.#disturb();
     if (this.#node.deaths > this.#comparedDeaths) this.#compare();
   }
@@ -143,13 +146,21 @@ class Run {
     else this.#node.moveClock(durationMs);
   }
 
-  #disturb(): void {
-    const choice = this.#random.next();
-    if (choice < 0.4) return this.#node.killHost();
-    if (choice < 0.6) return this.#node.lose();
+  /** Whatever the answers are: a query that changes the state shows when that is compared. */
+  #ask(): void {
     if (this.#sent.length === 0) return;
     const { to } = this.#random.pick(this.#sent);
-    if (choice < 0.9) this.#node.faults.kill(to, 1);
+    const { queries } = definitionOf(this.#node.registry, "ask", to);
+    for (const query of Object.keys(queries)) this.#node.ask(to, query, {});
+  }
+
+  #disturb(): void {
+    const choice = this.#random.next();
+    if (choice < 0.3) return this.#node.killHost();
+    if (choice < 0.5) return this.#node.lose();
+    if (this.#sent.length === 0) return;
+    const { to } = this.#random.pick(this.#sent);
+    if (choice < 0.85) this.#node.faults.kill(to, 1);
     else this.#node.faults.crash(to);
   }
 
@@ -168,7 +179,7 @@ class Run {
   }
 
   get deadLetters(): number {
-    return this.#node.deadLetters().length;
+    return this.#node.deadLetters().filter((letter) => !isMadeToThrow(letter)).length;
   }
 }
 

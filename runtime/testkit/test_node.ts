@@ -54,10 +54,15 @@ export function defining(definitions: Definitions<AnyDefinition>): () => readonl
 export class TestNode<D extends AnyDefinition = AnyDefinition> {
   readonly #node: MemoryNode;
 
-  constructor({ definitions, shards, seed, limits, startMs }: TestNodeOptions<D>) {
+  constructor({ definitions, shards = defaultShards, seed, limits, startMs }: TestNodeOptions<D>) {
+    if (!Number.isSafeInteger(shards) || shards < 1) {
+      throw new Error(
+        `Cannot make a node of ${shards} shards: it has 1 at least, and a whole number of them`,
+      );
+    }
     this.#node = new MemoryNode({
       define: defining(definitions),
-      shards: shards ?? defaultShards,
+      shards,
       seed: seed ?? 1,
       limits: { ...testShardLimits, ...limits },
       startMs: startMs ?? firstMs,
