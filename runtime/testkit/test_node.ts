@@ -11,6 +11,7 @@ import type { Suspended } from "../node/engine.ts";
 import type { AnswerOf } from "./answer_types.ts";
 import { defaultShards, firstMs, testShardLimits } from "./limits.ts";
 import { MemoryNode } from "./memory_node.ts";
+import { differences } from "./plain_fold.ts";
 import type { Received } from "./probe.ts";
 import { checkMessage, definitionOf, piecesOf } from "./requests.ts";
 
@@ -179,6 +180,15 @@ export class TestNode<D extends AnyDefinition = AnyDefinition> {
     throw new Error(
       `Expected no dead letters, found ${letters.length}:\n  ${listed.join("\n  ")}`,
     );
+  }
+
+  /**
+   * Throws unless the node is what a plain fold of its log makes of it: every state and timer, all that was sent from
+   * shard to shard, and all dead letters. A host that was killed in the same turn five times is not told to the fold.
+   */
+  expectReplays(): void {
+    const found = differences(this.#node);
+    if (found.length > 0) throw new Error(`The node is not what its log says:\n  ${found.join("\n  ")}`);
   }
 
   /** Actors that threw too often and take no messages until they are resumed. */

@@ -318,6 +318,24 @@ Deno.test("whatever is wrong is said in one sentence", () => {
   );
 });
 
+Deno.test("expectReplays() throws when the node is not what a plain fold of its log makes of it", () => {
+  const { node } = watched();
+  for (const tell of everywhere) node.send(a, { add: 1, tell, againMs: 10 });
+  node.crashActor(a);
+  node.advance(5);
+  node.killHost();
+  node.expectReplays();
+  node.advance(5);
+  node.expectReplays();
+  let folded = 0;
+  const counted = new TestNode({ definitions: [adder((state) => void (state.sum += ++folded))] });
+  counted.send(a, { add: 1 });
+  assert.throws(() => counted.expectReplays(), {
+    message: "The node is not what its log says:\n" +
+      '  adder/a is {"sum":2,"count":1}, and when its log is folded anew: {"sum":3,"count":1}.',
+  });
+});
+
 Deno.test("run() gives up with a sentence when actors answer each other without end", () => {
   const ball = defineActor<null, Json>({
     kind: "player",
