@@ -52,8 +52,18 @@ interface Outcome {
   readonly sent: Sent;
 }
 
-/** Differences between a node that rests and the plain fold of its log, as sentences; the first few of them. */
-export function differences(node: MemoryNode): readonly string[] {
+/** Throws a sentence that tells the first differences between a node and the plain fold of its log, if there are any. */
+export function expectReplays(node: MemoryNode): void {
+  const found = differences(node);
+  if (found.length === 0) return;
+  throw new Error(
+    `The node is not what its log says:\n  ${found.slice(0, maxDifferences).join("\n  ")}\n` +
+      `A turn depends on state, message and context alone: no clock, no chance, nothing that is kept outside the ` +
+      `state; and all of the state is in its snapshot, and changed by turns only`,
+  );
+}
+
+function differences(node: MemoryNode): readonly string[] {
   node.checkpoint();
   const definitions = node.define().map((definition) => node.faults.replayed(definition));
   const folded = plainFold(node, definitions);
@@ -62,7 +72,7 @@ export function differences(node: MemoryNode): readonly string[] {
     ...differentActors(found.store, folded.store, node, definitions),
     ...differentSends(found.sent, folded.sent),
     ...differentLetters(found.store, folded.store),
-  ].slice(0, maxDifferences);
+  ];
 }
 
 const maxDifferences = 3;

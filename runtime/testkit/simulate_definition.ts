@@ -20,7 +20,7 @@ import {
 } from "./limits.ts";
 import { isMadeToThrow } from "./faults.ts";
 import { MemoryNode } from "./memory_node.ts";
-import { differences } from "./plain_fold.ts";
+import { expectReplays } from "./plain_fold.ts";
 import { checkMessage, definitionOf, piecesOf } from "./requests.ts";
 import { defining, type Definitions } from "./test_node.ts";
 
@@ -165,9 +165,8 @@ class Run {
   }
 
   #compare(): void {
-    const found = differences(this.#node);
+    expectReplays(this.#node);
     this.#comparedDeaths = this.#node.deaths;
-    if (found.length > 0) throw new Error(found.join("\n  "));
   }
 
   /** Sends what was delayed, compares, and compares once more what a new start makes of the store. */
@@ -192,8 +191,12 @@ class Run {
  */
 export function simulateDefinition(options: SimulationOptions): SimulationResult {
   const { seeds = defaultSeeds, steps = defaultSteps } = options;
+  const list = typeof seeds === "number" ? Array.from({ length: seeds }, (_, index) => index + 1) : seeds;
+  if (list.length === 0 || steps < 1) {
+    throw new Error(`Cannot simulate ${list.length} seeds of ${steps} steps: that would try nothing`);
+  }
   const result = { messages: 0, repeats: 0, deaths: 0, deadLetters: 0 };
-  for (const seed of typeof seeds === "number" ? Array.from({ length: seeds }, (_, i) => i + 1) : seeds) {
+  for (const seed of list) {
     const run = new Run(options, seed);
     let step = 0;
     try {
@@ -215,11 +218,9 @@ export function simulateDefinition(options: SimulationOptions): SimulationResult
 
 function failure(seed: number, step: number, thrown: unknown): Error {
   return new Error(
-    `Seed ${seed} failed at step ${step}:\n  ${
+    `Seed ${seed} failed at step ${step}: ${
       errorMessage(thrown)
-    }\nA turn depends on state, message and context ` +
-      `alone: no clock, no chance, nothing that is kept outside the state, and all of the state is in its snapshot. ` +
-      `Replay it with { seeds: [${seed}], steps: ${step} }`,
+    }. Replay it with { seeds: [${seed}], steps: ${step} }`,
     { cause: thrown },
   );
 }

@@ -11,7 +11,7 @@ import type { Suspended } from "../node/engine.ts";
 import type { AnswerOf } from "./answer_types.ts";
 import { defaultShards, firstMs, testShardLimits } from "./limits.ts";
 import { MemoryNode } from "./memory_node.ts";
-import { differences } from "./plain_fold.ts";
+import { expectReplays } from "./plain_fold.ts";
 import type { Received } from "./probe.ts";
 import { checkMessage, definitionOf, piecesOf } from "./requests.ts";
 
@@ -187,8 +187,7 @@ export class TestNode<D extends AnyDefinition = AnyDefinition> {
    * shard to shard, and all dead letters. A host that was killed in the same turn five times is not told to the fold.
    */
   expectReplays(): void {
-    const found = differences(this.#node);
-    if (found.length > 0) throw new Error(`The node is not what its log says:\n  ${found.join("\n  ")}`);
+    expectReplays(this.#node);
   }
 
   /** Actors that threw too often and take no messages until they are resumed. */
