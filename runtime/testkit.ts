@@ -10,8 +10,8 @@
  */
 
 export { probe, type Received } from "./testkit/probe.ts";
+export { type Delivery } from "./testkit/requests.ts";
 export {
-  type Delivery,
   type Random,
   simulateDefinition,
   type SimulationOptions,

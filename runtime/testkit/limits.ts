@@ -30,3 +30,6 @@ export const maxAdvanceMs = 86_400_000;
 
 /** Requests that may be sent again: the last ones, as clients do. */
 export const maxKeptRequests = 20;
+
+/** Messages of one request: enough for a turn to go wrong in the middle of a frame. */
+export const maxRequestMessages = 3;

@@ -18,6 +18,7 @@ import type { HistorySink } from "../core/state.ts";
 import { turnBoardBytes } from "../node/turn_board.ts";
 import { MemoryStoreCore } from "../store/memory_store_core.ts";
 import { asEver, DrivenShard } from "./driven_shard.ts";
+import { maxHappenings } from "./limits.ts";
 import type { MemoryNode } from "./memory_node.ts";
 
 /** What shards sent to each other, however it was spread over frames, without repeats. */
@@ -99,14 +100,18 @@ function plainFold(
       isDying: () => false,
       answered: () => {},
     }, shard);
-    const rest = () => {
-      while (folding.waiting > 0 && folding.refusal === null) folding.happen(0, asEver);
-    };
-    rest();
+    rest(folding);
     folding.hurry();
-    rest();
+    rest(folding);
   }
   return { store, sent };
+}
+
+function rest(folding: DrivenShard): void {
+  for (let happened = 0; folding.waiting > 0 && folding.refusal === null; happened++) {
+    if (happened === maxHappenings) throw new Error(`Shard ${folding.shard} folds its log anew without end`);
+    folding.happen(0, asEver);
+  }
 }
 
 function sentIn({ log, shardCount }: MemoryNode): Sent {

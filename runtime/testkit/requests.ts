@@ -47,11 +47,16 @@ export function checkMessage(registry: Registry, to: Address, message: Json): vo
   );
 }
 
-/** A message as a gateway appends it, under an idempotency key or without one. */
+/** A message on its way to an actor. */
+export interface Delivery {
+  readonly to: Address;
+  readonly message: Json;
+}
+
+/** Messages as a gateway appends them together, under an idempotency key or without one. */
 export function piecesOf(
   { registry, shardCount }: MemoryNode,
-  to: Address,
-  message: Json,
+  deliveries: readonly Delivery[],
   key: string | null,
 ): readonly Piece[] {
   let sent: readonly Piece[] = [];
@@ -59,7 +64,7 @@ export function piecesOf(
     sent = pieces;
     return Promise.resolve();
   });
-  batch.add(to.kind, to.id, message);
+  for (const { to, message } of deliveries) batch.add(to.kind, to.id, message);
   void batch.send();
   return sent;
 }

@@ -5,7 +5,7 @@
  * 2. After every death, and at the end, the node is what the plain fold of its log is (`plain_fold.ts`).
  */
 
-import type { Address, Json } from "../core/actor.ts";
+import type { Address } from "../core/actor.ts";
 import type { AnyDefinition } from "../core/registry.ts";
 import { errorMessage } from "../core/errors.ts";
 import type { ShardLimits } from "../core/limits.ts";
@@ -16,19 +16,14 @@ import {
   firstMs,
   maxAdvanceMs,
   maxKeptRequests,
+  maxRequestMessages,
   testShardLimits,
 } from "./limits.ts";
 import { isMadeToThrow } from "./faults.ts";
 import { MemoryNode } from "./memory_node.ts";
 import { expectReplays } from "./plain_fold.ts";
-import { checkMessage, definitionOf, piecesOf } from "./requests.ts";
+import { checkMessage, definitionOf, type Delivery, piecesOf } from "./requests.ts";
 import { defining, type Definitions } from "./test_node.ts";
-
-/** A message on its way to an actor. */
-export interface Delivery {
-  readonly to: Address;
-  readonly message: Json;
-}
 
 /** The run's only source of chance. */
 export type Random = Pick<Prng, "next" | "int" | "range" | "chance" | "pick">;
@@ -48,7 +43,7 @@ export interface SimulationOptions {
 /** What happened in all runs. */
 export interface SimulationResult {
   readonly messages: number;
-  /** Messages that were sent again under their key. */
+  /** Requests that were sent again under their key. */
   readonly repeats: number;
   /** Deaths of hosts and of the node. */
   readonly deaths: number;
@@ -72,7 +67,9 @@ function drawLimits(random: Random): ShardLimits {
   };
 }
 
-interface Request extends Delivery {
+/** Messages that are sent together. */
+interface Request {
+  readonly deliveries: readonly Delivery[];
   readonly key: string;
 }
 
@@ -117,15 +114,16 @@ class Run {
   }
 
   #sendNext(): void {
-    const delivery = this.#next();
-    checkMessage(this.#node.registry, delivery.to, delivery.message);
-    const request = { ...delivery, key: `request ${++this.messages}` };
+    const deliveries = Array.from({ length: this.#random.range(1, maxRequestMessages) }, () => this.#next());
+    for (const { to, message } of deliveries) checkMessage(this.#node.registry, to, message);
+    const request = { deliveries, key: `request ${this.messages}` };
+    this.messages += deliveries.length;
     if (this.#random.chance(0.2)) this.#delayed.push(request);
     else this.#send(request);
   }
 
   #send(request: Request): void {
-    this.#node.append(piecesOf(this.#node, request.to, request.message, request.key));
+    this.#node.append(piecesOf(this.#node, request.deliveries, request.key));
     this.#sent.push(request);
     if (this.#sent.length > maxKeptRequests) this.#sent.shift();
   }
@@ -146,10 +144,15 @@ class Run {
     else this.#node.moveClock(durationMs);
   }
 
+  /** An actor that was sent something. */
+  #someone(): Address | null {
+    return this.#sent.length === 0 ? null : this.#random.pick(this.#random.pick(this.#sent).deliveries).to;
+  }
+
   /** Whatever the answers are: a query that changes the state shows when that is compared. */
   #ask(): void {
-    if (this.#sent.length === 0) return;
-    const { to } = this.#random.pick(this.#sent);
+    const to = this.#someone();
+    if (to === null) return;
     const { queries } = definitionOf(this.#node.registry, "ask", to);
     for (const query of Object.keys(queries)) this.#node.ask(to, query, {});
   }
@@ -158,8 +161,8 @@ class Run {
     const choice = this.#random.next();
     if (choice < 0.3) return this.#node.killHost();
     if (choice < 0.5) return this.#node.lose();
-    if (this.#sent.length === 0) return;
-    const { to } = this.#random.pick(this.#sent);
+    const to = this.#someone();
+    if (to === null) return;
     if (choice < 0.85) this.#node.faults.kill(to, 1);
     else this.#node.faults.crash(to);
   }

@@ -82,7 +82,7 @@ export class TestNode<D extends AnyDefinition = AnyDefinition> {
    */
   send(to: Address, message: Json, { key }: { readonly key?: string } = {}): void {
     checkMessage(this.#node.registry, to, message);
-    this.#node.append(piecesOf(this.#node, to, message, key ?? null));
+    this.#node.append(piecesOf(this.#node, [{ to, message }], key ?? null));
   }
 
   /** Folds, commits and delivers from shard to shard until nothing is left to do at this moment. */
