@@ -36,8 +36,15 @@ export class Registry {
   }
 }
 
-/** Identity that infers the type parameters of a definition. */
-export function defineActor<S, M extends Json>(definition: ActorDefinition<S, M>): ActorDefinition<S, M> {
+/** Identity that infers the type parameters of a definition, and keeps the names and types of its queries. */
+export function defineActor<
+  S,
+  M extends Json,
+  const K extends string = string,
+  Q extends ActorDefinition<S, M>["queries"] = ActorDefinition<S, M>["queries"],
+>(
+  definition: ActorDefinition<S, M> & { readonly kind: K; readonly queries: Q },
+): ActorDefinition<S, M> & { readonly kind: K; readonly queries: Q } {
   return definition;
 }
 

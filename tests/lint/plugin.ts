@@ -41,6 +41,7 @@ export const layers: readonly Layer[] = [
 const pureFolders = [
   "runtime/core/",
   "runtime/simulation/",
+  "runtime/testkit/",
   "actors/analytics/",
   "actors/sensors/",
   "actors/series/",

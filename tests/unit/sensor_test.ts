@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { z } from "zod";
 import type { Json } from "../../runtime/core/actor.ts";
+import { TestNode } from "../../runtime/testkit.ts";
 import { SlabPool } from "../../actors/analytics/slab.ts";
 import { readingOf, sensorDefinition, sensorMessageType } from "../../actors/sensors/sensor.ts";
 import { seriesMessageType } from "../../actors/series/series.ts";
-import { type DeadLettered, Rig, stubContext } from "./window_rig.ts";
+import { stubContext } from "./window_rig.ts";
 
 const noon = Date.UTC(2026, 0, 31, 12);
 
@@ -123,53 +125,59 @@ Deno.test("the message of sensor is refused when its names and values do not fit
   }
 });
 
-function send(rig: Rig, message: Parameters<Rig["definition"]["receive"]>[1], nowMs = noon): void {
-  rig.definition.receive(rig.state, message, stubContext(nowMs, rig.deadLetters));
+const s1 = { kind: "sensor", id: "s1" };
+
+/** A node at noon, each of whose hosts has a pool of its own, as threads have. */
+function nodeAtNoon(): TestNode {
+  return new TestNode({ definitions: () => [sensorDefinition(new SlabPool())], startMs: noon });
 }
 
-function ask({ definition, state }: Rig, query: string, args: Json): unknown {
-  const { arguments: schema, answer } = definition.queries[query]!;
-  const answered = answer(state, schema.parse(args) as never, { id: "s1", nowMs: noon });
-  assert.deepEqual(JSON.parse(JSON.stringify(answered)), answered);
-  return answered;
+const Channels = z.looseObject({
+  channels: z.record(z.string(), z.looseObject({ total: z.looseObject({ count: z.number() }) })),
+});
+
+function channelsOf(node: TestNode) {
+  return Channels.parse(node.ask(s1, "state")).channels;
 }
 
 Deno.test("a sensor keeps no channel of a reading that is a repeat, too old a number, or too far ahead", () => {
-  const rig = new Rig();
-  send(rig, [noon, 1000, 0, "a", 1]);
-  send(rig, [noon, 1000, 0, "b", 1]);
-  send(rig, [noon, 10, 0, "c", 1]);
-  send(rig, [noon + 300_001, 1001, 0, "d", 1]);
-  assert.deepEqual(rig.state.channels.map(({ name }) => name), ["a"]);
-  assert.deepEqual(rig.deadLetters.map(({ reason }) => reason), ["too-far-ahead"]);
-  assert.match(rig.deadLetters[0]!.detail, /sensor\/s1 has the time 2026-01-31T12:05:00.001Z, 301 s ahead/);
-  send(rig, [noon, 1001, 0, "e", 1]);
-  assert.deepEqual(rig.state.channels.map(({ name }) => name), ["a", "e"], "a refused number is not used up");
+  const node = nodeAtNoon();
+  node.send(s1, [noon, 1000, 0, "a", 1]);
+  node.send(s1, [noon, 1000, 0, "b", 1]);
+  node.send(s1, [noon, 10, 0, "c", 1]);
+  node.send(s1, [noon + 300_001, 1001, 0, "d", 1]);
+  assert.deepEqual(Object.keys(channelsOf(node)), ["a"]);
+  const [letter, ...others] = node.deadLetters();
+  assert.deepEqual([letter?.reason, others.length], ["too-far-ahead", 0]);
+  assert.match(letter!.detail, /sensor\/s1 has the time 2026-01-31T12:05:00.001Z, 301 s ahead/);
+  node.send(s1, [noon, 1001, 0, "e", 1]);
+  assert.deepEqual(Object.keys(channelsOf(node)), ["a", "e"], "a refused number is not used up");
 });
 
 Deno.test("a sensor dead-letters a reading as a whole when it would pass the bound of channels", () => {
-  const rig = new Rig();
+  const node = nodeAtNoon();
   const reading = (from: number, count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, i) => [`c${from + i}`, i]));
-  for (let from = 0; from < 1024; from += 64) send(rig, readingOf(noon, null, reading(from, 64), false));
-  send(rig, readingOf(noon, null, reading(1023, 2), false));
-  assert.equal(rig.state.channels.length, 1024);
-  assert.deepEqual(rig.deadLetters.map(({ reason }: DeadLettered) => reason), ["too-many-channels"]);
-  send(rig, readingOf(noon, null, reading(1020, 4), false));
-  assert.equal(rig.state.channels.at(-1)!.total.count, 2);
-  rig.checkpoint(noon, "always");
-  rig.restore();
-  assert.equal(rig.state.channels.length, 1024);
+  for (let from = 0; from < 1024; from += 64) node.send(s1, readingOf(noon, null, reading(from, 64), false));
+  node.send(s1, readingOf(noon, null, reading(1023, 2), false));
+  assert.equal(Object.keys(channelsOf(node)).length, 1024);
+  assert.deepEqual(node.deadLetters().map(({ reason }) => reason), ["too-many-channels"]);
+  node.send(s1, readingOf(noon, null, reading(1020, 4), false));
+  assert.equal(channelsOf(node)["c1023"]?.total.count, 2);
+  node.advance(600_000);
+  node.loseNode();
+  assert.equal(Object.keys(channelsOf(node)).length, 1024);
+  node.expectReplays();
 });
 
 Deno.test("the queries of a sensor answer JSON and read times as numbers or text", () => {
-  const rig = new Rig();
-  send(rig, [noon, null, 0, "temperature,door", 21.5, true]);
-  const windows = (args: Json) => ask(rig, "windows", args);
+  const node = nodeAtNoon();
+  node.send(s1, [noon, null, 0, "temperature,door", 21.5, true]);
+  const windows = (args: Json) => node.ask(s1, "windows", args);
   assert.deepEqual(windows({ at: String(noon) }), windows({ at: noon }));
   assert.deepEqual(windows({ at: "2026-01-31T12:00:00Z" }), windows({ at: noon }));
   assert.throws(() => windows({ at: "yesterday" }), /epoch milliseconds or RFC 3339/);
-  assert.deepEqual(ask(rig, "panes", {}), {
+  assert.deepEqual(node.ask(s1, "panes"), {
     stepMs: 300_000,
     fromMs: noon - 185 * 60_000,
     channels: {
@@ -177,7 +185,7 @@ Deno.test("the queries of a sensor answer JSON and read times as numbers or text
       door: [[noon, 1, 1, 0, 1, 1]],
     },
   });
-  assert.deepEqual(ask(rig, "minutePanes", {}), {
+  assert.deepEqual(node.ask(s1, "minutePanes"), {
     stepMs: 60_000,
     fromMs: noon - 60 * 60_000,
     channels: {
@@ -185,8 +193,7 @@ Deno.test("the queries of a sensor answer JSON and read times as numbers or text
       door: [[noon, 1, 1, 0, 1, 1]],
     },
   });
-  const state = ask(rig, "state", {});
-  assert.deepEqual(Object.keys(state as object), [
+  assert.deepEqual(Object.keys(Channels.parse(node.ask(s1, "state"))), [
     "channels",
     "firstTs",
     "lastTs",
