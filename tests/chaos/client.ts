@@ -1,7 +1,7 @@
 /** Requests that are repeated until they are answered well, to a node that may be dead, paused or on a full disk. */
 
 import { z } from "zod";
-import { HttpConnection } from "../../actors/simulate/http_connection.ts";
+import { type HttpAnswer, HttpConnection } from "../../actors/simulate/http_connection.ts";
 import { eventually } from "../services/eventually.ts";
 
 /** Longer than the node itself lets an answer wait. */
@@ -13,6 +13,13 @@ export interface Reading {
   readonly id: string;
   readonly values: Readonly<Record<string, number>>;
 }
+
+type Request = [
+  method: "GET" | "POST",
+  target: string,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+];
 
 export class Client {
   readonly #url: URL;
@@ -40,24 +47,29 @@ export class Client {
     return answer.total[channel]?.count ?? 0;
   }
 
-  #request(
-    status: number,
-    method: "GET" | "POST",
-    target: string,
-    headers: Readonly<Record<string, string>>,
-    body: string,
-  ): Promise<string> {
+  /** The status of the answer to a single attempt. */
+  async offer(readings: readonly Reading[]): Promise<number> {
+    const headers = { "content-type": "application/json" };
+    const { status } = await this.#attempt("POST", "/readings", headers, JSON.stringify(readings));
+    return status;
+  }
+
+  #request(status: number, ...request: Request): Promise<string> {
+    const [method, target] = request;
     return eventually(`${status} of ${method} ${target}`, this.#deadlineMs, async () => {
-      const connection = new HttpConnection(this.#url);
-      try {
-        const request = { method, target, headers, body, timeoutMs: attemptTimeoutMs };
-        const answer = await connection.request(request);
-        if (answer.status === status) return answer.text;
-        throw new Error(`The node answers ${answer.status}: ${answer.text}`);
-      } finally {
-        connection.close();
-      }
+      const answer = await this.#attempt(...request);
+      if (answer.status === status) return answer.text;
+      throw new Error(`The node answers ${answer.status}: ${answer.text}`);
     }, pauseMs);
+  }
+
+  async #attempt(...[method, target, headers, body]: Request): Promise<HttpAnswer> {
+    const connection = new HttpConnection(this.#url);
+    try {
+      return await connection.request({ method, target, headers, body, timeoutMs: attemptTimeoutMs });
+    } finally {
+      connection.close();
+    }
   }
 }
 

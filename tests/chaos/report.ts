@@ -19,8 +19,9 @@ export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;
 }
 
-export function recoveryText({ recoveryMs, isLate }: PlayedRound): string {
-  return `${seconds(recoveryMs)}${isLate ? ", too late" : ""}`;
+export function recoveryText({ recoveryMs, isLate, surplusDeaths }: PlayedRound): string {
+  const late = isLate ? ", too late" : "";
+  return seconds(recoveryMs) + late + (surplusDeaths === 0 ? "" : `, ${surplusDeaths} more threads died`);
 }
 
 /** The fault in a few words. */
