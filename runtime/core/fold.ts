@@ -36,7 +36,7 @@ import { idProblem, type Registry } from "./registry.ts";
 import { Sequences } from "./sequence.ts";
 import type { ShardCounters } from "./shard_api.ts";
 import { fail, noFailures, park, type Suspension } from "./suspension.ts";
-import { shortened, type Trace, type Traces } from "./trace.ts";
+import { deathOf, type Trace, type Traces } from "./trace.ts";
 import { Turn, type TurnEffects } from "./turn.ts";
 import type { WorkFrame } from "./work.ts";
 
@@ -75,11 +75,6 @@ export type FoldProgress =
   | "sliced"
   /** A message that must not be met again was put among the dead letters: better checkpoint at once. */
   | "skipped";
-
-/** How a trace tells of a message that was not folded. */
-function deathOf({ reason, detail }: Pick<Death, "reason" | "detail">): string {
-  return reason === "threw" ? `threw: ${detail}` : `dead-letter: ${reason}`;
-}
 
 export class Fold implements TurnEffects {
   readonly table: ActorTable;
@@ -287,7 +282,7 @@ export class Fold implements TurnEffects {
     this.#bury(this.#turn, { reason: "unknown-kind", detail, version });
   }
 
-  /** Takes a message of any version at the place that was set before; its actor is not traced. */
+  /** Takes a message of any version at the place that was set before, and notes it in no trace. */
   #take(target: ActorEntry, version: number, body: Json, sender: Address | null): void {
     const { index, timerNumber, step } = this.#turn;
     this.#options.witness.enterTurn(index, timerNumber, step);
@@ -331,27 +326,12 @@ export class Fold implements TurnEffects {
     try {
       this.#take(target, version, body, sender);
     } catch (thrown) {
-      this.#note(trace, message, sender, `threw: ${errorMessage(thrown)}`);
+      trace.note(this.#turn, message, sender, `threw: ${errorMessage(thrown)}`);
       throw thrown;
     }
     const letter = this.deadLetters[letters];
     const isParked = (target.suspension?.parked.length ?? 0) > parked;
-    this.#note(trace, message, sender, letter ? deathOf(letter) : isParked ? "parked" : "folded");
-  }
-
-  #note(trace: Trace, message: string, sender: Address | null, outcome: string): void {
-    const { offset, index, timer, timerNumber, step } = this.#turn;
-    trace.note({
-      offset,
-      index,
-      timer,
-      timerNumber,
-      step,
-      atMs: this.clockMs,
-      sender,
-      message: shortened(message),
-      outcome: shortened(outcome),
-    });
+    trace.note(this.#turn, message, sender, letter ? deathOf(letter) : isParked ? "parked" : "folded");
   }
 
   /** The message in its present form; undefined when there is none and it was dead-lettered. */
@@ -509,7 +489,7 @@ export class Fold implements TurnEffects {
   #buryLocal(entry: ActorEntry, message: Json, from: Address | null, death: Death): void {
     this.#turn.begin(entry, message, from);
     this.#bury(this.#turn, death);
-    if (entry.trace !== null) this.#note(entry.trace, JSON.stringify(message), from, deathOf(death));
+    entry.trace?.note(this.#turn, JSON.stringify(message), from, deathOf(death));
   }
 
   /** Fires the timers due by now. False when actors or a page of timers must be loaded first. */
