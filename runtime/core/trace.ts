@@ -13,6 +13,7 @@
 
 import type { Address } from "./actor.ts";
 import type { ActorEntry } from "./actor_table.ts";
+import type { Death } from "./dead_letter.ts";
 import { Fifo } from "./fifo.ts";
 import { idOf, parseFrame, type Run, senderMarker } from "./frame.ts";
 import {
@@ -45,7 +46,7 @@ export interface TracedMessage extends TracePlace {
 }
 
 /** JSON text for a person: where it is longer than a screen shows, its beginning. */
-export function shortened(text: string): string {
+function shortened(text: string): string {
   return text.length <= maxTracedUnits ? text : `${text.slice(0, maxTracedUnits).toWellFormed()}…`;
 }
 
@@ -53,6 +54,11 @@ export function shortened(text: string): string {
 function order(one: TracePlace, other: TracePlace): number {
   return one.offset - other.offset || one.index - other.index || one.timerNumber - other.timerNumber ||
     one.step - other.step;
+}
+
+/** How a trace tells of a message that was not folded. */
+export function deathOf({ reason, detail }: Pick<Death, "reason" | "detail">): string {
+  return reason === "threw" ? `threw: ${detail}` : `dead-letter: ${reason}`;
 }
 
 export class Trace {
@@ -66,7 +72,24 @@ export class Trace {
     this.sinceMs = sinceMs;
   }
 
-  note(message: TracedMessage): void {
+  /**
+   * The turn at this place has folded a message.
+   *
+   * @param nowMs log time
+   * @param message JSON text
+   */
+  note(
+    { offset, index, timer, timerNumber, step, nowMs: atMs }: TracePlace & { readonly nowMs: number },
+    message: string,
+    sender: Address | null,
+    outcome: string | null,
+  ): void {
+    const place = { offset, index, timer, timerNumber, step };
+    const told = outcome === null ? null : shortened(outcome);
+    this.#insert({ ...place, atMs, sender, message: shortened(message), outcome: told });
+  }
+
+  #insert(message: TracedMessage): void {
     const messages = this.#messages;
     let at = messages.length;
     while (at > 0 && order(messages[at - 1]!, message) > 0) at--;
@@ -116,9 +139,8 @@ function readFrame({ text, offset, stampMs }: LogFrame, { kind, id }: Address, t
     if (!isOfKind(run)) continue;
     for (let index = run.first; index < run.end; index++) {
       if (idOf(frame, run, index) !== id) continue;
-      const message = shortened(JSON.stringify(run.bodies[index - run.first]));
-      const place = { offset, index, timer: "", timerNumber: 0, step: 0 };
-      trace.note({ ...place, atMs: stampMs, sender, message, outcome: null });
+      const turn = { offset, index, timer: "", timerNumber: 0, step: 0, nowMs: stampMs };
+      trace.note(turn, JSON.stringify(run.bodies[index - run.first]), sender, null);
     }
   }
 }
