@@ -70,6 +70,7 @@ async function play(stage: Stage, round: Round, number: number, load: Phase): Pr
   const recoveryMs = performance.now() - fromMs;
   const surplusDeaths = checkDamage(round.fault.kind, before, await stage.look());
   await check();
+  await stage.untilNoneLingers();
   const atMs = fromMs - load.startedAtMs;
   return { number, fault: round.fault, atMs, recoveryMs, isLate: recoveryMs > limitMs, surplusDeaths };
 }

@@ -8,6 +8,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { shardOf } from "../../runtime/core/murmur2.ts";
+import { eventually } from "../services/eventually.ts";
 import { freePort } from "../services/free_port.ts";
 import { SmallDisk } from "../services/small_disk.ts";
 import { Client } from "./client.ts";
@@ -30,7 +31,9 @@ export interface Sight {
   readonly hostDeaths: number;
 }
 
-const treeSchema = z.object({ tree: z.object({ children: z.array(z.object({ restarts: z.number() })) }) });
+const childSchema = z.object({ id: z.string(), restarts: z.number() });
+const branchSchema = childSchema.extend({ children: z.array(childSchema).optional() });
+const treeSchema = z.object({ tree: z.object({ children: z.array(branchSchema) }) });
 
 export class Stage {
   readonly #start: () => ServerProcess;
@@ -85,9 +88,20 @@ export class Stage {
     throw new Error(`Shard ${wrong} counts ${counts[wrong]} of ${this.#probes} acknowledged probes`);
   }
 
+  /** Resolves when no thread is left that was given up: it ended, or the node was replaced. */
+  async untilNoneLingers(): Promise<void> {
+    await eventually("the end of the threads that were given up", recoveryDeadlineMs, async () => {
+      const response = await fetch(new URL("/metrics", this.server.adminUrl));
+      return /^sensorium_abandoned_threads 0$/m.test(await response.text()) ? true : null;
+    });
+  }
+
   async look(): Promise<Sight> {
-    const { tree: { children } } = treeSchema.parse(await this.client.get("/actors"));
-    const hostDeaths = children.reduce((sum, { restarts }) => sum + restarts, 0);
+    const { tree } = treeSchema.parse(await this.client.get("/actors"));
+    const hosts = tree.children.find(({ id }) => id === "hosts")?.children ?? [];
+    // The spare one is started anew whenever it becomes a host.
+    const numbered = hosts.filter(({ id }) => id !== "spare");
+    const hostDeaths = numbered.reduce((sum, { restarts }) => sum + restarts, 0);
     return { pid: await this.server.nodePid(), hostDeaths };
   }
 
