@@ -81,6 +81,16 @@ export function drawFaults(prng: Prng): Faults {
   };
 }
 
+/** Half of them suspend nobody: an actor that waits is one that does nothing. */
+const failureIntensities: readonly ShardLimits["failureIntensity"][] = [
+  { failures: 0, withinMs: 1 },
+  { failures: 1, withinMs: 100 },
+  { failures: 3, withinMs: 60_000 },
+  { failures: 255, withinMs: 1 },
+  { failures: 255, withinMs: 1 },
+  { failures: 255, withinMs: 1 },
+];
+
 export function drawLimits(prng: Prng): ShardLimits {
   return {
     ...defaultShardLimits,
@@ -97,7 +107,8 @@ export function drawLimits(prng: Prng): ShardLimits {
     gatewayRetentionMs: prng.pick([200, 2000, 600_000]),
     duePage: prng.pick([1, 3, 1000]),
     maxColdBytes: prng.pick([0, 100, 1_000_000]),
-    // The model knows of no suspension yet.
-    failureIntensity: { failures: 255, withinMs: 1 },
+    failureIntensity: prng.pick(failureIntensities),
+    maxParkedMessages: prng.pick([0, 1, 4, 100]),
+    maxParkedUnits: prng.pick([0, 300, 65_536]),
   };
 }
