@@ -69,6 +69,13 @@ export class Auditor {
     }));
   }
 
+  /** Actors suspended by now, by what is in the logs. */
+  suspended(): readonly Address[] {
+    return this.models.flatMap(({ actors }) =>
+      [...actors.values()].flatMap(({ isSuspended, address }) => isSuspended ? [address] : [])
+    );
+  }
+
   /** A client may have sent this item; `key` as made by `itemKey`. */
   offered(key: string, shard: number): void {
     this.#items.set(key, { shard, isAccepted: false });

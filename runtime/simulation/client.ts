@@ -54,7 +54,7 @@ export class Client {
 
   #begin(): void {
     const stream = `${this.#name}.${this.#generation}`;
-    const items = this.#workload.items(stream, (to) => this.#next(to));
+    const items = this.#workload.items(stream, (to) => this.#next(to), this.#world.auditor.suspended());
     const body = { key: this.#usesKeys ? `${this.#name}-${++this.#bodies}` : null, items };
     this.#open = body;
     for (const item of items) {

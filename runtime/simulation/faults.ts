@@ -108,7 +108,7 @@ export function drawLimits(prng: Prng): ShardLimits {
     duePage: prng.pick([1, 3, 1000]),
     maxColdBytes: prng.pick([0, 100, 1_000_000]),
     failureIntensity: prng.pick(failureIntensities),
-    maxParkedMessages: prng.pick([0, 1, 4, 100]),
-    maxParkedUnits: prng.pick([0, 300, 65_536]),
+    maxParkedMessages: prng.pick([0, 2, 10, 100]),
+    maxParkedUnits: prng.pick([0, 500, 65_536, 65_536]),
   };
 }

@@ -30,7 +30,7 @@ export class Workload {
       (_, index) => `${"abcdefghij"[index]}${prng.int(100)}`,
     );
     this.#longTimers = prng.chance(0.5);
-    this.#controlChance = prng.pick([0, 0.05, 0.3]);
+    this.#controlChance = prng.pick([0, 0.1, 0.3]);
   }
 
   address(): Address {
@@ -68,11 +68,18 @@ export class Workload {
     return this.#longTimers && prng.chance(0.3) ? prng.range(500, 5000) : prng.range(0, 60);
   }
 
-  /** The messages of one body. `next` numbers a message for an actor. */
-  items(stream: string, next: (to: Address) => number): readonly Item[] {
+  /** The items of one body. `next` numbers a message for an actor; `suspended`: whom controls are mostly for. */
+  items(
+    stream: string,
+    next: (to: Address) => number,
+    suspended: readonly Address[],
+  ): readonly Item[] {
     return Array.from({ length: this.#prng.range(1, 4) }, () => {
       const to = this.#prng.chance(0.01) ? { kind: unknownKind, id: "nobody" } : this.address();
-      if (this.#prng.chance(this.#controlChance)) return { type: "control", to, body: this.#control() };
+      if (this.#prng.chance(this.#controlChance)) {
+        const isAimed = suspended.length > 0 && this.#prng.chance(0.8);
+        return { type: "control", to: isAimed ? this.#prng.pick(suspended) : to, body: this.#control() };
+      }
       return { type: "message", to, message: { s: stream, n: next(to), ops: this.ops() } };
     });
   }
