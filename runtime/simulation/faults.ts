@@ -34,23 +34,45 @@ export interface Faults {
   readonly replayMs: number | null;
 }
 
+/** What can be switched off by itself, each with what it is then. */
+const absent = {
+  slow: { legMs: 1, slowChance: 0, slowMs: 1 },
+  lost: { requestLossChance: 0, answerLossChance: 0 },
+  impatience: { impatienceChance: 0 },
+  repeats: { repeatChance: 0 },
+  "host-crashes": { hostCrashMs: null },
+  "gateway-crashes": { gatewayCrashMs: null },
+  moves: { moveMs: null },
+  "clock-jumps": { clockJumpMs: null, jumpMs: 0 },
+  "full-disks": { fullMs: null, fullForMs: 0 },
+  replays: { replayMs: null },
+} as const satisfies Readonly<Record<string, Partial<Faults>>>;
+
+export type FaultKind = keyof typeof absent;
+
+export const faultKinds = Object.keys(absent) as readonly FaultKind[];
+
+export function isFaultKind(name: string): name is FaultKind {
+  return faultKinds.some((known) => known === name);
+}
+
 export const noFaults: Faults = {
-  legMs: 1,
-  slowChance: 0,
-  slowMs: 1,
-  requestLossChance: 0,
-  answerLossChance: 0,
-  impatienceChance: 0,
-  repeatChance: 0,
-  hostCrashMs: null,
-  gatewayCrashMs: null,
-  moveMs: null,
-  clockJumpMs: null,
-  jumpMs: 0,
-  fullMs: null,
-  fullForMs: 0,
-  replayMs: null,
+  ...absent.slow,
+  ...absent.lost,
+  ...absent.impatience,
+  ...absent.repeats,
+  ...absent["host-crashes"],
+  ...absent["gateway-crashes"],
+  ...absent.moves,
+  ...absent["clock-jumps"],
+  ...absent["full-disks"],
+  ...absent.replays,
 };
+
+/** To be applied to what was drawn: so a run with a kind less has all other draws of its beginning. */
+export function withoutFaults(faults: Faults, kinds: readonly FaultKind[]): Faults {
+  return kinds.reduce((left, kind) => ({ ...left, ...absent[kind] }), faults);
+}
 
 /** A rate that is off in two runs of five, and mostly low otherwise. */
 function rate(prng: Prng, highest: number): number {
