@@ -23,7 +23,8 @@ import type { ShardLimits } from "../core/limits.ts";
 import type { LogFrame } from "../core/log_frame.ts";
 import type { Answer } from "../core/shard_api.ts";
 import { MemoryStoreCore } from "../store/memory_store_core.ts";
-import { deadText, placeOf, ShardModel, timerTexts } from "./model.ts";
+import { deadText, placeOf, ShardModel } from "./model.ts";
+import { standingText, timerTexts } from "./model_actor.ts";
 import { check } from "./oracle_error.ts";
 import { addressText, programRegistry } from "./program.ts";
 
@@ -66,6 +67,13 @@ export class Auditor {
       waiting: new Set(),
       numbers: new Map(),
     }));
+  }
+
+  /** Actors suspended by now, by what is in the logs. */
+  suspended(): readonly Address[] {
+    return this.models.flatMap(({ actors }) =>
+      [...actors.values()].flatMap(({ isSuspended, address }) => isSuspended ? [address] : [])
+    );
   }
 
   /** A client may have sent this item; `key` as made by `itemKey`. */
@@ -128,6 +136,7 @@ export class Auditor {
     if (!isNext) return;
     audit.commit = commit;
     this.#auditPosition(checkpoint, audit);
+    this.#compareSuspended(checkpoint);
     this.#auditOutbox(checkpoint, audit);
     for (const letter of checkpoint.deadLetters) this.#auditLetter(letter);
   }
@@ -144,6 +153,23 @@ export class Auditor {
         `Commit ${commit} moves shard ${shard} from place ${before} to ${now}; its log ends at ${model.offset}`,
     );
     this.#compareStore(shard, before, `after commit ${commit}`);
+  }
+
+  /** The shard lists exactly its suspended actors: here they are never more than it lists. */
+  #compareSuspended({ shard, commit, memory }: Checkpoint): void {
+    const model = this.models[shard]!;
+    const place = placeOf(this.#shards[shard]!.position);
+    const right = [...model.actors.keys()].flatMap((actor) => {
+      const suspended = model.version(actor, place)?.suspended ?? null;
+      return suspended === null ? [] : [`${actor} ${suspended.sinceMs}`];
+    }).sort().join(", ");
+    const found = Object.entries(memory.suspended).map(([actor, { sinceMs }]) => `${actor} ${sinceMs}`)
+      .sort().join(", ");
+    check(
+      "suspension",
+      found === right,
+      () => `Commit ${commit} of shard ${shard} lists [${found}] as suspended, should be [${right}]`,
+    );
   }
 
   /** The store has, for actors changed after the place `after`, the state and timers that the model has. */
@@ -165,6 +191,12 @@ export class Auditor {
       check("timers", timers === rightTimers, () =>
         `${name} is stored with the timers [${timers}], ` +
         `should be [${rightTimers}]`);
+      const standing = standingText(entry.failedAtMs, entry.suspension);
+      check(
+        "suspension",
+        standing === right.standing,
+        () => `${name} is stored with ${standing}, should be ${right.standing}`,
+      );
     }
     this.#compareDue(shard, when);
   }
@@ -246,11 +278,19 @@ export class Auditor {
           position >= folded - 1,
           () => `${name} was answered at ${position}, asked when the log's end was ${folded}`,
         );
-        const right = model.version(name, placeOf({ offset: position, index: 0 }))?.json;
+        const right = model.version(name, placeOf({ offset: position, index: 0 }));
         check(
           "queries",
-          answer.json === right,
-          () => `${name} at ${position} was answered as ${answer.json}, should be ${right ?? "absent"}`,
+          answer.json === right?.json,
+          () => `${name} at ${position} was answered as ${answer.json}, should be ${right?.json ?? "absent"}`,
+        );
+        const { suspended } = answer;
+        check(
+          "suspension",
+          suspended?.sinceMs === right.suspended?.sinceMs && suspended?.parked === right.suspended?.parked,
+          () =>
+            `${name} at ${position} was answered as ${JSON.stringify(suspended)}, ` +
+            `should be ${JSON.stringify(right.suspended)}`,
         );
         return;
       }

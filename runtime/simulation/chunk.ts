@@ -1,13 +1,11 @@
 /** A few consecutive seeds, played one after another. */
 
-import type { PlantName } from "./plants.ts";
-import { type RunResult, simulate } from "./simulate.ts";
+import { type RunResult, type RunSetting, simulate } from "./simulate.ts";
 
 export interface Chunk {
   readonly firstSeed: number;
   readonly seeds: number;
-  readonly steps: number;
-  readonly plant: PlantName | null;
+  readonly setting: RunSetting;
 }
 
 /** What became of a chunk; what follows a failure was not played. */
@@ -17,10 +15,10 @@ export interface ChunkResult {
   readonly failure: RunResult | null;
 }
 
-export function playChunk({ firstSeed, seeds, steps, plant }: Chunk): ChunkResult {
+export function playChunk({ firstSeed, seeds, setting }: Chunk): ChunkResult {
   let events = 0;
   for (let played = 0; played < seeds; played++) {
-    const run = simulate({ seed: firstSeed + played, steps, plant, print: null });
+    const run = simulate({ seed: firstSeed + played, ...setting, print: null });
     events += run.events;
     if (run.failure !== null) return { played: played + 1, events, failure: run };
   }

@@ -8,8 +8,12 @@ import { shardOf } from "../core/murmur2.ts";
 import type { Body, BodyAnswer } from "./gateway.ts";
 import { itemKey } from "./model.ts";
 import { addressText } from "./program.ts";
-import type { Workload } from "./workload.ts";
+import type { Item, Workload } from "./workload.ts";
 import type { World } from "./world.ts";
+
+function keyOf({ to, message }: Extract<Item, { type: "message" }>): string {
+  return itemKey(to, message.s, message.n);
+}
 
 export class Client {
   readonly #world: World;
@@ -50,11 +54,12 @@ export class Client {
 
   #begin(): void {
     const stream = `${this.#name}.${this.#generation}`;
-    const items = this.#workload.items(stream, (to) => this.#next(to));
+    const items = this.#workload.items(stream, (to) => this.#next(to), this.#world.auditor.suspended());
     const body = { key: this.#usesKeys ? `${this.#name}-${++this.#bodies}` : null, items };
     this.#open = body;
-    for (const { to, message } of items) {
-      this.#world.auditor.offered(itemKey(to, stream, message.n), shardOf(to.id, this.#world.shardCount));
+    for (const item of items) {
+      const shard = shardOf(item.to.id, this.#world.shardCount);
+      if (item.type === "message") this.#world.auditor.offered(keyOf(item), shard);
     }
     this.#attempt(body);
   }
@@ -91,9 +96,7 @@ export class Client {
       this.#generation++;
       this.#numbers = new Map();
     } else {
-      for (const { to, message } of body.items) {
-        this.#world.auditor.accepted(itemKey(to, message.s, message.n));
-      }
+      for (const item of body.items) if (item.type === "message") this.#world.auditor.accepted(keyOf(item));
     }
     this.#think();
   }

@@ -34,23 +34,45 @@ export interface Faults {
   readonly replayMs: number | null;
 }
 
+/** What can be switched off by itself, each with what it is then. */
+const absent = {
+  slow: { legMs: 1, slowChance: 0, slowMs: 1 },
+  lost: { requestLossChance: 0, answerLossChance: 0 },
+  impatience: { impatienceChance: 0 },
+  repeats: { repeatChance: 0 },
+  "host-crashes": { hostCrashMs: null },
+  "gateway-crashes": { gatewayCrashMs: null },
+  moves: { moveMs: null },
+  "clock-jumps": { clockJumpMs: null, jumpMs: 0 },
+  "full-disks": { fullMs: null, fullForMs: 0 },
+  replays: { replayMs: null },
+} as const satisfies Readonly<Record<string, Partial<Faults>>>;
+
+export type FaultKind = keyof typeof absent;
+
+export const faultKinds = Object.keys(absent) as readonly FaultKind[];
+
+export function isFaultKind(name: string): name is FaultKind {
+  return faultKinds.some((known) => known === name);
+}
+
 export const noFaults: Faults = {
-  legMs: 1,
-  slowChance: 0,
-  slowMs: 1,
-  requestLossChance: 0,
-  answerLossChance: 0,
-  impatienceChance: 0,
-  repeatChance: 0,
-  hostCrashMs: null,
-  gatewayCrashMs: null,
-  moveMs: null,
-  clockJumpMs: null,
-  jumpMs: 0,
-  fullMs: null,
-  fullForMs: 0,
-  replayMs: null,
+  ...absent.slow,
+  ...absent.lost,
+  ...absent.impatience,
+  ...absent.repeats,
+  ...absent["host-crashes"],
+  ...absent["gateway-crashes"],
+  ...absent.moves,
+  ...absent["clock-jumps"],
+  ...absent["full-disks"],
+  ...absent.replays,
 };
+
+/** To be applied to what was drawn: so a run with a kind less has all other draws of its beginning. */
+export function withoutFaults(faults: Faults, kinds: readonly FaultKind[]): Faults {
+  return kinds.reduce((left, kind) => ({ ...left, ...absent[kind] }), faults);
+}
 
 /** A rate that is off in two runs of five, and mostly low otherwise. */
 function rate(prng: Prng, highest: number): number {
@@ -81,6 +103,16 @@ export function drawFaults(prng: Prng): Faults {
   };
 }
 
+/** Half of them suspend nobody: an actor that waits is one that does nothing. */
+const failureIntensities: readonly ShardLimits["failureIntensity"][] = [
+  { failures: 0, withinMs: 1 },
+  { failures: 1, withinMs: 100 },
+  { failures: 3, withinMs: 60_000 },
+  { failures: 255, withinMs: 1 },
+  { failures: 255, withinMs: 1 },
+  { failures: 255, withinMs: 1 },
+];
+
 export function drawLimits(prng: Prng): ShardLimits {
   return {
     ...defaultShardLimits,
@@ -97,7 +129,8 @@ export function drawLimits(prng: Prng): ShardLimits {
     gatewayRetentionMs: prng.pick([200, 2000, 600_000]),
     duePage: prng.pick([1, 3, 1000]),
     maxColdBytes: prng.pick([0, 100, 1_000_000]),
-    // The model knows of no suspension yet.
-    failureIntensity: { failures: 255, withinMs: 1 },
+    failureIntensity: prng.pick(failureIntensities),
+    maxParkedMessages: prng.pick([0, 2, 10, 100]),
+    maxParkedUnits: prng.pick([0, 500, 65_536, 65_536]),
   };
 }

@@ -8,11 +8,12 @@
  */
 
 import type { StoredDeadLetter } from "../core/checkpoint.ts";
-import { encodeFrame, entryStride, partMarker, replayMarker } from "../core/frame.ts";
+import { controlType, controlVersion } from "../core/control.ts";
+import { encodeFrame, entryStride, partMarker, replayMarker, type WireType } from "../core/frame.ts";
 import { murmur2, shardOf } from "../core/murmur2.ts";
 import type { Party } from "./network.ts";
-import { addressText, programKinds, programRegistry, unknownKind } from "./program.ts";
-import type { Item } from "./workload.ts";
+import { addressText, programKinds, programVersion, unknownKind } from "./program.ts";
+import { bodyOf, type Item } from "./workload.ts";
 import type { World } from "./world.ts";
 
 export interface Body {
@@ -37,8 +38,20 @@ interface Lane {
   n: number;
 }
 
-const types = [...programRegistry.wireTypes, [unknownKind, 1] as const];
 const kinds: readonly string[] = [...programKinds, unknownKind];
+const types: readonly WireType[] = [
+  ...kinds.map((kind) => [kind, programVersion] as const),
+  ...kinds.map(controlType),
+];
+
+function typeOf(kind: string, version: number): number {
+  return types.findIndex((type) => type[0] === kind && type[1] === version);
+}
+
+function entryOf(item: Item): readonly unknown[] {
+  const { kind, id } = item.to;
+  return [typeOf(kind, item.type === "control" ? controlVersion : programVersion), id, bodyOf(item)];
+}
 const encoder = new TextEncoder();
 
 function hex(word: number): string {
@@ -90,7 +103,7 @@ export class Gateway implements Party {
     };
     for (const [shard, items] of byShard) {
       cut(items, this.#world.partActors).forEach((part, number) => {
-        const entries = part.flatMap(({ to, message }) => [kinds.indexOf(to.kind), to.id, message]);
+        const entries = part.flatMap(entryOf);
         const hash = body.key === null ? null : partHash(`${body.key}.${number}`, shard);
         left++;
         this.#add(shard, { hash, entries, done });
@@ -99,8 +112,9 @@ export class Gateway implements Party {
   }
 
   /** Sends a dead letter's message again: the same replay, however often it is asked for. */
-  replay({ id, shard, kind, actorId, message, replays }: StoredDeadLetter): void {
-    const entries = [replayMarker, id, replays + 1, kinds.indexOf(kind), actorId, JSON.parse(message)];
+  replay({ id, shard, kind, actorId, message, messageVersion, replays }: StoredDeadLetter): void {
+    const type = typeOf(kind, messageVersion);
+    const entries = [replayMarker, id, replays + 1, type, actorId, JSON.parse(message)];
     this.#add(shard, { hash: partHash(`${id}.${replays + 1}`, shard), entries, done: () => {} });
   }
 

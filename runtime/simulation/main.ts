@@ -1,29 +1,33 @@
 /**
- * `deno task sim --seed N [--seeds K] [--steps M] [--trace] [--plant NAME]`: plays the runs of seeds N..N+K-1.
+ * `deno task sim --seed N [--seeds K] [--steps M] [--without KINDS] [--plant NAME] [--trace]`: plays the runs of seeds
+ * N..N+K-1. A failing one is shrunk and told of, except under --trace, which plays just what it is told.
  * Exit code 0: no oracle was broken; 1: one was; 2: the arguments make no sense.
  */
 
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { errorMessage } from "../core/errors.ts";
+import { type FaultKind, faultKinds, isFaultKind } from "./faults.ts";
 import { isPlantName, type PlantName, plantNames } from "./plants.ts";
-import { defaultSteps, type RunResult, simulate } from "./simulate.ts";
+import { failureReport } from "./report.ts";
+import { shrink } from "./shrink.ts";
+import { defaultSetting, type RunResult, type RunSetting, simulate } from "./simulate.ts";
 import { playSeeds } from "./sweep.ts";
 
-const usage = `deno task sim --seed N [--seeds K] [--steps M] [--trace] [--plant NAME]
+const usage = `deno task sim --seed N [--seeds K] [--steps M] [--without KINDS] [--plant NAME] [--trace]
 
-  --seed   the first seed (default 1)
-  --seeds  how many seeds to play (default 1)
-  --steps  events before the faults end (default ${defaultSteps})
-  --trace  print every event; for one seed
-  --plant  play with a bug planted: ${plantNames.join(", ")}
+  --seed     the first seed (default 1)
+  --seeds    how many seeds to play (default 1)
+  --steps    events before the faults end (default ${defaultSetting.steps})
+  --without  switch kinds of faults off, as in "slow,moves": ${faultKinds.join(", ")}
+  --plant    play with a bug planted: ${plantNames.join(", ")}
+  --trace    print every event; for one seed
 `;
 
 interface Arguments {
   readonly seed: number;
   readonly seeds: number;
-  readonly steps: number;
-  readonly plant: PlantName | null;
+  readonly setting: RunSetting;
   readonly trace: boolean;
   readonly help: boolean;
 }
@@ -43,6 +47,13 @@ function parsePlant(name: string | undefined): PlantName | null {
   throw new UsageError(`There is no plant "${name}"; there are ${plantNames.join(", ")}`);
 }
 
+function parseKinds(text: string | undefined): readonly FaultKind[] {
+  return (text ?? "").split(",").filter((name) => name !== "").map((name) => {
+    if (isFaultKind(name)) return name;
+    throw new UsageError(`There is no kind of fault "${name}"; there are ${faultKinds.join(", ")}`);
+  });
+}
+
 function parse(args: readonly string[]): Arguments {
   const { values } = parseArgs({
     args: [...args],
@@ -50,6 +61,7 @@ function parse(args: readonly string[]): Arguments {
       seed: { type: "string" },
       seeds: { type: "string" },
       steps: { type: "string" },
+      without: { type: "string" },
       plant: { type: "string" },
       trace: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -60,26 +72,26 @@ function parse(args: readonly string[]): Arguments {
   return {
     seed: parseCount("seed", values.seed, 1),
     seeds,
-    steps: parseCount("steps", values.steps, defaultSteps),
-    plant: parsePlant(values.plant),
+    setting: {
+      steps: parseCount("steps", values.steps, defaultSetting.steps),
+      plant: parsePlant(values.plant),
+      without: parseKinds(values.without),
+    },
     trace: values.trace,
     help: values.help,
   };
 }
 
-function reportFailure({ seed, failure }: RunResult, { steps, plant, trace }: Arguments): void {
+function reportFailure({ seed, traceHash, failure }: RunResult, { setting, trace }: Arguments): void {
   if (failure === null) return;
-  const flags = [`--seed ${seed}`];
-  if (steps !== defaultSteps) flags.push(`--steps ${steps}`);
-  if (plant !== null) flags.push(`--plant ${plant}`);
-  if (!trace) console.log(failure.trace.join("\n"));
-  console.log(`\nseed ${seed}: the oracle "${failure.oracle}" is broken\n${failure.message}\n`);
-  console.log(`again, with every event: deno task sim ${flags.join(" ")} --trace`);
+  const run = { seed, setting, traceHash, failure };
+  if (trace) console.log(failureReport({ ...run, failure: { ...failure, trace: [] } }));
+  else console.log(failureReport(shrink(run)));
 }
 
 function playOne(args: Arguments): boolean {
-  const { seed, steps, plant, trace } = args;
-  const run = simulate({ seed, steps, plant, print: trace ? (line) => console.log(line) : null });
+  const { seed, setting, trace } = args;
+  const run = simulate({ seed, ...setting, print: trace ? (line) => console.log(line) : null });
   reportFailure(run, args);
   if (run.failure === null) {
     console.log(`seed ${seed}: ${run.events} events, no oracle broken, trace ${run.traceHash}`);
@@ -94,15 +106,14 @@ async function threadCount(): Promise<number> {
 }
 
 async function playMany(args: Arguments): Promise<boolean> {
-  const { seed, seeds, steps, plant } = args;
+  const { seed, seeds, setting } = args;
   const startMs = performance.now();
   const seconds = () => ((performance.now() - startMs) / 1000).toFixed(1);
   let told = 0;
   const { played, events, failure } = await playSeeds({
     firstSeed: seed,
     seeds,
-    steps,
-    plant,
+    setting,
     threads: Math.min(seeds, await threadCount()),
     onProgress: (count) => {
       if (count - told < 100) return;

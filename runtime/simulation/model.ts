@@ -11,9 +11,13 @@
  * 4. A turn that throws leaves one dead letter and nothing else. The turns around it stand.
  * 5. A dead letter is named by its place. That of a message which dies again when it is replayed takes the place of
  *    the first one; if the message is folded instead, the first one says so.
+ * 6. An actor that throws too often is suspended: it has no turns. Its messages wait; those for which there is no
+ *    room, and those that were dead before, are dead letters.
+ * 7. A control ends that. What waited has its turns among the local turns of the control, or dies among them.
  */
 
 import type { DeadLetter, Position } from "../core/checkpoint.ts";
+import { controlVersion } from "../core/control.ts";
 import type { Address, Context, Json } from "../core/actor.ts";
 import {
   decodeFrame,
@@ -27,29 +31,17 @@ import {
 import type { ShardLimits } from "../core/limits.ts";
 import type { LogFrame } from "../core/log_frame.ts";
 import { shardOf } from "../core/murmur2.ts";
+import { type ActorVersion, type Delivery, ModelActor, type ModelTimer } from "./model_actor.ts";
 import { check } from "./oracle_error.ts";
 import {
   addressText,
-  initialState,
   isProgram,
   type Program,
   programKinds,
   type ProgramState,
+  programVersion,
   runProgram,
 } from "./program.ts";
-
-interface ModelTimer {
-  readonly dueMs: number;
-  readonly program: string;
-}
-
-interface ModelActor {
-  readonly address: Address;
-  /** The state as JSON: a turn works on a parsed copy. */
-  json: string;
-  timers: ReadonlyMap<string, ModelTimer>;
-  readonly versions: ActorVersion[];
-}
 
 /**
  * Places within a log as one ascending number: after `index` entries of the frame that follows `offset`, or, with
@@ -62,26 +54,17 @@ export function placeOf({ offset, index }: Position): number {
 /** More than any frame has. */
 const entriesPerFrame = 1_000_000;
 
-/** How an actor is from a place on. An actor begins with its first message, whatever becomes of it. */
-export interface ActorVersion {
-  /** As `placeOf` numbers them. */
-  readonly place: number;
-  readonly json: string;
-  /** `due name message` of each timer, sorted. */
-  readonly timers: readonly string[];
-  readonly dueMs: number | null;
-}
-
 /** What must be equal of a dead letter. */
 export type Dead = Pick<
   DeadLetter,
-  "offset" | "kind" | "actorId" | "reason" | "message" | "replays" | "atMs"
+  "offset" | "kind" | "actorId" | "reason" | "message" | "messageVersion" | "replays" | "atMs"
 >;
 
 export function deadText(id: string, letter: Dead, isReplayed: boolean): string {
-  const { offset, kind, actorId, reason, message, replays, atMs } = letter;
+  const { offset, kind, actorId, reason, message, messageVersion, replays, atMs } = letter;
   const what = isReplayed ? "folded after" : "dead after";
-  return `${id}, at ${offset}, ${atMs}, of ${kind}/${actorId}: ${reason}, ${what} ${replays} replays: ${message}`;
+  return `${id}, at ${offset}, ${atMs}, of ${kind}/${actorId}: ${reason}, ${what} ${replays} replays: ` +
+    `version ${messageVersion}, ${message}`;
 }
 
 /** Where a message stands: what its dead letters are named by. */
@@ -91,19 +74,6 @@ interface Standing {
   readonly step: number;
   readonly replay: Replay | null;
   letters: number;
-}
-
-interface Delivery {
-  readonly to: Address;
-  readonly sender: Address | null;
-  /** The message as JSON. */
-  readonly message: string;
-}
-
-export function timerTexts(
-  timers: Iterable<readonly [string, { readonly dueMs: number; readonly message: string }]>,
-): readonly string[] {
-  return [...timers].map(([name, { dueMs, message }]) => `${dueMs} ${name} ${message}`).sort();
 }
 
 function sentText({ to, sender, message }: Delivery): string {
@@ -254,8 +224,9 @@ export class ShardModel {
       } else if (type === senderMarker) sender = { kind: String(body), id };
       else if (type === replayMarker) replay = { letter: id, replays: Number(body) };
       else {
-        const to = { kind: types[type]?.[0] ?? "", id };
-        const delivery = { to, sender, message: JSON.stringify(body) };
+        const [kind, version] = types[type]!;
+        const to = { kind, id };
+        const delivery = { to, sender, version, message: JSON.stringify(body), isDiscarded: false };
         if (origin.type === "shard") this.#compareWithSource(origin.shard, delivery);
         const index = at / entryStride;
         this.#foldMessage(delivery, String(index), replay);
@@ -313,7 +284,7 @@ export class ShardModel {
       rest.delete(name);
       actor.timers = rest;
       this.#touched.add(actor);
-      this.#foldMessage({ to: actor.address, sender: null, message: timer.program }, `t${number}`, null);
+      this.#foldMessage(programFor(actor.address, null, timer.program), `t${number}`, null);
     }
   }
 
@@ -322,8 +293,10 @@ export class ShardModel {
     const queue = [first];
     for (let step = 0; step < queue.length; step++) {
       const standing: Standing = { entry, step, replay: step === 0 ? replay : null, letters: 0 };
-      if (step > this.#limits.maxLocalTurns) this.#bury(queue[step]!, standing, "too-many-local-turns");
-      else queue.push(...this.#turn(queue[step]!, standing));
+      const delivery = queue[step]!;
+      if (delivery.isDiscarded) this.#bury(delivery, standing, "discarded");
+      else if (step > this.#limits.maxLocalTurns) this.#bury(delivery, standing, "too-many-local-turns");
+      else queue.push(...this.#take(delivery, standing));
       if (standing.replay !== null) this.#endReplay(first.to, standing.replay, standing.letters);
     }
   }
@@ -340,7 +313,8 @@ export class ShardModel {
     this.dead.set(letter, { letter: { ...known.letter, replays }, isReplayed: true });
   }
 
-  #bury({ to: { kind, id: actorId }, message }: Delivery, standing: Standing, reason: string): void {
+  #bury(delivery: Delivery, standing: Standing, reason: string): void {
+    const { to: { kind, id: actorId }, message, version: messageVersion } = delivery;
     const { entry, step, replay } = standing;
     const letter = standing.letters++;
     const isKnown = replay !== null && letter === 0;
@@ -351,28 +325,52 @@ export class ShardModel {
       () => `The dead letter ${id} of shard ${this.#shard} is ${isKnown ? "replayed and unknown" : "known"}`,
     );
     const replays = replay?.replays ?? 0;
-    const dead = { offset: this.#offset, kind, actorId, reason, message, replays, atMs: this.#clockMs };
+    const [offset, atMs] = [this.#offset, this.#clockMs];
+    const dead = { offset, kind, actorId, reason, message, messageVersion, replays, atMs };
     this.dead.set(id, { letter: dead, isReplayed: false });
     this.everDead.add(deadText(id, dead, false));
   }
 
-  /** Runs one turn; answers the messages it sent to this shard. */
-  #turn(delivery: Delivery, standing: Standing): readonly Delivery[] {
-    const { to, sender, message } = delivery;
+  /** Gives a message to its actor; answers the messages to this shard that come of it. */
+  #take(delivery: Delivery, standing: Standing): readonly Delivery[] {
+    const { to, version } = delivery;
     if (!isKnownKind(to.kind)) {
       this.#bury(delivery, standing, "unknown-kind");
       return [];
     }
-    const actor = this.actors.get(addressText(to)) ??
-      { address: to, json: JSON.stringify(initialState()), timers: new Map(), versions: [] };
+    if (version === controlVersion) return this.#control(delivery, standing);
+    const actor = this.actors.get(addressText(to)) ?? new ModelActor(to);
     this.actors.set(addressText(to), actor);
     this.#touched.add(actor);
+    if (!actor.isSuspended) return this.#turn(actor, delivery, standing);
+    const waits = standing.replay === null && actor.park(delivery, this.#limits);
+    if (!waits) this.#bury(delivery, standing, "suspended");
+    return [];
+  }
+
+  /** It makes no actor, and changes none that is not suspended. */
+  #control(delivery: Delivery, standing: Standing): readonly Delivery[] {
+    const { control }: { readonly control: unknown } = JSON.parse(delivery.message);
+    if (control !== "resume" && control !== "discard") {
+      this.#bury(delivery, standing, "invalid");
+      return [];
+    }
+    const actor = this.actors.get(addressText(delivery.to));
+    if (actor === undefined || !actor.isSuspended) return [];
+    this.#touched.add(actor);
+    return actor.release().map((parked) => ({ ...parked, isDiscarded: control === "discard" }));
+  }
+
+  /** Runs one turn; answers the messages it sent to this shard. */
+  #turn(actor: ModelActor, delivery: Delivery, standing: Standing): readonly Delivery[] {
+    const { to, sender, message } = delivery;
     const turn = new Turn(to, sender, this.#clockMs, actor.timers);
     const state: ProgramState = JSON.parse(actor.json);
     const program: Program = JSON.parse(message);
     try {
       runProgram(state, program, turn);
     } catch {
+      actor.fail(this.#clockMs, this.#limits.failureIntensity);
       this.#bury(delivery, standing, "threw");
       return [];
     }
@@ -391,16 +389,13 @@ export class ShardModel {
 
   /** `index`: how many entries of the frame are folded. */
   #recordVersions(index: number): void {
-    for (const { json, timers, versions } of this.#touched) {
-      const texts = timerTexts(
-        [...timers].map(([name, { dueMs, program }]) => [name, { dueMs, message: program }]),
-      );
-      const dues = [...timers.values()].map(({ dueMs }) => dueMs);
-      const dueMs = dues.length === 0 ? null : Math.min(...dues);
-      versions.push({ place: this.#offset * entriesPerFrame + index, json, timers: texts, dueMs });
-    }
+    for (const actor of this.#touched) actor.record(this.#offset * entriesPerFrame + index);
     this.#touched = new Set();
   }
+}
+
+function programFor(to: Address, sender: Address | null, message: string): Delivery {
+  return { to, sender, version: programVersion, message, isDiscarded: false };
 }
 
 function isKnownKind(kind: string): boolean {
@@ -438,7 +433,7 @@ class Turn implements Context {
 
   send(to: Address, message: Json): void {
     if (!isKnownKind(to.kind)) throw new Error(`unknown kind ${to.kind}`);
-    this.sends.push({ to, sender: this.self, message: JSON.stringify(message) });
+    this.sends.push(programFor(to, this.self, JSON.stringify(message)));
   }
 
   reply(message: Json): void {

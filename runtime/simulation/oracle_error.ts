@@ -4,6 +4,7 @@ export type Oracle =
   | "order"
   | "state"
   | "timers"
+  | "suspension"
   | "outbox"
   | "one-owner"
   | "positions"

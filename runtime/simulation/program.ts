@@ -162,11 +162,14 @@ const programStateType: StateType<ProgramState> = {
   bytes: () => 512,
 };
 
+/** The version of the programs' messages. */
+export const programVersion = 1;
+
 function programKind(kind: string): ActorDefinition<ProgramState, Program> {
   return defineActor<ProgramState, Program>({
     kind,
     state: programStateType,
-    message: { version: 1, schema: programSchema, accepts: isProgram },
+    message: { version: programVersion, schema: programSchema, accepts: isProgram },
     receive: runProgram,
     queries: {
       state: { arguments: z.unknown(), answer: (state: ProgramState): Json => state },

@@ -4,23 +4,34 @@
  */
 
 import { errorMessage } from "../core/errors.ts";
+import type { FaultKind } from "./faults.ts";
 import { type Oracle, OracleError } from "./oracle_error.ts";
 import type { PlantName } from "./plants.ts";
 import { Trace } from "./trace.ts";
 import { World } from "./world.ts";
 
-export interface RunOptions {
-  readonly seed: number;
+/** What a run is, beside its seed. */
+export interface RunSetting {
   /** Events before the faults end. */
   readonly steps: number;
   readonly plant: PlantName | null;
+  /** Kinds of faults switched off. */
+  readonly without: readonly FaultKind[];
+}
+
+export const defaultSetting: RunSetting = { steps: 1000, plant: null, without: [] };
+
+export interface RunOptions extends RunSetting {
+  readonly seed: number;
   /** Gets every line of the trace. */
   readonly print: ((line: string) => void) | null;
 }
 
-export interface RunFailure {
+export interface Failure {
   readonly oracle: Oracle;
   readonly message: string;
+  /** Events until then, the one in which it broke included. */
+  readonly events: number;
   /** The last lines of the trace. */
   readonly trace: readonly string[];
 }
@@ -31,10 +42,8 @@ export interface RunResult {
   readonly events: number;
   /** Equal for equal runs. */
   readonly traceHash: string;
-  readonly failure: RunFailure | null;
+  readonly failure: Failure | null;
 }
-
-export const defaultSteps = 1000;
 
 /** Events within which a run without faults comes to rest, with a wide margin. */
 const drainSteps = 60_000;
@@ -80,16 +89,17 @@ function play(world: World, run: Run, steps: number): void {
 }
 
 /** Plays the run of a seed. An error that is no oracle's is a bug of the simulator and thrown on. */
-export function simulate({ seed, steps, plant, print }: RunOptions): RunResult {
+export function simulate({ seed, steps, plant, without, print }: RunOptions): RunResult {
   const trace = new Trace(print);
-  const world = new World({ seed, plant, trace });
+  const world = new World({ seed, plant, without, trace });
   const run = new Run(world);
-  let failure: RunFailure | null = null;
+  let failure: Failure | null = null;
   try {
     play(world, run, steps);
   } catch (thrown) {
     if (!(thrown instanceof OracleError)) throw thrown;
-    failure = { oracle: thrown.oracle, message: errorMessage(thrown), trace: trace.last() };
+    const { oracle } = thrown;
+    failure = { oracle, message: errorMessage(thrown), events: run.events, trace: trace.last() };
   }
   return { seed, events: run.events, traceHash: trace.hash, failure };
 }

@@ -7,15 +7,13 @@
  */
 
 import { Worker } from "node:worker_threads";
-import type { PlantName } from "./plants.ts";
 import { type Chunk, type ChunkResult, playChunk } from "./chunk.ts";
-import type { RunResult } from "./simulate.ts";
+import type { RunResult, RunSetting } from "./simulate.ts";
 
 export interface SweepOptions {
   readonly firstSeed: number;
   readonly seeds: number;
-  readonly steps: number;
-  readonly plant: PlantName | null;
+  readonly setting: RunSetting;
   /** 0: in the calling thread. A thread of its own needs the permission to read its module. */
   readonly threads: number;
   /** Hears how many seeds are played so far. */
@@ -44,10 +42,10 @@ class Sweep {
   }
 
   takeChunk(): Chunk | null {
-    const { firstSeed, seeds, steps, plant } = this.#options;
+    const { firstSeed, seeds, setting } = this.#options;
     const left = firstSeed + seeds - this.#next;
     if (left <= 0 || this.failure !== null) return null;
-    const chunk = { firstSeed: this.#next, seeds: Math.min(left, seedsPerChunk), steps, plant };
+    const chunk = { firstSeed: this.#next, seeds: Math.min(left, seedsPerChunk), setting };
     this.#next += chunk.seeds;
     return chunk;
   }

@@ -1,21 +1,27 @@
 /** What clients ask for: random programs for a handful of actors. */
 
-import type { Address } from "../core/actor.ts";
+import type { Address, Json } from "../core/actor.ts";
+import { controlBody } from "../core/control.ts";
 import { type Op, type Program, programKinds, unknownKind } from "./program.ts";
 import type { Prng } from "./prng.ts";
 
 const maxDepth = 3;
 
-/** A message of a client. */
-export interface Item {
-  readonly to: Address;
-  readonly message: Program;
+/** What a client has to say to an actor. */
+export type Item =
+  | { readonly type: "message"; readonly to: Address; readonly message: Program }
+  | { readonly type: "control"; readonly to: Address; readonly body: Json };
+
+export function bodyOf(item: Item): Json {
+  return item.type === "message" ? item.message : item.body;
 }
 
 export class Workload {
   readonly #prng: Prng;
   readonly ids: readonly string[];
   readonly #longTimers: boolean;
+  /** Of an item to be a control. */
+  readonly #controlChance: number;
 
   constructor(prng: Prng) {
     this.#prng = prng;
@@ -24,6 +30,7 @@ export class Workload {
       (_, index) => `${"abcdefghij"[index]}${prng.int(100)}`,
     );
     this.#longTimers = prng.chance(0.5);
+    this.#controlChance = prng.pick([0, 0.1, 0.3]);
   }
 
   address(): Address {
@@ -50,17 +57,30 @@ export class Workload {
     return choice < 0.97 ? ["dead", prng.pick(["odd", "late"])] : ["add", 1];
   }
 
+  #control(): Json {
+    const choice = this.#prng.next();
+    if (choice < 0.02) return { control: "nonsense" };
+    return controlBody(choice < 0.7 ? "resume" : "discard");
+  }
+
   #delayMs(): number {
     const prng = this.#prng;
     return this.#longTimers && prng.chance(0.3) ? prng.range(500, 5000) : prng.range(0, 60);
   }
 
-  /** The messages of one body. `next` numbers a message for an actor. */
-  items(stream: string, next: (to: Address) => number): readonly Item[] {
+  /** The items of one body. `next` numbers a message for an actor; `suspended`: whom controls are mostly for. */
+  items(
+    stream: string,
+    next: (to: Address) => number,
+    suspended: readonly Address[],
+  ): readonly Item[] {
     return Array.from({ length: this.#prng.range(1, 4) }, () => {
       const to = this.#prng.chance(0.01) ? { kind: unknownKind, id: "nobody" } : this.address();
-      const program: Program = { s: stream, n: next(to), ops: this.ops() };
-      return { to, message: program };
+      if (this.#prng.chance(this.#controlChance)) {
+        const isAimed = suspended.length > 0 && this.#prng.chance(0.8);
+        return { type: "control", to: isAimed ? this.#prng.pick(suspended) : to, body: this.#control() };
+      }
+      return { type: "message", to, message: { s: stream, n: next(to), ops: this.ops() } };
     });
   }
 }

@@ -16,7 +16,8 @@ import { MemoryStoreCore } from "../store/memory_store_core.ts";
 import { Agenda } from "./agenda.ts";
 import { Auditor } from "./auditor.ts";
 import { Client } from "./client.ts";
-import { drawFaults, drawLimits } from "./faults.ts";
+import { drawFaults, drawLimits, type FaultKind, withoutFaults } from "./faults.ts";
+import { frameText } from "./frame_text.ts";
 import { type BodyAnswer, Gateway } from "./gateway.ts";
 import { Driver } from "./host.ts";
 import { DiskFull, Network } from "./network.ts";
@@ -34,6 +35,7 @@ const maxReplays = 3;
 export interface WorldOptions {
   readonly seed: number;
   readonly plant: PlantName | null;
+  readonly without: readonly FaultKind[];
   readonly trace: Trace;
 }
 
@@ -70,13 +72,13 @@ export class World {
   #logFullUntilMs = 0;
   #storeFullUntilMs = 0;
 
-  constructor({ seed, plant, trace }: WorldOptions) {
+  constructor({ seed, plant, without, trace }: WorldOptions) {
     const prng = new Prng(seed);
     this.prng = prng;
     this.#trace = trace;
     this.plant = plant;
     this.limits = drawLimits(prng);
-    this.network = new Network(this.agenda, prng, trace, drawFaults(prng));
+    this.network = new Network(this.agenda, prng, trace, withoutFaults(drawFaults(prng), without));
     this.shardCount = prng.range(2, 4);
     this.#hostCount = prng.range(1, 2);
     this.partActors = prng.pick([1, 2, 100]);
@@ -142,7 +144,7 @@ export class World {
     this.#checkRoom(this.#logFullUntilMs);
     const [receipt] = this.log.appendNow([{ shard, text }], this.#stampMs());
     check("order", receipt !== undefined, () => "The log answered nothing to an append");
-    this.trace(`shard${shard}'s log, ${receipt.offset}, ${receipt.stampMs}: ${text}`);
+    this.trace(`shard${shard}'s log, ${receipt.offset}, ${receipt.stampMs}: ${frameText(text)}`);
     const [frame] = this.log.read(shard, receipt.offset, 1);
     check(
       "order",

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import type { Oracle } from "../../runtime/simulation/oracle_error.ts";
 import { type PlantName, plantNames } from "../../runtime/simulation/plants.ts";
-import { defaultSteps, simulate } from "../../runtime/simulation/simulate.ts";
+import { defaultSetting, simulate } from "../../runtime/simulation/simulate.ts";
+import { failureReport } from "../../runtime/simulation/report.ts";
+import { shrink } from "../../runtime/simulation/shrink.ts";
 import { playSeeds } from "../../runtime/simulation/sweep.ts";
 
 const seeds = 2000;
@@ -19,18 +21,19 @@ Deno.test(`playSeeds() breaks no oracle when seeds 1 to ${seeds} are played`, as
   const { played, failure } = await playSeeds({
     firstSeed: 1,
     seeds,
-    steps: defaultSteps,
-    plant: null,
+    setting: defaultSetting,
     threads: navigator.hardwareConcurrency,
   });
-  assert.equal(failure?.failure?.message, undefined, `deno task sim --seed ${failure?.seed}`);
+  if (failure?.failure) {
+    assert.fail(failureReport(shrink({ ...failure, failure: failure.failure, setting: defaultSetting })));
+  }
   assert.equal(played, seeds);
 });
 
 for (const plant of plantNames) {
   Deno.test(`simulate() finds the bug within ${plantSeeds} seeds when "${plant}" is planted`, () => {
     for (let seed = 1; seed <= plantSeeds; seed++) {
-      const { failure } = simulate({ seed, steps: defaultSteps, plant, print: null });
+      const { failure } = simulate({ seed, ...defaultSetting, plant, print: null });
       if (failure === null) continue;
       assert.ok(
         seenBy[plant].includes(failure.oracle),

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { defaultSteps, simulate } from "../../runtime/simulation/simulate.ts";
+import { defaultSetting, simulate } from "../../runtime/simulation/simulate.ts";
+import { Trace } from "../../runtime/simulation/trace.ts";
+import { World } from "../../runtime/simulation/world.ts";
 
-function play(seed: number, steps = defaultSteps) {
-  return simulate({ seed, steps, plant: null, print: null });
+function play(seed: number, steps = defaultSetting.steps) {
+  return simulate({ seed, ...defaultSetting, steps, print: null });
 }
 
 Deno.test("simulate() gives the same trace when a seed is played twice", () => {
@@ -22,4 +24,37 @@ Deno.test("simulate() breaks no oracle when seeds 1 to 50 are played", () => {
     const { failure } = play(seed);
     assert.equal(failure?.message, undefined, `deno task sim --seed ${seed}`);
   }
+});
+
+Deno.test("a World has messages dead for every reason, and every kind of suspension's end, within 50 seeds", () => {
+  const reasons = new Set<string>();
+  const ends = new Set<string>();
+  for (let seed = 1; seed <= 50; seed++) {
+    const world = new World({ seed, ...defaultSetting, trace: new Trace(null) });
+    for (let step = 0; step < defaultSetting.steps; step++) world.agenda.step();
+    for (const { actors, dead } of world.auditor.models) {
+      for (const { letter } of dead.values()) reasons.add(letter.reason);
+      for (const { versions } of actors.values()) {
+        versions.forEach(({ suspended, json }, index) => {
+          const before = versions[index - 1];
+          if (!before?.suspended || suspended !== null) return;
+          if (before.suspended.parked > 0) ends.add(json === before.json ? "discarded" : "resumed");
+        });
+      }
+    }
+  }
+  assert.deepEqual(
+    [...reasons].sort(),
+    [
+      "discarded",
+      "invalid",
+      "late",
+      "odd",
+      "suspended",
+      "threw",
+      "too-many-local-turns",
+      "unknown-kind",
+    ],
+  );
+  assert.deepEqual([...ends].sort(), ["discarded", "resumed"]);
 });

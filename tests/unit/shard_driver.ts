@@ -25,6 +25,8 @@ import { Shard } from "../../runtime/core/shard.ts";
 import type { Action, Answer, ShardQuery } from "../../runtime/core/shard_api.ts";
 import { readTurnBoard, TurnBoard, turnBoardBytes } from "../../runtime/node/turn_board.ts";
 
+type Append = Extract<Action, { type: "append" }>;
+
 interface StoredRow {
   readonly kind: string;
   readonly id: string;
@@ -48,6 +50,9 @@ export class ShardDriver {
   sliceMs = 1000;
   /** Commits are made only when this is false. */
   holdsCommits = false;
+  /** Appends to other shards are acknowledged by themselves only when this is false. */
+  holdsAppends = false;
+  readonly heldAppends: Append[] = [];
   /** Hosts that died. */
   deaths = 0;
   readonly #makeShard: () => Shard;
@@ -182,7 +187,8 @@ export class ShardDriver {
         return;
       case "append":
         this.sent.push(action);
-        this.shard.appended(action.epoch, action.target, action.n, this.nowMs);
+        if (this.holdsAppends) this.heldAppends.push(action);
+        else this.acknowledge(action);
         return;
       case "tick":
         this.appendText(Math.max(this.nowMs, this.log.at(-1)?.stampMs ?? 0), action.text);
@@ -241,6 +247,11 @@ export class ShardDriver {
       this.#commit(checkpoint);
       this.shard.committed(checkpoint.epoch, checkpoint.commit, "committed", this.nowMs);
     }
+  }
+
+  /** Tells the shard that the target's log has its frame. */
+  acknowledge({ epoch, target, n }: Append): void {
+    this.shard.appended(epoch, target, n, this.nowMs);
   }
 
   get memory(): ShardMemory {
