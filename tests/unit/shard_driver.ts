@@ -207,6 +207,7 @@ export class ShardDriver {
       positions: this.#positions,
       memory: this.#memory,
       outbox: [],
+      requests: [],
       keys: this.checkpoints.flatMap(({ keys }) => keys ?? []),
     };
   }
