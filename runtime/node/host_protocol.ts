@@ -39,7 +39,7 @@ export interface HostTotals {
 }
 
 /** What a shard's actor asks a service; see `Action` of the type "request". */
-export interface ServiceRequest {
+export interface ShardRequest {
   readonly shard: number;
   readonly n: number;
   readonly from: Address;
@@ -54,7 +54,7 @@ export type MetricsJson = MetricObjectWithValues<MetricValue<string>>[];
 export type HostMessage =
   | { readonly type: "report"; readonly shards: readonly ShardReport[]; readonly totals: HostTotals }
   | { readonly type: "metrics"; readonly metrics: MetricsJson }
-  | { readonly type: "request"; readonly request: ServiceRequest }
+  | { readonly type: "request"; readonly request: ShardRequest }
   /** Something a person should know; the host goes on. */
   | { readonly type: "notice"; readonly sentence: string };
 

@@ -120,3 +120,24 @@ export const nodeIntensity = { restarts: 10, withinMs: 60_000 };
 
 /** The longest that a node may take to drain; above what its own deadlines add up to. */
 export const nodeStopMs = 40_000;
+
+/**
+ * How a service is started again: at once, later when what it talks to is away for long. No end of it counts, so the
+ * intensity is never exceeded: a node without its mailer is better than none.
+ */
+export const serviceBackoff = { firstMs: 100, maxMs: 10_000, jitter: 0.5, healthyMs: 60_000 };
+export const serviceIntensity = { restarts: 0, withinMs: 1000 };
+
+/** How long a service may take to be up, to end, and to let go of a request whose deadline is over. */
+export const serviceStartMs = 30_000;
+export const serviceStopMs = 5000;
+export const serviceGraceMs = 5000;
+
+/** Units of JSON text of an answer: it comes back through the log, in a frame of its own when it is large. */
+export const maxAnswerUnits = 256 * KiB;
+
+/** Units of the sentence that says why a request failed: an error's message may be of any length. */
+export const maxFailureUnits = 500;
+
+/** Requests whose outcome is in the log, as far as they are remembered: as many as two shards may have open. */
+export const maxAnsweredRemembered = 20_000;

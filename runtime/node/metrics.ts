@@ -21,7 +21,8 @@ export interface NodeGauges {
 }
 
 export class NodeMetrics implements GatewayObserver {
-  readonly #registry = new Registry();
+  /** Where other parts of the main thread have theirs. */
+  readonly registry = new Registry();
   readonly #accepted: Counter;
   readonly #frames: Counter;
   readonly #append: Histogram;
@@ -35,7 +36,7 @@ export class NodeMetrics implements GatewayObserver {
   #threads: ReadonlyMap<string, ThreadMemory> = new Map();
 
   constructor(gauges: NodeGauges) {
-    const registers = [this.#registry];
+    const registers = [this.registry];
     const counter = (name: string, help: string) =>
       new Counter({ name: `sensorium_${name}`, help, registers });
     const histogram = (name: string, help: string, buckets: number[]) =>
@@ -63,13 +64,13 @@ export class NodeMetrics implements GatewayObserver {
       const collect = function (this: Gauge) {
         this.set(read());
       };
-      new Gauge({ name, help, registers: [this.#registry], collect });
+      new Gauge({ name, help, registers: [this.registry], collect });
     };
     gauge("sensorium_waiting_bytes", "Text that waits for the log.", () => gauges.waitingBytes());
     gauge("sensorium_backlog_bytes", "Text appended and not folded yet.", () => gauges.backlogBytes());
     gauge("sensorium_ready", "1 when every shard folds.", () => gauges.isReady() ? 1 : 0);
     gauge("process_resident_memory_bytes", "Memory of the process.", () => process.memoryUsage().rss);
-    addMemoryGauges(this.#registry, () => [["main", threadMemory()], ...this.#threads]);
+    addMemoryGauges(this.registry, () => [["main", threadMemory()], ...this.#threads]);
   }
 
   /** Messages accepted since the node's start. */
@@ -106,7 +107,7 @@ export class NodeMetrics implements GatewayObserver {
     threads: ReadonlyMap<string, ThreadMemory> | null = null,
   ): Promise<string> {
     this.#threads = threads ?? this.#threads;
-    const own = await this.#registry.getMetricsAsJSON();
+    const own = await this.registry.getMetricsAsJSON();
     return await AggregatorRegistry.aggregate([own, await this.#past, ...hosts]).metrics();
   }
 }

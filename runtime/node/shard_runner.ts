@@ -19,7 +19,7 @@ import type { LogError, MailboxLog, Subscription } from "../log/port.ts";
 import type { Store } from "../store/port.ts";
 import type { Clock } from "./clock.ts";
 import type { CommitGroup } from "./commit_group.ts";
-import type { ServiceRequest } from "./host_protocol.ts";
+import type { ShardRequest } from "./host_protocol.ts";
 import { maxUnknownCommits } from "./limits.ts";
 import { errorCode, isPassing, retry, type RetryPolicy } from "./retry.ts";
 
@@ -44,7 +44,7 @@ export interface Surroundings {
   wake(runner: ShardRunner): void;
   answered(queryId: number, answer: Answer): void;
   /** A service is asked; what comes of it comes through the log. */
-  requested(request: ServiceRequest): void;
+  requested(request: ShardRequest): void;
 }
 
 interface Replay {
