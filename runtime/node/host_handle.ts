@@ -23,6 +23,7 @@ import {
   isHostMessage,
   type MetricsJson,
   type ShardReport,
+  type ShardRequest,
 } from "./host_protocol.ts";
 import { hostStopMs, watchdogTickMs } from "./limits.ts";
 import { RpcClient, type WireError } from "../rpc.ts";
@@ -47,6 +48,8 @@ export interface HostParts {
   connectLog(client: string): MessagePort;
   connectStore(client: string): MessagePort;
   onReport(shards: readonly ShardReport[]): void;
+  /** A shard asks a service, perhaps again. */
+  onRequest(request: ShardRequest): void;
   /** Hears what a person should know while the host goes on. */
   report(sentence: string): void;
   /** The thread ended; `metrics` are the last it reported. */
@@ -190,6 +193,8 @@ export class HostHandle {
       case "metrics":
         this.#metrics = message.metrics;
         return;
+      case "request":
+        return this.#parts.onRequest(message.request);
       case "notice":
         return this.#parts.report(message.sentence);
     }

@@ -52,6 +52,8 @@ import { NodeMetrics } from "./metrics.ts";
 import { type EngineOptions, settle, type Settled } from "./options.ts";
 import { mayReplay, replayPiece } from "./replay.ts";
 import { Router } from "./router.ts";
+import { ServiceMetrics } from "./service_metrics.ts";
+import { Services } from "./services.ts";
 import { ShardBoard } from "./shard_board.ts";
 import { StartWatch } from "./start_watch.ts";
 import { Supervisor, type SupervisorTree } from "./supervisor.ts";
@@ -89,6 +91,8 @@ export class EmbeddedEngine implements Engine {
   readonly #hosts: readonly HostHandle[];
   readonly #watchdog = new Watchdog();
   readonly #supervisor: Supervisor;
+  readonly #services: Services;
+  readonly #serviceSupervisor: Supervisor;
   readonly #expiry: Expiry;
   readonly #settled = Promise.withResolvers<void>();
   readonly #startWatch: StartWatch;
@@ -123,6 +127,12 @@ export class EmbeddedEngine implements Engine {
     });
     this.#hosts = Array.from({ length: settings.threads }, (_, host) => this.#makeHost(host));
     this.#supervisor = this.#makeSupervisor();
+    this.#services = this.#makeServices();
+    this.#serviceSupervisor = new Supervisor(this.#services.supervised(), {
+      clock: machineTimerClock,
+      random: Math.random,
+      onNotice: () => {},
+    });
     this.#expiry = new Expiry({
       store: this.store,
       historyMs: settings.retentionMs,
@@ -171,6 +181,7 @@ export class EmbeddedEngine implements Engine {
         }
         if (own.every((shard) => this.#board.isSettled(shard))) this.#settleIfAll();
       },
+      onRequest: (request) => this.#services.request(request),
       onDeath: (metrics) => {
         for (const shard of own) this.#board.lost(shard);
         if (this.#stopping === null) this.#metrics.hostDied(metrics);
@@ -200,6 +211,19 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
+  #makeServices(): Services {
+    const metrics = new ServiceMetrics(this.#metrics.registry, () => this.#services.lanes);
+    return new Services({
+      services: this.#settings.services,
+      shardCount: this.shardCount,
+      clock: machineTimerClock,
+      logNowMs: () => this.logNowMs(),
+      send: (piece) => this.#gateway.send([piece], false),
+      onEnd: (service, end) => metrics.ended(service, end),
+      report: this.#settings.report,
+    });
+  }
+
   #hostOf(shard: number): HostHandle {
     return this.#hosts[shard % this.#hosts.length]!;
   }
@@ -220,6 +244,8 @@ export class EmbeddedEngine implements Engine {
     });
     const watch = setInterval(() => this.#watchdog.tick(), watchdogTickMs);
     void this.#supervisor.ended.then(() => clearInterval(watch));
+    // Those that are down come up when they can: the node does not wait for them.
+    void this.#serviceSupervisor.start();
     void this.#supervisor.start().catch(() => {});
     const check = setInterval(() => {
       const error = this.#startWatch.check();
@@ -336,6 +362,7 @@ export class EmbeddedEngine implements Engine {
   async #end(deadlineMs: number): Promise<void> {
     const endMs = this.#clock.nowMs() + deadlineMs;
     const leftMs = () => Math.max(0, endMs - this.#clock.nowMs());
+    this.#services.close();
     if (deadlineMs > 0) {
       await settledBy(leftMs(), this.#gateway.stop());
       try {
@@ -348,8 +375,11 @@ export class EmbeddedEngine implements Engine {
     this.#router.stop();
     await settledBy(leftMs() + closeWritersMs, this.#expiry.stop());
     for (const host of this.#hosts) host.close();
-    if (!await settledBy(leftMs(), this.#supervisor.stop())) this.#supervisor.kill();
-    await this.#supervisor.ended;
+    const supervisors = [this.#serviceSupervisor, this.#supervisor];
+    await Promise.all(supervisors.map(async (supervisor) => {
+      if (!await settledBy(leftMs(), supervisor.stop())) supervisor.kill();
+      await supervisor.ended;
+    }));
     await Promise.all([this.#log.close(), this.store.close()]);
     this.#deadlines.close();
     if (!await settledBy(leftMs() + closeWritersMs, this.#writers.close())) {

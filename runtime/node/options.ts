@@ -1,6 +1,7 @@
 /** How an engine is started. */
 
 import { defaultShardLimits, type ShardLimits } from "../core/limits.ts";
+import { checkServices, type Service } from "./service.ts";
 import { defaultActorBytes, defaultHostHeapMiB, defaultRetentionMs } from "./limits.ts";
 
 export interface EngineOptions {
@@ -18,6 +19,8 @@ export interface EngineOptions {
   readonly retentionMs?: number;
   /** Heap that ends a host thread when it is exhausted. */
   readonly hostHeapMiB?: number;
+  /** What actors may ask, by name; see `service.ts`. Of this process: they run on the main thread. */
+  readonly services?: readonly Service[];
   /** Of each shard; `checkpointIntervalMs` is the one that operators set. */
   readonly limits?: Partial<ShardLimits>;
   /** Hears what a person should know while the engine goes on. */
@@ -30,8 +33,10 @@ export interface Settled extends Required<Omit<EngineOptions, "limits">> {
   readonly limits: ShardLimits;
 }
 
-/** The options with every default in its place. */
+/** The options with every default in its place. Throws an error that says which of them cannot be. */
 export function settle(options: EngineOptions): Settled {
+  const { services = [] } = options;
+  checkServices(services);
   const threads = Math.min(options.threads, options.shards);
   const actorBytes = options.actorBytes ?? defaultActorBytes;
   const shardBytes = Math.floor(actorBytes / options.shards);
@@ -43,6 +48,7 @@ export function settle(options: EngineOptions): Settled {
     actorBytes,
     retentionMs: options.retentionMs ?? defaultRetentionMs,
     hostHeapMiB: options.hostHeapMiB ?? defaultHostHeapMiB,
+    services,
     limits: { ...defaultShardLimits, actorBytes: shardBytes, ...options.limits },
     report: options.report ?? (() => {}),
     onFatal: options.onFatal ?? ((error) => {
