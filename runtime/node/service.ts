@@ -10,6 +10,7 @@
  */
 
 import type { Address, Json } from "../core/actor.ts";
+import type { End } from "../core/supervision_api.ts";
 import type { Running } from "./supervised_life.ts";
 
 export interface ServiceRequest {
@@ -33,19 +34,6 @@ export interface RunningService extends Running {
   handle(request: ServiceRequest, signal: AbortSignal): Promise<Json>;
 }
 
-/**
- * @example
- * const clock: Service = {
- *   name: "clock",
- *   concurrency: 1,
- *   maxWaiting: 100,
- *   start: () => {
- *     const { promise: ended, resolve } = Promise.withResolvers<End>();
- *     const end = () => resolve({ reason: "normal", sentence: "It was stopped." });
- *     return Promise.resolve({ ended, stop: end, kill: end, handle: () => Promise.resolve(Date.now()) });
- *   },
- * };
- */
 export interface Service {
   /** As actors name it: 1 to 32 of a-z, 0-9, "-". */
   readonly name: string;
@@ -55,6 +43,24 @@ export interface Service {
   readonly maxWaiting: number;
   /** Resolves when it can take requests, `serviceStartMs` from now at the latest. */
   start(signal: AbortSignal): Promise<RunningService>;
+}
+
+/**
+ * A service that is no more than a function: it is always up, unless the function throws a `ServiceDownError`.
+ *
+ * @example
+ * const clock = serviceOf({ name: "clock", concurrency: 1, maxWaiting: 100 }, () => Promise.resolve(Date.now()));
+ */
+export function serviceOf(
+  settings: Pick<Service, "name" | "concurrency" | "maxWaiting">,
+  handle: RunningService["handle"],
+): Service {
+  const start = () => {
+    const { promise: ended, resolve } = Promise.withResolvers<End>();
+    const end = () => resolve({ reason: "normal", sentence: "It was stopped" });
+    return Promise.resolve({ ended, stop: end, kill: end, handle });
+  };
+  return { ...settings, start };
 }
 
 /** Thrown by `handle`: the service cannot go on. */

@@ -12,6 +12,7 @@ import {
   type RunningService,
   type Service,
   ServiceDownError,
+  serviceOf,
   type ServiceRequest,
 } from "../../runtime/node/service.ts";
 import { Services } from "../../runtime/node/services.ts";
@@ -375,6 +376,23 @@ Deno.test("[3] close() begins and answers nothing more, and no timer is left beh
     assert.deepEqual(oracle.handled, ["2.1"]);
     assert.deepEqual(rig.replies, []);
   });
+});
+
+Deno.test("serviceOf() makes a service of a function, which is called again after it said that it is down", async () => {
+  const asked: Json[] = [];
+  const handle = ({ body }: ServiceRequest) => {
+    asked.push(body);
+    return asked.length === 1 ? Promise.reject(new ServiceDownError("not yet")) : Promise.resolve([body]);
+  };
+  const rig = new Rig([serviceOf({ name: "oracle", concurrency: 1, maxWaiting: 1 }, handle)]);
+  await rig.supervisor.start();
+  await settled();
+  rig.ask(1);
+  await settled();
+  await rig.clock.advance(100);
+  assert.deepEqual(asked, [1, 1]);
+  assert.deepEqual(rig.replies, ["a 1 [1]"]);
+  await rig.end();
 });
 
 Deno.test("checkServices() says what is wrong with services", () => {
