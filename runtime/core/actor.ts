@@ -20,6 +20,26 @@ export interface Address {
 /** What a message may be: JSON. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
+/**
+ * Why a request has no answer: its time was over; the service says so; too many requests wait; there is no such
+ * service.
+ */
+export type ServiceFailure = "timeout" | "failed" | "overloaded" | "unknown-service";
+
+export type ServiceOutcome =
+  | { readonly type: "answered"; readonly value: Json }
+  /** `detail`: a sentence. */
+  | { readonly type: "failed"; readonly code: ServiceFailure; readonly detail: string };
+
+/** What has become of a request. */
+export type ServiceAnswer =
+  & {
+    /** The number that `Context.request` gave it. */
+    readonly request: number;
+    readonly service: string;
+  }
+  & ServiceOutcome;
+
 /** What a turn may know and ask for. */
 export interface Context {
   readonly self: Address;
@@ -41,8 +61,20 @@ export interface Context {
    */
   setTimer(name: string, dueMs: number, message: Json): void;
   cancelTimer(name: string): void;
+  /**
+   * Asks a service, which does what an actor must not: I/O. Answers the request's number; the kind's `answered` takes
+   * the outcome, once. The service is asked after the checkpoint that contains this turn, at least once. Throws when
+   * the kind has no `answered`, or the service's name, the body or the deadline is not as it must be; not when there
+   * is no such service, or too much waits: these are outcomes.
+   */
+  request(service: string, body: Json, options?: RequestOptions): number;
   /** Puts the current message among the dead letters. `reason` is a short label, `detail` a sentence. */
   deadLetter(reason: string, detail: string): void;
+}
+
+export interface RequestOptions {
+  /** Log time from now until the request has timed out; 30 s unless told otherwise, a day at most. */
+  readonly deadlineMs?: number;
 }
 
 /** How messages of a kind look on the wire, and how older ones become current. */
@@ -77,6 +109,11 @@ export interface ActorDefinition<S = unknown, M extends Json = Json> {
   readonly state: StateType<S>;
   readonly message: MessageType<M>;
   receive(state: S, message: M, context: Context): void;
+  /**
+   * Takes what has become of a request: a turn like any other. `context.sender` is null. Only kinds that have it make
+   * requests.
+   */
+  answered?(state: S, answer: ServiceAnswer, context: Context): void;
   /** By name; `state` is the one that `GET /actors/{kind}/{id}` answers with. */
   readonly queries: Readonly<Record<string, Query<S>>>;
 }

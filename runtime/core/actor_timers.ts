@@ -1,24 +1,27 @@
 /**
- * The timers of a shard's actors: in the actors, for their snapshots, and in a queue, by when they are due.
+ * The timers of a shard's actors: in the actors, for their snapshots, and in a queue, by when they are due. In the same
+ * queue, when open requests time out: these are no part of the actors, so they count for no actor's `maxTimers`, and
+ * an actor whose state is lost does not keep its requests open.
  *
- * 1. `takeDue` answers the timers due in the queue's order, each once, and takes them out of their actors.
- * 2. Not all need be in memory: what is missing for the next one it says instead.
+ * 1. `takeDue` answers the timers due in the queue's order, each once, and takes them out of their actors; requests
+ *    that have timed out it closes.
+ * 2. Not all actors need be in memory: what is missing for the next one it says instead.
  */
 
 import type { Address, Json } from "./actor.ts";
 import { type ActorEntry, actorKey, type ActorTable, type Timer } from "./actor_table.ts";
-import type { DueActor } from "./checkpoint.ts";
+import type { DueActor, OpenRequest } from "./checkpoint.ts";
 import { maxTimers } from "./limits.ts";
-import { TimerQueue } from "./timers.ts";
+import type { Requests } from "./requests.ts";
+import { isReservedName, type TimerEntry, TimerQueue } from "./timers.ts";
 
-interface DueTimer {
-  readonly entry: ActorEntry;
-  readonly name: string;
-  readonly timer: Timer;
-}
+type DueTimer =
+  | { readonly type: "timer"; readonly entry: ActorEntry; readonly name: string; readonly timer: Timer }
+  | { readonly type: "request"; readonly entry: ActorEntry; readonly request: OpenRequest };
 
 export class ActorTimers {
   readonly #table: ActorTable;
+  readonly #requests: Requests;
   readonly #queue = new TimerQueue();
   /** Actors with timers, all of which are in the queue by name. */
   readonly #queued = new Set<string>();
@@ -26,8 +29,9 @@ export class ActorTimers {
   /** A page of timers must be inserted before the next can be taken. */
   needsPage = true;
 
-  constructor(table: ActorTable) {
+  constructor(table: ActorTable, requests: Requests) {
     this.#table = table;
+    this.#requests = requests;
   }
 
   get horizonMs(): number {
@@ -36,7 +40,25 @@ export class ActorTimers {
 
   /** When the next timer is due, log time; Infinity when there is none. */
   get nextMs(): number {
+    // Most requests have their outcome long before: nobody must be woken for those.
+    for (let top = this.#queue.peek(); top !== null && this.#isClosed(top); top = this.#queue.peek()) {
+      this.#queue.pop();
+    }
     return Math.min(this.#queue.peek()?.dueMs ?? Infinity, this.#queue.horizonMs + 1);
+  }
+
+  #isClosed({ request }: TimerEntry): boolean {
+    return request > 0 && !this.#requests.isOpen(request);
+  }
+
+  /** Takes in when an open request times out. */
+  insertRequest({ n: request, kind, id, dueMs }: OpenRequest): void {
+    this.#push({ kind, id, dueMs, name: null, request });
+  }
+
+  #push(timer: TimerEntry): void {
+    this.#queue.push(timer);
+    if (this.#queue.size > this.#compactAt) this.#compact();
   }
 
   /** Takes in the timers of an actor that was loaded. */
@@ -45,7 +67,7 @@ export class ActorTimers {
     const key = actorKey(address);
     if (this.#queued.has(key)) return;
     this.#queued.add(key);
-    for (const [name, { dueMs }] of timers) this.#queue.push({ ...address, dueMs, name });
+    for (const [name, { dueMs }] of timers) this.#queue.push({ ...address, dueMs, name, request: 0 });
   }
 
   /** Takes in a page of actors with timers due after `horizonMs`, `limit` having been asked for. */
@@ -56,7 +78,7 @@ export class ActorTimers {
     this.#queue.horizonMs = isLastPage ? Infinity : last.dueMs - 1;
     for (const actor of due) {
       if (actor.dueMs <= this.#queue.horizonMs && !this.#queued.has(actorKey(actor))) {
-        this.#queue.push({ ...actor, name: null });
+        this.#queue.push({ ...actor, name: null, request: 0 });
       }
     }
     this.needsPage = false;
@@ -74,24 +96,34 @@ export class ActorTimers {
       }
       const top = this.#queue.peek();
       if (top === null || top.dueMs > nowMs) return null;
+      if (this.#isClosed(top)) {
+        this.#queue.pop();
+        continue;
+      }
       const entry = this.#table.find(top);
       if (entry === undefined) return "missing";
       this.#queue.pop();
       entry.used = Math.max(entry.used, work);
+      const request = top.request > 0 ? this.#requests.close(top.request) : null;
+      if (request !== null) return { type: "request", entry, request };
       const timer = top.name === null ? undefined : entry.timers?.get(top.name);
       if (top.name === null || timer?.dueMs !== top.dueMs) continue;
       this.cancel(entry, top.name);
-      return { entry, name: top.name, timer };
+      return { type: "timer", entry, name: top.name, timer };
     }
   }
 
   /** Actors that have timers due at `nowMs` and are not in memory, `limit` of them at most. */
   missing(nowMs: number, limit: number): Address[] {
-    return this.#queue.due(nowMs).filter((timer) => this.#table.find(timer) === undefined).slice(0, limit);
+    const isMissing = (timer: TimerEntry) => !this.#isClosed(timer) && this.#table.find(timer) === undefined;
+    return this.#queue.due(nowMs).filter(isMissing).slice(0, limit);
   }
 
-  /** `dueMs`: log time, a whole number. Throws when the message is refused or the timers are too many. */
+  /** `dueMs`: log time, a whole number. Throws when name or message is refused or the timers are too many. */
   set(entry: ActorEntry, name: string, dueMs: number, message: Json): void {
+    if (isReservedName(name)) {
+      throw new Error(`A timer has another name than those of requests, unlike "${name}"`);
+    }
     const type = entry.definition.message;
     const text = JSON.stringify(message);
     if (!type.accepts(JSON.parse(text))) {
@@ -103,8 +135,7 @@ export class ActorTimers {
     }
     timers.set(name, { dueMs, version: type.version, message: text });
     this.#queued.add(actorKey(entry.address));
-    this.#queue.push({ ...entry.address, dueMs, name });
-    if (this.#queue.size > this.#compactAt) this.#compact();
+    this.#push({ ...entry.address, dueMs, name, request: 0 });
   }
 
   cancel(entry: ActorEntry, name: string): void {
@@ -116,6 +147,7 @@ export class ActorTimers {
 
   #compact(): void {
     this.#queue.compact((timer) => {
+      if (timer.request > 0) return !this.#isClosed(timer);
       const entry = this.#table.find(timer);
       return entry === undefined ||
         (timer.name !== null && entry.timers?.get(timer.name)?.dueMs === timer.dueMs);

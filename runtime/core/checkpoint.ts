@@ -4,7 +4,7 @@
  * 1. A checkpoint is all or nothing, and only under its epoch: `commit` succeeds only where the shard's row still
  *    has `epoch` and `commit - 1`.
  * 2. Claim after commit n returns exactly what the commits up to n made true.
- * 3. Effects (outbox frames) become visible to anybody else only after the checkpoint that contains them.
+ * 3. Effects (outbox frames, requests) become visible to anybody else only after the checkpoint that contains them.
  */
 
 import type { Attempts } from "./attempts.ts";
@@ -55,6 +55,20 @@ export interface OutboxFrame {
   /** Dense per (source, target), from 1. */
   readonly n: number;
   readonly text: string;
+}
+
+/** A request to a service that has no outcome yet. */
+export interface OpenRequest {
+  /** Dense per shard, from 1. */
+  readonly n: number;
+  /** Of the actor that asks. */
+  readonly kind: string;
+  readonly id: string;
+  readonly service: string;
+  /** JSON text. */
+  readonly body: string;
+  /** Log time at which it has timed out. */
+  readonly dueMs: number;
 }
 
 export interface DeadLetter {
@@ -114,6 +128,8 @@ export interface ShardMemory {
   readonly inbox: Readonly<Record<string, number>>;
   /** Per target shard: the last outbox number given out. */
   readonly outbox: Readonly<Record<string, number>>;
+  /** The last number given to a request. */
+  readonly requests: number;
   /** The turn in which hosts died; null when it is past, or there was none. */
   readonly attempts: Attempts | null;
   /** By `actorKey`, the first `maxListedSuspensions` of its suspended actors, for whoever asks which they are. */
@@ -130,6 +146,7 @@ export const emptyMemory: ShardMemory = {
   gateways: {},
   inbox: {},
   outbox: {},
+  requests: 0,
   attempts: null,
   suspended: {},
 };
@@ -146,6 +163,10 @@ export interface Checkpoint {
   readonly outbox: readonly OutboxFrame[];
   /** Per target: outbox frames up to and including this number were acknowledged and can go. */
   readonly outboxDone: readonly { readonly target: number; readonly n: number }[];
+  /** New ones. */
+  readonly requests: readonly OpenRequest[];
+  /** Numbers of requests of earlier commits that have their outcome and can go. */
+  readonly requestsDone: readonly number[];
   /** One of a known id replaces that one if it has more replays, else it changes nothing. */
   readonly deadLetters: readonly DeadLetter[];
   /** Letters of other commits; the same rule. */
@@ -183,6 +204,8 @@ export interface Claim {
   readonly memory: ShardMemory;
   /** Unacknowledged outbox frames, by target and number ascending. */
   readonly outbox: readonly OutboxFrame[];
+  /** By number ascending. */
+  readonly requests: readonly OpenRequest[];
   readonly keys: readonly KeyIncrement[];
 }
 

@@ -71,7 +71,7 @@ export class CheckpointPace {
     if (!this.hasChanges(fold)) return Infinity;
     if (this.#isDemanded || this.#isHurried || this.isFull || this.#foldedMs >= foldBudgetMs) return nowMs;
     if (fold.outbox.isFull || fold.table.bytes > actorBytes * 2) return nowMs;
-    if (fold.outbox.isGathering) this.#effectsSinceMs ??= nowMs;
+    if (fold.outbox.isGathering || fold.requests.isGathering) this.#effectsSinceMs ??= nowMs;
     const byEffects = this.#effectsSinceMs === null ? Infinity : this.#effectsSinceMs + effectDelayMs;
     return Math.min(byEffects, this.#lastMs + checkpointIntervalMs);
   }

@@ -1,7 +1,7 @@
 /**
  * The fold of a shard under one epoch: its memory, and the step from one frame to the next.
  *
- * 1. Frames are folded strictly in order; timers due fire before a frame's entries, by (due, kind, id, name).
+ * 1. Frames are folded strictly in order; timers due fire, and requests time out, before a frame's entries: `timers.ts`.
  * 2. Messages to actors of the same shard are folded in the same turn, in the order they were sent.
  * 3. The result depends on the claim and the frames alone, not on when loads, commits or evictions happen.
  * 4. A throw in a turn leaves the memory unusable: the shard drops this object and claims itself again, with the
@@ -9,7 +9,7 @@
  * 5. The witness is told of every turn before it begins, and of no turn while none is under way.
  */
 
-import type { Address, Json } from "./actor.ts";
+import type { Address, Json, ServiceAnswer } from "./actor.ts";
 import { type Attempts, buryFrom, isSamePlace, type TurnWitness } from "./attempts.ts";
 import type { ActorEntry } from "./actor_table.ts";
 import { actorKey, ActorTable, copyMessage, type Damage, type Timer } from "./actor_table.ts";
@@ -18,12 +18,13 @@ import {
   type Claim,
   type DeadLetter,
   MAILBOX,
+  type OpenRequest,
   type Position,
   type ReplayedLetter,
   type SnapshotBatch,
   type SuspendedActor,
 } from "./checkpoint.ts";
-import { controlVersion, parseControl } from "./control.ts";
+import { type Control, controlVersion, deliveryBody, parseControl } from "./control.ts";
 import { deadLetter, type Death, type Skip, TurnFailure } from "./dead_letter.ts";
 import { errorMessage, FormatError } from "./errors.ts";
 import { idOf, partMarker, type Replay, replayMarker, type Run, senderMarker } from "./frame.ts";
@@ -33,8 +34,10 @@ import { shardOf } from "./murmur2.ts";
 import { Outbox } from "./outbox.ts";
 import { placeKey } from "./place.ts";
 import { idProblem, type Registry } from "./registry.ts";
+import { refused, Requests, requestText, timedOut } from "./requests.ts";
 import { Sequences } from "./sequence.ts";
 import type { ShardCounters } from "./shard_api.ts";
+import { requestTimerName } from "./timers.ts";
 import { fail, noFailures, park, type Suspension } from "./suspension.ts";
 import { deathOf, type Trace, type Traces } from "./trace.ts";
 import { Turn, type TurnEffects } from "./turn.ts";
@@ -82,6 +85,7 @@ export class Fold implements TurnEffects {
   readonly sequences: Sequences;
   readonly keys: KeyMemory;
   readonly outbox: Outbox;
+  readonly requests: Requests;
   /** The shard's clock, log time. */
   clockMs: number;
   position: Position;
@@ -108,7 +112,11 @@ export class Fold implements TurnEffects {
     const { registry, limits, shard } = options;
     this.#options = options;
     this.table = new ActorTable(registry, options.damaged, options.traces);
-    this.timers = new ActorTimers(this.table);
+    // Those of a kind that this program does not know stay in the store as they are.
+    const requests = claim.requests.filter(({ kind }) => registry.indexOf(kind) >= 0);
+    this.requests = new Requests(limits, claim.memory.requests, requests);
+    this.timers = new ActorTimers(this.table, this.requests);
+    for (const request of requests) this.timers.insertRequest(request);
     this.sequences = new Sequences(claim.memory, limits.gatewayRetentionMs);
     this.keys = new KeyMemory(limits.keyRetentionMs);
     for (const increment of claim.keys) this.keys.restore(increment);
@@ -287,7 +295,8 @@ export class Fold implements TurnEffects {
     const { index, timerNumber, step } = this.#turn;
     this.#options.witness.enterTurn(index, timerNumber, step);
     if (this.#killer !== null && this.#isKiller(this.#killer)) {
-      this.#buryKiller(this.#killer, target, version, body, sender);
+      const told = version === controlVersion ? this.#closed(target, body) : body;
+      this.#buryKiller(this.#killer, target, version, told, sender);
       return;
     }
     if (version === target.definition.message.version) {
@@ -369,9 +378,14 @@ export class Fold implements TurnEffects {
     try {
       entry.definition.receive(entry.state, message, turn);
     } catch (thrown) {
-      const stack = thrown instanceof Error ? thrown.stack ?? null : null;
-      throw new TurnFailure({ place: turn.place, reason: "threw", detail: errorMessage(thrown), stack });
+      throw this.#failure(thrown);
     }
+  }
+
+  #failure(thrown: unknown): TurnFailure {
+    const stack = thrown instanceof Error ? thrown.stack ?? null : null;
+    const { place } = this.#turn;
+    return new TurnFailure({ place, reason: "threw", detail: errorMessage(thrown), stack });
   }
 
   #markChanged(entry: ActorEntry): void {
@@ -380,9 +394,10 @@ export class Fold implements TurnEffects {
     this.changed.push(entry);
   }
 
-  #isSkipped(entry: ActorEntry): boolean {
-    const skip = this.#options.skips.get(placeKey(this.#turn.place));
-    if (skip === undefined) return false;
+  #isSkipped(entry: ActorEntry, version = entry.definition.message.version): boolean {
+    const found = this.#options.skips.get(placeKey(this.#turn.place));
+    if (found === undefined) return false;
+    const skip = { ...found, version };
     this.#hasSkipped = true;
     const { failureIntensity } = this.#options.limits;
     if (fail(entry, this.clockMs, skip.detail, failureIntensity)) {
@@ -400,10 +415,9 @@ export class Fold implements TurnEffects {
     return { ...death, detail: `${death.detail}. ${note}` };
   }
 
-  #park(entry: ActorEntry, suspension: Suspension): void {
+  #park(entry: ActorEntry, suspension: Suspension, version = entry.definition.message.version): void {
     const turn = this.#turn;
     const { message, sender, replay } = turn;
-    const { version } = entry.definition.message;
     const parked = { version, message: JSON.stringify(message), sender };
     // A dead letter's message stays one: parked, it would count as folded.
     if (replay === null && park(suspension, parked, this.#options.limits)) {
@@ -413,19 +427,62 @@ export class Fold implements TurnEffects {
     const name = actorKey(entry.address);
     const detail =
       `${name} is suspended and takes no more messages until it is resumed. ${suspension.detail}`;
-    this.#bury(turn, { reason: "suspended", detail });
+    this.#bury(turn, { reason: "suspended", detail, version });
   }
 
-  /** Takes what the runtime itself tells the actor. What is parked comes back as local turns. */
+  /** Takes what the runtime itself tells the actor. */
   #control(entry: ActorEntry, body: Json, sender: Address | null): void {
     const turn = this.#turn;
     turn.begin(entry, body, sender);
-    const control = parseControl(body);
-    if (entry.damage !== null || control === null) {
-      const detail = `An actor is told "resume" or "discard", not ${JSON.stringify(body)}`;
+    const told = parseControl(body);
+    if (told?.type === "answer") {
+      const answer = this.requests.settle(entry.address, told.reply);
+      if (answer === null) this.#options.counters.repeatedAnswers++;
+      else this.#answer(entry, answer);
+    } else if (told?.type === "delivery") this.#answer(entry, told.answer);
+    else if (entry.damage === null && told !== null) this.#endSuspension(entry, told.control);
+    else {
+      const detail = `An actor is told "resume" or "discard", or an answer, not ${JSON.stringify(body)}`;
       this.#bury(turn, { ...entry.damage ?? { reason: "invalid", detail }, version: controlVersion });
+    }
+  }
+
+  /** An answer that cannot be folded closes its request all the same; the body that tells of it then. */
+  #closed({ address }: ActorEntry, body: Json): Json {
+    const told = parseControl(body);
+    const answer = told?.type === "answer" ? this.requests.settle(address, told.reply) : null;
+    return answer === null ? body : deliveryBody(answer);
+  }
+
+  /** A turn with the outcome of a request, which is closed. */
+  #answer(entry: ActorEntry, answer: ServiceAnswer): void {
+    const turn = this.#turn;
+    turn.begin(entry, deliveryBody(answer), null);
+    if (entry.damage !== null) {
+      this.#bury(turn, { ...entry.damage, version: controlVersion });
       return;
     }
+    if (entry.suspension !== null) {
+      this.#park(entry, entry.suspension, controlVersion);
+      return;
+    }
+    if (entry.changedIn !== this.nextCommit) this.#markChanged(entry);
+    if (this.#options.skips.size > 0 && this.#isSkipped(entry, controlVersion)) return;
+    const { definition } = entry;
+    if (definition.answered === undefined) {
+      const detail = `A ${definition.kind} takes no answers in this program: it has no \`answered\``;
+      this.#bury(turn, { reason: "invalid", detail, version: controlVersion });
+      return;
+    }
+    try {
+      definition.answered(entry.state, answer, turn);
+    } catch (thrown) {
+      throw this.#failure(thrown);
+    }
+  }
+
+  /** What is parked comes back as local turns. */
+  #endSuspension(entry: ActorEntry, control: Control): void {
     const { suspension, address: to } = entry;
     if (suspension === null) return;
     if (entry.changedIn !== this.nextCommit) this.#markChanged(entry);
@@ -504,22 +561,35 @@ export class Fold implements TurnEffects {
         for (const { kind, id } of missing) this.#want(registry.indexOf(kind), id);
         return false;
       }
-      this.#fire(due.entry, due.name, due.timer);
+      if (due.type === "timer") this.#fire(due.entry, due.name, due.timer);
+      else this.#timeOut(due.entry, due.request);
       if (!this.#foldLocal()) return false;
     }
   }
 
-  #fire(entry: ActorEntry, name: string, { dueMs, version, message }: Timer): void {
+  /** Sets the turn's place. */
+  #enterTimer({ kind, id }: Address, name: string, dueMs: number): void {
     const turn = this.#turn;
     turn.index = -1;
     turn.timerNumber++;
-    turn.timer = `${dueMs}/${entry.address.kind}/${entry.address.id}/${name}`;
+    turn.timer = `${dueMs}/${kind}/${id}/${name}`;
     turn.step = 0;
     turn.replay = null;
+  }
+
+  #fire(entry: ActorEntry, name: string, { dueMs, version, message }: Timer): void {
+    this.#enterTimer(entry.address, name, dueMs);
     this.#options.counters.timersFired++;
     // It has one timer less, whatever becomes of the message.
     if (entry.changedIn !== this.nextCommit) this.#markChanged(entry);
     this.#takeAny(entry, version, JSON.parse(message), null);
+  }
+
+  /** The request is closed already. */
+  #timeOut(entry: ActorEntry, request: OpenRequest): void {
+    this.#enterTimer(entry.address, requestTimerName(request.n), request.dueMs);
+    this.#options.counters.lateRequests++;
+    this.#take(entry, controlVersion, deliveryBody(timedOut(request)), null);
   }
 
   send(from: Address, to: Address, message: Json): void {
@@ -549,6 +619,32 @@ export class Fold implements TurnEffects {
 
   cancelTimer(entry: ActorEntry, name: string): void {
     this.timers.cancel(entry, name);
+  }
+
+  request({ definition, address }: ActorEntry, service: string, body: Json, deadlineMs: number): number {
+    const { kind, id } = address;
+    if (definition.answered === undefined) {
+      throw new Error(`A ${kind} cannot ask ${service}: it has no \`answered\` that takes the answer`);
+    }
+    const { counters, limits, registry } = this.#options;
+    const text = requestText(service, body, deadlineMs);
+    const dueMs = Math.ceil(this.clockMs + deadlineMs);
+    const { request, isOpen } = this.requests.open({ kind, id, service, body: text, dueMs });
+    counters.requests++;
+    if (isOpen) {
+      this.timers.insertRequest(request);
+      return request.n;
+    }
+    counters.refusedRequests++;
+    this.#local.push({
+      kindIndex: registry.indexOf(kind),
+      to: address,
+      from: null,
+      version: controlVersion,
+      message: deliveryBody(refused(request, limits)),
+      death: null,
+    });
+    return request.n;
   }
 
   deadLetter(turn: Turn, reason: string, detail: string): void {

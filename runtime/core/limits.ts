@@ -37,6 +37,9 @@ export interface ShardLimits {
   /** What may wait for a suspended actor, in messages and in units of text; the rest is dead-lettered. */
   readonly maxParkedMessages: number;
   readonly maxParkedUnits: number;
+  /** Requests that have no outcome yet, by count and by units of text; further ones fail at once as "overloaded". */
+  readonly maxOpenRequests: number;
+  readonly maxOpenRequestUnits: number;
 }
 
 const KiB = 1024;
@@ -65,6 +68,9 @@ export const defaultShardLimits: ShardLimits = {
   // They are part of the hot row, which is rewritten whenever one more is parked.
   maxParkedMessages: 100,
   maxParkedUnits: 64 * KiB,
+  // All of them are in memory, and are read and sent again by a claim: about 50 ms of it.
+  maxOpenRequests: 10_000,
+  maxOpenRequestUnits: 16 * MiB,
 };
 
 /** UTF-8 bytes of an id at most: a key column of 1,024 bytes in every store. */
@@ -75,6 +81,13 @@ export const maxAheadMs = 5 * minuteMs;
 
 /** Timers of one actor at most: they are part of its hot row. */
 export const maxTimers = 1000;
+
+/** How long a request may take, log time: as long as a person waits for a page, unless its actor says otherwise. */
+export const defaultRequestDeadlineMs = 30_000;
+/** An open request costs its shard memory and every claim a repeat: nobody waits longer than a day. */
+export const maxRequestDeadlineMs = 24 * 60 * minuteMs;
+/** Units of JSON text of a request's body: what is larger is a file, and its name is enough. */
+export const maxRequestUnits = 64 * KiB;
 
 /** Units of the sentence that says why an actor is suspended: an error's message may be of any length. */
 export const maxSuspensionDetail = 500;

@@ -2,7 +2,7 @@
  * A shard: the state machine between its log and its store. See `shard_api.ts` for its face.
  *
  * 1. One claim, one load, one page of timers and one commit are under way at most.
- * 2. Whatever leaves the shard (outbox frames, trims, barrier answers) leaves after the commit that contains it.
+ * 2. Whatever leaves the shard (outbox frames, requests, trims, barrier answers) leaves after the commit that contains it.
  * 3. After a fenced or failed commit, a load that tells of another owner, a throw, or a death, the shard claims itself
  *    again and goes on from the last confirmed checkpoint: taking over and starting again are the same code.
  * 4. Answers of an earlier epoch change nothing.
@@ -176,6 +176,7 @@ export class Shard implements ShardMachine {
     this.#sendTick(tenure, nowMs);
     this.#actions.push({ type: "due", epoch: claim.epoch, afterMs: -1, limit: limits.duePage });
     this.#sendOutbox(tenure);
+    this.#sendRequests(tenure);
   }
 
   #subscribe(tenure: Tenure): void {
@@ -272,6 +273,8 @@ export class Shard implements ShardMachine {
     freeCheckpoint(checkpoint);
     tenure.fold.outbox.confirmed(checkpoint.outbox);
     this.#sendOutbox(tenure);
+    tenure.fold.requests.confirmed(checkpoint.requests);
+    this.#sendRequests(tenure);
     this.#actions.push({ type: "trim", below: (checkpoint.positions[MAILBOX]?.offset ?? -1) + 1 });
     this.#queries.answerBarriers(tenure);
     tenure.mayEvict = true;
@@ -322,6 +325,12 @@ export class Shard implements ShardMachine {
   #sendOutbox(tenure: Tenure): void {
     for (const { target, n, text } of tenure.fold.outbox.takeSendable()) {
       this.#actions.push({ type: "append", epoch: tenure.epoch, target, n, text });
+    }
+  }
+
+  #sendRequests({ fold, epoch }: Tenure): void {
+    for (const { n, kind, id, service, body, dueMs } of fold.requests.takeSendable()) {
+      this.#actions.push({ type: "request", epoch, n, from: { kind, id }, service, body, dueMs });
     }
   }
 
@@ -512,6 +521,7 @@ export class Shard implements ShardMachine {
       oldestStampMs: tenure?.queue.peek()?.source.stampMs ?? null,
       actors: tenure?.fold.table.count ?? 0,
       actorBytes: tenure?.fold.table.bytes ?? 0,
+      openRequests: tenure?.fold.requests.size ?? 0,
       suspended: tenure?.fold.suspended ?? new Map(),
       keysFull: (tenure?.fold.keys.size ?? 0) >= this.#options.limits.maxKeys,
     };

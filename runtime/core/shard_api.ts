@@ -37,6 +37,19 @@ export type Action =
     readonly n: number;
     readonly text: string;
   }
+  /**
+   * Ask a service. The answer comes through the actor's mailbox, or none does. The same request comes again after a
+   * claim: `n` is its number in the shard, always the same. `body` is JSON text, `dueMs` log time.
+   */
+  | {
+    readonly type: "request";
+    readonly epoch: number;
+    readonly n: number;
+    readonly from: Address;
+    readonly service: string;
+    readonly body: string;
+    readonly dueMs: number;
+  }
   /** Append an empty frame to the own log, so that the clock moves. Answered by its delivery. */
   | { readonly type: "tick"; readonly epoch: number; readonly text: string }
   /** Frames of the mailbox below this offset are in a confirmed checkpoint. */
@@ -132,6 +145,14 @@ export interface ShardCounters {
   readonly deadLettersByReason: Record<string, number>;
   /** Actors suspended, refolds included. */
   suspensions: number;
+  /** Requests made to services, refolds included. */
+  requests: number;
+  /** Requests that failed because too many were open. */
+  refusedRequests: number;
+  /** Requests that timed out. */
+  lateRequests: number;
+  /** Answers of services dropped: the request had its outcome. */
+  repeatedAnswers: number;
   /** Frames dropped as repeats of a gateway's or a shard's number. */
   repeatedFrames: number;
   /** Parts of keyed bodies dropped as repeats. */
@@ -153,6 +174,10 @@ export function noCounters(): ShardCounters {
     deadLetters: 0,
     deadLettersByReason: {},
     suspensions: 0,
+    requests: 0,
+    refusedRequests: 0,
+    lateRequests: 0,
+    repeatedAnswers: 0,
     repeatedFrames: 0,
     repeatedParts: 0,
     checkpoints: 0,
@@ -173,6 +198,8 @@ export interface ShardGauges {
   readonly oldestStampMs: number | null;
   readonly actors: number;
   readonly actorBytes: number;
+  /** Requests to services that have no outcome yet. */
+  readonly openRequests: number;
   /** By `actorKey`; at most `maxListedSuspensions`. */
   readonly suspended: ReadonlyMap<string, SuspendedActor>;
   /** True while the bound of remembered idempotency keys is reached. */

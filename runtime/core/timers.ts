@@ -1,11 +1,12 @@
 /**
  * Which timers of a shard are due next.
  *
- * 1. `pop` yields timers in the order (due, kind, id, name), the same in every replay.
- * 2. Entries are hints: whether a timer still stands is for its actor to say. A replaced or cancelled timer leaves
- *    a stale entry behind; `compact` drops those.
+ * 1. `pop` yields timers in the order (due, kind, id, name), the same in every replay. When a request times out it is a
+ *    timer too: an actor's requests come after its other timers due at the same time, by number.
+ * 2. Entries are hints: whether a timer still stands is for its actor to say, and of a request for `Requests`. A
+ *    replaced or cancelled timer leaves a stale entry behind; `compact` drops those.
  * 3. Up to `horizonMs` every actor of the shard with a timer due is here; of later ones only those set since the
- *    claim. So the whole of a large shard's timers need not be in memory.
+ *    claim. So the whole of a large shard's timers need not be in memory. Open requests are all here.
  */
 
 export interface TimerEntry {
@@ -14,6 +15,19 @@ export interface TimerEntry {
   readonly id: string;
   /** Null: some timer of this actor, which is not loaded. */
   readonly name: string | null;
+  /** The number of the request that times out; 0 for a timer. */
+  readonly request: number;
+}
+
+/** In places, and so nowhere else, a request that times out has a name that begins so. */
+const requestPrefix = "request ";
+
+export function requestTimerName(request: number): string {
+  return requestPrefix + request;
+}
+
+export function isReservedName(name: string): boolean {
+  return name.startsWith(requestPrefix);
 }
 
 function compareText(a: string, b: string): number {
@@ -22,7 +36,7 @@ function compareText(a: string, b: string): number {
 
 export function compareTimers(a: TimerEntry, b: TimerEntry): number {
   return a.dueMs - b.dueMs || compareText(a.kind, b.kind) || compareText(a.id, b.id) ||
-    compareText(a.name ?? "", b.name ?? "");
+    a.request - b.request || compareText(a.name ?? "", b.name ?? "");
 }
 
 /** A binary heap (Williams 1964) with the earliest timer on top. */

@@ -4,9 +4,10 @@
  * The object is made once per shard and set anew for every turn: turns are many and never overlap.
  */
 
-import type { Address, Context, Json } from "./actor.ts";
+import type { Address, Context, Json, RequestOptions } from "./actor.ts";
 import type { ActorEntry } from "./actor_table.ts";
 import type { Replay } from "./frame.ts";
+import { defaultRequestDeadlineMs } from "./limits.ts";
 import { murmur2 } from "./murmur2.ts";
 import { type Place, placeKey } from "./place.ts";
 
@@ -16,6 +17,7 @@ export interface TurnEffects {
   send(from: Address, to: Address, message: Json): void;
   setTimer(entry: ActorEntry, name: string, dueMs: number, message: Json): void;
   cancelTimer(entry: ActorEntry, name: string): void;
+  request(entry: ActorEntry, service: string, body: Json, deadlineMs: number): number;
   deadLetter(turn: Turn, reason: string, detail: string): void;
 }
 
@@ -107,6 +109,14 @@ export class Turn implements Context {
 
   cancelTimer(name: string): void {
     this.#effects.cancelTimer(this.#actor, name);
+  }
+
+  request(
+    service: string,
+    body: Json,
+    { deadlineMs = defaultRequestDeadlineMs }: RequestOptions = {},
+  ): number {
+    return this.#effects.request(this.#actor, service, body, deadlineMs);
   }
 
   deadLetter(reason: string, detail: string): void {

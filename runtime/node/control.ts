@@ -7,7 +7,7 @@
 
 import { createHash } from "node:crypto";
 import type { Address } from "../core/actor.ts";
-import { type Control, controlBody, controlType } from "../core/control.ts";
+import { type Control, controlBody, controlType, replyBody, type ServiceReply } from "../core/control.ts";
 import { encodeEntries, partMarker } from "../core/frame.ts";
 import { shardOf } from "../core/murmur2.ts";
 import type { Piece } from "./batch.ts";
@@ -30,5 +30,17 @@ export function controlPiece(
     text: encodeEntries([...part, ...entry]),
     messages: 1,
     target: { kind, id },
+  };
+}
+
+/** What a service replied, on its way to the actor that asked. */
+export function replyPiece(target: Address, reply: ServiceReply, shardCount: number): Piece {
+  const { kind, id } = target;
+  return {
+    shard: shardOf(id, shardCount),
+    types: [controlType(kind)],
+    text: encodeEntries([0, id, replyBody(reply)]),
+    messages: 1,
+    target,
   };
 }

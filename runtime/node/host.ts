@@ -84,6 +84,7 @@ export class ShardHost implements HostCalls {
         observer: this.#metrics,
         wake: (runner) => this.#loop.wake(runner),
         answered: (queryId, answer) => this.#answered(queryId, answer),
+        requested: (request) => parts.post({ type: "request", request }),
       })
     );
     this.#byShard = new Map(this.#runners.map((runner) => [runner.shard, runner]));

@@ -14,7 +14,7 @@ import type { Json } from "../core/actor.ts";
 import type { HostDeath } from "../core/attempts.ts";
 import type { End } from "../core/supervision_api.ts";
 import { HostDiedError, type HostEnd, type HostLife } from "./host_life.ts";
-import type { HostMessage, HostTotals, MetricsJson, ShardReport } from "./host_protocol.ts";
+import type { HostMessage, HostTotals, MetricsJson, ShardReport, ShardRequest } from "./host_protocol.ts";
 import { hostStopMs } from "./limits.ts";
 import type { Child, Running } from "./supervisor.ts";
 
@@ -29,6 +29,8 @@ export interface HostParts {
   onReport(shards: readonly ShardReport[]): void;
   /** What the tree says of it. */
   details(): Json;
+  /** A shard asks a service, perhaps again. */
+  onRequest(request: ShardRequest): void;
   /** Hears what a person should know while the host goes on. */
   report(sentence: string): void;
   /** The thread ended; `metrics` are the last it reported. */
@@ -111,6 +113,8 @@ export class HostHandle {
       case "metrics":
         this.#metrics = message.metrics;
         return;
+      case "request":
+        return this.#parts.onRequest(message.request);
       case "notice":
         return this.#parts.report(message.sentence);
       case "warm":

@@ -22,6 +22,10 @@ const shardCounters: readonly (readonly [SumKey, string, string])[] = [
   ["timersFired", "timers_fired", "Timers fired."],
   ["repeatedFrames", "repeated_frames", "Frames dropped as repeats of a sender's number."],
   ["repeatedParts", "repeated_parts", "Parts of bodies dropped as repeats of an idempotency key."],
+  ["requests", "requests_made", "Requests that actors made to services, refolds included."],
+  ["refusedRequests", "requests_refused", "Requests that failed because too many of their shard were open."],
+  ["lateRequests", "requests_late", "Requests that had no outcome by their deadline, refolds included."],
+  ["repeatedAnswers", "repeated_answers", "Outcomes dropped, because their request had one."],
   ["suspensions", "suspensions", "Actors suspended because they threw too often, refolds included."],
   ["snapshots", "snapshots", "Snapshots handed to checkpoints."],
   ["claims", "claims", "Shards claimed."],
@@ -139,6 +143,14 @@ export class HostMetrics implements RunnerObserver {
       registers,
       collect() {
         this.set(sum((runner) => runner.gauges().suspended.size));
+      },
+    });
+    new Gauge({
+      name: "sensorium_open_requests",
+      help: "Requests to services that have no outcome yet.",
+      registers,
+      collect() {
+        this.set(sum((runner) => runner.gauges().openRequests));
       },
     });
     new Gauge({

@@ -2,6 +2,7 @@
 
 import type { MessagePort } from "node:worker_threads";
 import type { MetricObjectWithValues, MetricValue } from "prom-client";
+import type { Address } from "../core/actor.ts";
 import type { HostDeath } from "../core/attempts.ts";
 import type { ShardLimits } from "../core/limits.ts";
 import type { Answer, ShardGauges, ShardQuery } from "../core/shard_api.ts";
@@ -42,6 +43,16 @@ export interface HostTotals {
   readonly deadLetters: number;
 }
 
+/** What a shard's actor asks a service; see `Action` of the type "request". */
+export interface ShardRequest {
+  readonly shard: number;
+  readonly n: number;
+  readonly from: Address;
+  readonly service: string;
+  readonly body: string;
+  readonly dueMs: number;
+}
+
 export type MetricsJson = MetricObjectWithValues<MetricValue<string>>[];
 
 /** Posted by a host, unasked. */
@@ -50,6 +61,7 @@ export type HostMessage =
   | { readonly type: "warm" }
   | { readonly type: "report"; readonly shards: readonly ShardReport[]; readonly totals: HostTotals }
   | { readonly type: "metrics"; readonly metrics: MetricsJson }
+  | { readonly type: "request"; readonly request: ShardRequest }
   /** Something a person should know; the host goes on. */
   | { readonly type: "notice"; readonly sentence: string };
 
@@ -63,7 +75,7 @@ export interface HostCalls {
 export function isHostMessage(message: unknown): message is HostMessage {
   return typeof message === "object" && message !== null && "type" in message &&
     (message.type === "warm" || message.type === "report" || message.type === "metrics" ||
-      message.type === "notice");
+      message.type === "request" || message.type === "notice");
 }
 
 export function isAssignment(message: unknown): message is HostAssignment {

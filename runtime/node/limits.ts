@@ -157,3 +157,17 @@ export const abandonedLingerMs = 5000;
 export const maxAbandonedThreads = 8;
 /** What threads that eat memory may take before the process is replaced at once. */
 export const maxAbandonedBytes = 1024 * MiB;
+
+/** How long a service may take to be up, to end, and to let go of a request whose deadline is over. */
+export const serviceStartMs = 30_000;
+export const serviceStopMs = 5000;
+export const serviceGraceMs = 5000;
+
+/** Units of JSON text of an answer: it comes back through the log, in a frame of its own when it is large. */
+export const maxAnswerUnits = 256 * KiB;
+
+/** Units of the sentence that says why a request failed: an error's message may be of any length. */
+export const maxFailureUnits = 500;
+
+/** Requests whose outcome is in the log, as far as they are remembered: as many as two shards may have open. */
+export const maxAnsweredRemembered = 20_000;

@@ -53,6 +53,8 @@ import { NodeView } from "./node_view.ts";
 import { type EngineOptions, settle, type Settled } from "./options.ts";
 import { mayReplay, replayPiece } from "./replay.ts";
 import { Router } from "./router.ts";
+import { ServiceMetrics } from "./service_metrics.ts";
+import { Services } from "./services.ts";
 import { ShardBoard } from "./shard_board.ts";
 import { SpareHost } from "./spare_host.ts";
 import { StartWatch } from "./start_watch.ts";
@@ -96,6 +98,7 @@ export class EmbeddedEngine implements Engine {
   readonly #hostSettings: HostSettings;
   readonly #spare: SpareHost;
   readonly #tree: NodeTree;
+  readonly #services: Services;
   readonly #expiry: Expiry;
   readonly #settled = Promise.withResolvers<void>();
   /** Rejects when the start has failed. */
@@ -152,6 +155,7 @@ export class EmbeddedEngine implements Engine {
     this.#spare = new SpareHost(this.#hostSettings, this.#care);
     this.#hosts = Array.from({ length: settings.threads }, (_, host) => this.#makeHost(host));
     this.compute = settings.compute === null ? null : this.#makeCompute(settings.compute);
+    this.#services = this.#makeServices();
     this.#tree = nodeTree({
       writers: writers.supervisor,
       closeClients: async () => {
@@ -159,6 +163,7 @@ export class EmbeddedEngine implements Engine {
       },
       hosts: this.#hosts.map((host) => host.child()),
       compute: this.compute?.supervised() ?? null,
+      requested: settings.services.length === 0 ? null : this.#services.supervised(),
       report: settings.report,
     });
     this.#expiry = new Expiry({
@@ -209,6 +214,7 @@ export class EmbeddedEngine implements Engine {
         }
         if (own.every((shard) => this.#board.isSettled(shard))) this.#settleIfAll();
       },
+      onRequest: (request) => this.#services.request(request),
       onDeath: (metrics) => {
         for (const shard of own) this.#board.lost(shard);
         if (this.#stopping === null) this.#metrics.hostDied(metrics);
@@ -228,6 +234,19 @@ export class EmbeddedEngine implements Engine {
 
   get #care(): ThreadCare {
     return { watchdog: this.#watchdog, abandoned: this.#abandoned };
+  }
+
+  #makeServices(): Services {
+    const metrics = new ServiceMetrics(this.#metrics.registry, () => this.#services.lanes);
+    return new Services({
+      services: this.#settings.services,
+      shardCount: this.shardCount,
+      clock: machineTimerClock,
+      logNowMs: () => this.logNowMs(),
+      send: (piece) => this.#gateway.send([piece], false),
+      onEnd: (service, end) => metrics.ended(service, end),
+      report: this.#settings.report,
+    });
   }
 
   #hostOf(shard: number): HostHandle {
@@ -394,6 +413,7 @@ export class EmbeddedEngine implements Engine {
   async #end(deadlineMs: number): Promise<void> {
     const endMs = this.#clock.nowMs() + deadlineMs;
     const leftMs = () => Math.max(0, endMs - this.#clock.nowMs());
+    this.#services.close();
     this.compute?.close();
     // They are the first to go, as they send and ask.
     // A tree that has ended as a whole has no services to remove.

@@ -1,7 +1,7 @@
 /**
  * The node's tree of supervisors. Started from the left, stopped from the right:
  *
- *     node ── writers ── gateway ── hosts ── services ── (compute, and what a program adds)
+ *     node ── writers ── gateway ── hosts ── services ── (compute, requested, what a program adds)
  *
  * 1. Nothing restarts itself: whatever may fail and come back hangs here.
  * 2. The root restarts nothing: a branch that gave up is the end of the node, which its launcher starts again.
@@ -28,6 +28,8 @@ export interface NodeTreeParts {
   readonly hosts: readonly Child[];
   /** The supervisor of the compute threads; null without. */
   readonly compute: Parameters<typeof supervisorChild>[0] | null;
+  /** The supervisor of the services that actors ask; null without. It tells of failures by itself. */
+  readonly requested: Parameters<typeof supervisorChild>[0] | null;
   /** Hears of failures that are mended. */
   report(sentence: string): void;
 }
@@ -38,7 +40,9 @@ export interface NodeTree {
   readonly services: SupervisorChild;
 }
 
-export function nodeTree({ writers, closeClients, hosts, compute, report }: NodeTreeParts): NodeTree {
+export function nodeTree(
+  { writers, closeClients, hosts, compute, requested, report }: NodeTreeParts,
+): NodeTree {
   const parts = {
     clock: machineTimerClock,
     random: Math.random,
@@ -58,7 +62,10 @@ export function nodeTree({ writers, closeClients, hosts, compute, report }: Node
     strategy: "one_for_one",
     intensity: serviceIntensity,
     backoff: serviceBackoff,
-    children: compute === null ? [] : [supervisorChild(compute, parts)],
+    children: [
+      ...compute === null ? [] : [supervisorChild(compute, parts)],
+      ...requested === null ? [] : [supervisorChild(requested, { ...parts, onNotice: () => {} })],
+    ],
   }, parts);
   const root = new Supervisor({
     id: "node",

@@ -2,6 +2,7 @@
 
 import { defaultShardLimits, type ShardLimits } from "../core/limits.ts";
 import type { ComputeSettings } from "./compute_pool.ts";
+import { checkServices, type Service } from "./service.ts";
 import {
   defaultActorBytes,
   defaultComputeHeapMiB,
@@ -35,6 +36,8 @@ export interface EngineOptions {
   readonly hostHeapMiB?: number;
   /** For long sums; none unless told otherwise. */
   readonly compute?: ComputeEngineOptions;
+  /** What actors may ask, by name; see `service.ts`. Of this process: they run on the main thread. */
+  readonly services?: readonly Service[];
   /** Of each shard; `checkpointIntervalMs` is the one that operators set. */
   readonly limits?: Partial<ShardLimits>;
   /** Hears what a person should know while the engine goes on. */
@@ -53,8 +56,10 @@ export interface Settled extends Required<Omit<EngineOptions, "limits" | "comput
   readonly compute: ComputeSettings | null;
 }
 
-/** The options with every default in its place. */
+/** The options with every default in its place. Throws an error that says which of them cannot be. */
 export function settle(options: EngineOptions): Settled {
+  const { services = [] } = options;
+  checkServices(services);
   const threads = Math.min(options.threads, options.shards);
   const actorBytes = options.actorBytes ?? defaultActorBytes;
   const shardBytes = Math.floor(actorBytes / options.shards);
@@ -69,6 +74,7 @@ export function settle(options: EngineOptions): Settled {
     compute: options.compute === undefined
       ? null
       : { threads: 1, heapMiB: defaultComputeHeapMiB, ...options.compute },
+    services,
     limits: { ...defaultShardLimits, actorBytes: shardBytes, ...options.limits },
     report: options.report ?? (() => {}),
     onWorn: options.onWorn ?? ((sentence) => options.report?.(`${sentence}.`)),

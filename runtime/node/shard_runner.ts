@@ -19,6 +19,7 @@ import type { LogError, MailboxLog, Subscription } from "../log/port.ts";
 import type { Store } from "../store/port.ts";
 import type { Clock } from "./clock.ts";
 import type { CommitGroup } from "./commit_group.ts";
+import type { ShardRequest } from "./host_protocol.ts";
 import { maxUnknownCommits } from "./limits.ts";
 import { errorCode, isPassing, retry, type RetryPolicy } from "./retry.ts";
 
@@ -42,6 +43,8 @@ export interface Surroundings {
   /** There is something for `run` to do. */
   wake(runner: ShardRunner): void;
   answered(queryId: number, answer: Answer): void;
+  /** A service is asked; what comes of it comes through the log. */
+  requested(request: ShardRequest): void;
 }
 
 interface Replay {
@@ -172,6 +175,10 @@ export class ShardRunner {
         return void this.#commit(action.checkpoint);
       case "append":
         return void this.#append(action.epoch, action.target, action.n, action.text);
+      case "request": {
+        const { n, from, service, body, dueMs } = action;
+        return this.#around.requested({ shard: this.shard, n, from, service, body, dueMs });
+      }
       case "tick":
         return void this.#tick(action.text);
       case "trim":

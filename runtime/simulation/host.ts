@@ -211,6 +211,8 @@ export class Driver implements Party {
       case "append":
         this.#append(action);
         return;
+      case "request":
+        throw new OracleError("refused", `${this.name} asks a service: no program does`);
       case "tick":
         this.#ask(action.epoch, "ticks", () => this.#world.append(this.shard, action.text), () => {});
         return;

@@ -449,6 +449,10 @@ class Turn implements Context {
     this.timers.delete(name);
   }
 
+  request(): never {
+    throw new Error("a program asks no service");
+  }
+
   deadLetter(reason: string, _detail: string): void {
     this.reasons.push(reason);
   }

@@ -16,6 +16,7 @@ import {
   emptyMemory,
   type KeyIncrement,
   type Loaded,
+  type OpenRequest,
   type OutboxFrame,
   type Positions,
   type ShardMemory,
@@ -45,6 +46,7 @@ interface Shard {
   memory: ShardMemory;
   readonly actors: Map<string, Snapshot>;
   outbox: OutboxFrame[];
+  readonly requests: Map<number, OpenRequest>;
   keys: KeyIncrement[];
 }
 
@@ -74,6 +76,7 @@ export class MemoryStoreCore {
         memory: emptyMemory,
         actors: new Map(),
         outbox: [],
+        requests: new Map(),
         keys: [],
       };
       this.#shards.set(shard, found);
@@ -87,7 +90,7 @@ export class MemoryStoreCore {
     found.memory = { ...found.memory, attempts };
     found.epoch++;
     found.owner = owner;
-    const { epoch, commit, positions, memory, outbox, keys } = found;
+    const { epoch, commit, positions, memory, outbox, requests, keys } = found;
     return {
       shard,
       epoch,
@@ -95,6 +98,7 @@ export class MemoryStoreCore {
       positions: structuredClone(positions),
       memory: structuredClone(memory),
       outbox: [...outbox].sort((a, b) => a.target - b.target || a.n - b.n),
+      requests: [...requests.values()].sort((a, b) => a.n - b.n),
       keys: keys.map(copyKeys).sort((a, b) => a.atMs - b.atMs),
     };
   }
@@ -119,12 +123,18 @@ export class MemoryStoreCore {
       checkpoint.outbox.every(({ target, n }) => !written.has(`${target}/${n}`)),
       `An outbox frame of shard ${checkpoint.shard} is written once`,
     );
+    invariant(
+      checkpoint.requests.every(({ n }) => !shard.requests.has(n)),
+      `A request of shard ${checkpoint.shard} is written once`,
+    );
     this.#history.checkNew(checkpoint.history);
     shard.commit = commit;
     shard.positions = structuredClone(checkpoint.positions);
     shard.memory = structuredClone(checkpoint.memory);
     this.#writeSnapshots(shard, checkpoint.snapshots);
     this.#writeQueues(shard, checkpoint);
+    for (const request of checkpoint.requests) shard.requests.set(request.n, { ...request });
+    for (const n of checkpoint.requestsDone) shard.requests.delete(n);
     this.#history.write(checkpoint.history);
     this.#deadLetters.write(checkpoint.deadLetters, checkpoint.replayed);
     return "committed";

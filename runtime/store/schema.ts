@@ -87,7 +87,18 @@ const version1 = `
   CREATE INDEX dead_letters_by_time ON dead_letters (at_ms, id, kind, actor_id, reason);
 `;
 
-const steps: readonly string[] = [version1];
+const version2 = `
+  -- The request is JSON, where any character of an id or a body survives.
+  CREATE TABLE requests (
+    shard INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    request TEXT NOT NULL,
+    crc INTEGER NOT NULL,
+    PRIMARY KEY (shard, n)
+  ) WITHOUT ROWID;
+`;
+
+const steps: readonly string[] = [version1, version2];
 
 export const schemaVersion = steps.length;
 

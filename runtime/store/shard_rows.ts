@@ -68,8 +68,9 @@ export class ShardRows {
     const { epoch: lastEpoch, commit, positions, memory: lastMemory } = this.#read(shard);
     const epoch = lastEpoch + 1;
     // The checksum says that these are the texts that `advance` wrote.
-    const last = JSON.parse(lastMemory) as ShardMemory;
-    const next: ShardMemory = { ...last, attempts: attemptsAtClaim(last.attempts ?? null, lastEpoch, death) };
+    // What a row of an older program lacks, its shard had none of.
+    const last: ShardMemory = { ...emptyMemory, ...JSON.parse(lastMemory) as Partial<ShardMemory> };
+    const next: ShardMemory = { ...last, attempts: attemptsAtClaim(last.attempts, lastEpoch, death) };
     const memory = JSON.stringify(next);
     const checksum = crc32(covered(shard, epoch, commit, positions, memory));
     this.#replace.run(shard, epoch, commit, owner, positions, memory, checksum);

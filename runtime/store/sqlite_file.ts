@@ -109,12 +109,18 @@ export function bindLog(file: StoreFile, log: string): StoreFile {
 }
 
 /** Tables that every claim needs: small ones. */
-const claimTables = ["meta", "shards", "kinds", "outbox", "keys"];
+const claimTables = ["meta", "shards", "kinds", "outbox", "requests", "keys"];
+
+/** Those of them that a file has which is yet to be migrated. */
+function claimTablesOf(db: DatabaseSync): string[] {
+  const has = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
+  return claimTables.filter((table) => has.get(table) !== undefined);
+}
 
 /** Looks for damaged pages, in as much of the file as takes no time to speak of. */
 function checkPages(db: DatabaseSync, path: string): void {
   const isSmall = statSync(path).size <= wholeCheckBytes;
-  const checks = isSmall ? ["quick_check(1)"] : claimTables.map((table) => `quick_check(${table})`);
+  const checks = isSmall ? ["quick_check(1)"] : claimTablesOf(db).map((table) => `quick_check(${table})`);
   for (const check of checks) {
     const found = text(db.prepare(`PRAGMA ${check}`).get()?.quick_check, "the result of a check");
     if (found === "ok") continue;

@@ -34,6 +34,7 @@ import {
   type StoredHistoryRow,
   StoreError,
 } from "./port.ts";
+import { RequestRows } from "./request_rows.ts";
 import { ShardRows } from "./shard_rows.ts";
 import { translated } from "./sqlite_errors.ts";
 import {
@@ -53,6 +54,7 @@ function rowsOf(db: StoreFile["db"]) {
       shards: new ShardRows(db),
       actors: new ActorRows(db),
       outbox: new OutboxRows(db),
+      requests: new RequestRows(db),
       keys: new KeyRows(db),
       history: new HistoryRows(db),
       deadLetters: new DeadLetterRows(db),
@@ -73,6 +75,7 @@ export class SqliteStore implements Store {
   readonly #shards: ShardRows;
   readonly #actors: ActorRows;
   readonly #outbox: OutboxRows;
+  readonly #requests: RequestRows;
   readonly #keys: KeyRows;
   readonly #history: HistoryRows;
   readonly #deadLetters: DeadLetterRows;
@@ -92,6 +95,7 @@ export class SqliteStore implements Store {
     this.#shards = rows.shards;
     this.#actors = rows.actors;
     this.#outbox = rows.outbox;
+    this.#requests = rows.requests;
     this.#keys = rows.keys;
     this.#history = rows.history;
     this.#deadLetters = rows.deadLetters;
@@ -144,7 +148,8 @@ export class SqliteStore implements Store {
     return this.#write(`claim shard ${shard}`, () => {
       invariant(shard >= 0 && shard < this.#shardCount, `Shard ${shard} is one of ${this.#shardCount}`);
       const row = this.#shards.claim(shard, owner, death);
-      return { shard, ...row, outbox: this.#outbox.read(shard), keys: this.#keys.read(shard) };
+      const [outbox, requests] = [this.#outbox.read(shard), this.#requests.read(shard)];
+      return { shard, ...row, outbox, requests, keys: this.#keys.read(shard) };
     });
   }
 
@@ -163,6 +168,7 @@ export class SqliteStore implements Store {
       case "advanced":
         this.#actors.write(checkpoint.shard, checkpoint.snapshots);
         this.#outbox.write(checkpoint);
+        this.#requests.write(checkpoint);
         this.#keys.write(checkpoint);
         this.#history.write(checkpoint.history);
         this.#deadLetters.write(checkpoint.deadLetters, checkpoint.replayed);

@@ -14,6 +14,7 @@ import type { Registry } from "../core/registry.ts";
 import { Shard } from "../core/shard.ts";
 import type { Action, Answer, ShardQuery } from "../core/shard_api.ts";
 import type { MemoryStoreCore } from "../store/memory_store_core.ts";
+import type { ShardRequest } from "../node/host_protocol.ts";
 import { TurnBoard } from "../node/turn_board.ts";
 
 /** What a shard needs of the log. It is never trimmed: an oracle folds it from its beginning. */
@@ -34,6 +35,8 @@ export interface Host {
   /** It died in the turn that has just ended: nothing of that is performed. */
   isDying(): boolean;
   answered(queryId: number, answer: Answer): void;
+  /** A shard asks a service, perhaps again. */
+  requested(request: ShardRequest): void;
 }
 
 /** How one thing happens. */
@@ -244,6 +247,10 @@ export class DrivenShard {
         return this.#append(this.shard, action.text, () => {});
       case "trim":
         return;
+      case "request": {
+        const { n, from, service, body, dueMs } = action;
+        return this.#host.requested({ shard: this.shard, n, from, service, body, dueMs });
+      }
       case "answer":
         return this.#host.answered(action.queryId, action.answer);
       case "refuse":

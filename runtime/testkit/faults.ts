@@ -86,13 +86,21 @@ export class Faults {
   /** Not by a spread: a definition may be an instance of a class. */
   #wrap(definition: AnyDefinition, after: (context: Context) => void): AnyDefinition {
     const { kind, state, message, queries } = definition;
-    return {
+    const wrapped: AnyDefinition = {
       kind,
       state,
       message,
       queries,
       receive: (state, message, context) => {
         definition.receive(state, message, context);
+        after(context);
+      },
+    };
+    if (definition.answered === undefined) return wrapped;
+    return {
+      ...wrapped,
+      answered: (state, answer, context) => {
+        definition.answered?.(state, answer, context);
         after(context);
       },
     };

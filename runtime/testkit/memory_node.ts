@@ -5,7 +5,7 @@
  * 2. Log and store survive whatever dies; what a host had in memory does not.
  */
 
-import type { Address } from "../core/actor.ts";
+import type { Address, ServiceOutcome } from "../core/actor.ts";
 import type { HostDeath } from "../core/attempts.ts";
 import type { StoredDeadLetter } from "../core/checkpoint.ts";
 import { joinFrame } from "../core/frame.ts";
@@ -14,6 +14,8 @@ import { shardOf } from "../core/murmur2.ts";
 import { type AnyDefinition, Registry } from "../core/registry.ts";
 import type { Answer } from "../core/shard_api.ts";
 import { MemoryLogCore } from "../log/memory_log_core.ts";
+import { replyPiece } from "../node/control.ts";
+import type { ShardRequest } from "../node/host_protocol.ts";
 import type { Piece } from "../node/batch.ts";
 import type { Suspended } from "../node/engine.ts";
 import { readTurnBoard, turnBoardBytes } from "../node/turn_board.ts";
@@ -50,6 +52,9 @@ export class MemoryNode {
   #strays: (() => unknown)[] = [];
   /** In which turn the host dies; null while it lives. */
   #dying: { readonly shard: number; readonly death: HostDeath | null } | null = null;
+  /** What services were asked and have not replied to, by id. */
+  readonly requests = new Map<string, ShardRequest>();
+  readonly #replied = new Set<string>();
   readonly #answers = new Map<number, Answer>();
   #lastQueryId = 0;
   /** Appended so far. */
@@ -88,6 +93,10 @@ export class MemoryNode {
       nowMs: () => this.nowMs,
       isDying: () => this.#dying !== null,
       answered: (queryId, answer) => this.#answers.set(queryId, answer),
+      requested: (request) => {
+        const id = `${request.shard}.${request.n}`;
+        if (!this.#replied.has(id)) this.requests.set(id, request);
+      },
     };
     this.#shards = this.#numbers.map((_, shard) =>
       new DrivenShard(host, shard, dead?.shard === shard ? dead.death : null)
@@ -107,6 +116,13 @@ export class MemoryNode {
       const start = `gateway ${this.#gateways}`;
       this.#append(shard, joinFrame({ type: "gateway", start, n }, types, [text]));
     }
+  }
+
+  /** Replies to one of `requests`, which its shard may ask again before it has folded the reply. */
+  reply(id: string, { from, n }: ShardRequest, outcome: ServiceOutcome): void {
+    this.requests.delete(id);
+    this.#replied.add(id);
+    this.append([replyPiece(from, { request: n, outcome }, this.shardCount)]);
   }
 
   /** To be called in a turn. */

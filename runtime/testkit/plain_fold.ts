@@ -99,6 +99,7 @@ function plainFold(
       nowMs: () => nowMs,
       isDying: () => false,
       answered: () => {},
+      requested: () => {},
     }, shard);
     rest(folding);
     folding.hurry();

@@ -1,6 +1,6 @@
 /** A node for tests; see `../testkit.ts`. */
 
-import type { Address, Json } from "../core/actor.ts";
+import type { Address, Json, ServiceOutcome } from "../core/actor.ts";
 import { actorKey } from "../core/actor_table.ts";
 import type { StoredDeadLetter } from "../core/checkpoint.ts";
 import type { Control } from "../core/control.ts";
@@ -28,6 +28,16 @@ export interface TestNodeOptions<D extends AnyDefinition> {
   readonly limits?: Partial<ShardLimits>;
   /** Log time at the start, epoch milliseconds; 2026-01-01 by default. */
   readonly startMs?: number;
+}
+
+/** What an actor asked a service. */
+export interface ServiceRequest {
+  readonly id: string;
+  readonly service: string;
+  readonly from: Address;
+  readonly body: Json;
+  /** Log time. */
+  readonly dueMs: number;
 }
 
 export function defining(definitions: Definitions<AnyDefinition>): () => readonly AnyDefinition[] {
@@ -199,5 +209,27 @@ export class TestNode<D extends AnyDefinition = AnyDefinition> {
   resume(target: Address, control: Control = "resume"): void {
     definitionOf(this.#node.registry, "resume", target);
     this.#node.append([controlPiece(target, control, null, this.#node.shardCount)]);
+  }
+
+  /** What actors asked services and nobody has replied to yet, in the order of asking; past its deadline, none is. */
+  requests(): readonly ServiceRequest[] {
+    this.run();
+    const open = [...this.#node.requests].filter(([, { dueMs }]) => dueMs > this.#node.nowMs);
+    return open.map(([id, { from, service, body, dueMs }]) => ({
+      id,
+      service,
+      from,
+      body: JSON.parse(body),
+      dueMs,
+    }));
+  }
+
+  /** Replies to one of `requests` as its service would. The reply is durable at once. */
+  reply({ id }: Pick<ServiceRequest, "id">, outcome: ServiceOutcome): void {
+    const request = this.#node.requests.get(id);
+    if (request === undefined) {
+      throw new Error(`Cannot reply to request ${id}: nobody asked it, or it has its reply`);
+    }
+    this.#node.reply(id, request, outcome);
   }
 }

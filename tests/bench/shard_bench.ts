@@ -32,6 +32,7 @@ const firstClaim: Claim = {
   positions: {},
   memory: emptyMemory,
   outbox: [],
+  requests: [],
   keys: [],
 };
 

@@ -64,6 +64,7 @@ function claimTests(test: Test): void {
       positions: {},
       memory: emptyMemory,
       outbox: [],
+      requests: [],
       keys: [],
     });
   });
@@ -282,6 +283,7 @@ function shardStateTests(test: Test): void {
       gateways: { "node-1/é": { n: 12, atMs: 5 } },
       inbox: { "2": 8 },
       outbox: { "1": 4 },
+      requests: 17,
       attempts: { place: { offset: 7, index: 2, timer: 0, step: 1 }, attempts: 3, epoch: 1, isOpen: false },
       suspended: { "sensor/é": { sinceMs: 3 } },
     };
@@ -319,6 +321,40 @@ function shardStateTests(test: Test): void {
     );
     const { outbox } = await (await fixture.reopen()).claim(0, "b");
     assert.deepEqual(outbox, [frame(1, 1), frame(2, 3), frame(2, 4), frame(10, 1)]);
+  });
+
+  test("claim() gives back the requests that have no outcome, by number", async (store, fixture) => {
+    const request = (n: number, id = "a") => ({
+      n,
+      kind: "sensor",
+      id,
+      service: "mailer",
+      body: JSON.stringify({ text: "\0 \ud800 é", n }),
+      dueMs: 30_000 + n,
+    });
+    await commitAll(
+      store,
+      { requests: [request(1), request(2, "日本"), request(3)] },
+      { requests: [request(10), request(9)], requestsDone: [1, 3] },
+    );
+    const reopened = await fixture.reopen();
+    const claim = await reopened.claim(0, "b");
+    assert.deepEqual(claim.requests, [request(2, "日本"), request(9), request(10)]);
+    assert.deepEqual((await reopened.claim(1, "b")).requests, [], "those of another shard");
+    await reopened.commit([checkpoint(claim, { requestsDone: [2, 9, 10, 11] })]);
+    assert.deepEqual((await reopened.claim(0, "c")).requests, []);
+  });
+
+  test("commit() keeps the requests as they were when it is fenced or repeated", async (store) => {
+    const request = (n: number) => ({ n, kind: "sensor", id: "a", service: "s", body: "1", dueMs: 5 });
+    const old = await store.claim(0, "old");
+    const make = () => checkpoint(old, { requests: [request(1)] });
+    assert.deepEqual(await store.commit([make()]), ["committed"]);
+    assert.deepEqual(await store.commit([make()]), ["committed"], "a repeat");
+    assert.deepEqual((await store.claim(0, "new")).requests, [request(1)]);
+    const late = checkpoint({ ...old, commit: 1 }, { requests: [request(2)], requestsDone: [1] });
+    assert.deepEqual(await store.commit([late]), ["fenced"]);
+    assert.deepEqual((await store.claim(0, "newer")).requests, [request(1)]);
   });
 
   test("claim() gives back the keys that have not expired", async (store, fixture) => {

@@ -68,7 +68,26 @@ test("SqliteStore() refuses a newer version", async (path) => {
   const db = new DatabaseSync(path);
   db.exec(`PRAGMA user_version = ${schemaVersion + 1}`);
   db.close();
-  assertRefused(path, /format version 2, and this program knows up to 1; use the newer program/);
+  assertRefused(path, /format version 3, and this program knows up to 2; use the newer program/);
+});
+
+test("SqliteStore() brings a file of the first version up to date, with all that is in it", async (path) => {
+  const store = open(path);
+  const claim = await store.claim(0, "a");
+  await store.commit([checkpoint(claim, { actors: [{ id: "a", hot: "kept" }] })]);
+  await store.close();
+  const db = new DatabaseSync(path);
+  db.exec("DROP TABLE requests; PRAGMA user_version = 1");
+  db.close();
+  const migrated = open(path);
+  assert.deepEqual(actorRows(await migrated.load(0, [{ kind: "sensor", id: "a" }])), [
+    { kind: "sensor", id: "a", hot: "kept" },
+  ]);
+  const request = { n: 1, kind: "sensor", id: "a", service: "s", body: "1", dueMs: 5 };
+  const next = await migrated.claim(0, "b");
+  await migrated.commit([checkpoint(next, { requests: [request] })]);
+  assert.deepEqual((await migrated.claim(0, "c")).requests, [request]);
+  await migrated.close();
 });
 
 test("SqliteStore() refuses a file of ours whose tables are others", async (path) => {
@@ -155,13 +174,17 @@ test("a row whose bytes changed on disk is refused as corrupt, and only that row
     }],
     history: [{ id: "a", startMs: 0, part: 0, row: "damaged-history" }],
   })]);
+  const other = await store.claim(2, "a");
+  const request = { n: 1, kind: "sensor", id: "a", service: "damaged-request", body: "1", dueMs: 5 };
+  await store.commit([checkpoint(other, { requests: [request] })]);
   await store.close();
-  for (const text of ["damaged-topic", "damaged-hot", "damaged-cold", "damaged-history"]) {
+  for (const text of ["topic", "hot", "cold", "history", "request"].map((what) => `damaged-${what}`)) {
     await damage(path, text);
   }
   const reopened = open(path);
   const checksum = failsWith("corrupt", /its checksum is \d+, stored was \d+/);
   await assert.rejects(reopened.claim(0, "b"), checksum);
+  await assert.rejects(reopened.claim(2, "b"), checksum);
   await assert.rejects(reopened.load(0, [{ kind: "sensor", id: "a" }]), checksum);
   await assert.rejects(reopened.load(0, [{ kind: "sensor", id: "b" }]), checksum);
   await assert.rejects(reopened.history({ kind: "sensor", id: "a" }, 60_000, 0, 1, 1), checksum);

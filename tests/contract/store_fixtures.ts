@@ -66,6 +66,8 @@ export function checkpoint(
     memory: emptyMemory,
     outbox: [],
     outboxDone: [],
+    requests: [],
+    requestsDone: [],
     deadLetters: [],
     replayed: [],
     keys: null,

@@ -1,4 +1,4 @@
-/** The example of `runtime/README.md` is a program: it is checked and run as it stands there. */
+/** The examples of `runtime/README.md` are programs: they are checked and run as they stand there. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -7,10 +7,12 @@ import { withFolder } from "./engine_harness.ts";
 
 const root = new URL("../../", import.meta.url);
 
-async function example(): Promise<string> {
-  const text = await Deno.readTextFile(new URL("runtime/README.md", root));
-  const block = /```ts\n(.*?)```/s.exec(text)?.[1];
-  assert.ok(block !== undefined, "runtime/README.md has a block of TypeScript");
+/** The block of TypeScript that has this text in it. */
+async function example(text: string): Promise<string> {
+  const readme = await Deno.readTextFile(new URL("runtime/README.md", root));
+  const blocks = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, block = ""]) => block);
+  const block = blocks.find((block) => block.includes(text));
+  assert.ok(block !== undefined, `runtime/README.md has a block of TypeScript with ${text}`);
   // It stands in `runtime/`; the copy does not.
   return block.replaceAll('from "./', `from "${new URL("runtime/", root).href}`);
 }
@@ -27,11 +29,22 @@ async function deno(...args: string[]): Promise<string> {
   return decoder.decode(stdout);
 }
 
-Deno.test("the example of runtime/README.md counts, times and stops when it is run", () =>
-  withFolder(async (folder) => {
-    const file = join(folder, "burst.ts");
-    await Deno.writeTextFile(file, await example());
+/** What the example with this text says when it is run. */
+async function run(text: string): Promise<string> {
+  let said = "";
+  await withFolder(async (folder) => {
+    const file = join(folder, "example.ts");
+    await Deno.writeTextFile(file, await example(text));
     await deno("check", file);
-    const said = await deno("run", "--no-check", "--allow-all", file);
-    assert.equal(said, "counted 10\nbursts [ 10 ]\n");
-  }));
+    said = await deno("run", "--no-check", "--allow-all", file);
+  });
+  return said;
+}
+
+Deno.test("the example of runtime/README.md counts, times and stops when it is run", async () => {
+  assert.equal(await run('kind: "burst"'), "counted 10\nbursts [ 10 ]\n");
+});
+
+Deno.test("the example of a service in runtime/README.md is asked, and answers, when it is run", async () => {
+  assert.equal(await run('kind: "boiler"'), 'mail {"subject":"cellar has 95 °C"}\n{"mail":"sent"}\n');
+});

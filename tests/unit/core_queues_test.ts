@@ -11,9 +11,10 @@ const timer: fc.Arbitrary<TimerEntry> = fc.record({
   kind: fc.constantFrom("a", "b"),
   id: fc.constantFrom("1", "2", "3"),
   name: fc.option(fc.constantFrom("x", "y")),
+  request: fc.nat(11),
 });
 
-Deno.test("TimerQueue.pop() yields by (due, kind, id, name) when entries come in any order", () => {
+Deno.test("TimerQueue.pop() yields by (due, kind, id, request, name) when entries come in any order", () => {
   fc.assert(fc.property(fc.array(timer), (entries) => {
     const queue = new TimerQueue();
     for (const entry of entries) queue.push(entry);

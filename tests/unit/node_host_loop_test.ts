@@ -19,6 +19,8 @@ function checkpointOf(shard: number): Checkpoint {
     history: { kinds: [], ids: [], stepMs: [], startMs: [], parts: [], rows: noRows },
     outbox: [],
     outboxDone: [],
+    requests: [],
+    requestsDone: [],
     deadLetters: [],
     replayed: [],
     keys: null,

@@ -78,7 +78,7 @@ async function timeout(router: Router, sentence: RegExp): Promise<AskWaiting> {
 }
 
 const idle = { state: "running", epoch: 1, folded: 9, queuedFrames: 0, oldestStampMs: null } as const;
-const empty = { actors: 0, actorBytes: 0, suspended: new Map(), keysFull: false };
+const empty = { actors: 0, actorBytes: 0, suspended: new Map(), keysFull: false, openRequests: 0 };
 const report = { shard: 0, ...idle, ...empty, isReplaying: false, refusal: null };
 
 Deno.test("Router.ask() throws a timeout that tells what the shard waits for", async () => {

@@ -90,6 +90,7 @@ function report(part: Partial<ShardReport>): ShardReport {
     actorBytes: 0,
     suspended: new Map(),
     keysFull: false,
+    openRequests: 0,
     isReplaying: false,
     refusal: null,
     ...part,

@@ -3,20 +3,23 @@
  * all memory is gone then, and the next host claims the shard.
  */
 
+import assert from "node:assert/strict";
 import {
   type Checkpoint,
   type Claim,
+  type CommitResult,
   emptyMemory,
   type Loaded,
   MAILBOX,
+  type OpenRequest,
   type OutboxFrame,
   type Positions,
   type ShardMemory,
 } from "../../runtime/core/checkpoint.ts";
-import type { Address, Json } from "../../runtime/core/actor.ts";
+import type { Address, Json, ServiceOutcome } from "../../runtime/core/actor.ts";
 import { attemptsAtClaim, type HostDeath } from "../../runtime/core/attempts.ts";
 import { packedRow, packRows } from "../../runtime/core/bytes.ts";
-import { type Control, controlBody, controlType } from "../../runtime/core/control.ts";
+import { type Control, controlBody, controlType, replyBody } from "../../runtime/core/control.ts";
 import { encodeFrame, type WireType } from "../../runtime/core/frame.ts";
 import { defaultShardLimits, type ShardLimits } from "../../runtime/core/limits.ts";
 import type { LogFrame } from "../../runtime/core/log_frame.ts";
@@ -35,14 +38,19 @@ interface StoredRow {
   readonly cold: Uint8Array | null;
 }
 
+export type ServiceCall = Extract<Action, { type: "request" }>;
+
 export class ShardDriver {
   /** The present host's. */
   shard: Shard;
   readonly registry: Registry;
   readonly log: LogFrame[] = [];
   readonly rows = new Map<string, StoredRow>();
+  readonly requestRows = new Map<number, OpenRequest>();
   readonly checkpoints: Checkpoint[] = [];
   readonly sent: OutboxFrame[] = [];
+  /** Every request that left the shard, repeats included. */
+  readonly requested: ServiceCall[] = [];
   readonly answers = new Map<number, Answer>();
   readonly refusals: string[] = [];
   nowMs = 0;
@@ -85,6 +93,11 @@ export class ShardDriver {
 
   appendControl(stampMs: number, kind: string, id: string, control: Control): void {
     this.appendEntries(stampMs, [controlType(kind)], [0, id, controlBody(control)]);
+  }
+
+  /** What a service replied to request `n` of the actor. */
+  appendReply(stampMs: number, { kind, id }: Address, request: number, outcome: ServiceOutcome): void {
+    this.appendEntries(stampMs, [controlType(kind)], [0, id, replyBody({ request, outcome })]);
   }
 
   appendEntries(stampMs: number, types: readonly WireType[], entries: readonly unknown[]): void {
@@ -190,6 +203,10 @@ export class ShardDriver {
         if (this.holdsAppends) this.heldAppends.push(action);
         else this.acknowledge(action);
         return;
+      case "request":
+        assert.ok(this.requestRows.has(action.n), `request ${action.n} leaves after its commit`);
+        this.requested.push(action);
+        return;
       case "tick":
         this.appendText(Math.max(this.nowMs, this.log.at(-1)?.stampMs ?? 0), action.text);
         return;
@@ -216,6 +233,7 @@ export class ShardDriver {
       positions: this.#positions,
       memory: this.#memory,
       outbox: [],
+      requests: [...this.requestRows.values()].sort((a, b) => a.n - b.n),
       keys: this.checkpoints.flatMap(({ keys }) => keys ?? []),
     };
   }
@@ -244,8 +262,8 @@ export class ShardDriver {
   /** Makes the commits that were held back. */
   commitHeld(): void {
     for (const checkpoint of this.#held.splice(0)) {
-      this.#commit(checkpoint);
-      this.shard.committed(checkpoint.epoch, checkpoint.commit, "committed", this.nowMs);
+      const result = this.#commit(checkpoint);
+      this.shard.committed(checkpoint.epoch, checkpoint.commit, result, this.nowMs);
     }
   }
 
@@ -254,11 +272,18 @@ export class ShardDriver {
     this.shard.appended(epoch, target, n, this.nowMs);
   }
 
+  /** Makes the commits that were held back, but the host dies before it hears of it. */
+  loseCommitAnswers(): void {
+    for (const checkpoint of this.#held.splice(0)) this.#commit(checkpoint);
+    this.takeOver();
+  }
+
   get memory(): ShardMemory {
     return this.#memory;
   }
 
-  #commit(checkpoint: Checkpoint): void {
+  #commit(checkpoint: Checkpoint): CommitResult {
+    if (checkpoint.epoch !== this.#epoch) return "fenced";
     const { snapshots } = checkpoint;
     snapshots.ids.forEach((id, index) => {
       const kind = snapshots.kinds[index]!;
@@ -273,8 +298,11 @@ export class ShardDriver {
           : this.rows.get(`${kind}/${id}`)?.cold ?? null,
       });
     });
+    for (const request of checkpoint.requests) this.requestRows.set(request.n, request);
+    for (const n of checkpoint.requestsDone) this.requestRows.delete(n);
     this.#positions = checkpoint.positions;
     this.#memory = checkpoint.memory;
     this.checkpoints.push(checkpoint);
+    return "committed";
   }
 }

@@ -36,6 +36,7 @@ export function stubContext(nowMs: number, deadLetters: DeadLettered[] = []): Co
     reply: refuse,
     setTimer: refuse,
     cancelTimer: refuse,
+    request: refuse,
     deadLetter: (reason, detail) => deadLetters.push({ reason, detail }),
   };
 }
