@@ -52,9 +52,9 @@ export class Requests {
     return this.#lastNumber;
   }
 
-  /** Requests wait for the next checkpoint. */
+  /** A checkpoint is waited for: by requests that are to leave, or lest a crash has closed ones made again. */
   get isGathering(): boolean {
-    return this.#gathered.length > 0;
+    return this.#gathered.length > 0 || this.#done.length > 0;
   }
 
   isOpen(n: number): boolean {

@@ -4,7 +4,8 @@
  * 1. A service is asked at least once: again when it died before it had answered, and when the node was started again.
  *    The request then has the same id, so that a service which must not do a thing twice can tell.
  * 2. While it is down its requests wait, in order, each until its deadline and so many at most. It is started again
- *    with growing pauses, for as long as it takes: a service that is down takes nothing else with it.
+ *    with growing pauses, for as long as it takes: a service that is down takes nothing else with it. A request that
+ *    kills it every time holds up those behind it until its deadline.
  * 3. A request that has to come after another is made when the other is answered: with a `concurrency` above 1 they
  *    overtake each other, and those under way in a service that died are done once more.
  */

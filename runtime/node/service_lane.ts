@@ -130,8 +130,11 @@ export class ServiceLane {
   }
 
   #dropLate(): void {
-    const late = this.#waiting.filter((job) => this.#isLate(job));
-    this.#waiting = this.#waiting.filter((job) => !late.includes(job));
+    const { late = [], timely = [] } = Object.groupBy(
+      this.#waiting,
+      (job) => this.#isLate(job) ? "late" : "timely",
+    );
+    this.#waiting = timely;
     for (const job of late) this.#parts.settled(job, null);
   }
 

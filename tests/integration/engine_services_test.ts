@@ -171,28 +171,31 @@ Deno.test("hosts that die all the time under load: every request is answered onc
     }
   }));
 
-Deno.test("requests that are open when the node stops are asked again by the next, under the same ids", () =>
-  withFolder(async (dataDir) => {
-    const before = new Oracle(silent);
-    const first = await start(dataDir, before);
-    await ask(first, "a", { bodies: [7, 8] });
-    await happens("the requests in the first oracle's hands", () => before.asked.length === 2);
-    await first.stop(deadlineMs);
+/** At once: what is not folded, checkpointed or answered by then is so by the next start. */
+for (const [how, stopMs] of [["stops", deadlineMs], ["is stopped at once", 1]] as const) {
+  Deno.test(`requests that are open when the node ${how} are asked again by the next, under the same ids`, () =>
+    withFolder(async (dataDir) => {
+      const before = new Oracle(silent);
+      const first = await start(dataDir, before);
+      await ask(first, "a", { bodies: [7, 8] });
+      await happens("the requests in the first oracle's hands", () => before.asked.length === 2);
+      await first.stop(stopMs);
 
-    const after = new Oracle(double);
-    const second = await start(dataDir, after);
-    const heard = await heardBy(second, "a", 2);
-    assert.deepEqual(heard.map(([, value]) => value), [14, 16]);
-    assert.deepEqual(after.asked.map(({ id }) => id), before.asked.map(({ id }) => id));
-    await second.stop(deadlineMs);
+      const after = new Oracle(double);
+      const second = await start(dataDir, after);
+      const heard = await heardBy(second, "a", 2);
+      assert.deepEqual(heard.map(([, value]) => value), [14, 16]);
+      assert.deepEqual(after.asked.map(({ id }) => id), before.asked.map(({ id }) => id));
+      await second.stop(deadlineMs);
 
-    const idle = new Oracle(double);
-    const third = await start(dataDir, idle);
-    assert.deepEqual((await stateOf(third, "a")).heard.length, 2);
-    await third.flush(deadlineMs);
-    assert.deepEqual(idle.asked, [], "nothing is open any more");
-    await third.stop(deadlineMs);
-  }));
+      const idle = new Oracle(double);
+      const third = await start(dataDir, idle);
+      assert.deepEqual((await stateOf(third, "a")).heard.length, 2);
+      await third.flush(deadlineMs);
+      assert.deepEqual(idle.asked, [], "nothing is open any more");
+      await third.stop(deadlineMs);
+    }));
+}
 
 Deno.test("requests to a service that is down wait up to its bound, and each until its deadline", () => {
   const oracle = new Oracle(double, 1, 2);

@@ -22,9 +22,11 @@ const counter = defineActor({
   kind: "counter",
   state: jsonState({ schema: z.object({ total: z.number() }), initial: () => ({ total: 0 }) }),
   message: { version: 1, schema: z.number(), accepts: (value) => typeof value === "number" },
-  receive(state: { total: number }, message: number) {
+  receive(state: { total: number }, message: number, context) {
     state.total += message;
+    if (state.total < 0) context.request("oracle", "less than nothing");
   },
+  answered() {},
   queries: { state: { arguments: z.unknown(), answer: (state: { total: number }) => state } },
 });
 const registry = new Registry([counter]);
@@ -140,6 +142,28 @@ function failing<A extends unknown[], R>(
 }
 
 const unavailable = () => new StoreError("unavailable", "the test says so");
+
+Deno.test("ShardHost posts what its actors ask of services, and asks again for what a claim finds open", () =>
+  withRig({}, async (rig) => {
+    const requests = () =>
+      rig.posted.flatMap((message) => message.type === "request" ? [message.request] : []);
+    await rig.send(-1);
+    await until("the request", () => requests().length === 1);
+    const [request] = requests();
+    assert.deepEqual({ ...request, dueMs: 0 }, {
+      shard: 0,
+      n: 1,
+      from: { kind: "counter", id: "a" },
+      service: "oracle",
+      body: '"less than nothing"',
+      dueMs: 0,
+    });
+    // Another owner has it for a moment.
+    rig.core.claimNow(0, "another");
+    await rig.send(1);
+    await until("the same request once more", () => requests().length === 2);
+    assert.deepEqual(requests()[1], request);
+  }));
 
 Deno.test("ShardHost answers an ask that waits for frames when they have been folded", () =>
   withRig({}, async (rig) => {

@@ -106,6 +106,18 @@ Deno.test("[3] an answer that comes three times is folded once, over takeovers a
   assert.deepEqual(rig.letters(), []);
 });
 
+Deno.test("[3] an outcome is in a checkpoint soon, so that a crash has little asked again", () => {
+  const rig = new RequestsRig();
+  rig.tell(1000, "a", once).checkpoint();
+  rig.reply(1001, "a", 1, "x");
+  rig.wait(rig.nowMs + 50);
+  assert.equal(rig.requestRows.size, 0);
+  rig.left();
+  rig.takeOver();
+  rig.settle();
+  assert.deepEqual(rig.left(), []);
+});
+
 Deno.test("[3] an answer to a request of another actor, or to none, changes nothing", () => {
   const rig = new RequestsRig();
   rig.tell(1000, "a", once);
