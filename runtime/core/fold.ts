@@ -311,7 +311,7 @@ export class Fold implements TurnEffects {
     if (current !== undefined) this.#receive(target, current, sender);
   }
 
-  /** The same of any actor. Where messages are many this is written out: a call more slows simple turns by a fifth. */
+  /** The same of any actor. `#foldRun` has it written out: there nothing but a comparison is added to a turn. */
   #takeAny(entry: ActorEntry, version: number, body: Json, sender: Address | null): void {
     if (entry.trace === null) this.#take(entry, version, body, sender);
     else this.#takeTraced(entry, entry.trace, version, body, sender);
