@@ -19,8 +19,23 @@ export interface Faults {
   readonly impatienceChance: number;
   /** An append takes effect twice. */
   readonly repeatChance: number;
-  /** Mean time between such events; null: never. */
+  /** That of an operation of the workload to bring its host down. */
+  readonly killChance: number;
+  /** Mean time between such events; null: never. A host dies between two turns ... */
   readonly hostCrashMs: number | null;
+  /** ... or in one, of a message that does no harm otherwise ... */
+  readonly turnDeathMs: number | null;
+  /** ... or hangs between two turns. */
+  readonly hangMs: number | null;
+  /** Of the deaths in a turn, those that are a hang at first. */
+  readonly hangShare: number;
+  /** A watchdog takes so long to condemn a host that hangs. */
+  readonly watchdogMs: number;
+  /** The process dies: all hosts and the gateway, and what it knew of deaths. */
+  readonly processDeathMs: number | null;
+  readonly spareDeathMs: number | null;
+  /** A host's monotonic clock jumps ahead, by up to `jumpMs`. */
+  readonly hostJumpMs: number | null;
   readonly gatewayCrashMs: number | null;
   /** A shard moves to another host while the old one still believes it owns it. */
   readonly moveMs: number | null;
@@ -42,7 +57,15 @@ export const noFaults: Faults = {
   answerLossChance: 0,
   impatienceChance: 0,
   repeatChance: 0,
+  killChance: 0,
   hostCrashMs: null,
+  turnDeathMs: null,
+  hangMs: null,
+  hangShare: 0,
+  watchdogMs: 1,
+  processDeathMs: null,
+  spareDeathMs: null,
+  hostJumpMs: null,
   gatewayCrashMs: null,
   moveMs: null,
   clockJumpMs: null,
@@ -70,7 +93,15 @@ export function drawFaults(prng: Prng): Faults {
     answerLossChance: rate(prng, 0.3),
     impatienceChance: rate(prng, 0.2),
     repeatChance: rate(prng, 0.3),
+    killChance: rate(prng, 0.05),
     hostCrashMs: interval(prng, 30, 400),
+    turnDeathMs: interval(prng, 30, 400),
+    hangMs: interval(prng, 50, 500),
+    hangShare: rate(prng, 1),
+    watchdogMs: prng.pick([5, 30, 120]),
+    processDeathMs: interval(prng, 100, 1000),
+    spareDeathMs: interval(prng, 20, 300),
+    hostJumpMs: interval(prng, 50, 500),
     gatewayCrashMs: interval(prng, 20, 300),
     moveMs: interval(prng, 30, 400),
     clockJumpMs: interval(prng, 50, 500),

@@ -9,7 +9,9 @@
  *    part of a keyed body when its hash has not been seen for the key's retention.
  * 3. A message's turn comes first, then the local turns it causes, first in, first out, then the next message.
  * 4. A turn that throws leaves one dead letter and nothing else. The turns around it stand.
- * 5. A dead letter is named by its place. That of a message which dies again when it is replayed takes the place of
+ * 5. A message that always brings its host down becomes the dead letter "killed-host", and nothing else is left of it.
+ *    One that does it some times only is folded as any other.
+ * 6. A dead letter is named by its place. That of a message which dies again when it is replayed takes the place of
  *    the first one; if the message is folded instead, the first one says so.
  */
 
@@ -30,8 +32,10 @@ import { shardOf } from "../core/murmur2.ts";
 import { check } from "./oracle_error.ts";
 import {
   addressText,
+  HostFalls,
   initialState,
   isProgram,
+  type KillTimes,
   type Program,
   programKinds,
   type ProgramState,
@@ -371,9 +375,9 @@ export class ShardModel {
     const state: ProgramState = JSON.parse(actor.json);
     const program: Program = JSON.parse(message);
     try {
-      runProgram(state, program, turn);
-    } catch {
-      this.#bury(delivery, standing, "threw");
+      runProgram(state, program, turn, fallsForever);
+    } catch (thrown) {
+      this.#bury(delivery, standing, thrown instanceof HostFalls ? "killed-host" : "threw");
       return [];
     }
     actor.json = JSON.stringify(state);
@@ -401,6 +405,11 @@ export class ShardModel {
     }
     this.#touched = new Set();
   }
+}
+
+/** No number of hosts is enough for it. */
+function fallsForever(times: KillTimes): void {
+  if (times === "always") throw new HostFalls();
 }
 
 function isKnownKind(kind: string): boolean {
