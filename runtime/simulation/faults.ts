@@ -29,6 +29,8 @@ export interface Faults {
   readonly hangMs: number | null;
   /** Of the deaths in a turn, those that are a hang at first. */
   readonly hangShare: number;
+  /** Of the deaths in a turn, those that take the process along. */
+  readonly processShare: number;
   /** A watchdog takes so long to condemn a host that hangs. */
   readonly watchdogMs: number;
   /** The process dies: all hosts and the gateway, and what it knew of deaths. */
@@ -62,6 +64,7 @@ export const noFaults: Faults = {
   turnDeathMs: null,
   hangMs: null,
   hangShare: 0,
+  processShare: 0,
   watchdogMs: 1,
   processDeathMs: null,
   spareDeathMs: null,
@@ -75,40 +78,56 @@ export const noFaults: Faults = {
   replayMs: null,
 };
 
-/** A rate that is off in two runs of five, and mostly low otherwise. */
-function rate(prng: Prng, highest: number): number {
-  return prng.chance(0.4) ? 0 : highest * prng.next() ** 2;
-}
+/**
+ * Which kinds of faults a run has. Each is off in two runs of five; one run in three has few kinds at all, so that what
+ * one of them does alone is seen as well.
+ */
+class Mixture {
+  readonly #prng: Prng;
+  readonly #share: number;
 
-function interval(prng: Prng, shortestMs: number, longestMs: number): number | null {
-  return prng.chance(0.4) ? null : prng.range(shortestMs, longestMs);
+  constructor(prng: Prng) {
+    this.#prng = prng;
+    this.#share = prng.chance(1 / 3) ? 0.2 : 0.8;
+  }
+
+  /** Mostly low. */
+  rate(highest: number): number {
+    return this.#prng.chance(this.#share) ? highest * this.#prng.next() ** 2 : 0;
+  }
+
+  interval(shortestMs: number, longestMs: number): number | null {
+    return this.#prng.chance(this.#share) ? this.#prng.range(shortestMs, longestMs) : null;
+  }
 }
 
 export function drawFaults(prng: Prng): Faults {
+  const mixture = new Mixture(prng);
   return {
     legMs: prng.pick([0.5, 2, 10]),
-    slowChance: rate(prng, 0.2),
+    slowChance: mixture.rate(0.2),
     slowMs: prng.pick([20, 100, 400]),
-    requestLossChance: rate(prng, 0.2),
-    answerLossChance: rate(prng, 0.3),
-    impatienceChance: rate(prng, 0.2),
-    repeatChance: rate(prng, 0.3),
-    killChance: rate(prng, 0.05),
-    hostCrashMs: interval(prng, 30, 400),
-    turnDeathMs: interval(prng, 30, 400),
-    hangMs: interval(prng, 50, 500),
-    hangShare: rate(prng, 1),
+    requestLossChance: mixture.rate(0.2),
+    answerLossChance: mixture.rate(0.3),
+    impatienceChance: mixture.rate(0.2),
+    repeatChance: mixture.rate(0.3),
+    killChance: mixture.rate(0.05),
+    hostCrashMs: mixture.interval(30, 400),
+    turnDeathMs: mixture.interval(30, 400),
+    hangMs: mixture.interval(50, 500),
+    hangShare: mixture.rate(1),
+    processShare: mixture.rate(0.8),
     watchdogMs: prng.pick([5, 30, 120]),
-    processDeathMs: interval(prng, 100, 1000),
-    spareDeathMs: interval(prng, 20, 300),
-    hostJumpMs: interval(prng, 50, 500),
-    gatewayCrashMs: interval(prng, 20, 300),
-    moveMs: interval(prng, 30, 400),
-    clockJumpMs: interval(prng, 50, 500),
+    processDeathMs: mixture.interval(100, 1000),
+    spareDeathMs: mixture.interval(20, 300),
+    hostJumpMs: mixture.interval(50, 500),
+    gatewayCrashMs: mixture.interval(20, 300),
+    moveMs: mixture.interval(30, 400),
+    clockJumpMs: mixture.interval(50, 500),
     jumpMs: prng.pick([5, 100, 2000]),
-    fullMs: interval(prng, 50, 500),
+    fullMs: mixture.interval(50, 500),
     fullForMs: prng.pick([5, 40, 150]),
-    replayMs: interval(prng, 10, 200),
+    replayMs: mixture.interval(10, 200),
   };
 }
 

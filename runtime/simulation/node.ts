@@ -62,7 +62,7 @@ export class Node {
   constructor(world: World) {
     const { prng } = world;
     this.#world = world;
-    this.#hostCount = prng.range(1, 2);
+    this.#hostCount = prng.range(1, 3);
     this.#assigned = Array.from({ length: world.shardCount }, () => prng.int(this.#hostCount));
     this.#intensity = { restarts: prng.pick([1, 3, 10]), withinMs: prng.pick([50, 500, 5000]) };
     this.#backoff = {
@@ -249,7 +249,9 @@ export class Node {
     this.#world.trace(`${name} goes down in the turn ${turn} (epoch ${death.epoch})`);
     this.#fallen.set(turn, (this.#fallen.get(turn) ?? 0) + 1);
     if (isKiller) this.auditor.killed(shard, death);
-    if (this.#world.prng.chance(this.#world.network.faults.hangShare)) this.#hang(life, inTurn);
+    const { prng, network: { faults } } = this.#world;
+    if (prng.chance(faults.processShare)) this.#world.crashProcess();
+    else if (prng.chance(faults.hangShare)) this.#hang(life, inTurn);
     else this.#die(life, inTurn);
   }
 

@@ -163,8 +163,8 @@ function replayOutOfOrder(): Plant {
 }
 
 /**
- * Every other grant gets lost but for the one that comes with a subscription: as if `Shard` forgot what was folded since
- * the last grant whenever it looks whether the next is due.
+ * Every other grant gets lost, but for those that come with a subscription: as if `Shard`, every other time, took what
+ * it has to grant for granted already.
  */
 function creditLeak(): Plant {
   let grants = 0;
