@@ -12,6 +12,8 @@
  * 3. Only a checkpoint past the place ends them (`Isolation`).
  * 4. Entries at other places are folded as ever: what is committed as open is the one place that is recorded, so that
  *    no other message inherits its attempts.
+ * 5. A message that is buried stays so until a checkpoint is past it, whichever hosts die at other places before: local
+ *    turns of one entry, and the timers before a frame, come between one checkpoint and the next.
  */
 
 import type { Position } from "./checkpoint.ts";
@@ -34,13 +36,19 @@ export interface HostDeath {
   readonly place: TurnPlace;
 }
 
-export interface Attempts {
+/** The deaths at one place. */
+export interface Deaths {
   readonly place: TurnPlace;
   readonly attempts: number;
   /** Of the last death that was counted. */
   readonly epoch: number;
+}
+
+export interface Attempts extends Deaths {
   /** The turn at the place was next when this was committed, and nothing past it was since: it may be open. */
   readonly isOpen: boolean;
+  /** Messages at other places that are buried, and no checkpoint is past them yet; absent when there are none. */
+  readonly buried?: readonly Deaths[];
 }
 
 /** Is told where a fold is, before every turn; see `turn_board.ts`. */
@@ -78,8 +86,26 @@ export function attemptsAtClaim(
   const found = last?.isOpen ? { epoch: lastEpoch, place: last.place } : null;
   const next = told ?? found;
   if (next === null) return last;
-  const before = last !== null && isSamePlace(last.place, next.place) ? last.attempts : 0;
-  return { place: next.place, attempts: before + 1, epoch: next.epoch, isOpen: false };
+  const known = deathsOf(last);
+  const before = known.find(({ place }) => isSamePlace(place, next.place));
+  const deaths = { ...next, attempts: (before?.attempts ?? 0) + 1 };
+  return attemptsOf(deaths, false, known.filter((other) => other !== before && isBuried(other)));
+}
+
+/** Whether hosts need not try the message again. */
+export function isBuried({ attempts }: Deaths): boolean {
+  return attempts >= buryFrom;
+}
+
+/** All that is known of deaths, the last one's place at the end. */
+export function deathsOf(attempts: Attempts | null): readonly Deaths[] {
+  if (attempts === null) return [];
+  const { place, attempts: times, epoch, buried = [] } = attempts;
+  return [...buried, { place, attempts: times, epoch }];
+}
+
+export function attemptsOf(last: Deaths, isOpen: boolean, buried: readonly Deaths[]): Attempts {
+  return buried.length === 0 ? { ...last, isOpen } : { ...last, isOpen, buried };
 }
 
 /** Whether a shard that stands at `position` has the turn at `place` behind it. */

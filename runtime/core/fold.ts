@@ -10,7 +10,7 @@
  */
 
 import type { Address, Json, ServiceAnswer } from "./actor.ts";
-import { type Attempts, buryFrom, isSamePlace, type TurnWitness } from "./attempts.ts";
+import { type Deaths, deathsOf, isBuried, isSamePlace, type TurnWitness } from "./attempts.ts";
 import type { ActorEntry } from "./actor_table.ts";
 import { actorKey, ActorTable, copyMessage, type Damage, type Timer } from "./actor_table.ts";
 import { ActorTimers } from "./actor_timers.ts";
@@ -100,8 +100,8 @@ export class Fold implements TurnEffects {
 
   readonly #options: FoldOptions;
   readonly #epoch: number;
-  /** Of the turn that is not begun, because too many hosts died in it. */
-  readonly #killer: Attempts | null;
+  /** Of the turns that are not begun, because too many hosts died in them. */
+  readonly #killers: readonly Deaths[];
   readonly #turn: Turn;
   readonly #local: LocalMessage[] = [];
   #localAt = 0;
@@ -132,9 +132,8 @@ export class Fold implements TurnEffects {
     );
     this.clockMs = claim.memory.clockMs;
     this.position = claim.positions[MAILBOX] ?? { offset: -1, index: 0 };
-    const { attempts } = claim.memory;
     this.#epoch = claim.epoch;
-    this.#killer = attempts !== null && attempts.attempts >= buryFrom ? attempts : null;
+    this.#killers = deathsOf(claim.memory.attempts).filter(isBuried);
     this.suspended = new Map(Object.entries(claim.memory.suspended));
     this.nextCommit = claim.commit + 1;
     this.#turn = new Turn(shard, this);
@@ -294,9 +293,10 @@ export class Fold implements TurnEffects {
   #take(target: ActorEntry, version: number, body: Json, sender: Address | null): void {
     const { index, timerNumber, step } = this.#turn;
     this.#options.witness.enterTurn(index, timerNumber, step);
-    if (this.#killer !== null && this.#isKiller(this.#killer)) {
+    const killer = this.#killers.length === 0 ? undefined : this.#findKiller();
+    if (killer !== undefined) {
       const told = version === controlVersion ? this.#closed(target, body) : body;
-      this.#buryKiller(this.#killer, target, version, told, sender);
+      this.#buryKiller(killer, target, version, told, sender);
       return;
     }
     if (version === target.definition.message.version) {
@@ -497,13 +497,14 @@ export class Fold implements TurnEffects {
     }
   }
 
-  #isKiller({ place }: Attempts): boolean {
+  #findKiller(): Deaths | undefined {
     const { offset, index, timerNumber, step } = this.#turn;
-    return isSamePlace(place, { offset, index, timer: timerNumber, step });
+    const here = { offset, index, timer: timerNumber, step };
+    return this.#killers.find(({ place }) => isSamePlace(place, here));
   }
 
   #buryKiller(
-    { attempts, epoch }: Attempts,
+    { attempts, epoch }: Deaths,
     entry: ActorEntry,
     version: number,
     body: Json,

@@ -6,7 +6,15 @@
  * 2. Timers and a frame's first entry have no boundary between them: then the commit comes before the frame.
  */
 
-import { type Attempts, buryFrom, isolateFramesFrom, isolateMessagesFrom, isPast } from "./attempts.ts";
+import {
+  type Attempts,
+  attemptsOf,
+  deathsOf,
+  isBuried,
+  isolateFramesFrom,
+  isolateMessagesFrom,
+  isPast,
+} from "./attempts.ts";
 import type { Position } from "./checkpoint.ts";
 import type { WorkFrame } from "./work.ts";
 
@@ -31,7 +39,7 @@ export class Isolation {
   limit(work: WorkFrame, confirmed: number): number {
     if (this.#attempts === null) return Infinity;
     const { place, attempts } = this.#attempts;
-    if (attempts < isolateMessagesFrom || attempts >= buryFrom) return Infinity;
+    if (attempts < isolateMessagesFrom || isBuried(this.#attempts)) return Infinity;
     if (place.offset !== work.source.offset) return Infinity;
     if (this.#isOpen(confirmed)) return work.boundaryAfter(place.index);
     const before = work.boundaryBefore(place.index);
@@ -50,7 +58,10 @@ export class Isolation {
 
   /** What a checkpoint at this position remembers. */
   attemptsAt(position: Position): Attempts | null {
-    if (this.#attempts !== null && isPast(this.#attempts.place, position)) this.#attempts = null;
-    return this.#attempts === null ? null : { ...this.#attempts, isOpen: this.#openIn !== null };
+    const rest = deathsOf(this.#attempts).filter(({ place }) => !isPast(place, position));
+    const last = rest.at(-1);
+    if (last?.place !== this.#attempts?.place) this.#openIn = null;
+    this.#attempts = last === undefined ? null : attemptsOf(last, this.#openIn !== null, rest.slice(0, -1));
+    return this.#attempts;
   }
 }

@@ -19,8 +19,25 @@ export interface Faults {
   readonly impatienceChance: number;
   /** An append takes effect twice. */
   readonly repeatChance: number;
-  /** Mean time between such events; null: never. */
+  /** That of an operation of the workload to bring its host down. */
+  readonly killChance: number;
+  /** Mean time between such events; null: never. A host dies between two turns ... */
   readonly hostCrashMs: number | null;
+  /** ... or in one, of a message that does no harm otherwise ... */
+  readonly turnDeathMs: number | null;
+  /** ... or hangs between two turns. */
+  readonly hangMs: number | null;
+  /** Of the deaths in a turn, those that are a hang at first. */
+  readonly hangShare: number;
+  /** Of the deaths in a turn, those that take the process along. */
+  readonly processShare: number;
+  /** A watchdog takes so long to condemn a host that hangs. */
+  readonly watchdogMs: number;
+  /** The process dies: all hosts and the gateway, and what it knew of deaths. */
+  readonly processDeathMs: number | null;
+  readonly spareDeathMs: number | null;
+  /** A host's monotonic clock jumps ahead, by up to `jumpMs`. */
+  readonly hostJumpMs: number | null;
   readonly gatewayCrashMs: number | null;
   /** A shard moves to another host while the old one still believes it owns it. */
   readonly moveMs: number | null;
@@ -40,7 +57,13 @@ const absent = {
   lost: { requestLossChance: 0, answerLossChance: 0 },
   impatience: { impatienceChance: 0 },
   repeats: { repeatChance: 0 },
+  killers: { killChance: 0 },
   "host-crashes": { hostCrashMs: null },
+  "turn-deaths": { turnDeathMs: null },
+  hangs: { hangMs: null, hangShare: 0, watchdogMs: 1 },
+  "process-deaths": { processDeathMs: null, processShare: 0 },
+  "spare-deaths": { spareDeathMs: null },
+  "host-jumps": { hostJumpMs: null },
   "gateway-crashes": { gatewayCrashMs: null },
   moves: { moveMs: null },
   "clock-jumps": { clockJumpMs: null, jumpMs: 0 },
@@ -61,7 +84,13 @@ export const noFaults: Faults = {
   ...absent.lost,
   ...absent.impatience,
   ...absent.repeats,
+  ...absent.killers,
   ...absent["host-crashes"],
+  ...absent["turn-deaths"],
+  ...absent.hangs,
+  ...absent["process-deaths"],
+  ...absent["spare-deaths"],
+  ...absent["host-jumps"],
   ...absent["gateway-crashes"],
   ...absent.moves,
   ...absent["clock-jumps"],
@@ -74,32 +103,56 @@ export function withoutFaults(faults: Faults, kinds: readonly FaultKind[]): Faul
   return kinds.reduce((left, kind) => ({ ...left, ...absent[kind] }), faults);
 }
 
-/** A rate that is off in two runs of five, and mostly low otherwise. */
-function rate(prng: Prng, highest: number): number {
-  return prng.chance(0.4) ? 0 : highest * prng.next() ** 2;
-}
+/**
+ * Which kinds of faults a run has. Each is off in two runs of five; one run in three has few kinds at all, so that what
+ * one of them does alone is seen as well.
+ */
+class Mixture {
+  readonly #prng: Prng;
+  readonly #share: number;
 
-function interval(prng: Prng, shortestMs: number, longestMs: number): number | null {
-  return prng.chance(0.4) ? null : prng.range(shortestMs, longestMs);
+  constructor(prng: Prng) {
+    this.#prng = prng;
+    this.#share = prng.chance(1 / 3) ? 0.2 : 0.8;
+  }
+
+  /** Mostly low. */
+  rate(highest: number): number {
+    return this.#prng.chance(this.#share) ? highest * this.#prng.next() ** 2 : 0;
+  }
+
+  interval(shortestMs: number, longestMs: number): number | null {
+    return this.#prng.chance(this.#share) ? this.#prng.range(shortestMs, longestMs) : null;
+  }
 }
 
 export function drawFaults(prng: Prng): Faults {
+  const mixture = new Mixture(prng);
   return {
     legMs: prng.pick([0.5, 2, 10]),
-    slowChance: rate(prng, 0.2),
+    slowChance: mixture.rate(0.2),
     slowMs: prng.pick([20, 100, 400]),
-    requestLossChance: rate(prng, 0.2),
-    answerLossChance: rate(prng, 0.3),
-    impatienceChance: rate(prng, 0.2),
-    repeatChance: rate(prng, 0.3),
-    hostCrashMs: interval(prng, 30, 400),
-    gatewayCrashMs: interval(prng, 20, 300),
-    moveMs: interval(prng, 30, 400),
-    clockJumpMs: interval(prng, 50, 500),
+    requestLossChance: mixture.rate(0.2),
+    answerLossChance: mixture.rate(0.3),
+    impatienceChance: mixture.rate(0.2),
+    repeatChance: mixture.rate(0.3),
+    killChance: mixture.rate(0.05),
+    hostCrashMs: mixture.interval(30, 400),
+    turnDeathMs: mixture.interval(30, 400),
+    hangMs: mixture.interval(50, 500),
+    hangShare: mixture.rate(1),
+    processShare: mixture.rate(0.8),
+    watchdogMs: prng.pick([5, 30, 120]),
+    processDeathMs: mixture.interval(100, 1000),
+    spareDeathMs: mixture.interval(20, 300),
+    hostJumpMs: mixture.interval(50, 500),
+    gatewayCrashMs: mixture.interval(20, 300),
+    moveMs: mixture.interval(30, 400),
+    clockJumpMs: mixture.interval(50, 500),
     jumpMs: prng.pick([5, 100, 2000]),
-    fullMs: interval(prng, 50, 500),
+    fullMs: mixture.interval(50, 500),
     fullForMs: prng.pick([5, 40, 150]),
-    replayMs: interval(prng, 10, 200),
+    replayMs: mixture.interval(10, 200),
   };
 }
 

@@ -88,8 +88,9 @@ export class Gateway implements Party {
     this.#lanes = Array.from({ length: world.shardCount }, () => ({ waiting: [], isSending: false, n: 0 }));
   }
 
-  /** `answer` is called once, unless the gateway dies before. */
+  /** `answer` is called once, unless the gateway dies before or is dead already. */
   accept(body: Body, answer: (answer: BodyAnswer) => void): void {
+    if (!this.isAlive) return;
     const byShard = new Map<number, Item[]>();
     for (const item of body.items) {
       const shard = shardOf(item.to.id, this.#world.shardCount);

@@ -1,13 +1,15 @@
 /**
- * A simulated host thread: it drives the real shards, performs their actions on log and store through the network,
- * and can die between any two events.
+ * A shard on a simulated host thread: it drives the real shard, performs its actions on log and store through the
+ * network, and can die between any two events and in any turn.
  *
  * 1. Appends to one target go one at a time, in order, each until the log has answered: so says `shard_api.ts`.
  * 2. A commit whose outcome is not known is reported as "failed". Every other request is made again, and so is a
  *    commit for which the disk was full.
  * 3. Frames of a subscription arrive in order and within its credit.
+ * 4. Of a slice in which the host goes down nothing is left: no action of it is performed.
  */
 
+import type { HostDeath, TurnPlace, TurnWitness } from "../core/attempts.ts";
 import type { Checkpoint, Claim, CommitResult } from "../core/checkpoint.ts";
 import type { LogFrame } from "../core/log_frame.ts";
 import { Shard } from "../core/shard.ts";
@@ -16,7 +18,8 @@ import { errorMessage } from "../core/errors.ts";
 import { check, OracleError } from "./oracle_error.ts";
 import type { Party } from "./network.ts";
 import { makePlant, type Plant } from "./plants.ts";
-import { programRegistry } from "./program.ts";
+import type { Life } from "./node.ts";
+import { HostFalls, type KillTimes, programsOn } from "./program.ts";
 import type { World } from "./world.ts";
 
 type Append = Extract<Action, { type: "append" }>;
@@ -33,18 +36,17 @@ interface Reader {
 
 const mostFramesPerBatch = 6;
 
-/** One shard on one host. */
-export class Driver implements Party {
+export class Driver implements Party, TurnWitness {
   readonly name: string;
   isAlive = true;
   readonly shard: number;
-  readonly hostId: number;
   readonly #world: World;
+  readonly #life: Life;
   readonly #machine: Shard;
   readonly #plant: Plant;
   #reader: Reader | null = null;
-  /** Time that folding has taken, on top of the agenda's: the host's monotonic clock. */
-  #foldedMs = 0;
+  /** By which the host's monotonic clock is ahead of the agenda: folding takes time, and it may jump. */
+  #aheadMs = 0;
   #epoch = 0;
   /** Number of the claim under way: an answer to an earlier one is void. */
   #claimNumber = 0;
@@ -52,27 +54,64 @@ export class Driver implements Party {
   #wakeNumber = 0;
   #lanes = new Map<number, Append[]>();
   readonly #queries = new Map<number, (answer: Answer) => void>();
+  /** Where the fold is. */
+  #frame = { epoch: 0, offset: 0 };
+  #turn: Omit<TurnPlace, "offset"> = { index: 0, timer: 0, step: 0 };
+  /** The turn in which the host went down. */
+  #fall: { readonly death: HostDeath; readonly isKiller: boolean } | null = null;
 
-  constructor(world: World, hostId: number, shard: number, number: number) {
+  constructor(world: World, life: Life, shard: number, number: number) {
     this.#world = world;
-    this.hostId = hostId;
+    this.#life = life;
     this.shard = shard;
-    this.name = `host${hostId}.${number}/shard${shard}`;
-    this.#plant = makePlant(world.plant);
+    this.name = `host${life.hostId}.${number}/shard${shard}`;
+    this.#plant = makePlant(world.plantName);
     this.#machine = new Shard({
       shard,
       shardCount: world.shardCount,
-      registry: programRegistry,
+      registry: programsOn((times) => this.#meetKill(times)),
       limits: world.limits,
+      witness: this,
     });
   }
 
-  begin(): void {
-    this.#input((machine) => machine.begin());
+  begin(death: HostDeath | null): void {
+    this.#input((machine) => machine.begin(death));
+  }
+
+  enterFrame(epoch: number, offset: number): void {
+    this.#frame = { epoch, offset };
+  }
+
+  enterTurn(index: number, timer: number, step: number): void {
+    this.#turn = { index, timer, step };
+    if (this.#life.isDoomed && this.#world.node.diesIn(this.shard, this.#deathHere)) this.#goDown(false);
+  }
+
+  leave(): void {}
+
+  get #deathHere(): HostDeath {
+    const { epoch, offset } = this.#frame;
+    return { epoch, place: { offset, ...this.#turn } };
+  }
+
+  #meetKill(times: KillTimes): void {
+    if (this.#world.node.kills(this.shard, this.#deathHere, times)) this.#goDown(times === "always");
+  }
+
+  #goDown(isKiller: boolean): never {
+    this.#fall = { death: this.#deathHere, isKiller };
+    throw new HostFalls();
   }
 
   get #nowMs(): number {
-    return this.#world.agenda.nowMs + this.#foldedMs;
+    return this.#world.agenda.nowMs + this.#aheadMs;
+  }
+
+  /** The host's monotonic clock jumps; what it has set a time for is due by the new one. */
+  jumpAhead(jumpMs: number): void {
+    this.#aheadMs += jumpMs;
+    if (this.isAlive) this.#scheduleRun();
   }
 
   /** Queries not answered yet. */
@@ -89,9 +128,11 @@ export class Driver implements Party {
   /** An orderly stop. */
   stop(): void {
     if (!this.isAlive) return;
+    this.#world.trace(`${this.name} is stopped`);
     this.#machine.stop();
     this.#perform();
     this.crash();
+    this.#life.drivers = this.#life.drivers.filter((driver) => driver !== this);
   }
 
   query(query: ShardQuery, answered: (answer: Answer) => void): void {
@@ -143,13 +184,28 @@ export class Driver implements Party {
   #run(): void {
     const { prng } = this.#world;
     const clock = () => {
-      this.#foldedMs += prng.next() / 10;
+      this.#aheadMs += prng.next() / 10;
       return this.#nowMs;
     };
-    const more = this.#guarded(() => this.#machine.run(clock, prng.pick([0, 0.2, 5])));
+    const more = this.#guarded(() => this.#fold(clock, prng.pick([0, 0.2, 5])));
+    if (this.#fall !== null) {
+      const { death, isKiller } = this.#fall;
+      this.#world.node.fell(this.#life, { driver: this, death }, isKiller);
+      return;
+    }
     this.#perform();
     if (more) this.#scheduleRun();
     else this.#scheduleWake();
+  }
+
+  /** A fall within a behaviour ends up here or not: the shard takes it for a throw. */
+  #fold(clock: () => number, sliceMs: number): boolean {
+    try {
+      return this.#machine.run(clock, sliceMs);
+    } catch (thrown) {
+      if (thrown instanceof HostFalls) return false;
+      throw thrown;
+    }
   }
 
   #scheduleWake(): void {
@@ -177,7 +233,7 @@ export class Driver implements Party {
     if ("epoch" in action) auditor.acts(this.shard, action.epoch, this.name);
     switch (action.type) {
       case "claim":
-        this.#claim(++this.#claimNumber);
+        this.#claim(++this.#claimNumber, action.death);
         return;
       case "subscribe":
         this.#subscribe(action.epoch, action.from);
@@ -235,9 +291,9 @@ export class Driver implements Party {
     }
   }
 
-  #claim(number: number): void {
+  #claim(number: number, death: HostDeath | null): void {
     // Fenced by the shard's new owner: this host has to let go.
-    if (!this.#world.isAssigned(this)) {
+    if (!this.#world.node.isAssigned(this)) {
       this.stop();
       return;
     }
@@ -245,15 +301,16 @@ export class Driver implements Party {
     this.#reader = null;
     this.#world.network.request<Claim>({
       from: this,
-      label: "claims",
-      effect: () => this.#world.claim(this.shard, this.name),
+      label: death === null ? "claims" : `claims and tells of a death under ${death.epoch}`,
+      effect: () => this.#world.claim(this.shard, this.name, death),
       settle: (outcome) => {
         if (number !== this.#claimNumber) return;
         if (outcome.type !== "answered") {
-          this.#claim(++this.#claimNumber);
+          this.#claim(++this.#claimNumber, death);
           return;
         }
         this.#epoch = outcome.value.epoch;
+        this.#world.node.claimed(this.shard, this.#epoch);
         this.#input((machine) => machine.started(outcome.value, this.#nowMs));
       },
     });
@@ -354,7 +411,7 @@ export class Driver implements Party {
   #deliver(epoch: number, frames: readonly LogFrame[]): void {
     if (!this.isAlive) return;
     this.#world.trace(`${this.name} gets ${frames[0]?.offset}..${frames.at(-1)?.offset} (epoch ${epoch})`);
-    const passed = frames.map((frame) => this.#plant.frame(frame));
+    const passed = this.#plant.frames(frames);
     this.#input((machine) => machine.deliver(epoch, passed, this.#nowMs));
   }
 }

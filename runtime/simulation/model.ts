@@ -9,11 +9,13 @@
  *    part of a keyed body when its hash has not been seen for the key's retention.
  * 3. A message's turn comes first, then the local turns it causes, first in, first out, then the next message.
  * 4. A turn that throws leaves one dead letter and nothing else. The turns around it stand.
- * 5. A dead letter is named by its place. That of a message which dies again when it is replayed takes the place of
+ * 5. A message that always brings its host down becomes the dead letter "killed-host", and nothing else is left of it.
+ *    One that does it some times only is folded as any other.
+ * 6. A dead letter is named by its place. That of a message which dies again when it is replayed takes the place of
  *    the first one; if the message is folded instead, the first one says so.
- * 6. An actor that throws too often is suspended: it has no turns. Its messages wait; those for which there is no
+ * 7. An actor that throws too often is suspended: it has no turns. Its messages wait; those for which there is no
  *    room, and those that were dead before, are dead letters.
- * 7. A control ends that. What waited has its turns among the local turns of the control, or dies among them.
+ * 8. A control ends that. What waited has its turns among the local turns of the control, or dies among them.
  */
 
 import type { DeadLetter, Position } from "../core/checkpoint.ts";
@@ -35,7 +37,9 @@ import { type ActorVersion, type Delivery, ModelActor, type ModelTimer } from ".
 import { check } from "./oracle_error.ts";
 import {
   addressText,
+  HostFalls,
   isProgram,
+  type KillTimes,
   type Program,
   programKinds,
   type ProgramState,
@@ -368,8 +372,12 @@ export class ShardModel {
     const state: ProgramState = JSON.parse(actor.json);
     const program: Program = JSON.parse(message);
     try {
-      runProgram(state, program, turn);
-    } catch {
+      runProgram(state, program, turn, fallsForever);
+    } catch (thrown) {
+      if (thrown instanceof HostFalls) {
+        this.#bury(delivery, standing, "killed-host");
+        return [];
+      }
       actor.fail(this.#clockMs, this.#limits.failureIntensity);
       this.#bury(delivery, standing, "threw");
       return [];
@@ -396,6 +404,11 @@ export class ShardModel {
 
 function programFor(to: Address, sender: Address | null, message: string): Delivery {
   return { to, sender, version: programVersion, message, isDiscarded: false };
+}
+
+/** No number of hosts is enough for it. */
+function fallsForever(times: KillTimes): void {
+  if (times === "always") throw new HostFalls();
 }
 
 function isKnownKind(kind: string): boolean {

@@ -4,8 +4,8 @@
  * 1. A request travels, takes effect, and its answer travels back; each leg takes a random time, so requests of one
  *    party overtake each other.
  * 2. What a party sent before it died takes effect or not, by chance. A dead party hears nothing.
- * 3. "full" tells the party that there was no room. "unknown" tells the party that it has to ask again or give up; the effect may have happened, may still happen,
- *    or never will.
+ * 3. "full" tells the party that there was no room. "unknown" tells it that it has to ask again or give up; the effect
+ *    may have happened, may still happen, or never will.
  */
 
 import type { Agenda } from "./agenda.ts";

@@ -14,6 +14,10 @@ export type Oracle =
   | "refused"
   | "threw"
   | "stuck"
+  /** A message took more hosts with it than it may. */
+  | "killed-host"
+  /** Hosts were restarted after too many failures, or not restarted after few. */
+  | "restarts"
   /** Woken in vain, again and again: a busy thread. */
   | "spin";
 

@@ -7,19 +7,26 @@ import type { Checkpoint, Loaded, SnapshotBatch } from "../core/checkpoint.ts";
 import { ByteReader, ByteWriter, noRows, packedRow, packRows } from "../core/bytes.ts";
 import { decodeFrame, encodeFrame, entryStride, partMarker } from "../core/frame.ts";
 import type { LogFrame } from "../core/log_frame.ts";
+import type { Intensity } from "../core/restart_policy.ts";
 import type { Action } from "../core/shard_api.ts";
 
-/** One per running shard, so it may remember. */
+/** One per running shard, so it may remember; and one for all that they have in common. */
 export interface Plant {
   actions(actions: readonly Action[]): readonly Action[];
-  frame(frame: LogFrame): LogFrame;
+  frames(frames: readonly LogFrame[]): readonly LogFrame[];
   loaded(loaded: Loaded): Loaded;
+  /** What the store gets of a commit; the shard's row has the epoch `rowEpoch`. */
+  stored(checkpoint: Checkpoint, rowEpoch: number): Checkpoint;
+  /** By which the hosts' supervisor goes. */
+  intensity(intensity: Intensity): Intensity;
 }
 
 const honest: Plant = {
   actions: (actions) => actions,
-  frame: (frame) => frame,
+  frames: (frames) => frames,
   loaded: (loaded) => loaded,
+  stored: (checkpoint) => checkpoint,
+  intensity: (intensity) => intensity,
 };
 
 const noSnapshots: SnapshotBatch = { kinds: [], ids: [], dueMs: [], hot: noRows, coldOf: [], cold: noRows };
@@ -63,7 +70,7 @@ function dedupeOff(): Plant {
       text: encodeFrame({ origin: { type: "gateway", start, n: 1 }, types, entries: fresh }),
     };
   };
-  return { ...honest, frame: freshen };
+  return { ...honest, frames: (frames) => frames.map(freshen) };
 }
 
 /**
@@ -128,11 +135,62 @@ function withoutTimers(hot: Uint8Array): Uint8Array {
   return writer.finish();
 }
 
+/** The store takes a commit of any epoch, as if `commitNow` compared the commit's number alone. */
+function epochUnchecked(): Plant {
+  return { ...honest, stored: (checkpoint, rowEpoch) => ({ ...checkpoint, epoch: rowEpoch }) };
+}
+
+/**
+ * The first two frames that a claim is given come in the wrong order, under the right offsets: as if the log's recovery
+ * had put the records of two segments together by anything but their offsets.
+ */
+function replayOutOfOrder(): Plant {
+  let isFirst = false;
+  const swap = (frames: readonly LogFrame[]): readonly LogFrame[] => {
+    const [first, second, ...rest] = frames;
+    if (!isFirst || first === undefined || second === undefined) return frames;
+    isFirst = false;
+    return [{ ...first, text: second.text }, { ...second, text: first.text }, ...rest];
+  };
+  return {
+    ...honest,
+    actions: (actions) => {
+      if (actions.some(({ type }) => type === "subscribe")) isFirst = true;
+      return actions;
+    },
+    frames: swap,
+  };
+}
+
+/**
+ * Every other grant gets lost, but for those that come with a subscription: as if `Shard`, every other time, took what
+ * it has to grant for granted already.
+ */
+function creditLeak(): Plant {
+  let grants = 0;
+  return {
+    ...honest,
+    actions: (actions) =>
+      actions.filter(({ type }, at) =>
+        type !== "grant" || actions[at - 1]?.type === "subscribe" || ++grants % 2 === 0
+      ),
+  };
+}
+
+/** The last restart that is allowed is not made, as if `RestartIntensity` compared with ">=". */
+function intensityOffByOne(): Plant {
+  return { ...honest, intensity: (intensity) => ({ ...intensity, restarts: intensity.restarts - 1 }) };
+}
+
 const plants = {
   "position-before-snapshot": positionBeforeSnapshot,
   "dedupe-off": dedupeOff,
   "outbox-before-commit": outboxBeforeCommit,
   "timer-lost-on-eviction": timerLostOnEviction,
+  "epoch-unchecked": epochUnchecked,
+  "replay-out-of-order": replayOutOfOrder,
+  "credit-leak": creditLeak,
+  "intensity-off-by-one": intensityOffByOne,
 } as const;
 
 export type PlantName = keyof typeof plants;

@@ -3,13 +3,15 @@
  *
  * 1. Every message carries its stream (who sent it) and a number that ascends within (stream, actor). A message
  *    that comes twice, or after a later one of its stream, adds to `disorder`, which must stay 0.
- * 2. What a program does depends on its operations and the state alone.
+ * 2. What a program does depends on its operations and the state alone; whether it brings its host down, on the host.
  */
 
 import { z } from "zod";
 import type { ActorDefinition, Address, Context, Json } from "../core/actor.ts";
 import { defineActor, Registry } from "../core/registry.ts";
 import type { StateType } from "../core/state.ts";
+
+export type KillTimes = number | "always";
 
 export type Op =
   | readonly ["add", number]
@@ -21,7 +23,9 @@ export type Op =
   | readonly ["reply", program: readonly Op[]]
   /** Throws at every nth message that the actor runs. */
   | readonly ["throw", nth: number]
-  | readonly ["dead", reason: string];
+  | readonly ["dead", reason: string]
+  /** Brings the host down, this often. */
+  | readonly ["kill", times: KillTimes];
 
 /** `s`: the stream; `n`: its number for this actor. A type, not an interface: only types are assignable to Json. */
 export type Program = {
@@ -39,6 +43,7 @@ const opSchema: z.ZodType<Op> = z.lazy(() =>
     z.tuple([z.literal("reply"), z.array(opSchema)]),
     z.tuple([z.literal("throw"), z.number()]),
     z.tuple([z.literal("dead"), z.string()]),
+    z.tuple([z.literal("kill"), z.union([z.number(), z.literal("always")])]),
   ])
 );
 
@@ -56,6 +61,16 @@ const stateSchema = z.object({
   last: z.array(z.tuple([z.string(), z.number(), z.string(), z.number()])),
 });
 
+/** What a host throws in a turn that it does not survive. */
+export class HostFalls extends Error {
+  override readonly name = "HostFalls";
+}
+
+/** Throws `HostFalls` when the host that runs the turn goes down now. */
+export type KillHook = (times: KillTimes) => void;
+
+const survives: KillHook = () => {};
+
 export type ProgramState = z.infer<typeof stateSchema>;
 
 const keptMessages = 6;
@@ -70,7 +85,7 @@ function give(state: ProgramState, stream: string, ops: readonly Op[], key: stri
   return { s: stream, n, ops };
 }
 
-function perform(state: ProgramState, op: Op, context: Context): void {
+function perform(state: ProgramState, op: Op, context: Context, kill: KillHook): void {
   const self = addressText(context.self);
   const sendTo = (to: Address, ops: readonly Op[]) =>
     context.send(to, give(state, self, ops, addressText(to)));
@@ -101,13 +116,16 @@ function perform(state: ProgramState, op: Op, context: Context): void {
     case "dead":
       context.deadLetter(op[1], "planned");
       return;
+    case "kill":
+      kill(op[1]);
+      return;
     default:
       op satisfies never;
   }
 }
 
 /** A turn. Also what the plain loop of `model.ts` runs: the actor is not what is being tested. */
-export function runProgram(state: ProgramState, program: Program, context: Context): void {
+export function runProgram(state: ProgramState, program: Program, context: Context, kill: KillHook): void {
   state.count++;
   if (program.n <= (state.heads[program.s] ?? 0)) state.disorder++;
   else state.heads[program.s] = program.n;
@@ -118,7 +136,7 @@ export function runProgram(state: ProgramState, program: Program, context: Conte
     context.nowMs,
   ]);
   if (state.last.length > keptMessages) state.last.shift();
-  for (const op of program.ops) perform(state, op, context);
+  for (const op of program.ops) perform(state, op, context, kill);
 }
 
 export function initialState(): ProgramState {
@@ -165,12 +183,12 @@ const programStateType: StateType<ProgramState> = {
 /** The version of the programs' messages. */
 export const programVersion = 1;
 
-function programKind(kind: string): ActorDefinition<ProgramState, Program> {
+function programKind(kind: string, kill: KillHook): ActorDefinition<ProgramState, Program> {
   return defineActor<ProgramState, Program>({
     kind,
     state: programStateType,
     message: { version: programVersion, schema: programSchema, accepts: isProgram },
-    receive: runProgram,
+    receive: (state, program, context) => runProgram(state, program, context, kill),
     queries: {
       state: { arguments: z.unknown(), answer: (state: ProgramState): Json => state },
     },
@@ -182,4 +200,10 @@ export const programKinds = ["alpha", "beta"] as const;
 /** A kind that frames name and the registry does not know. */
 export const unknownKind = "ghost";
 
-export const programRegistry = new Registry(programKinds.map(programKind));
+/** The kinds on a host that `kill` brings down. */
+export function programsOn(kill: KillHook): Registry {
+  return new Registry(programKinds.map((kind) => programKind(kind, kill)));
+}
+
+/** For whoever runs no turns. */
+export const programRegistry = programsOn(survives);

@@ -22,9 +22,12 @@ export class Workload {
   readonly #longTimers: boolean;
   /** Of an item to be a control. */
   readonly #controlChance: number;
+  readonly #killChance: number;
 
-  constructor(prng: Prng) {
+  /** `killChance`: that of an operation to bring its host down. */
+  constructor(prng: Prng, killChance: number) {
     this.#prng = prng;
+    this.#killChance = killChance;
     this.ids = Array.from(
       { length: prng.range(3, 10) },
       (_, index) => `${"abcdefghij"[index]}${prng.int(100)}`,
@@ -43,6 +46,7 @@ export class Workload {
 
   #op(depth: number): Op {
     const prng = this.#prng;
+    if (prng.chance(this.#killChance)) return ["kill", prng.chance(0.3) ? "always" : prng.range(1, 2)];
     const choice = prng.next();
     if (depth >= maxDepth || choice < 0.3) return ["add", prng.range(1, 9)];
     if (choice < 0.6) {

@@ -6,6 +6,7 @@
  * 2. Every effect on log and store passes through here, to the auditor.
  */
 
+import type { HostDeath } from "../core/attempts.ts";
 import type { Checkpoint, Claim, CommitResult } from "../core/checkpoint.ts";
 import { decodeFrame } from "../core/frame.ts";
 import type { ShardLimits } from "../core/limits.ts";
@@ -19,10 +20,11 @@ import { Client } from "./client.ts";
 import { drawFaults, drawLimits, type FaultKind, withoutFaults } from "./faults.ts";
 import { frameText } from "./frame_text.ts";
 import { type BodyAnswer, Gateway } from "./gateway.ts";
-import { Driver } from "./host.ts";
+import type { Driver } from "./host.ts";
 import { DiskFull, Network } from "./network.ts";
+import { Node } from "./node.ts";
 import { check } from "./oracle_error.ts";
-import type { PlantName } from "./plants.ts";
+import { makePlant, type Plant, type PlantName } from "./plants.ts";
 import { Prng } from "./prng.ts";
 import type { Trace } from "./trace.ts";
 import { Workload } from "./workload.ts";
@@ -44,8 +46,11 @@ export class World {
   readonly prng: Prng;
   readonly limits: ShardLimits;
   readonly shardCount: number;
-  readonly plant: PlantName | null;
+  readonly plantName: PlantName | null;
+  /** That of the store and the node; shards have their own. */
+  readonly plant: Plant;
   readonly network: Network;
+  readonly node: Node;
   readonly log: MemoryLogCore;
   readonly store: MemoryStoreCore;
   readonly auditor: Auditor;
@@ -57,12 +62,8 @@ export class World {
   readonly #trace: Trace;
   readonly #workload: Workload;
   readonly #clients: readonly Client[];
-  readonly #hostCount: number;
-  /** The host that owns each shard, by the cluster's own view. */
-  readonly #assigned: number[];
-  /** All that live, those that have lost their shard and do not know it yet included. */
-  #drivers: Driver[] = [];
-  #driverCount = 0;
+  /** The last epoch that the store gave out, per shard. */
+  readonly #epochs: number[];
   #gatewayCount = 1;
   #clockAheadMs = 0;
   #lastStampMs = 0;
@@ -76,23 +77,24 @@ export class World {
     const prng = new Prng(seed);
     this.prng = prng;
     this.#trace = trace;
-    this.plant = plant;
+    this.plantName = plant;
+    this.plant = makePlant(plant);
     this.limits = drawLimits(prng);
     this.network = new Network(this.agenda, prng, trace, withoutFaults(drawFaults(prng), without));
     this.shardCount = prng.range(2, 4);
-    this.#hostCount = prng.range(1, 2);
+    this.#epochs = Array.from({ length: this.shardCount }, () => 0);
     this.partActors = prng.pick([1, 2, 100]);
     this.log = new MemoryLogCore(this.shardCount);
     this.store = new MemoryStoreCore(this.shardCount);
     this.auditor = new Auditor(this.shardCount, this.limits, this.store);
     this.gateway = new Gateway(this, this.#gatewayCount);
-    this.#workload = new Workload(prng);
+    this.#workload = new Workload(prng, this.network.faults.killChance);
     this.#clients = Array.from(
       { length: prng.range(2, 5) },
       (_, index) => new Client(this, this.#workload, `client${index}`),
     );
-    this.#assigned = Array.from({ length: this.shardCount }, () => prng.int(this.#hostCount));
-    this.#assigned.forEach((host, shard) => this.#start(host, shard));
+    this.node = new Node(this);
+    this.node.start();
     this.#scheduleDisturbances();
   }
 
@@ -100,40 +102,24 @@ export class World {
     this.#trace.add(this.agenda.nowMs, line);
   }
 
-  isAssigned(driver: Driver): boolean {
-    return this.#owner(driver.shard) === driver;
-  }
-
-  /** The newest driver of the shard on the host it is assigned to. */
-  #owner(shard: number): Driver | undefined {
-    return this.#drivers.findLast((driver) =>
-      driver.shard === shard && driver.isAlive && driver.hostId === this.#assigned[shard]
-    );
-  }
-
-  #start(hostId: number, shard: number): void {
-    this.#drivers = this.#drivers.filter((driver) => driver.isAlive);
-    const number = ++this.#driverCount;
-    this.trace(`host${hostId}.${number} starts shard${shard}`);
-    const driver = new Driver(this, hostId, shard, number);
-    this.#drivers.push(driver);
-    driver.begin();
-  }
-
   #checkRoom(fullUntilMs: number): void {
     if (this.agenda.nowMs < fullUntilMs && !this.isDraining) throw new DiskFull();
   }
 
-  claim(shard: number, owner: string): Claim {
+  claim(shard: number, owner: string, death: HostDeath | null): Claim {
     this.#checkRoom(this.#storeFullUntilMs);
-    const claim = this.store.claimNow(shard, owner);
+    const claim = this.store.claimNow(shard, owner, death);
+    this.#epochs[shard] = claim.epoch;
     this.auditor.claimed(claim, owner);
+    this.node.auditor.claimed(shard, claim.epoch, death);
     return claim;
   }
 
   commit(checkpoint: Checkpoint): CommitResult {
     this.#checkRoom(this.#storeFullUntilMs);
-    const [result] = this.store.commitNow([checkpoint]);
+    const [result] = this.store.commitNow([
+      this.plant.stored(checkpoint, this.#epochs[checkpoint.shard]!),
+    ]);
     check("one-owner", result !== undefined, () => "The store answered nothing to a commit");
     this.trace(`commit ${checkpoint.commit} of shard${checkpoint.shard}: ${result}`);
     this.auditor.committed(checkpoint, result);
@@ -152,7 +138,7 @@ export class World {
       () => `Frame ${receipt.offset} of shard ${shard} is not what was appended`,
     );
     this.auditor.appended(frame);
-    for (const driver of this.#drivers) if (driver.shard === shard) driver.wakeReader();
+    for (const driver of this.node.drivers) if (driver.shard === shard) driver.wakeReader();
   }
 
   /** Appends a gateway's frame, unless it is one whose number or key may be forgotten by now. */
@@ -169,11 +155,17 @@ export class World {
   }
 
   #scheduleDisturbances(): void {
-    const { hostCrashMs, gatewayCrashMs, moveMs, clockJumpMs, jumpMs, fullMs, replayMs } =
-      this.network.faults;
-    this.#repeat(hostCrashMs, () => this.#crashHost(this.prng.int(this.#hostCount)));
+    const { node } = this;
+    const { faults } = this.network;
+    const { gatewayCrashMs, moveMs, clockJumpMs, hostJumpMs, jumpMs, fullMs, replayMs } = faults;
+    this.#repeat(faults.hostCrashMs, () => node.crashHost(node.anyHost()));
+    this.#repeat(faults.turnDeathMs, () => node.doomHost(node.anyHost()));
+    this.#repeat(faults.hangMs, () => node.hangHost(node.anyHost()));
+    this.#repeat(faults.spareDeathMs, () => node.killSpare());
+    this.#repeat(faults.processDeathMs, () => this.crashProcess());
     this.#repeat(gatewayCrashMs, () => this.#crashGateway());
-    this.#repeat(moveMs, () => this.#moveShard(this.prng.int(this.shardCount)));
+    this.#repeat(moveMs, () => node.moveShard(this.prng.int(this.shardCount)));
+    this.#repeat(hostJumpMs, () => node.jumpClock(node.anyHost(), this.prng.range(1, jumpMs)));
     this.#repeat(clockJumpMs, () => {
       this.#clockAheadMs += this.prng.range(1, jumpMs);
     });
@@ -191,46 +183,36 @@ export class World {
     });
   }
 
-  /** All threads of a host die; its shards are started again on it after a while. */
-  #crashHost(hostId: number): void {
-    this.trace(`host${hostId} crashes`);
-    for (const driver of this.#drivers) if (driver.hostId === hostId) this.#crash(driver);
-    this.agenda.after(this.prng.next() * 30, () => this.#startAssigned(hostId));
-  }
-
-  #crash(driver: Driver): void {
+  /** The host of a shard dies: what was asked there is not answered. */
+  crash(driver: Driver): void {
     this.#openQueries -= driver.openQueries;
     driver.crash();
   }
 
-  #startAssigned(hostId: number): void {
-    this.#assigned.forEach((assigned, shard) => {
-      if (assigned === hostId && this.#owner(shard) === undefined) this.#start(hostId, shard);
-    });
-  }
-
   #crashGateway(): void {
+    if (!this.node.isUp) return;
     this.gateway.isAlive = false;
     this.gateway = new Gateway(this, ++this.#gatewayCount);
     this.trace(`the gateway crashes, ${this.gateway.name} starts`);
   }
 
-  /** The old owner learns of it later, from a fence or by a word. */
-  #moveShard(shard: number): void {
-    const old = this.#owner(shard);
-    const hostId = this.prng.int(this.#hostCount);
-    if (old?.hostId === hostId) return;
-    this.trace(`shard${shard} moves to host${hostId}`);
-    this.#assigned[shard] = hostId;
-    if (this.#owner(shard) === undefined) this.#start(hostId, shard);
-    this.agenda.after(this.prng.next() * 100, () => {
-      if (old !== undefined && !this.isAssigned(old)) this.#stop(old);
-    });
+  /** All hosts and the gateway die; another process starts after a while. */
+  crashProcess(): void {
+    if (!this.node.isUp) return;
+    this.#endProcess();
+    this.agenda.after(this.prng.next() * 100, () => this.#startProcess());
   }
 
-  #stop(driver: Driver): void {
-    this.trace(`${driver.name} is stopped`);
-    driver.stop();
+  #endProcess(): void {
+    this.trace("the process dies");
+    this.gateway.isAlive = false;
+    this.node.end();
+  }
+
+  #startProcess(): void {
+    this.gateway = new Gateway(this, ++this.#gatewayCount);
+    this.trace(`a process starts, with ${this.gateway.name}`);
+    this.node.start();
   }
 
   #fillDisk(): void {
@@ -249,7 +231,7 @@ export class World {
     if (dead.length === 0) return;
     const letter = this.prng.pick(dead);
     this.trace(`the dead letter ${letter.id} is replayed for the ${letter.replays + 1}. time`);
-    this.gateway.replay(letter);
+    if (this.gateway.isAlive) this.gateway.replay(letter);
   }
 
   #askSomething(): void {
@@ -269,12 +251,12 @@ export class World {
   /** A barrier to the owner: once answered, all that is in the log by now is in the store. */
   #flush(shard: number): void {
     const folded = this.log.extent(shard).end;
-    this.#owner(shard)?.hurry();
+    this.node.owner(shard)?.hurry();
     this.#ask(shard, folded, { type: "barrier" }, (answer) => this.auditor.flushed(shard, folded, answer));
   }
 
   #ask(shard: number, folded: number, request: ShardQuery["request"], check: (answer: Answer) => void): void {
-    const owner = this.#owner(shard);
+    const owner = this.node.owner(shard);
     if (owner === undefined) return;
     const queryId = ++this.#queryCount;
     this.#openQueries++;
@@ -290,17 +272,13 @@ export class World {
     this.trace("drain");
     this.isDraining = true;
     this.network.calm();
-    this.#restoreOwners();
-  }
-
-  #restoreOwners(): void {
-    for (let host = 0; host < this.#hostCount; host++) this.#startAssigned(host);
   }
 
   /** What has still to happen, as sentences. */
   unfinished(): readonly string[] {
     const sentences = Array.from({ length: this.shardCount }, (_, shard) => this.auditor.unfinished(shard))
       .filter((sentence) => sentence !== null);
+    sentences.push(...this.node.unfinished());
     if (this.#openQueries > 0) sentences.push(`${this.#openQueries} queries wait for an answer`);
     for (const client of this.#clients) if (!client.isIdle) sentences.push(client.waitsFor);
     return sentences;
@@ -313,9 +291,9 @@ export class World {
     }
   }
 
-  /** Lets every host die and start again, so that all that counts is what the store has. */
+  /** Starts the process anew, so that all that counts is what the store has. */
   restartAll(): void {
-    for (const driver of this.#drivers) this.#crash(driver);
-    this.#restoreOwners();
+    this.#endProcess();
+    this.#startProcess();
   }
 }

@@ -14,6 +14,10 @@ const seenBy: Record<PlantName, readonly Oracle[]> = {
   "position-before-snapshot": ["state", "timers", "queries"],
   "dedupe-off": ["state", "queries", "dead-letters", "outbox", "timers"],
   "outbox-before-commit": ["visibility"],
+  "epoch-unchecked": ["one-owner"],
+  "replay-out-of-order": ["state", "timers", "queries", "dead-letters", "outbox", "refused", "stuck"],
+  "credit-leak": ["stuck"],
+  "intensity-off-by-one": ["restarts"],
   "timer-lost-on-eviction": ["timers", "state", "queries", "stuck", "outbox", "dead-letters"],
 };
 

@@ -48,6 +48,7 @@ Deno.test("a World has messages dead for every reason, and every kind of suspens
     [
       "discarded",
       "invalid",
+      "killed-host",
       "late",
       "odd",
       "suspended",

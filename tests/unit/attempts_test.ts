@@ -34,6 +34,18 @@ Deno.test("attemptsAtClaim() counts a turn that was committed as open, whatever 
   assert.equal(attemptsAtClaim(next, 9, { epoch: 8, place }), next, "the host's death told late");
 });
 
+Deno.test("attemptsAtClaim() keeps a message buried when hosts die at other places", () => {
+  const buried = { place, attempts: 5, epoch: 8 };
+  const next = attemptsAtClaim({ ...buried, isOpen: false }, 9, { epoch: 9, place: other });
+  assert.deepEqual(next, { place: other, attempts: 1, epoch: 9, isOpen: false, buried: [buried] });
+  const again = attemptsAtClaim(next, 10, { epoch: 10, place: other });
+  assert.deepEqual(again, { place: other, attempts: 2, epoch: 10, isOpen: false, buried: [buried] });
+  const third = attemptsAtClaim(again, 11, { epoch: 11, place: { ...place, step: 2 } });
+  assert.deepEqual(third?.buried, [buried], "what has not died often enough is not kept");
+  const back = attemptsAtClaim(next, 10, { epoch: 10, place });
+  assert.deepEqual(back, { place, attempts: 6, epoch: 10, isOpen: false });
+});
+
 Deno.test("isPast() says whether the entry is folded at a position", () => {
   assert.equal(isPast(place, { offset: 6, index: 0 }), false);
   assert.equal(isPast(place, { offset: 6, index: 2 }), false);

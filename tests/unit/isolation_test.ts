@@ -271,6 +271,41 @@ Deno.test("[4] another message that kills begins anew, and the ones between are 
   assert.deepEqual(rig.killed, []);
 });
 
+Deno.test("[5] every message that kills is dead-lettered when no checkpoint comes between them", async (t) => {
+  const prepared: Record<string, { append: (rig: Rig) => void; killers: number }> = {
+    "local turns of one entry": {
+      append: (rig) => rig.append(1, ["k", "c", { send: ["a", "b", "a"], body: "kill" }], ["k", "a", "one"]),
+      killers: 3,
+    },
+    "timers before a frame": {
+      append: (rig) => {
+        rig.append(1, ["k", "a", { timers: ["t", "u"], body: "kill" }]);
+        rig.append(100, ["k", "a", "one"]);
+      },
+      killers: 2,
+    },
+    "a timer and the first entry": {
+      append: (rig) => {
+        rig.append(1, ["k", "a", { timers: ["t"], body: "kill" }]);
+        rig.append(100, ["k", "a", "kill"], ["k", "a", "one"]);
+      },
+      killers: 2,
+    },
+  };
+  for (const [name, { append, killers }] of Object.entries(prepared)) {
+    await t.step(name, () => {
+      const rig = new Rig();
+      // Else the test of a shard that never gets past them would not end.
+      rig.kills = killing(thread(buryFrom * killers + 10));
+      append(rig);
+      assert.deepEqual(rig.ask("k", "a"), ["one"]);
+      assert.equal(rig.deaths, buryFrom * killers);
+      assert.deepEqual(rig.killed, new Array(killers).fill('killed-host "kill"'));
+      assert.equal(rig.memory.attempts, null);
+    });
+  }
+});
+
 Deno.test("[4] a process that dies in another turn leaves the attempts alone", () => {
   const rig = new Rig();
   rig.append(1, ["k", "a", "kill other"], ["k", "a", "one"], ["k", "a", "kill"]);
