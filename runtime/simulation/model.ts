@@ -58,16 +58,20 @@ export function placeOf({ offset, index }: Position): number {
 /** More than any frame has. */
 const entriesPerFrame = 1_000_000;
 
-/** What must be equal of a dead letter. */
+/** What must be equal of a dead letter; of its detail, whether it has `suspensionNote`. */
 export type Dead = Pick<
   DeadLetter,
-  "offset" | "kind" | "actorId" | "reason" | "message" | "messageVersion" | "replays" | "atMs"
+  "detail" | "offset" | "kind" | "actorId" | "reason" | "message" | "messageVersion" | "replays" | "atMs"
 >;
+
+/** What the detail says when the actor is suspended by this death. */
+const suspensionNote = "is suspended from here on";
 
 export function deadText(id: string, letter: Dead, isReplayed: boolean): string {
   const { offset, kind, actorId, reason, message, messageVersion, replays, atMs } = letter;
   const what = isReplayed ? "folded after" : "dead after";
-  return `${id}, at ${offset}, ${atMs}, of ${kind}/${actorId}: ${reason}, ${what} ${replays} replays: ` +
+  const note = letter.detail.includes(suspensionNote) ? ` and ${suspensionNote}` : "";
+  return `${id}, at ${offset}, ${atMs}, of ${kind}/${actorId}: ${reason}${note}, ${what} ${replays} replays: ` +
     `version ${messageVersion}, ${message}`;
 }
 
@@ -317,7 +321,7 @@ export class ShardModel {
     this.dead.set(letter, { letter: { ...known.letter, replays }, isReplayed: true });
   }
 
-  #bury(delivery: Delivery, standing: Standing, reason: string): void {
+  #bury(delivery: Delivery, standing: Standing, reason: string, detail = ""): void {
     const { to: { kind, id: actorId }, message, version: messageVersion } = delivery;
     const { entry, step, replay } = standing;
     const letter = standing.letters++;
@@ -330,7 +334,7 @@ export class ShardModel {
     );
     const replays = replay?.replays ?? 0;
     const [offset, atMs] = [this.#offset, this.#clockMs];
-    const dead = { offset, kind, actorId, reason, message, messageVersion, replays, atMs };
+    const dead = { detail, offset, kind, actorId, reason, message, messageVersion, replays, atMs };
     this.dead.set(id, { letter: dead, isReplayed: false });
     this.everDead.add(deadText(id, dead, false));
   }
@@ -378,8 +382,8 @@ export class ShardModel {
         this.#bury(delivery, standing, "killed-host");
         return [];
       }
-      actor.fail(this.#clockMs, this.#limits.failureIntensity);
-      this.#bury(delivery, standing, "threw");
+      const isSuspended = actor.fail(this.#clockMs, this.#limits.failureIntensity);
+      this.#bury(delivery, standing, "threw", isSuspended ? suspensionNote : "");
       return [];
     }
     actor.json = JSON.stringify(state);

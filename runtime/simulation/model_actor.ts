@@ -86,12 +86,13 @@ export class ModelActor {
     return this.#suspension !== null;
   }
 
-  /** A turn threw. */
-  fail(nowMs: number, { failures, withinMs }: ShardLimits["failureIntensity"]): void {
+  /** A turn threw; true when the actor is suspended for it. */
+  fail(nowMs: number, { failures, withinMs }: ShardLimits["failureIntensity"]): boolean {
     const counting = [...this.#failedAtMs.filter((atMs) => nowMs - atMs < withinMs), nowMs];
     const isTooOften = counting.length > failures;
     this.#failedAtMs = isTooOften ? [] : counting;
     if (isTooOften) this.#suspension = { sinceMs: nowMs, parked: [] };
+    return isTooOften;
   }
 
   /** The message waits, if there is room. */
@@ -108,7 +109,6 @@ export class ModelActor {
     if (this.#suspension === null) return [];
     const { parked } = this.#suspension;
     this.#suspension = null;
-    this.#failedAtMs = [];
     return parked;
   }
 
