@@ -9,17 +9,17 @@
  * 4. Of a slice in which the host goes down nothing is left: no action of it is performed.
  */
 
-import type { HostDeath, TurnPlace, TurnWitness } from "../core/attempts.ts";
+import type { HostDeath } from "../core/attempts.ts";
 import type { Checkpoint, Claim, CommitResult } from "../core/checkpoint.ts";
 import type { LogFrame } from "../core/log_frame.ts";
 import { Shard } from "../core/shard.ts";
 import type { Action, Answer, ShardQuery } from "../core/shard_api.ts";
 import { errorMessage } from "../core/errors.ts";
+import { Fuse } from "./fuse.ts";
 import { check, OracleError } from "./oracle_error.ts";
 import type { Party } from "./network.ts";
 import { makePlant, type Plant } from "./plants.ts";
 import type { Life } from "./node.ts";
-import { HostFalls, type KillTimes, programsOn } from "./program.ts";
 import type { World } from "./world.ts";
 
 type Append = Extract<Action, { type: "append" }>;
@@ -36,7 +36,7 @@ interface Reader {
 
 const mostFramesPerBatch = 6;
 
-export class Driver implements Party, TurnWitness {
+export class Driver implements Party {
   readonly name: string;
   isAlive = true;
   readonly shard: number;
@@ -54,11 +54,7 @@ export class Driver implements Party, TurnWitness {
   #wakeNumber = 0;
   #lanes = new Map<number, Append[]>();
   readonly #queries = new Map<number, (answer: Answer) => void>();
-  /** Where the fold is. */
-  #frame = { epoch: 0, offset: 0 };
-  #turn: Omit<TurnPlace, "offset"> = { index: 0, timer: 0, step: 0 };
-  /** The turn in which the host went down. */
-  #fall: { readonly death: HostDeath; readonly isKiller: boolean } | null = null;
+  readonly #fuse: Fuse;
 
   constructor(world: World, life: Life, shard: number, number: number) {
     this.#world = world;
@@ -66,42 +62,18 @@ export class Driver implements Party, TurnWitness {
     this.shard = shard;
     this.name = `host${life.hostId}.${number}/shard${shard}`;
     this.#plant = makePlant(world.plantName);
+    this.#fuse = new Fuse(world.node, life, shard);
     this.#machine = new Shard({
       shard,
       shardCount: world.shardCount,
-      registry: programsOn((times) => this.#meetKill(times)),
+      registry: this.#fuse.registry,
       limits: world.limits,
-      witness: this,
+      witness: this.#fuse,
     });
   }
 
   begin(death: HostDeath | null): void {
     this.#input((machine) => machine.begin(death));
-  }
-
-  enterFrame(epoch: number, offset: number): void {
-    this.#frame = { epoch, offset };
-  }
-
-  enterTurn(index: number, timer: number, step: number): void {
-    this.#turn = { index, timer, step };
-    if (this.#life.isDoomed && this.#world.node.diesIn(this.shard, this.#deathHere)) this.#goDown(false);
-  }
-
-  leave(): void {}
-
-  get #deathHere(): HostDeath {
-    const { epoch, offset } = this.#frame;
-    return { epoch, place: { offset, ...this.#turn } };
-  }
-
-  #meetKill(times: KillTimes): void {
-    if (this.#world.node.kills(this.shard, this.#deathHere, times)) this.#goDown(times === "always");
-  }
-
-  #goDown(isKiller: boolean): never {
-    this.#fall = { death: this.#deathHere, isKiller };
-    throw new HostFalls();
   }
 
   get #nowMs(): number {
@@ -187,25 +159,17 @@ export class Driver implements Party, TurnWitness {
       this.#aheadMs += prng.next() / 10;
       return this.#nowMs;
     };
-    const more = this.#guarded(() => this.#fold(clock, prng.pick([0, 0.2, 5])));
-    if (this.#fall !== null) {
-      const { death, isKiller } = this.#fall;
-      this.#world.node.fell(this.#life, { driver: this, death }, isKiller);
+    const more = this.#guarded(() =>
+      this.#fuse.guard(() => this.#machine.run(clock, prng.pick([0, 0.2, 5])))
+    );
+    const { fall } = this.#fuse;
+    if (fall !== null) {
+      this.#world.node.fell(this.#life, this, fall);
       return;
     }
     this.#perform();
     if (more) this.#scheduleRun();
     else this.#scheduleWake();
-  }
-
-  /** A fall within a behaviour ends up here or not: the shard takes it for a throw. */
-  #fold(clock: () => number, sliceMs: number): boolean {
-    try {
-      return this.#machine.run(clock, sliceMs);
-    } catch (thrown) {
-      if (thrown instanceof HostFalls) return false;
-      throw thrown;
-    }
   }
 
   #scheduleWake(): void {

@@ -13,6 +13,7 @@ import type { BackoffPolicy, Intensity } from "../core/restart_policy.ts";
 import { Supervision } from "../core/supervision.ts";
 import type { SupervisionAction, SupervisionEvent } from "../core/supervision_api.ts";
 import { HostAuditor, turnName } from "./host_auditor.ts";
+import type { Fall } from "./fuse.ts";
 import { Driver } from "./host.ts";
 import type { KillTimes } from "./program.ts";
 import type { World } from "./world.ts";
@@ -30,6 +31,7 @@ export interface Life {
   drivers: Driver[];
 }
 
+/** The turn in which a host died. */
 interface InTurn {
   readonly driver: Driver;
   readonly death: HostDeath;
@@ -242,17 +244,17 @@ export class Node {
     return times === "always" || (this.#fallen.get(turnName(shard, death)) ?? 0) < times;
   }
 
-  /** A host went down in a turn. `isKiller`: because of what it ran. */
-  fell(life: Life, inTurn: InTurn, isKiller: boolean): void {
-    const { driver: { shard, name }, death } = inTurn;
+  /** A host went down in a turn of this driver's. */
+  fell(life: Life, driver: Driver, { death, isKiller }: Fall): void {
+    const { shard, name } = driver;
     const turn = turnName(shard, death);
     this.#world.trace(`${name} goes down in the turn ${turn} (epoch ${death.epoch})`);
     this.#fallen.set(turn, (this.#fallen.get(turn) ?? 0) + 1);
     if (isKiller) this.auditor.killed(shard, death);
     const { prng, network: { faults } } = this.#world;
     if (prng.chance(faults.processShare)) this.#world.crashProcess();
-    else if (prng.chance(faults.hangShare)) this.#hang(life, inTurn);
-    else this.#die(life, inTurn);
+    else if (prng.chance(faults.hangShare)) this.#hang(life, { driver, death });
+    else this.#die(life, { driver, death });
   }
 
   /** Nobody knows it before the watchdog finds out. */
