@@ -45,7 +45,8 @@ function positionBeforeSnapshot(): Plant {
   let held = noSnapshots;
   const hold = (checkpoint: Checkpoint): Checkpoint => {
     const snapshots = held;
-    held = checkpoint.snapshots;
+    // The shard frees its rows once the commit is confirmed.
+    held = structuredClone(checkpoint.snapshots);
     return { ...checkpoint, snapshots };
   };
   return { ...honest, actions: (actions) => changeCommits(actions, hold) };

@@ -9,6 +9,7 @@
  */
 
 import { Client } from "../chaos/client.ts";
+import { eventually } from "../services/eventually.ts";
 import { shardOf } from "../../runtime/core/murmur2.ts";
 import { type BenchOptions, type Figure, median, milliseconds, quantile, type Row } from "./figure.ts";
 import { lossText, runLoad, verifyLoad } from "./load.ts";
@@ -81,6 +82,10 @@ class Drill {
     await untilAnswered(this.#client, probes);
   }
 
+  answers(): Promise<void> {
+    return untilAnswered(this.#client, probes);
+  }
+
   async damage(how: Exclude<Damage, "node">): Promise<Outage> {
     const number = this.#number++;
     const host = number % hosts;
@@ -118,6 +123,13 @@ class Drill {
     await untilAnswered(this.#client, probes);
     return { awayMs: performance.now() - fromMs, pauseMs: NaN };
   }
+}
+
+async function noneLingers(adminUrl: URL): Promise<void> {
+  await eventually("the end of threads that were given up", deadlineMs, async () => {
+    const response = await fetch(new URL("/metrics", adminUrl));
+    return /^sensorium_abandoned_threads 0$/m.test(await response.text()) ? true : null;
+  });
 }
 
 function row(
@@ -163,6 +175,9 @@ async function outages(how: Damage, times: number, ratePerSecond: number | null,
       await wait(warmUpSeconds);
       for (let time = 0; time < times; time++) {
         found.push(how === "node" ? await drill.killNode(await server.nodePid()) : await drill.damage(how));
+        // A thread that loops on costs the node its process, some seconds later.
+        await noneLingers(server.adminUrl);
+        await drill.answers();
         await wait(restSeconds);
       }
       stop.abort();
