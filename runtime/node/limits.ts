@@ -73,10 +73,10 @@ export const metricsDeadlineMs = 500;
 
 /**
  * How hosts are started again: at once, later when it goes on, and more than so often is a fault of the node. A host
- * that lived for a minute starts over with the first pause. The pauses keep one that dies at every start below the
+ * that lived for some seconds starts over with the first pause. The pauses keep one that dies at every start below the
  * bound: the other hosts' shards go on meanwhile.
  */
-export const hostBackoff = { firstMs: 50, maxMs: 10_000, jitter: 0.5, healthyMs: 60_000 };
+export const hostBackoff = { firstMs: 10, maxMs: 10_000, jitter: 0.5, healthyMs: 5000 };
 export const hostIntensity = { restarts: 20, withinMs: 60_000 };
 
 /** For those whose failure is the next one's to handle: a process that cannot be mended is replaced. */
@@ -88,6 +88,12 @@ export const serviceIntensity = { restarts: 20, withinMs: 60_000 };
 
 /** The longest that a host may take to stop; an engine's own deadline may end it before. */
 export const hostStopMs = 30_000;
+
+/**
+ * The next spare thread loads the actors so long after the one before was taken: a fifth of a second of a processor,
+ * which those need now whose host has died.
+ */
+export const sparePauseMs = 1000;
 
 /** How long a spare thread may take to load the actors; a host's own start is watched by `StartWatch`. */
 export const spareStartMs = 60_000;
@@ -125,7 +131,7 @@ export const watchdogTickMs = 100;
 export const maxSilentTicks = 10;
 
 /** How a launcher starts its node again; a node that dies more often than that will not be helped by it. */
-export const nodeBackoff = { firstMs: 50, maxMs: 5000, jitter: 0.5, healthyMs: 60_000 };
+export const nodeBackoff = { firstMs: 10, maxMs: 5000, jitter: 0.5, healthyMs: 5000 };
 export const nodeIntensity = { restarts: 10, withinMs: 60_000 };
 
 /** The longest that a node may take to drain; above what its own deadlines add up to. */

@@ -152,7 +152,7 @@ export class EmbeddedEngine implements Engine {
       residentBytes: () => process.memoryUsage().rss,
       onWorn: settings.onWorn,
     });
-    this.#spare = new SpareHost(this.#hostSettings, this.#care);
+    this.#spare = new SpareHost(this.#hostSettings, this.#care, machineTimerClock);
     this.#hosts = Array.from({ length: settings.threads }, (_, host) => this.#makeHost(host));
     this.compute = settings.compute === null ? null : this.#makeCompute(settings.compute);
     this.#services = this.#makeServices();

@@ -8,16 +8,20 @@
 
 import type { End } from "../core/supervision_api.ts";
 import { HostLife, type HostSettings, type ThreadCare } from "./host_life.ts";
-import { hostStopMs, spareStartMs } from "./limits.ts";
+import { hostStopMs, sparePauseMs, spareStartMs } from "./limits.ts";
 import type { Child, Running } from "./supervisor.ts";
+import type { TimerClock } from "./timer_clock.ts";
 
 export class SpareHost {
   readonly #settings: HostSettings;
   readonly #care: ThreadCare;
+  readonly #clock: TimerClock;
+  #wasTaken = false;
   /** The thread that waits, and how its end as a child is told. */
   #waiting: { readonly life: HostLife; end(end: End): void } | null = null;
 
-  constructor(settings: HostSettings, care: ThreadCare) {
+  constructor(settings: HostSettings, care: ThreadCare, clock: TimerClock) {
+    this.#clock = clock;
     this.#settings = settings;
     this.#care = care;
   }
@@ -26,6 +30,7 @@ export class SpareHost {
   take(): HostLife | null {
     if (this.#waiting === null) return null;
     const { life, end } = this.#waiting;
+    this.#wasTaken = true;
     end({ reason: "normal", sentence: "It became a host", counts: false });
     return life;
   }
@@ -45,7 +50,21 @@ export class SpareHost {
     };
   }
 
+  /** Ends early when there shall be none. */
+  #pause(signal: AbortSignal): Promise<void> {
+    this.#wasTaken = false;
+    return new Promise((resolve) => {
+      const end = () => {
+        cancel();
+        resolve();
+      };
+      const cancel = this.#clock.after(sparePauseMs, end);
+      signal.addEventListener("abort", end, { once: true });
+    });
+  }
+
   async #start(signal: AbortSignal): Promise<Running> {
+    if (this.#wasTaken) await this.#pause(signal);
     const ended = Promise.withResolvers<End>();
     const end = (how: End) => {
       if (this.#waiting?.life === life) this.#waiting = null;

@@ -180,6 +180,7 @@ export class Node {
 
   /** The spare is gone, and the next one not warm before a while. */
   killSpare(): void {
+    this.#world.trace("there is no warm spare");
     this.#spareWarmAtMs = this.#world.agenda.nowMs + this.#threadStartMs;
   }
 
@@ -290,6 +291,8 @@ export class Node {
     });
     const gaveUp = supervision.snapshot().state !== "running";
     this.auditor.failed(nowMs, counts, gaveUp);
-    if (gaveUp) this.#world.crashProcess();
+    if (!gaveUp) return;
+    this.#world.trace("the hosts fail too often, and are given up");
+    this.#world.crashProcess();
   }
 }

@@ -199,12 +199,12 @@ export class World {
   /** All hosts and the gateway die; another process starts after a while. */
   crashProcess(): void {
     if (!this.node.isUp) return;
+    this.trace("the process dies");
     this.#endProcess();
     this.agenda.after(this.prng.next() * 100, () => this.#startProcess());
   }
 
   #endProcess(): void {
-    this.trace("the process dies");
     this.gateway.isAlive = false;
     this.node.end();
   }
@@ -293,6 +293,7 @@ export class World {
 
   /** Starts the process anew, so that all that counts is what the store has. */
   restartAll(): void {
+    this.trace("the process is started anew");
     this.#endProcess();
     this.#startProcess();
   }

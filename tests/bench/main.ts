@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 import type { BenchOptions, Figure, Row } from "./figure.ts";
-import { failover } from "./failover.ts";
+import { hostDeath, hostHang, nodeDeath } from "./failover.ts";
 import { firstReading } from "./first_reading.ts";
 import { folding } from "./folding.ts";
 import { ingestion } from "./ingestion.ts";
@@ -19,7 +19,9 @@ const figures: readonly Figure[] = [
   ingestion,
   queryLatency,
   recovery,
-  failover,
+  hostDeath,
+  hostHang,
+  nodeDeath,
   memory,
   firstReading,
 ];
