@@ -146,8 +146,8 @@ export class Fold implements TurnEffects {
     return wanted;
   }
 
-  get hasWanted(): boolean {
-    return this.#wanted.size > 0;
+  get wantedCount(): number {
+    return this.#wanted.size;
   }
 
   /** No turn is half done, so a checkpoint may be taken. `work` is the frame at hand. */

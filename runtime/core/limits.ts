@@ -30,6 +30,12 @@ export interface ShardLimits {
   readonly maxKeys: number;
   /** How long a gateway's number is remembered after its last frame, log time. */
   readonly gatewayRetentionMs: number;
+  /**
+   * How far a load looks ahead, in frames and in actors wanted: after a takeover none is in memory, and with a few frames
+   * at a time the loads, one after the other, were most of the wait.
+   */
+  readonly prefetchFrames: number;
+  readonly maxLoadActors: number;
   /** Actors with timers read from the store at a time. */
   readonly duePage: number;
   /** An actor that throws more than `failures` times within `withinMs` of log time is suspended. At most 255. */
@@ -62,6 +68,8 @@ export const defaultShardLimits: ShardLimits = {
   maxKeys: 2_000_000,
   // As long as a key: a client that repeats later than this is told by its key anyway.
   gatewayRetentionMs: 10 * minuteMs,
+  prefetchFrames: 64,
+  maxLoadActors: 1000,
   duePage: 1000,
   // A throw costs its shard a refold of up to `foldBudgetMs`: five a minute are less than 2 % of its time.
   failureIntensity: { failures: 5, withinMs: minuteMs },

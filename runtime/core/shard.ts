@@ -392,7 +392,10 @@ export class Shard implements ShardMachine {
         const next = queue.peek(ahead);
         if (next !== undefined) fold.prepare(next);
       }
-      if (!fold.prepare(work)) return false;
+      if (!fold.prepare(work)) {
+        this.#prefetch(tenure);
+        return false;
+      }
       const limit = isolation.limit(work, confirmedCommit);
       if (work.at >= limit && fold.isAtBoundary(work)) {
         if (isolation.wantsCommit(fold.nextCommit, confirmedCommit)) pace.demand();
@@ -410,6 +413,16 @@ export class Shard implements ShardMachine {
       if (isOver()) return queue.length > 0;
     }
     return false;
+  }
+
+  /** The fold waits for a load: the same one brings what the frames after this one need. */
+  #prefetch({ fold, queue }: Tenure): void {
+    const { prefetchFrames, maxLoadActors } = this.#options.limits;
+    for (let ahead = 1; ahead <= prefetchFrames && fold.wantedCount < maxLoadActors; ahead++) {
+      const next = queue.peek(ahead);
+      if (next === undefined) return;
+      fold.prepare(next);
+    }
   }
 
   #countFolded(tenure: Tenure, bytes: number): void {

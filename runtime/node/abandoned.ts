@@ -29,7 +29,9 @@ export interface AbandonedParts {
 
 export class AbandonedThreads {
   readonly #parts: AbandonedParts;
-  /** Names of threads, by the port that each holds the other end of. */
+  /** Ports of threads that are there. */
+  readonly #open = new Set<ThreadPort>();
+  /** Names of threads that were given up. */
   readonly #threads = new Map<ThreadPort, string>();
   #lastMs = -Infinity;
   #firstBytes = 0;
@@ -43,12 +45,21 @@ export class AbandonedThreads {
     return this.#threads.size;
   }
 
-  /** The thread called `name` was given up; `port` is nobody else's from here on. */
+  /** A thread starts, and holds the other end of `port`. */
+  started(port: ThreadPort): void {
+    this.#open.add(port);
+    port.once("close", () => {
+      this.#open.delete(port);
+      this.#threads.delete(port);
+    });
+  }
+
+  /** The thread called `name` was given up, or has ended; `port` is nobody else's from here on. */
   add(name: string, port: ThreadPort): void {
+    if (!this.#open.has(port)) return;
     if (this.#threads.size === 0) this.#firstBytes = this.#parts.residentBytes();
     this.#lastMs = this.#parts.clock.nowMs();
     this.#threads.set(port, name);
-    port.once("close", () => this.#threads.delete(port));
     port.unref();
   }
 

@@ -82,6 +82,7 @@ export class ComputeHandle {
   #startThread(): Thread {
     const { id, settings: { jobsUrl, heapMiB } } = this.#parts;
     const { port1, port2 } = new MessageChannel();
+    this.#parts.abandoned.started(port1);
     const data: ComputeStart = { jobsUrl, main: port2 };
     const worker = new Worker(new URL("./compute_thread.ts", import.meta.url), {
       workerData: data,

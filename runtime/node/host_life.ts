@@ -85,6 +85,7 @@ export class HostLife {
     this.warm = this.#warmed.promise;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
+    abandoned.started(port1);
     const { shardCount, definitionsUrl, limits, heapMiB } = settings;
     const data: HostThreadStart = { shardCount, definitionsUrl, limits, main: port2, board: this.board };
     this.#worker = new Worker(new URL("./host_thread.ts", import.meta.url), {

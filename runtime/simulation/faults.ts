@@ -181,6 +181,8 @@ export function drawLimits(prng: Prng): ShardLimits {
     keyRetentionMs: prng.pick([200, 2000, 600_000]),
     gatewayRetentionMs: prng.pick([200, 2000, 600_000]),
     duePage: prng.pick([1, 3, 1000]),
+    prefetchFrames: prng.pick([0, 2, 64]),
+    maxLoadActors: prng.pick([1, 5, 1000]),
     maxColdBytes: prng.pick([0, 100, 1_000_000]),
     failureIntensity: prng.pick(failureIntensities),
     maxParkedMessages: prng.pick([0, 2, 10, 100]),

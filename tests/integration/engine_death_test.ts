@@ -171,7 +171,24 @@ Deno.test("a host that dies goes on in the spare thread, and there is a new spar
     await untilSpare(engine, 1);
     assert.equal(hostRestarts(engine), 1);
     assert.equal(spareOf(engine)?.lastError, null);
+    await eventually(
+      "the end of the thread",
+      deadlineMs,
+      async () => /^sensorium_abandoned_threads 0$/m.test(await engine.metrics()) ? true : null,
+    );
   }));
+
+Deno.test("a thread that ends by itself is not taken for one that does not end", () => {
+  const died = new Happening("the report of the host's death");
+  return withEngine(async (engine, dataDir) => {
+    await add(engine, "poison", 3);
+    const once = join(dataDir, "exited");
+    const target = { kind: "counter", id: "poison" };
+    await engine.ask(target, "exits", { once }, { consistency: "strict", deadlineMs });
+    await died.done();
+    assert.match(await engine.metrics(), /^sensorium_abandoned_threads 0$/m);
+  }, { report: () => died.happened() });
+});
 
 Deno.test("a host that dies when the spare is dead too gets a new thread, and no metric goes down", () => {
   const reports: string[] = [];

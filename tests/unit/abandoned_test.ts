@@ -33,6 +33,7 @@ function rig() {
   });
   const add = (name: string) => {
     const port = new FakePort();
+    threads.started(port);
     threads.add(name, port);
     return port;
   };
@@ -51,6 +52,15 @@ Deno.test("AbandonedThreads forgets a thread that ends, and keeps no program ali
   port.end();
   assert.equal(threads.count, 0);
   assert.equal(check(abandonedLingerMs), 0);
+});
+
+Deno.test("AbandonedThreads knows that a thread was gone before it was given up", () => {
+  const { threads } = rig();
+  const port = new FakePort();
+  threads.started(port);
+  port.end();
+  threads.add("host-0", port);
+  assert.equal(threads.count, 0);
 });
 
 Deno.test("AbandonedThreads tells once that the process is worn, when nothing was given up for a while", () => {
