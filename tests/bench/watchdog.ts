@@ -3,8 +3,8 @@
  * A host that dies, for whatever reason, counts as one.
  */
 
-import { type BenchOptions, type Figure, type Row } from "./figure.ts";
-import { lossText, runLoad, verifyLoad } from "./load.ts";
+import { type BenchOptions, type Figure, perSecond, type Row } from "./figure.ts";
+import { runLoad } from "./load.ts";
 import { loadFlags, withBench } from "./measured_server.ts";
 import { ownCpuSeconds, ownCpuText } from "./process_stats.ts";
 
@@ -33,14 +33,14 @@ async function measure({ seconds }: BenchOptions): Promise<readonly Row[]> {
     const loops = startLoops();
     try {
       const phases = await runLoad({ url: bench.url, sensors, ratePerSecond: null, forSeconds: seconds });
+      const accepted = phases.reduce((sum, { tally }) => sum + tally.accepted, 0);
       const deaths = await hostDeaths(server.adminUrl);
       const isSameNode = await server.nodePid() === pid;
-      const verification = await verifyLoad(bench.url, phases);
       return [{
         figure: `false alarms of the watchdog in ${seconds} s of full load, both processors busy elsewhere`,
         target: "0",
-        measured: `${deaths} hosts restarted, node ${isSameNode ? "not " : ""}restarted; ${
-          lossText(verification)
+        measured: `${deaths} hosts restarted, node ${isSameNode ? "not " : ""}restarted, at ${
+          perSecond(accepted / seconds)
         }`,
         isMet: deaths === 0 && isSameNode,
         serverCpu: "",
