@@ -31,8 +31,8 @@ import type { TurnBoard } from "./turn_board.ts";
 export interface HostParts {
   readonly name: string;
   readonly machines: readonly ShardMachine[];
-  readonly log: MailboxLog;
-  readonly store: Store;
+  readonly log: Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim">;
+  readonly store: Pick<Store, "claim" | "load" | "due" | "commit">;
   readonly clock: Clock;
   readonly board: TurnBoard;
   readonly counters: ActorCounters;

@@ -18,6 +18,7 @@ import {
   type HostMessage,
   type HostThreadStart,
   isHostMessage,
+  type RehearsalCall,
 } from "./host_protocol.ts";
 import { watchdogTickMs } from "./limits.ts";
 import { readTurnBoard, turnBoardBytes } from "./turn_board.ts";
@@ -103,6 +104,12 @@ export class HostLife {
   /** From here on, `owner` hears of it. */
   belongTo(owner: HostOwner): void {
     this.#owner = owner;
+  }
+
+  /** Lets it fold for practice while it waits. */
+  rehearse(log: MessagePort, store: MessagePort): void {
+    const call: RehearsalCall = { type: "rehearse", log, store };
+    this.#port.postMessage(call, [log, store]);
   }
 
   /** Makes it the host of these shards. */

@@ -18,6 +18,13 @@ export interface HostThreadStart {
   readonly board: SharedArrayBuffer;
 }
 
+/** Lets a thread that waits fold for practice; see `rehearsal.ts`. */
+export interface RehearsalCall {
+  readonly type: "rehearse";
+  readonly log: MessagePort;
+  readonly store: MessagePort;
+}
+
 /** What makes it a host, sent once. */
 export interface HostAssignment {
   readonly type: "assign";
@@ -76,6 +83,10 @@ export function isHostMessage(message: unknown): message is HostMessage {
   return typeof message === "object" && message !== null && "type" in message &&
     (message.type === "warm" || message.type === "report" || message.type === "metrics" ||
       message.type === "request" || message.type === "notice");
+}
+
+export function isRehearsalCall(message: unknown): message is RehearsalCall {
+  return typeof message === "object" && message !== null && "type" in message && message.type === "rehearse";
 }
 
 export function isAssignment(message: unknown): message is HostAssignment {

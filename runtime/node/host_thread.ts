@@ -18,13 +18,16 @@ import {
   type HostMessage,
   type HostThreadStart,
   isAssignment,
+  isRehearsalCall,
 } from "./host_protocol.ts";
+import { Rehearsal } from "./rehearsal.ts";
 import { TurnBoard } from "./turn_board.ts";
 
 const { definitionsUrl, shardCount, limits, main, board: memory }: HostThreadStart = workerData;
 const { registry, counters } = await loadActorModule(definitionsUrl);
 const board = new TurnBoard(memory);
 let host: ShardHost | null = null;
+let rehearsal: Rehearsal | null = null;
 
 function post(message: HostMessage): void {
   main.postMessage(message);
@@ -51,13 +54,23 @@ function assigned(): ShardHost {
 }
 
 main.on("message", (message: unknown) => {
-  if (isAssignment(message)) host = become(message);
+  if (isAssignment(message)) {
+    rehearsal?.stop();
+    host = become(message);
+  } else if (isRehearsalCall(message) && host === null) {
+    rehearsal?.stop();
+    const [log, store] = [new RemoteLog(message.log), new RemoteStore(message.store)];
+    rehearsal = new Rehearsal({ registry, counters, shardCount, limits, clock: machineClock, log, store });
+  }
 });
 serve(main, {
   ask: (shard: number, folded: number, request: ShardQuery["request"]) =>
     assigned().ask(shard, folded, request),
   metrics: () => assigned().metrics(),
   ping: () => {},
-  stop: () => host?.stop(),
+  stop: () => {
+    rehearsal?.stop();
+    return host?.stop();
+  },
 });
 post({ type: "warm" });

@@ -95,6 +95,14 @@ export const hostStopMs = 30_000;
  */
 export const sparePauseMs = 1000;
 
+/**
+ * A spare thread folds for practice this long and this often, as V8 forgets what was not used for a while, with so much
+ * memory of actors.
+ */
+export const rehearsalMs = 1000;
+export const rehearsalIntervalMs = minuteMs;
+export const rehearsalBytes = 32 * MiB;
+
 /** How long a spare thread may take to load the actors; a host's own start is watched by `StartWatch`. */
 export const spareStartMs = 60_000;
 

@@ -152,7 +152,13 @@ export class EmbeddedEngine implements Engine {
       residentBytes: () => process.memoryUsage().rss,
       onWorn: settings.onWorn,
     });
-    this.#spare = new SpareHost(this.#hostSettings, this.#care, machineTimerClock);
+    this.#spare = new SpareHost({
+      settings: this.#hostSettings,
+      care: this.#care,
+      clock: machineTimerClock,
+      connectLog: (client) => this.#writers.log.connect(client),
+      connectStore: () => this.#writers.store.connect(),
+    });
     this.#hosts = Array.from({ length: settings.threads }, (_, host) => this.#makeHost(host));
     this.compute = settings.compute === null ? null : this.#makeCompute(settings.compute);
     this.#services = this.#makeServices();

@@ -33,7 +33,7 @@ export interface RunnerObserver {
 }
 
 export interface Surroundings {
-  readonly log: MailboxLog;
+  readonly log: Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim">;
   readonly store: Pick<Store, "claim" | "load" | "due">;
   readonly commits: CommitGroup;
   /** A readable name for the shard's row. */

@@ -3,27 +3,35 @@
  * wait for a thread to start.
  *
  * 1. Once it is taken it is somebody else's; as a child it has ended, and its supervisor starts the next.
- * 2. One that dies, or hangs, while it waits is replaced in the same way.
+ * 2. It folds for practice meanwhile: see `rehearsal.ts`.
+ * 3. One that dies, or hangs, while it waits is replaced in the same way.
  */
 
+import type { MessagePort } from "node:worker_threads";
 import type { End } from "../core/supervision_api.ts";
 import { HostLife, type HostSettings, type ThreadCare } from "./host_life.ts";
-import { hostStopMs, sparePauseMs, spareStartMs } from "./limits.ts";
+import { hostStopMs, rehearsalIntervalMs, sparePauseMs, spareStartMs } from "./limits.ts";
 import type { Child, Running } from "./supervisor.ts";
 import type { TimerClock } from "./timer_clock.ts";
 
+export interface SpareParts {
+  readonly settings: HostSettings;
+  readonly care: ThreadCare;
+  readonly clock: TimerClock;
+  /** A new port to the log's (store's) thread; the same name again replaces the earlier port. */
+  connectLog(client: string): MessagePort;
+  connectStore(client: string): MessagePort;
+}
+
 export class SpareHost {
-  readonly #settings: HostSettings;
-  readonly #care: ThreadCare;
-  readonly #clock: TimerClock;
+  readonly #parts: SpareParts;
   #wasTaken = false;
+  #cancelRehearsal = () => {};
   /** The thread that waits, and how its end as a child is told. */
   #waiting: { readonly life: HostLife; end(end: End): void } | null = null;
 
-  constructor(settings: HostSettings, care: ThreadCare, clock: TimerClock) {
-    this.#clock = clock;
-    this.#settings = settings;
-    this.#care = care;
+  constructor(parts: SpareParts) {
+    this.#parts = parts;
   }
 
   /** The warm thread, which is the caller's from here on; null when there is none. */
@@ -50,6 +58,13 @@ export class SpareHost {
     };
   }
 
+  /** Now and then. Not while a message may be about that hangs whoever folds it. */
+  #rehearse(life: HostLife): void {
+    const { care, clock, connectLog, connectStore } = this.#parts;
+    if (care.abandoned.count === 0) life.rehearse(connectLog("rehearsal"), connectStore("rehearsal"));
+    this.#cancelRehearsal = clock.after(rehearsalIntervalMs, () => this.#rehearse(life));
+  }
+
   /** Ends early when there shall be none. */
   #pause(signal: AbortSignal): Promise<void> {
     this.#wasTaken = false;
@@ -58,7 +73,7 @@ export class SpareHost {
         cancel();
         resolve();
       };
-      const cancel = this.#clock.after(sparePauseMs, end);
+      const cancel = this.#parts.clock.after(sparePauseMs, end);
       signal.addEventListener("abort", end, { once: true });
     });
   }
@@ -67,10 +82,11 @@ export class SpareHost {
     if (this.#wasTaken) await this.#pause(signal);
     const ended = Promise.withResolvers<End>();
     const end = (how: End) => {
+      this.#cancelRehearsal();
       if (this.#waiting?.life === life) this.#waiting = null;
       ended.resolve(how);
     };
-    const life = new HostLife(this.#settings, this.#care);
+    const life = new HostLife(this.#parts.settings, this.#parts.care);
     life.belongTo({
       hear: () => {},
       ended: ({ reason }) => end({ reason: "failed", sentence: `The spare host died: ${reason}` }),
@@ -79,6 +95,7 @@ export class SpareHost {
     const early = await Promise.race([life.warm, ended.promise]);
     if (early !== undefined) throw new Error(early.sentence);
     this.#waiting = { life, end };
+    this.#rehearse(life);
     return { ended: ended.promise, stop: () => life.stop(), kill: () => life.die("it was killed") };
   }
 }

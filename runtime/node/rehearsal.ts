@@ -1,0 +1,103 @@
+/**
+ * A thread that waits folds for practice what its node's logs hold: V8 compiles what has run often, and a thread that
+ * has folded nothing yet is slow. After a takeover under load that was most of the wait (`deno task bench host-death`).
+ *
+ * 1. Nothing of it leaves the thread: log and store are read, claims are made up, and neither commits nor appends nor
+ *    requests are made.
+ * 2. It is over after `rehearsalMs`, or when it is stopped. What turns count for `/metrics` is then as it was before.
+ */
+
+import { type Checkpoint, type Claim, type CommitResult, emptyMemory, MAILBOX } from "../core/checkpoint.ts";
+import type { ShardLimits } from "../core/limits.ts";
+import type { Registry } from "../core/registry.ts";
+import { Shard } from "../core/shard.ts";
+import type { MailboxLog } from "../log/port.ts";
+import type { Store } from "../store/port.ts";
+import type { ActorCounters } from "./actor_module.ts";
+import type { Clock } from "./clock.ts";
+import { ShardHost } from "./host.ts";
+import { rehearsalBytes, rehearsalMs } from "./limits.ts";
+import { TurnBoard, turnBoardBytes } from "./turn_board.ts";
+
+export interface RehearsalParts {
+  readonly registry: Registry;
+  readonly counters: ActorCounters;
+  readonly shardCount: number;
+  readonly limits: ShardLimits;
+  readonly clock: Clock;
+  readonly log: MailboxLog;
+  readonly store: Store;
+}
+
+/** What claims say; no store ever gives it out. */
+const epoch = 1;
+
+export class Rehearsal {
+  readonly #parts: RehearsalParts;
+  readonly #host: ShardHost;
+  readonly #counted: ReadonlyMap<string, number>;
+  readonly #timer: ReturnType<typeof setTimeout>;
+  #isOver = false;
+
+  constructor(parts: RehearsalParts) {
+    this.#parts = parts;
+    const { registry, counters, shardCount, clock } = parts;
+    const limits = { ...parts.limits, actorBytes: Math.floor(rehearsalBytes / shardCount) };
+    this.#counted = new Map(Object.entries(counters).map(([name, { value }]) => [name, value]));
+    this.#host = new ShardHost({
+      name: "rehearsal",
+      machines: Array.from(
+        { length: shardCount },
+        (_, shard) => new Shard({ shard, shardCount, registry, limits }),
+      ),
+      log: readOnlyLog(parts.log),
+      store: readOnlyStore(parts),
+      clock,
+      board: new TurnBoard(new SharedArrayBuffer(turnBoardBytes)),
+      counters: {},
+      post: () => {},
+    });
+    this.#host.start();
+    this.#timer = setTimeout(() => this.stop(), rehearsalMs);
+  }
+
+  /** At once, but for the ports, which close when what is under way is answered. */
+  stop(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    const { counters, log, store } = this.#parts;
+    void this.#host.stop();
+    for (const [name, value] of this.#counted) counters[name]!.value = value;
+    void log.close();
+    void store.close();
+  }
+}
+
+type HostLog = Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim">;
+
+function readOnlyLog(log: MailboxLog): HostLog {
+  return {
+    // Nobody waits for it longer than the rehearsal lasts.
+    append: () => new Promise(() => {}),
+    subscribe: (shard, from, deliver, failed) => log.subscribe(shard, from, deliver, failed),
+    extent: (shard) => log.extent(shard),
+    trim: () => Promise.resolve(),
+  };
+}
+
+type HostStore = Pick<Store, "claim" | "load" | "due" | "commit">;
+
+function readOnlyStore({ log, store }: RehearsalParts): HostStore {
+  return {
+    claim: async (shard): Promise<Claim> => {
+      const { begin } = await log.extent(shard);
+      const positions = { [MAILBOX]: { offset: begin - 1, index: 0 } };
+      return { shard, epoch, commit: 0, positions, memory: emptyMemory, outbox: [], requests: [], keys: [] };
+    },
+    load: async (shard, keys) => ({ ...await store.load(shard, keys), epoch }),
+    due: () => Promise.resolve([]),
+    commit: (checkpoints: readonly Checkpoint[]): Promise<readonly CommitResult[]> =>
+      Promise.resolve(checkpoints.map(() => "committed")),
+  };
+}
