@@ -1,0 +1,60 @@
+/** Folding for practice: it reads, and leaves nothing behind. */
+
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { encodeFrame } from "../../runtime/core/frame.ts";
+import { defaultShardLimits } from "../../runtime/core/limits.ts";
+import { defineActor, Registry } from "../../runtime/core/registry.ts";
+import { jsonState } from "../../runtime/core/state.ts";
+import { MemoryLog } from "../../runtime/log/memory_log.ts";
+import { Rehearsal } from "../../runtime/node/rehearsal.ts";
+import { MemoryStore } from "../../runtime/store/memory_store.ts";
+import { MemoryStoreCore } from "../../runtime/store/memory_store_core.ts";
+
+const clock = {
+  nowMs: () => performance.now(),
+  sleep: () => new Promise<void>((resolve) => setImmediate(resolve)),
+};
+
+Deno.test("Rehearsal folds what the log holds, and neither log, store nor counters are other than before", async () => {
+  const folded = Promise.withResolvers<void>();
+  const counted = { help: "Messages.", value: 7 };
+  let last = -1;
+  const counter = defineActor({
+    kind: "counter",
+    state: jsonState({ schema: z.object({ total: z.number() }), initial: () => ({ total: 0 }) }),
+    message: { version: 1, schema: z.number(), accepts: (value) => typeof value === "number" },
+    receive(state: { total: number }, message: number, context) {
+      state.total += message;
+      counted.value++;
+      context.send({ kind: "counter", id: "b" }, 1000);
+      if (context.self.id === "a") last = message;
+      if (last === 49) folded.resolve();
+    },
+    queries: {},
+  });
+  const registry = new Registry([counter]);
+  const core = new MemoryStoreCore(1);
+  const before = core.claimNow(0, "its owner");
+  const log = new MemoryLog(1, Date.now);
+  for (let n = 1; n < 50; n++) {
+    const origin = { type: "gateway", start: "test", n } as const;
+    await log.append([{
+      shard: 0,
+      text: encodeFrame({ origin, types: registry.wireTypes, entries: [0, "a", n] }),
+    }]);
+  }
+  const extent = await log.extent(0);
+  const limits = { ...defaultShardLimits, maxLocalTurns: 1 };
+  const store = new MemoryStore(core);
+  const counters = { messages: counted };
+  const rehearsal = new Rehearsal({ registry, counters, shardCount: 1, limits, clock, log, store });
+  await folded.promise;
+  rehearsal.stop();
+  rehearsal.stop();
+  assert.equal(counted.value, 7);
+  assert.deepEqual(core.loadNow(0, [{ kind: "counter", id: "a" }]).ids, []);
+  assert.deepEqual(core.deadLettersNow({ after: null, limit: 10 }).items, []);
+  assert.equal(core.claimNow(0, "its owner again").epoch, before.epoch + 1);
+  assert.equal(extent.end, 49);
+});
