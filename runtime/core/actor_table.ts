@@ -101,6 +101,10 @@ export class ActorTable {
     return this.#byKind[kindIndex]?.find(hash, text, start, end);
   }
 
+  knows(kind: string): boolean {
+    return this.#registry.indexOf(kind) >= 0;
+  }
+
   find(address: Address): ActorEntry | undefined {
     return this.get(this.#registry.indexOf(address.kind), address.id);
   }

@@ -77,6 +77,8 @@ export class ActorTimers {
     // Others may be due at the same time as the page's last: the horizon stays below it.
     this.#queue.horizonMs = isLastPage ? Infinity : last.dueMs - 1;
     for (const actor of due) {
+      // Those of a kind that this program does not know stay in the store as they are.
+      if (!this.#table.knows(actor.kind)) continue;
       if (actor.dueMs <= this.#queue.horizonMs && !this.#queued.has(actorKey(actor))) {
         this.#queue.push({ ...actor, name: null, request: 0 });
       }

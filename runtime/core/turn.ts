@@ -54,6 +54,12 @@ export class Turn implements Context {
   constructor(shard: number, effects: TurnEffects) {
     this.#shard = shard;
     this.#effects = effects;
+    // So that `receive(state, message, { send })` does what it says.
+    for (
+      const name of ["random", "send", "reply", "setTimer", "cancelTimer", "request", "deadLetter"] as const
+    ) {
+      Object.defineProperty(this, name, { value: this[name].bind(this) });
+    }
   }
 
   /** Begins the turn at the place that was set before. */

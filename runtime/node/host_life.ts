@@ -107,9 +107,8 @@ export class HostLife {
   }
 
   /** Lets it fold for practice while it waits. */
-  rehearse(log: MessagePort, store: MessagePort): void {
-    const call: RehearsalCall = { type: "rehearse", log, store };
-    this.#port.postMessage(call, [log, store]);
+  rehearse(call: RehearsalCall): void {
+    this.#port.postMessage(call, [call.log, call.store]);
   }
 
   /** Makes it the host of these shards. */
@@ -153,5 +152,5 @@ export class HostLife {
 function hangSentence(board: SharedArrayBuffer, silentTicks: number): string {
   const { shard, death } = readTurnBoard(board);
   const where = death === null ? "outside any turn" : `in a turn of shard ${shard}`;
-  return `it hangs ${where}: no sign of life for ${(silentTicks * watchdogTickMs) / 1000} s`;
+  return `it hangs ${where}: no sign of life for ${(silentTicks * watchdogTickMs / 1000).toFixed(1)} s`;
 }

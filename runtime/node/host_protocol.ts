@@ -23,6 +23,8 @@ export interface RehearsalCall {
   readonly type: "rehearse";
   readonly log: MessagePort;
   readonly store: MessagePort;
+  /** By shard: the last offset that its owner has folded. */
+  readonly folded: readonly number[];
 }
 
 /** What makes it a host, sent once. */

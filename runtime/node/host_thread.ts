@@ -60,7 +60,17 @@ main.on("message", (message: unknown) => {
   } else if (isRehearsalCall(message) && host === null) {
     rehearsal?.stop();
     const [log, store] = [new RemoteLog(message.log), new RemoteStore(message.store)];
-    rehearsal = new Rehearsal({ registry, counters, shardCount, limits, clock: machineClock, log, store });
+    const { folded } = message;
+    rehearsal = new Rehearsal({
+      registry,
+      counters,
+      shardCount,
+      limits,
+      clock: machineClock,
+      log,
+      store,
+      folded,
+    });
   }
 });
 serve(main, {

@@ -158,6 +158,7 @@ export class EmbeddedEngine implements Engine {
       clock: machineTimerClock,
       connectLog: (client) => this.#writers.log.connect(client),
       connectStore: () => this.#writers.store.connect(),
+      folded: () => this.#board.statuses().map(({ folded }) => folded),
     });
     this.#hosts = Array.from({ length: settings.threads }, (_, host) => this.#makeHost(host));
     this.compute = settings.compute === null ? null : this.#makeCompute(settings.compute);
@@ -272,7 +273,7 @@ export class EmbeddedEngine implements Engine {
     });
     const watch = setInterval(() => {
       this.#view.look();
-      this.#watchdog.tick();
+      this.#watchdog.tick(this.#clock.nowMs());
       if (this.#stopping === null) this.#abandoned.check();
     }, watchdogTickMs);
     void this.#tree.root.ended.then(() => clearInterval(watch));

@@ -4,7 +4,9 @@
  *
  * 1. Nothing of it leaves the thread: log and store are read, claims are made up, and neither commits nor appends nor
  *    requests are made.
- * 2. It is over after `rehearsalMs`, or when it is stopped. What turns count for `/metrics` is then as it was before.
+ * 2. It folds what the shards' owners have folded, and nothing before them: a message that hangs whoever folds it is
+ *    theirs to meet.
+ * 3. It is over after `rehearsalMs`, or when it is stopped. What turns count for `/metrics` is then as it was before.
  */
 
 import { type Checkpoint, type Claim, type CommitResult, emptyMemory, MAILBOX } from "../core/checkpoint.ts";
@@ -27,6 +29,8 @@ export interface RehearsalParts {
   readonly clock: Clock;
   readonly log: MailboxLog;
   readonly store: Store;
+  /** By shard: the last offset that its owner has folded; -1 for none. */
+  readonly folded: readonly number[];
 }
 
 /** What claims say; no store ever gives it out. */
@@ -50,7 +54,7 @@ export class Rehearsal {
         { length: shardCount },
         (_, shard) => new Shard({ shard, shardCount, registry, limits }),
       ),
-      log: readOnlyLog(parts.log),
+      log: readOnlyLog(parts),
       store: readOnlyStore(parts),
       clock,
       board: new TurnBoard(new SharedArrayBuffer(turnBoardBytes)),
@@ -76,11 +80,19 @@ export class Rehearsal {
 
 type HostLog = Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim">;
 
-function readOnlyLog(log: MailboxLog): HostLog {
+function readOnlyLog({ log, folded }: RehearsalParts): HostLog {
   return {
     // Nobody waits for it longer than the rehearsal lasts.
     append: () => new Promise(() => {}),
-    subscribe: (shard, from, deliver, failed) => log.subscribe(shard, from, deliver, failed),
+    subscribe: (shard, from, deliver, failed) => {
+      const last = folded[shard] ?? -1;
+      return log.subscribe(
+        shard,
+        from,
+        (frames) => deliver(frames.filter(({ offset }) => offset <= last)),
+        failed,
+      );
+    },
     extent: (shard) => log.extent(shard),
     trim: () => Promise.resolve(),
   };

@@ -21,6 +21,8 @@ export interface SpareParts {
   /** A new port to the log's (store's) thread; the same name again replaces the earlier port. */
   connectLog(client: string): MessagePort;
   connectStore(client: string): MessagePort;
+  /** By shard: the last offset that its owner has folded. */
+  folded(): readonly number[];
 }
 
 export class SpareHost {
@@ -58,10 +60,13 @@ export class SpareHost {
     };
   }
 
-  /** Now and then. Not while a message may be about that hangs whoever folds it. */
+  /** Now and then; not while processors are taken by threads that do not end. */
   #rehearse(life: HostLife): void {
-    const { care, clock, connectLog, connectStore } = this.#parts;
-    if (care.abandoned.count === 0) life.rehearse(connectLog("rehearsal"), connectStore("rehearsal"));
+    const { care, clock, connectLog, connectStore, folded } = this.#parts;
+    if (care.abandoned.count === 0) {
+      const [log, store] = [connectLog("rehearsal"), connectStore("rehearsal")];
+      life.rehearse({ type: "rehearse", log, store, folded: folded() });
+    }
     this.#cancelRehearsal = clock.after(rehearsalIntervalMs, () => this.#rehearse(life));
   }
 

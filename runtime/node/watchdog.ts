@@ -2,13 +2,13 @@
  * Finds hosts that hang, or died without an event.
  *
  * 1. Time is counted in the watchdog's own ticks: a paused or starved process, whose ticks stop as well, condemns
- *    nobody.
+ *    nobody. A tick that comes late counts as the less: where the watchdog gets its processor late, so may a host.
  * 2. A sign of life is a turn counter that moved or a ping that was answered. A host that waits (for the store, the
  *    log, credits, work) answers pings, so it is never condemned.
  * 3. A host is condemned once, after `maxSilentTicks` ticks in a row without a sign of life.
  */
 
-import { maxSilentTicks } from "./limits.ts";
+import { maxSilentTicks, watchdogTickMs } from "./limits.ts";
 
 /** One life of a host. */
 export interface Watched {
@@ -16,7 +16,7 @@ export interface Watched {
   turns(): number;
   /** Asks for a sign of life; `answered` is called when it comes. */
   ping(answered: () => void): void;
-  /** It has shown no sign of life for so many ticks. */
+  /** It has shown no sign of life for so many ticks, late ones counted in part. */
   condemn(silentTicks: number): void;
 }
 
@@ -29,6 +29,7 @@ interface Watch {
 
 export class Watchdog {
   readonly #watches = new Set<Watch>();
+  #tickedMs = -Infinity;
 
   /** Watches until the function that is returned is called, or the host is condemned. */
   watch(watched: Watched): () => void {
@@ -37,18 +38,20 @@ export class Watchdog {
     return () => void this.#watches.delete(watch);
   }
 
-  /** To be called every `watchdogTickMs`. */
-  tick(): void {
-    for (const watch of [...this.#watches]) this.#look(watch);
+  /** To be called every `watchdogTickMs`. `nowMs`: monotonic. */
+  tick(nowMs: number): void {
+    const share = Math.min(1, watchdogTickMs / (nowMs - this.#tickedMs));
+    this.#tickedMs = nowMs;
+    for (const watch of [...this.#watches]) this.#look(watch, share);
   }
 
-  #look(watch: Watch): void {
+  #look(watch: Watch, share: number): void {
     const turns = watch.watched.turns();
     if (turns !== watch.turns) {
       watch.turns = turns;
       watch.silentTicks = 0;
     } else if (watch.isPinged) {
-      watch.silentTicks++;
+      watch.silentTicks += share;
     }
     if (watch.silentTicks >= maxSilentTicks) {
       this.#watches.delete(watch);

@@ -29,7 +29,7 @@ Deno.test("Rehearsal folds what the log holds, and neither log, store nor counte
       counted.value++;
       context.send({ kind: "counter", id: "b" }, 1000);
       if (context.self.id === "a") last = message;
-      if (last === 49) folded.resolve();
+      if (last === 40) folded.resolve();
     },
     queries: {},
   });
@@ -48,10 +48,20 @@ Deno.test("Rehearsal folds what the log holds, and neither log, store nor counte
   const limits = { ...defaultShardLimits, maxLocalTurns: 1 };
   const store = new MemoryStore(core);
   const counters = { messages: counted };
-  const rehearsal = new Rehearsal({ registry, counters, shardCount: 1, limits, clock, log, store });
+  const rehearsal = new Rehearsal({
+    registry,
+    counters,
+    shardCount: 1,
+    limits,
+    clock,
+    log,
+    store,
+    folded: [39],
+  });
   await folded.promise;
   rehearsal.stop();
   rehearsal.stop();
+  assert.equal(last, 40, "what no owner has folded is not folded");
   assert.equal(counted.value, 7);
   assert.deepEqual(core.loadNow(0, [{ kind: "counter", id: "a" }]).ids, []);
   assert.deepEqual(core.deadLettersNow({ after: null, limit: 10 }).items, []);

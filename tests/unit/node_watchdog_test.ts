@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { maxSilentTicks } from "../../runtime/node/limits.ts";
+import { maxSilentTicks, watchdogTickMs } from "../../runtime/node/limits.ts";
 import { Watchdog, type Watched } from "../../runtime/node/watchdog.ts";
 
 class Host implements Watched {
@@ -24,9 +24,12 @@ class Host implements Watched {
   }
 }
 
-function ticks(watchdog: Watchdog, count: number, each = () => {}): void {
+let nowMs = 0;
+
+/** Every `watchdogTickMs`, but for how `late` they are. */
+function ticks(watchdog: Watchdog, count: number, each = () => {}, late = 1): void {
   for (let tick = 0; tick < count; tick++) {
-    watchdog.tick();
+    watchdog.tick(nowMs += watchdogTickMs * late);
     each();
   }
 }
@@ -41,6 +44,19 @@ Deno.test("Watchdog.tick() condemns a host once, after ten silent ticks, when it
   assert.deepEqual(host.condemned, [maxSilentTicks]);
   ticks(watchdog, 30);
   assert.equal(host.condemned.length, 1);
+});
+
+Deno.test("Watchdog.tick() counts ticks the less the later they are, and early ones as one", () => {
+  const [watchdog, host] = [new Watchdog(), new Host()];
+  watchdog.watch(host);
+  ticks(watchdog, 1);
+  ticks(watchdog, 2 * maxSilentTicks - 1, () => {}, 2);
+  assert.deepEqual(host.condemned, []);
+  ticks(watchdog, 1, () => {}, 2);
+  assert.deepEqual(host.condemned, [maxSilentTicks]);
+  watchdog.watch(host);
+  ticks(watchdog, maxSilentTicks + 1, () => {}, 0.1);
+  assert.deepEqual(host.condemned, [maxSilentTicks, maxSilentTicks]);
 });
 
 Deno.test("Watchdog.tick() condemns no host that answers pings, however idle it is", () => {

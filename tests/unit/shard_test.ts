@@ -164,6 +164,26 @@ Deno.test("Shard keeps states and timers when actors are evicted after every che
   assert.deepEqual(seen(driver, "b"), [0, 1, 2, 3, 4, 9]);
 });
 
+Deno.test("a context's methods work when they are taken apart from it", () => {
+  const echo = defineActor({
+    kind: "echo",
+    state: jsonState({ schema: z.object({ heard: z.number() }), initial: () => ({ heard: 0 }) }),
+    message: { version: 1, schema: z.number(), accepts: (value) => typeof value === "number" },
+    receive(state: { heard: number }, message: number, { self, send, random, setTimer, nowMs }) {
+      state.heard += message;
+      assert.ok(random() < 1);
+      if (message === 3) setTimer("later", nowMs + 10, 30);
+      if (message > 0 && message < 3) send(self, message - 1);
+    },
+    queries: { state: { arguments: z.unknown(), answer: (state: { heard: number }) => state } },
+  });
+  const driver = new ShardDriver(new Registry([echo]));
+  driver.start();
+  driver.append(1, ["echo", "a", 2], ["echo", "a", 3]);
+  driver.append(100);
+  assert.deepEqual(driver.ask("echo", "a"), { heard: 36 });
+});
+
 Deno.test("Shard dead-letters messages of unknown kinds", () => {
   const driver = new ShardDriver(registry);
   driver.start();

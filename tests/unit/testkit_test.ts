@@ -140,6 +140,19 @@ Deno.test("crashActor() makes a dead letter of the next message, and undoes all 
   assert.deepEqual(node.ask(a, "state"), { sum: 201, count: 3 });
 });
 
+Deno.test("a timer of a kind that a newer program does not know waits in the store, and holds nobody up", () => {
+  const { node } = watched();
+  node.send(a, { add: 1, againMs: 5000 });
+  node.advance(1000);
+  node.loseNode([probe("probe")]);
+  node.advance(10_000);
+  node.send({ kind: "probe", id: "p" }, 1);
+  assert.equal(node.received({ kind: "probe", id: "p" }).length, 1);
+  node.loseNode([adder(), probe("probe")]);
+  node.advance(1000);
+  assert.deepEqual(node.ask(a, "state"), { sum: 2, count: 2 });
+});
+
 Deno.test("killHost() and loseNode() leave log and store, and what is not saved is folded again", () => {
   for (const die of ["killHost", "loseNode"] as const) {
     const { node, turns } = watched();
