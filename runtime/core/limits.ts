@@ -68,8 +68,8 @@ export const defaultShardLimits: ShardLimits = {
   maxKeys: 2_000_000,
   // As long as a key: a client that repeats later than this is told by its key anyway.
   gatewayRetentionMs: 10 * minuteMs,
-  prefetchFrames: 256,
-  maxLoadActors: 4000,
+  prefetchFrames: 16,
+  maxLoadActors: 200,
   duePage: 1000,
   // A throw costs its shard a refold of up to `foldBudgetMs`: five a minute are less than 2 % of its time.
   failureIntensity: { failures: 5, withinMs: minuteMs },
