@@ -31,10 +31,13 @@ export interface ShardLimits {
   /** How long a gateway's number is remembered after its last frame, log time. */
   readonly gatewayRetentionMs: number;
   /**
-   * How far a load looks ahead, in frames and in actors wanted: after a takeover none is in memory, and loads come one
-   * after another. A load is taken in at one go: 4,000 actors with full rings kept a host from answering for a second.
+   * How many frames ahead a load looks: after a takeover no actor is in memory, and loads come one after another.
    */
   readonly prefetchFrames: number;
+  /**
+   * Actors that one load brings for the fold, and as many for queries: it is taken in at one go, and 4,000 with full
+   * rings kept a host from answering for a second.
+   */
   readonly maxLoadActors: number;
   /** Actors with timers read from the store at a time. */
   readonly duePage: number;

@@ -388,14 +388,9 @@ export class Shard implements ShardMachine {
     const { fold, queue, pace, isolation, confirmedCommit } = tenure;
     const isOver = () => clock() >= endMs;
     for (let work = queue.peek(); work !== undefined && this.#canFold(tenure); work = queue.peek()) {
-      for (let ahead = 1; ahead <= preparedAhead; ahead++) {
-        const next = queue.peek(ahead);
-        if (next !== undefined) fold.prepare(next);
-      }
-      if (!fold.prepare(work)) {
-        this.#prefetch(tenure);
-        return false;
-      }
+      const isReady = fold.prepare(work);
+      this.#prepareAhead(tenure, isReady ? preparedAhead : this.#options.limits.prefetchFrames);
+      if (!isReady) return false;
       const limit = isolation.limit(work, confirmedCommit);
       if (work.at >= limit && fold.isAtBoundary(work)) {
         if (isolation.wantsCommit(fold.nextCommit, confirmedCommit)) pace.demand();
@@ -415,10 +410,9 @@ export class Shard implements ShardMachine {
     return false;
   }
 
-  /** The fold waits for a load: the same one brings what the frames after this one need. */
-  #prefetch({ fold, queue }: Tenure): void {
-    const { prefetchFrames, maxLoadActors } = this.#options.limits;
-    for (let ahead = 1; ahead <= prefetchFrames && fold.wantedCount < maxLoadActors; ahead++) {
+  /** What the next load brings for the frames after the one at hand, as far as there is room. */
+  #prepareAhead({ fold, queue }: Tenure, frames: number): void {
+    for (let ahead = 1; ahead <= frames && fold.wantedCount < this.#options.limits.maxLoadActors; ahead++) {
       const next = queue.peek(ahead);
       if (next === undefined) return;
       fold.prepare(next);
@@ -436,12 +430,14 @@ export class Shard implements ShardMachine {
   #requestLoads(tenure: Tenure): void {
     if (tenure.fold.timers.needsPage) this.#askDue(tenure, this.#options.limits.duePage);
     if (tenure.loading !== null) return;
-    const wanted = tenure.fold.takeWanted().filter((address) =>
-      tenure.fold.table.find(address) === undefined
-    );
+    const { maxLoadActors } = this.#options.limits;
+    // What is left out is wanted again by the next look at its frame.
+    const wanted = tenure.fold.takeWanted()
+      .filter((address) => tenure.fold.table.find(address) === undefined)
+      .slice(0, maxLoadActors);
     // What the fold needs becomes an actor if it is none yet; what a query alone asks for does not.
     for (const address of wanted) this.#queries.forgetWanted(address);
-    const keys = [...wanted, ...this.#queries.wantedActors];
+    const keys = [...wanted, ...this.#queries.wantedActors.slice(0, maxLoadActors)];
     if (keys.length === 0) return;
     tenure.loading = keys;
     this.counters.loads += tenure.loading.length;

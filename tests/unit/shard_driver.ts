@@ -75,6 +75,9 @@ export class ShardDriver {
   #n = 0;
   #delivered = 0;
 
+  /** How many actors each load asked for. */
+  readonly loads: number[] = [];
+
   constructor(registry: Registry, limits: Partial<ShardLimits> = {}, shard = 0, shardCount = 1) {
     this.registry = registry;
     const options = { shard, shardCount, registry, limits: { ...defaultShardLimits, ...limits } };
@@ -189,6 +192,7 @@ export class ShardDriver {
         this.#delivered = action.from;
         return;
       case "load":
+        this.loads.push(action.keys.length);
         this.shard.loaded(action.epoch, this.#load(action.keys));
         return;
       case "due":

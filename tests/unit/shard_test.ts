@@ -136,6 +136,20 @@ Deno.test("Shard fires timers in the order of their due time, not early, and aft
   assert.deepEqual(seen(driver, "a"), [2, 3]);
 });
 
+Deno.test("Shard loads so many actors at a time at most, and folds a frame that needs more of them", () => {
+  const driver = new ShardDriver(registry, { maxLoadActors: 3 });
+  driver.start();
+  const ids = Array.from({ length: 10 }, (_, n) => `a${n}`);
+  const frame = (value: number) => ids.map((id) => ["notebook", id, value] as const);
+  driver.append(1, ...frame(1));
+  driver.checkpoint();
+  driver.takeOver();
+  driver.append(2, ...frame(2));
+  for (const id of ids) assert.deepEqual(seen(driver, id), [1, 2]);
+  assert.ok(driver.loads.length >= 8, `${driver.loads.length} loads`);
+  assert.ok(driver.loads.every((keys) => keys <= 3), `loads of ${driver.loads.join(", ")} actors`);
+});
+
 Deno.test("Shard asks for a tick when a timer is due and no frame comes", () => {
   const driver = new ShardDriver(registry);
   driver.start();
