@@ -79,7 +79,7 @@ class HistoryWriter implements HistorySink {
 
 /** Writes the snapshots of the actors that changed: the cold row first where it is due and there is room, then the hot one. */
 function captureSnapshots(
-  { changed, clockMs, table }: Fold,
+  { table, turns: { changed, clockMs } }: Fold,
   maxColdBytes: number,
   history: HistoryWriter,
 ): SnapshotBatch {
@@ -141,11 +141,11 @@ interface CaptureOptions {
  * when an actor's state cannot be saved; the fold is unusable then.
  */
 export function capture(fold: Fold, options: CaptureOptions): Checkpoint {
-  const commit = fold.nextCommit;
-  const { clockMs } = fold;
+  const commit = fold.turns.nextCommit;
+  const { clockMs } = fold.turns;
   const history = new HistoryWriter(commit);
   const snapshots = captureSnapshots(fold, options.maxColdBytes, history);
-  const outbox = fold.outbox.capture();
+  const outbox = fold.turns.outbox.capture();
   fold.keys.expire(clockMs);
   const checkpoint: Checkpoint = {
     shard: options.shard,
@@ -155,25 +155,25 @@ export function capture(fold: Fold, options: CaptureOptions): Checkpoint {
     memory: {
       clockMs,
       ...fold.sequences.memory(clockMs),
-      outbox: fold.outbox.numbers(),
+      outbox: fold.turns.outbox.numbers(),
       requests: fold.requests.lastNumber,
       attempts: options.attempts,
-      suspended: Object.fromEntries(fold.suspended),
+      suspended: Object.fromEntries(fold.turns.suspended),
     },
     snapshots,
     history: history.finish(),
     outbox,
-    outboxDone: fold.outbox.takeDone(),
+    outboxDone: fold.turns.outbox.takeDone(),
     requests: fold.requests.capture(),
     requestsDone: fold.requests.takeDone(),
-    deadLetters: fold.deadLetters,
+    deadLetters: fold.turns.deadLetters,
     replayed: fold.replayed,
     keys: fold.keys.takeIncrement(clockMs),
     keysBeforeMs: clockMs - options.keyRetentionMs,
   };
-  fold.changed = [];
-  fold.deadLetters = [];
+  fold.turns.changed = [];
+  fold.turns.deadLetters = [];
   fold.replayed = [];
-  fold.nextCommit = commit + 1;
+  fold.turns.nextCommit = commit + 1;
   return checkpoint;
 }

@@ -61,7 +61,7 @@ export class CheckpointPace {
     return this.#foldedBytes + this.#committingBytes >= this.#limits.maxUnconfirmedBytes;
   }
 
-  hasChanges({ changed, outbox }: Fold): boolean {
+  hasChanges({ turns: { changed, outbox } }: Fold): boolean {
     return this.#hasMoved || changed.length > 0 || outbox.hasDone;
   }
 
@@ -70,8 +70,8 @@ export class CheckpointPace {
     const { foldBudgetMs, actorBytes, effectDelayMs, checkpointIntervalMs } = this.#limits;
     if (!this.hasChanges(fold)) return Infinity;
     if (this.#isDemanded || this.#isHurried || this.isFull || this.#foldedMs >= foldBudgetMs) return nowMs;
-    if (fold.outbox.isFull || fold.table.bytes > actorBytes * 2) return nowMs;
-    if (fold.outbox.isGathering || fold.requests.isGathering) this.#effectsSinceMs ??= nowMs;
+    if (fold.turns.outbox.isFull || fold.table.bytes > actorBytes * 2) return nowMs;
+    if (fold.turns.outbox.isGathering || fold.requests.isGathering) this.#effectsSinceMs ??= nowMs;
     const byEffects = this.#effectsSinceMs === null ? Infinity : this.#effectsSinceMs + effectDelayMs;
     return Math.min(byEffects, this.#lastMs + checkpointIntervalMs);
   }

@@ -82,7 +82,7 @@ export interface Asked {
 }
 
 function standingOf({ epoch, fold }: Asked): Standing {
-  return { epoch, positions: { [MAILBOX]: fold.position.offset }, nowMs: fold.clockMs };
+  return { epoch, positions: { [MAILBOX]: fold.position.offset }, nowMs: fold.turns.clockMs };
 }
 
 export class Queries {
@@ -145,11 +145,11 @@ export class Queries {
     if (entry === undefined || entry.isNew) return { type: "absent" };
     entry.used = Math.max(entry.used, 1);
     if (ask.type === "trace") return this.#traceOf(shard, entry, ask.limit);
-    return answerAsk(entry, ask, Math.max(fold.clockMs, clock.logNowMs(nowMs)), standingOf(shard));
+    return answerAsk(entry, ask, Math.max(fold.turns.clockMs, clock.logNowMs(nowMs)), standingOf(shard));
   }
 
   #traceOf(shard: Asked, entry: ActorEntry, limit: number): Answer {
-    const trace = this.#traces.request(entry, shard.fold.clockMs);
+    const trace = this.#traces.request(entry, shard.fold.turns.clockMs);
     const answer: TraceAnswer = { sinceMs: trace.sinceMs, messages: trace.last(limit) };
     const standing = standingOf(shard);
     return { type: "answered", json: JSON.stringify(answer), ...standing, suspended: suspendedOf(entry) };

@@ -167,7 +167,7 @@ export class Shard implements ShardMachine {
       ungranted: 0,
       mayEvict: false,
       asksForGap: 0,
-      clock: new LogClock(fold.clockMs, nowMs),
+      clock: new LogClock(fold.turns.clockMs, nowMs),
     };
     this.#tenure = tenure;
     this.#state = "running";
@@ -271,7 +271,7 @@ export class Shard implements ShardMachine {
     this.#forgetSkips(checkpoint);
     this.#countConfirmed(checkpoint);
     freeCheckpoint(checkpoint);
-    tenure.fold.outbox.confirmed(checkpoint.outbox);
+    tenure.fold.turns.outbox.confirmed(checkpoint.outbox);
     this.#sendOutbox(tenure);
     tenure.fold.requests.confirmed(checkpoint.requests);
     this.#sendRequests(tenure);
@@ -318,12 +318,12 @@ export class Shard implements ShardMachine {
   appended(epoch: number, target: number, n: number, _nowMs: number): void {
     const tenure = this.#tenureOf(epoch);
     if (tenure === null) return;
-    tenure.fold.outbox.acknowledged(target, n);
+    tenure.fold.turns.outbox.acknowledged(target, n);
     this.#sendOutbox(tenure);
   }
 
   #sendOutbox(tenure: Tenure): void {
-    for (const { target, n, text } of tenure.fold.outbox.takeSendable()) {
+    for (const { target, n, text } of tenure.fold.turns.outbox.takeSendable()) {
       this.#actions.push({ type: "append", epoch: tenure.epoch, target, n, text });
     }
   }
@@ -380,7 +380,7 @@ export class Shard implements ShardMachine {
   #canFold(tenure: Tenure): boolean {
     const { fold, queue, pace, inFlight } = tenure;
     if (pace.isFull && inFlight !== null) return false;
-    return !fold.isAtBoundary(queue.peek()) || (!fold.outbox.isFull && !pace.mustCommit);
+    return !fold.isAtBoundary(queue.peek()) || (!fold.turns.outbox.isFull && !pace.mustCommit);
   }
 
   /** True when there is more to fold at once. */
@@ -393,7 +393,7 @@ export class Shard implements ShardMachine {
       if (!isReady) return false;
       const limit = isolation.limit(work, confirmedCommit);
       if (work.at >= limit && fold.isAtBoundary(work)) {
-        if (isolation.wantsCommit(fold.nextCommit, confirmedCommit)) pace.demand();
+        if (isolation.wantsCommit(fold.turns.nextCommit, confirmedCommit)) pace.demand();
         return false;
       }
       const progress: FoldProgress = fold.fold(work, limit, isOver);
@@ -449,7 +449,7 @@ export class Shard implements ShardMachine {
     // Not in the middle of a frame, be it one that a claim found begun: the answer's position says what it reflects.
     if (fold.position.index > 0 || queue.peek()?.hasBegun) return;
     const saved = inFlight?.commit ?? confirmedCommit;
-    this.#queries.answerReady(tenure, pace.hasChanges(fold) ? fold.nextCommit : saved, nowMs);
+    this.#queries.answerReady(tenure, pace.hasChanges(fold) ? fold.turns.nextCommit : saved, nowMs);
   }
 
   /** When the next checkpoint is due, monotonic; Infinity when there is nothing to save, or one is under way. */
@@ -531,7 +531,7 @@ export class Shard implements ShardMachine {
       actors: tenure?.fold.table.count ?? 0,
       actorBytes: tenure?.fold.table.bytes ?? 0,
       openRequests: tenure?.fold.requests.size ?? 0,
-      suspended: tenure?.fold.suspended ?? new Map(),
+      suspended: tenure?.fold.turns.suspended ?? new Map(),
       keysFull: (tenure?.fold.keys.size ?? 0) >= this.#options.limits.maxKeys,
     };
   }

@@ -10,6 +10,7 @@ import {
 } from "../../runtime/core/limits.ts";
 import { answered, type Order, RequestsRig } from "./requests_rig.ts";
 import type { Json } from "../../runtime/core/actor.ts";
+import type { TraceAnswer } from "../../runtime/core/queries.ts";
 
 const once: Order = { ask: ["what?"] };
 
@@ -148,6 +149,23 @@ Deno.test("a request times out at its deadline, before the frame's entries; what
   assert.equal(rig.shard.counters.lateRequests, 1);
   rig.checkpoint();
   assert.equal(rig.requestRows.size, 0);
+});
+
+Deno.test("a trace has a request's time-out and its answer", () => {
+  const rig = new RequestsRig();
+  const traced = (): string[] => {
+    const answer = rig.request({ type: "trace", kind: "asker", id: "a", limit: 10 });
+    assert.ok(answer?.type === "answered", answer?.type);
+    const { messages } = JSON.parse(answer.json) as TraceAnswer;
+    return messages.map(({ message, timer, outcome }) => `${message} ${timer} ${outcome}`);
+  };
+  rig.tell(1000, "a", "begins to be traced");
+  traced();
+  rig.tell(1000, "a", { ask: ["slow", "quick"], deadlineMs: 500 }).checkpoint();
+  rig.reply(1400, "a", 2, "in time").tell(1500, "b", "moves the clock");
+  const [answer, timeOut] = traced().slice(-2);
+  assert.match(answer!, /"in time".* folded$/);
+  assert.match(timeOut!, /timeout.* 1500\/asker\/a\/request 1 folded$/);
 });
 
 Deno.test("a request times out when no frame comes, of an actor that was evicted, after a restart", () => {
