@@ -102,7 +102,7 @@ export const settingsSchema = z.object({
     value: "MS",
     expects: "a whole number of milliseconds from 10 to 60000",
     meaning:
-      "Between checkpoints of a shard: what is folded again after a crash. Nothing accepted is ever lost.",
+      "The longest time between checkpoints of a shard: what is folded again after a crash. Nothing accepted is ever lost.",
   }),
   threads: z.literal("auto").transform(() => null).or(wholeNumber(1, 64)).prefault("auto").register(
     settingNotes,

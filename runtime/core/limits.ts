@@ -1,7 +1,7 @@
 /** Limits and defaults of the core, each with its reason. */
 
 export interface ShardLimits {
-  /** Milliseconds between checkpoints while nothing waits for one: what a crash may have to fold again. */
+  /** Most milliseconds between checkpoints while nothing waits for one: what a crash may have to fold again. */
   readonly checkpointIntervalMs: number;
   /** How soon a checkpoint follows an effect: long enough to gather a few, short enough not to be felt. */
   readonly effectDelayMs: number;

@@ -267,7 +267,7 @@ export class Shard implements ShardMachine {
     const checkpoint = tenure.inFlight;
     tenure.inFlight = null;
     tenure.confirmedCommit = commit;
-    tenure.pace.confirmed();
+    tenure.pace.confirmed(nowMs);
     this.#forgetSkips(checkpoint);
     this.#countConfirmed(checkpoint);
     freeCheckpoint(checkpoint);
