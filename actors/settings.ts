@@ -102,7 +102,7 @@ export const settingsSchema = z.object({
     value: "MS",
     expects: "a whole number of milliseconds from 10 to 60000",
     meaning:
-      "The longest time between checkpoints of a shard: what is folded again after a crash. Nothing accepted is ever lost.",
+      "At most between checkpoints of a shard: what a crash may fold again. Nothing accepted is ever lost.",
   }),
   threads: z.literal("auto").transform(() => null).or(wholeNumber(1, 64)).prefault("auto").register(
     settingNotes,
