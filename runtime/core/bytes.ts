@@ -209,6 +209,11 @@ export function freeRows({ bytes }: PackedRows): void {
   if (bytes.length > 0 && bytes.buffer instanceof ArrayBuffer) bytes.buffer.transfer(0);
 }
 
+/** A copy of all, end to end. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+  return packRows(parts).bytes;
+}
+
 /** Packs separate rows; the inverse of reading each with `packedRow`. */
 export function packRows(rows: readonly Uint8Array[]): PackedRows {
   const ends: number[] = [];

@@ -206,7 +206,8 @@ export interface Claim {
   readonly outbox: readonly OutboxFrame[];
   /** By number ascending. */
   readonly requests: readonly OpenRequest[];
-  readonly keys: readonly KeyIncrement[];
+  /** Hashes of all increments, oldest first, as one: thousands of small buffers are slow between threads. */
+  readonly keys: Uint8Array;
 }
 
 /** Answer to a load: the actors among the asked that have a snapshot, each with its cold row if it has one. */

@@ -69,7 +69,7 @@ export class Fold {
     for (const request of requests) this.timers.insertRequest(request);
     this.sequences = new Sequences(claim.memory, limits.gatewayRetentionMs);
     this.keys = new KeyMemory(limits.keyRetentionMs);
-    for (const increment of claim.keys) this.keys.restore(increment);
+    this.keys.restore(claim.keys);
     this.position = claim.positions[MAILBOX] ?? { offset: -1, index: 0 };
     this.#epoch = claim.epoch;
     this.turns = new Turns(options, claim, this.timers, this.requests);

@@ -126,14 +126,14 @@ export class KeyMemory {
     return { atMs: nowMs, hashes };
   }
 
-  /** Takes back what `takeIncrement` gave at some time. */
-  restore(increment: KeyIncrement): void {
-    if (increment.hashes.length % entryBytes !== 0) {
+  /** Takes back hashes that `takeIncrement` gave, of one increment or of many. */
+  restore(hashes: Uint8Array): void {
+    if (hashes.length % entryBytes !== 0) {
       throw new FormatError(
-        `Stored idempotency keys take ${increment.hashes.length} bytes, not a multiple of 16`,
+        `Stored idempotency keys take ${hashes.length} bytes, not a multiple of ${entryBytes}`,
       );
     }
-    const reader = new ByteReader(increment.hashes);
+    const reader = new ByteReader(hashes);
     while (reader.remaining > 0) this.#insert(reader.u32(), reader.u32(), reader.f64());
   }
 }

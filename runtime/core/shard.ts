@@ -388,9 +388,8 @@ export class Shard implements ShardMachine {
     const { fold, queue, pace, isolation, confirmedCommit } = tenure;
     const isOver = () => clock() >= endMs;
     for (let work = queue.peek(); work !== undefined && this.#canFold(tenure); work = queue.peek()) {
-      const isReady = fold.prepare(work);
-      this.#prepareAhead(tenure, isReady ? preparedAhead : this.#options.limits.prefetchFrames);
-      if (!isReady) return false;
+      this.#prepareAhead(tenure, preparedAhead);
+      if (!fold.prepare(work)) return false;
       const limit = isolation.limit(work, confirmedCommit);
       if (work.at >= limit && fold.isAtBoundary(work)) {
         if (isolation.wantsCommit(fold.turns.nextCommit, confirmedCommit)) pace.demand();
@@ -410,9 +409,9 @@ export class Shard implements ShardMachine {
     return false;
   }
 
-  /** What the next load brings for the frames after the one at hand, as far as there is room. */
+  /** What the next load brings for the frame at hand and those after it, as far as there is room. */
   #prepareAhead({ fold, queue }: Tenure, frames: number): void {
-    for (let ahead = 1; ahead <= frames && fold.wantedCount < this.#options.limits.maxLoadActors; ahead++) {
+    for (let ahead = 0; ahead <= frames && fold.wantedCount < this.#options.limits.maxLoadActors; ahead++) {
       const next = queue.peek(ahead);
       if (next === undefined) return;
       fold.prepare(next);
@@ -430,7 +429,9 @@ export class Shard implements ShardMachine {
   #requestLoads(tenure: Tenure): void {
     if (tenure.fold.timers.needsPage) this.#askDue(tenure, this.#options.limits.duePage);
     if (tenure.loading !== null) return;
-    const { maxLoadActors } = this.#options.limits;
+    const { maxLoadActors, prefetchFrames } = this.#options.limits;
+    // A load takes its time: it shall bring what many frames need.
+    if (tenure.fold.wantedCount > 0) this.#prepareAhead(tenure, prefetchFrames);
     // What is left out is wanted again by the next look at its frame.
     const wanted = tenure.fold.takeWanted()
       .filter((address) => tenure.fold.table.find(address) === undefined)

@@ -12,6 +12,7 @@
 import { type Checkpoint, type Claim, type CommitResult, emptyMemory, MAILBOX } from "../core/checkpoint.ts";
 import type { ShardLimits } from "../core/limits.ts";
 import type { Registry } from "../core/registry.ts";
+import { KeyMemory } from "../core/keys.ts";
 import { Shard } from "../core/shard.ts";
 import type { MailboxLog } from "../log/port.ts";
 import type { Store } from "../store/port.ts";
@@ -32,6 +33,9 @@ export interface RehearsalParts {
   /** By shard: the last offset that its owner has folded; -1 for none. */
   readonly folded: readonly number[];
 }
+
+/** With those of all shards enough to have the code compiled. */
+const practiceKeyCount = 4000;
 
 /** What claims say; no store ever gives it out. */
 const epoch = 1;
@@ -100,12 +104,20 @@ function readOnlyLog({ log, folded }: RehearsalParts): HostLog {
 
 type HostStore = Pick<Store, "claim" | "load" | "due" | "commit">;
 
-function readOnlyStore({ log, store }: RehearsalParts): HostStore {
+/** Keys that a shard takes back, made up. */
+function practiceKeys(nowMs: number, retentionMs: number): Uint8Array {
+  const keys = new KeyMemory(retentionMs);
+  for (let n = 0; n < practiceKeyCount; n++) keys.add(n.toString(16).padStart(16, "0"), nowMs);
+  return keys.takeIncrement(nowMs)?.hashes ?? new Uint8Array(0);
+}
+
+function readOnlyStore({ log, store, clock, limits }: RehearsalParts): HostStore {
+  const keys = practiceKeys(clock.nowMs(), limits.keyRetentionMs);
   return {
     claim: async (shard): Promise<Claim> => {
       const { begin } = await log.extent(shard);
       const positions = { [MAILBOX]: { offset: begin - 1, index: 0 } };
-      return { shard, epoch, commit: 0, positions, memory: emptyMemory, outbox: [], requests: [], keys: [] };
+      return { shard, epoch, commit: 0, positions, memory: emptyMemory, outbox: [], requests: [], keys };
     },
     load: async (shard, keys) => ({ ...await store.load(shard, keys), epoch }),
     due: () => Promise.resolve([]),

@@ -7,7 +7,7 @@
 
 import { attemptsAtClaim, type HostDeath } from "../core/attempts.ts";
 import type { Address } from "../core/actor.ts";
-import { packedRow, packRows } from "../core/bytes.ts";
+import { joinBytes, packedRow, packRows } from "../core/bytes.ts";
 import {
   type Checkpoint,
   type Claim,
@@ -99,7 +99,7 @@ export class MemoryStoreCore {
       memory: structuredClone(memory),
       outbox: [...outbox].sort((a, b) => a.target - b.target || a.n - b.n),
       requests: [...requests.values()].sort((a, b) => a.n - b.n),
-      keys: keys.map(copyKeys).sort((a, b) => a.atMs - b.atMs),
+      keys: joinBytes(keys.toSorted((a, b) => a.atMs - b.atMs).map(({ hashes }) => hashes)),
     };
   }
 

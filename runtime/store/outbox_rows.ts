@@ -2,7 +2,8 @@
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
-import type { Checkpoint, KeyIncrement, OutboxFrame } from "../core/checkpoint.ts";
+import { joinBytes } from "../core/bytes.ts";
+import type { Checkpoint, OutboxFrame } from "../core/checkpoint.ts";
 import { checkedBlob, checkedText, integer } from "./stored_row.ts";
 
 export class OutboxRows {
@@ -40,7 +41,7 @@ export class KeyRows {
     this.#insert = db.prepare("INSERT INTO keys VALUES (?, ?, ?, ?, ?)");
     this.#delete = db.prepare("DELETE FROM keys WHERE shard = ? AND at_ms < ?");
     this.#select = db.prepare(
-      "SELECT at_ms, hashes, crc FROM keys WHERE shard = ? ORDER BY at_ms, commit_number",
+      "SELECT hashes, crc FROM keys WHERE shard = ? ORDER BY at_ms, commit_number",
     );
   }
 
@@ -49,11 +50,9 @@ export class KeyRows {
     this.#delete.run(shard, keysBeforeMs);
   }
 
-  read(shard: number): KeyIncrement[] {
+  /** The hashes of all increments, oldest first. */
+  read(shard: number): Uint8Array {
     const what = `the idempotency keys of shard ${shard}`;
-    return this.#select.all(shard).map((row) => ({
-      atMs: integer(row.at_ms, what),
-      hashes: checkedBlob(row.hashes, row.crc, what),
-    }));
+    return joinBytes(this.#select.all(shard).map(({ hashes, crc }) => checkedBlob(hashes, crc, what)));
   }
 }

@@ -33,7 +33,7 @@ const firstClaim: Claim = {
   memory: emptyMemory,
   outbox: [],
   requests: [],
-  keys: [],
+  keys: new Uint8Array(0),
 };
 
 /** A frame that is not in the log yet. */

@@ -31,7 +31,7 @@ Deno.test("KeyMemory.restore() remembers what takeIncrement() gave", () => {
   const increment = first.takeIncrement(12)!;
   assert.equal(first.takeIncrement(12), null);
   const second = new KeyMemory(1000);
-  second.restore(increment);
+  second.restore(increment.hashes);
   assert.equal(second.size, 5000);
   for (let n = 0; n < 5000; n++) assert.ok(second.has(hashOf(n * 7919), 1010));
   assert.ok(!second.has(hashOf(1), 12));

@@ -18,7 +18,7 @@ import {
 } from "../../runtime/core/checkpoint.ts";
 import type { Address, Json, ServiceOutcome } from "../../runtime/core/actor.ts";
 import { attemptsAtClaim, type HostDeath } from "../../runtime/core/attempts.ts";
-import { packedRow, packRows } from "../../runtime/core/bytes.ts";
+import { joinBytes, packedRow, packRows } from "../../runtime/core/bytes.ts";
 import { type Control, controlBody, controlType, replyBody } from "../../runtime/core/control.ts";
 import { encodeFrame, type WireType } from "../../runtime/core/frame.ts";
 import { defaultShardLimits, type ShardLimits } from "../../runtime/core/limits.ts";
@@ -238,7 +238,7 @@ export class ShardDriver {
       memory: this.#memory,
       outbox: [],
       requests: [...this.requestRows.values()].sort((a, b) => a.n - b.n),
-      keys: this.checkpoints.flatMap(({ keys }) => keys ?? []),
+      keys: joinBytes(this.checkpoints.flatMap(({ keys }) => keys?.hashes ?? [])),
     };
   }
 

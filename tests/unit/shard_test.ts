@@ -262,7 +262,7 @@ Deno.test("Shard answers no query in the middle of a frame, be it one that a cla
   shard.begin();
   const memory = { ...emptyMemory, clockMs: 1 };
   const claim = { shard: 0, epoch: 9, commit: 1, positions: { mailbox: { offset: 0, index: 1 } }, memory };
-  shard.started({ ...claim, outbox: [], requests: [], keys: [] }, 0);
+  shard.started({ ...claim, outbox: [], requests: [], keys: new Uint8Array(0) }, 0);
   const request = { type: "ask", kind: "notebook", id: "a", query: "state", arguments: {} } as const;
   shard.query({ queryId: 1, folded: 1, request });
   shard.run(() => 0, 1);
