@@ -1,6 +1,7 @@
 /** `deno task bench [figure...]`: measures, prints a table, and with `--write` keeps it in RESULTS.md. */
 
 import { parseArgs } from "node:util";
+import { askLatency } from "./ask_latency.ts";
 import type { BenchOptions, Figure, Row } from "./figure.ts";
 import { hostDeath, hostHang, nodeDeath } from "./failover.ts";
 import { firstReading } from "./first_reading.ts";
@@ -11,13 +12,18 @@ import { memory } from "./memory.ts";
 import { poison } from "./poison.ts";
 import { queryLatency } from "./query_latency.ts";
 import { recovery } from "./recovery.ts";
+import { singleReading } from "./single_reading.ts";
+import { start } from "./start.ts";
 import { watchdog } from "./watchdog.ts";
 
 const figures: readonly Figure[] = [
   folding,
   poison,
   ingestion,
+  singleReading,
   queryLatency,
+  askLatency,
+  start,
   recovery,
   hostDeath,
   hostHang,
