@@ -21,7 +21,7 @@ import {
   type SubscriptionEnded,
 } from "./port.ts";
 import { throwToThread } from "./deliveries.ts";
-import { type ClientToLog, type LogToClient, reviveLogError } from "./thread_messages.ts";
+import { type ClientToLog, type FrameBatch, type LogToClient, reviveLogError } from "./thread_messages.ts";
 
 interface RemoteSubscription {
   readonly shard: number;
@@ -107,7 +107,7 @@ export class RemoteLog implements MailboxLog {
   #receive(message: LogToClient): void {
     switch (message.type) {
       case "frames":
-        return this.#deliver(message);
+        return unseal(message.batches).forEach((batch) => this.#deliver(batch));
       case "ended": {
         const ended = this.#subscriptions.get(message.subscription);
         this.#subscriptions.delete(message.subscription);
@@ -118,15 +118,14 @@ export class RemoteLog implements MailboxLog {
     }
   }
 
-  #deliver(message: LogToClient & { readonly type: "frames" }): void {
-    const subscription = this.#subscriptions.get(message.subscription);
+  #deliver({ subscription: number, offset, stampsMs, texts }: FrameBatch): void {
+    const subscription = this.#subscriptions.get(number);
     if (subscription === undefined) return;
     const { shard } = subscription;
-    const { texts, stampsMs } = unseal(message.batch);
     subscription.deliver(texts.map((text, place) => ({
       topic: MAILBOX,
       shard,
-      offset: message.offset + place,
+      offset: offset + place,
       stampMs: stampsMs[place] ?? 0,
       text,
     })));

@@ -2,7 +2,8 @@
  * Serves one client of the log over a message port.
  *
  * 1. A port that closes, or says "bye", ends its subscriptions; so does the function returned.
- * 2. A batch of frames is one message.
+ * 2. What all subscriptions of the client get in one turn is one message: to wake a thread costs more than to tell it
+ *    something, and a group of small appends has frames for every shard.
  */
 
 import type { MessagePort } from "node:worker_threads";
@@ -11,19 +12,19 @@ import type { LogFrame } from "../core/log_frame.ts";
 import { seal, serve, toWireError } from "../rpc.ts";
 import type { LocalLog } from "./local_log.ts";
 import type { NewFrame, Subscription } from "./port.ts";
-import type { ClientToLog, LogToClient } from "./thread_messages.ts";
+import type { ClientToLog, FrameBatch, LogToClient } from "./thread_messages.ts";
 
 /** Returns a function that ends the service and closes the port. */
 export function serveLog(log: LocalLog, port: MessagePort): () => void {
   const client = log.client();
   const subscriptions = new Map<number, Subscription>();
-  const post = (message: LogToClient) => port.postMessage(message);
+  const outbox = new ClientOutbox(port);
 
   const subscribe = async (shard: number, from: number, subscription: number): Promise<void> => {
-    const deliver = (frames: readonly LogFrame[]) => post(framesMessage(subscription, frames));
+    const deliver = (frames: readonly LogFrame[]) => outbox.deliver(subscription, frames);
     const failed = (thrown: unknown) => {
       subscriptions.delete(subscription);
-      post({ type: "ended", subscription, ...toWireError(thrown), message: errorMessage(thrown) });
+      outbox.post({ type: "ended", subscription, ...toWireError(thrown), message: errorMessage(thrown) });
     };
     subscriptions.set(subscription, await client.subscribe(shard, from, deliver, failed));
   };
@@ -56,19 +57,40 @@ export function serveLog(log: LocalLog, port: MessagePort): () => void {
   port.on("close", end);
   return () => {
     end();
-    post({ type: "bye" });
+    outbox.post({ type: "bye" });
     port.close();
   };
 }
 
-function framesMessage(subscription: number, frames: readonly LogFrame[]): LogToClient {
-  return {
-    type: "frames",
-    subscription,
-    offset: frames[0]?.offset ?? 0,
-    batch: seal({
+/** Keeps the order of what it is given. */
+class ClientOutbox {
+  readonly #port: MessagePort;
+  #batches: FrameBatch[] = [];
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+  }
+
+  /** Leaves when the present turn of the event loop has delivered to everybody. */
+  deliver(subscription: number, frames: readonly LogFrame[]): void {
+    if (this.#batches.length === 0) queueMicrotask(() => this.#flush());
+    this.#batches.push({
+      subscription,
+      offset: frames[0]?.offset ?? 0,
       stampsMs: frames.map((frame) => frame.stampMs),
       texts: frames.map((frame) => frame.text),
-    }),
-  };
+    });
+  }
+
+  post(message: LogToClient): void {
+    this.#flush();
+    this.#port.postMessage(message);
+  }
+
+  #flush(): void {
+    if (this.#batches.length === 0) return;
+    const message: LogToClient = { type: "frames", batches: seal(this.#batches) };
+    this.#batches = [];
+    this.#port.postMessage(message);
+  }
 }

@@ -47,14 +47,16 @@ export type ClientToLog =
   | { readonly type: "unsubscribe"; readonly subscription: number }
   | { readonly type: "bye" };
 
+/** Frames of one subscription from `offset` on, without gaps. */
+export interface FrameBatch {
+  readonly subscription: number;
+  readonly offset: number;
+  readonly stampsMs: readonly number[];
+  readonly texts: readonly string[];
+}
+
 export type LogToClient =
-  /** Frames from `offset` on, without gaps. */
-  | {
-    readonly type: "frames";
-    readonly subscription: number;
-    readonly offset: number;
-    readonly batch: Sealed<{ readonly stampsMs: readonly number[]; readonly texts: readonly string[] }>;
-  }
+  | { readonly type: "frames"; readonly batches: Sealed<readonly FrameBatch[]> }
   /** The subscription ended by itself. */
   | { readonly type: "ended"; readonly subscription: number; readonly code: string; readonly message: string }
   | { readonly type: "bye" };
