@@ -32,7 +32,13 @@ export class Deadlines {
       };
       this.#waiting.add(waiting);
       this.#timer ??= setInterval(() => this.#expire(), Math.min(stepMs, this.deadlineMs));
-      work.then(resolve, reject).finally(() => this.#waiting.delete(waiting));
+      work.then((value) => {
+        this.#waiting.delete(waiting);
+        resolve(value);
+      }, (thrown) => {
+        this.#waiting.delete(waiting);
+        reject(thrown);
+      });
     });
   }
 
