@@ -27,6 +27,7 @@ import { failureExitCode, Refusal, refusalExitCode } from "./cli/refusal.ts";
 import { openScreen, renderTable, type TableRow } from "./cli/screen.ts";
 import { untilStopSignal } from "./cli/stop_signal.ts";
 import { type App, createApp } from "./http/app.ts";
+import { nameRequestSpan } from "./http/request_spans.ts";
 import { listening, source } from "./services.ts";
 import type { Settings } from "./settings.ts";
 import { hostProbes } from "./sources/host_probes.ts";
@@ -37,6 +38,9 @@ const drainMs = { requests: 5000, folding: 20_000 };
 
 /** A node that is replaced is missed: what is not folded by then is folded by the next. */
 const wornDrainMs = 2000;
+
+/** Deno's own OpenTelemetry is switched on: https://docs.deno.com/runtime/fundamentals/open_telemetry/ */
+const isTraced = Deno.env.get("OTEL_DENO") === "true";
 
 const encoder = new TextEncoder();
 const screen = openScreen(
@@ -82,6 +86,7 @@ async function openEngine(
       threads,
       retentionMs: settings.retention,
       limits: { checkpointIntervalMs: settings.checkpointMs },
+      isTraced,
       report: log.warn,
       onFatal: (error) => fail(error, settings.logLevel === "debug"),
       onWorn,
@@ -104,6 +109,7 @@ function openApp(settings: Settings, engine: Engine, log: Logger): App {
       log.error(sentence);
       if (thrown instanceof Error) log.debug(thrown.stack ?? thrown.message);
     },
+    ...(isTraced && { onAnswered: nameRequestSpan }),
     limits: { maxBodyBytes: settings.bodyLimit },
   });
 }

@@ -26,6 +26,7 @@ import type {
 import { idleReportIntervalMs, reportIntervalMs } from "./limits.ts";
 import { ShardRunner } from "./shard_runner.ts";
 import { Trouble } from "./trouble.ts";
+import type { Tracing } from "./tracing.ts";
 import type { TurnBoard } from "./turn_board.ts";
 
 export interface HostParts {
@@ -36,6 +37,7 @@ export interface HostParts {
   readonly clock: Clock;
   readonly board: TurnBoard;
   readonly counters: ActorCounters;
+  readonly tracing: Tracing | null;
   post(message: HostMessage): void;
 }
 
@@ -60,7 +62,7 @@ export class ShardHost implements HostCalls {
 
   constructor(parts: HostParts) {
     this.#parts = parts;
-    const { machines, log, store, clock, board, name } = parts;
+    const { machines, log, store, clock, board, name, tracing } = parts;
     const commits = new CommitGroup(
       store,
       new Trouble({
@@ -82,6 +84,7 @@ export class ShardHost implements HostCalls {
         clock,
         owner: name,
         observer: this.#metrics,
+        tracing,
         wake: (runner) => this.#loop.wake(runner),
         answered: (queryId, answer) => this.#answered(queryId, answer),
         requested: (request) => parts.post({ type: "request", request }),

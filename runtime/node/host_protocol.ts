@@ -13,6 +13,8 @@ export interface HostThreadStart {
   /** URL of the module that names the actors; see `actor_module.ts`. */
   readonly definitionsUrl: string;
   readonly limits: ShardLimits;
+  /** See `tracing.ts`. */
+  readonly isTraced: boolean;
   readonly main: MessagePort;
   /** See `turn_board.ts`. */
   readonly board: SharedArrayBuffer;

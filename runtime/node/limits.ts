@@ -23,6 +23,12 @@ export const maxWaitingBytes = 32 * MiB;
 /** Text units appended and not yet folded at which sends are refused: a few seconds of folding. */
 export const maxBacklogBytes = 64 * MiB;
 
+/** Trace contexts in one frame, 60 bytes each; the traces of further requests end with their append. */
+export const maxFrameContexts = 32;
+
+/** Frames of a shard that wait for their checkpoint's span, times contexts: a second of them with every request traced. */
+export const maxFollowedFrames = 10_000;
+
 /** Asks in flight at which further ones are refused: far more than clients that wait for answers make. */
 export const maxAsks = 20_000;
 

@@ -60,6 +60,7 @@ import { SpareHost } from "./spare_host.ts";
 import { StartWatch } from "./start_watch.ts";
 import type { Child, SupervisorTree } from "./supervisor.ts";
 import { machineTimerClock } from "./timer_clock.ts";
+import type { Tracing } from "./tracing.ts";
 import { Watchdog } from "./watchdog.ts";
 import { openWriters, type Writers } from "./writers.ts";
 
@@ -69,8 +70,9 @@ export type { EngineOptions } from "./options.ts";
 export async function startEngine(options: EngineOptions): Promise<EmbeddedEngine> {
   const settings = settle(options);
   const actors = await loadActorModule(settings.definitionsUrl);
+  const tracing = settings.isTraced ? (await import("./open_telemetry.ts")).openTelemetry() : null;
   const writers = await openWriters(settings);
-  const engine = new EmbeddedEngine(settings, actors, writers);
+  const engine = new EmbeddedEngine(settings, actors, writers, tracing);
   await engine.start();
   return engine;
 }
@@ -107,7 +109,7 @@ export class EmbeddedEngine implements Engine {
   #isStarted = false;
   #stopping: Promise<void> | null = null;
 
-  constructor(settings: Settled, actors: ActorModule, writers: Writers) {
+  constructor(settings: Settled, actors: ActorModule, writers: Writers, tracing: Tracing | null) {
     this.#settings = settings;
     this.#actors = actors;
     this.#writers = writers;
@@ -122,7 +124,7 @@ export class EmbeddedEngine implements Engine {
       isReady: () => this.#board.waitingFor() === null,
       abandonedThreads: () => this.#abandoned.count,
     });
-    this.#gateway = this.#makeGateway();
+    this.#gateway = this.#makeGateway(tracing);
     this.#view = new NodeView({
       hosts: settings.threads,
       board: this.#board,
@@ -145,8 +147,8 @@ export class EmbeddedEngine implements Engine {
       waitingFor: () => this.#board.waitingFor(),
       report: settings.report,
     });
-    const { shards: shardCount, definitionsUrl, limits, hostHeapMiB: heapMiB } = settings;
-    this.#hostSettings = { shardCount, definitionsUrl, limits, heapMiB };
+    const { shards: shardCount, definitionsUrl, limits, isTraced, hostHeapMiB: heapMiB } = settings;
+    this.#hostSettings = { shardCount, definitionsUrl, limits, isTraced, heapMiB };
     this.#abandoned = new AbandonedThreads({
       clock: this.#clock,
       residentBytes: () => process.memoryUsage().rss,
@@ -181,7 +183,7 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
-  #makeGateway(): Gateway {
+  #makeGateway(tracing: Tracing | null): Gateway {
     return new Gateway({
       start: crypto.randomUUID(),
       shardCount: this.shardCount,
@@ -191,6 +193,7 @@ export class EmbeddedEngine implements Engine {
       shards: this.#board,
       observer: this.#metrics,
       deadlines: this.#deadlines,
+      tracing,
       report: this.#settings.report,
       onReceipt: (shard, offset, stampMs) => {
         this.#board.appended(shard, offset);

@@ -40,6 +40,11 @@ export interface EngineOptions {
   readonly services?: readonly Service[];
   /** Of each shard; `checkpointIntervalMs` is the one that operators set. */
   readonly limits?: Partial<ShardLimits>;
+  /**
+   * Makes spans of sampled requests, from their append to the checkpoint; only where Deno's OpenTelemetry is switched on
+   * (`OTEL_DENO=true`) does that send anything.
+   */
+  readonly isTraced?: boolean;
   /** Hears what a person should know while the engine goes on. */
   readonly report?: (sentence: string) => void;
   /** The log's or the store's thread is gone: the process must end, and be started again. Called once. */
@@ -76,6 +81,7 @@ export function settle(options: EngineOptions): Settled {
       : { threads: 1, heapMiB: defaultComputeHeapMiB, ...options.compute },
     services,
     limits: { ...defaultShardLimits, actorBytes: shardBytes, ...options.limits },
+    isTraced: options.isTraced ?? false,
     report: options.report ?? (() => {}),
     onWorn: options.onWorn ?? ((sentence) => options.report?.(`${sentence}.`)),
     onFatal: options.onFatal ?? ((error) => {

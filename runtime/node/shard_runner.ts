@@ -19,9 +19,11 @@ import type { LogError, MailboxLog, Subscription } from "../log/port.ts";
 import type { Store } from "../store/port.ts";
 import type { Clock } from "./clock.ts";
 import type { CommitGroup } from "./commit_group.ts";
+import { FrameSpans } from "./frame_spans.ts";
 import type { ShardRequest } from "./host_protocol.ts";
 import { maxUnknownCommits } from "./limits.ts";
 import { errorCode, isPassing, retry, type RetryPolicy } from "./retry.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** What a runner tells whoever measures. */
 export interface RunnerObserver {
@@ -40,6 +42,7 @@ export interface Surroundings {
   readonly owner: string;
   readonly clock: Clock;
   readonly observer: RunnerObserver;
+  readonly tracing: Tracing | null;
   /** There is something for `run` to do. */
   wake(runner: ShardRunner): void;
   answered(queryId: number, answer: Answer): void;
@@ -57,6 +60,7 @@ export class ShardRunner {
   readonly shard: number;
   readonly #machine: ShardMachine;
   readonly #around: Surroundings;
+  readonly #spans: FrameSpans | null;
   /** Counts claims: what was begun under an earlier one is void. */
   #generation = 0;
   #subscription: Subscription | null = null;
@@ -75,6 +79,7 @@ export class ShardRunner {
     this.shard = machine.shard;
     this.#machine = machine;
     this.#around = around;
+    this.#spans = around.tracing === null ? null : new FrameSpans(around.tracing, machine.shard);
   }
 
   /** Why the shard is refused; null while it is not. */
@@ -181,6 +186,8 @@ export class ShardRunner {
       }
       case "tick":
         return void this.#tick(action.text);
+      case "folded":
+        return this.#spans?.folded(action, this.isReplaying);
       case "trim":
         return void this.#trim(action.below);
       case "answer":
@@ -251,6 +258,7 @@ export class ShardRunner {
 
   async #claim(death: HostDeath | null): Promise<void> {
     this.#abandon();
+    this.#spans?.claimed();
     const { store, owner, clock, log } = this.#around;
     const replay: Replay = { sinceMs: clock.nowMs(), end: null };
     this.#replay = replay;
@@ -342,7 +350,10 @@ export class ShardRunner {
     }
     const nowMs = clock.nowMs();
     const result = outcome.type === "done" ? outcome.value : "failed";
-    if (result === "committed") observer.committed(checkpoint, nowMs - startMs);
+    if (result === "committed") {
+      observer.committed(checkpoint, nowMs - startMs);
+      this.#spans?.committed(checkpoint, startMs, nowMs);
+    }
     this.#tell(() => this.#machine.committed(checkpoint.epoch, checkpoint.commit, result, nowMs));
     this.#around.wake(this);
   }

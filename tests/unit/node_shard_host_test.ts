@@ -57,6 +57,7 @@ class Rig {
       clock,
       board: new TurnBoard(new SharedArrayBuffer(turnBoardBytes)),
       counters: {},
+      tracing: null,
       post: (message) => this.posted.push(message),
     });
     this.host.start();
