@@ -9,7 +9,7 @@
  *    before anything of them is written.
  * 4. A send settles by its deadline. One that is told "timeout" keeps its place: its messages may yet be durable.
  * 5. A frame names the traced requests that wrote to it, and is the same as ever when none did.
- * 6. A log that takes nothing is told to a person once, and once that it takes messages again.
+ * 6. A log that takes nothing is told of, and that it takes messages again; see `trouble.ts`.
  */
 
 import { joinFrame, type WireType } from "../core/frame.ts";
@@ -30,6 +30,7 @@ import {
   maxFrameMessages,
   maxWaitingBytes,
 } from "./limits.ts";
+import type { Report } from "./notice.ts";
 import { errorCode, retry } from "./retry.ts";
 import type { Span, Tracing } from "./tracing.ts";
 import { Trouble } from "./trouble.ts";
@@ -60,8 +61,7 @@ export interface GatewayParts {
   /** Of sends. */
   readonly deadlines: Deadlines;
   readonly tracing: Tracing | null;
-  /** Hears what a person should know. */
-  report(sentence: string): void;
+  readonly report: Report;
   /** A frame got its place in the log. */
   onReceipt(shard: number, offset: number, stampMs: number): void;
 }
@@ -104,8 +104,10 @@ export class Gateway {
     this.#parts = parts;
     this.#trouble = new Trouble({
       clock: parts.clock,
+      component: "gateway",
+      event: "append-failed",
       end: "The log takes messages again.",
-      report: (sentence) => parts.report(sentence),
+      report: parts.report,
     });
     this.#lanes = Array.from({ length: parts.shardCount }, () => new Fifo<WaitingPiece>());
     this.#lastNumbers = new Array(parts.shardCount).fill(0);

@@ -38,6 +38,21 @@ export const appendBudgetMs = 10_000;
 /** How long a send waits before its sender is told "timeout": longer than any disk that works takes for a group. */
 export const sendDeadlineMs = 15_000;
 
+/** Notices of one kind: the first is told, the rest counted for so long. */
+export const repeatWindowMs = 60_000;
+
+/** Kinds of notices that are told apart within a window: far more than a node has parts that can fail. */
+export const maxRepeatKinds = 500;
+
+/** A checkpoint that takes longer is told of: five times as long as from one to the next. */
+export const slowCommitMs = 5000;
+
+/** Of what is said of a dead letter, in a notice; the letter has all of it. */
+export const maxShownDetail = 300;
+
+/** How long a thread may take to end before that is told: one that can end does so in milliseconds. */
+export const abandonedNoticeMs = 2000;
+
 /** Trouble with the log is told as over when nothing failed for so long. */
 export const quietMs = 5000;
 

@@ -153,6 +153,7 @@ export class EmbeddedEngine implements Engine {
       clock: this.#clock,
       residentBytes: () => process.memoryUsage().rss,
       onWorn: settings.onWorn,
+      report: settings.report,
     });
     this.#spare = new SpareHost({
       settings: this.#hostSettings,
@@ -297,7 +298,7 @@ export class EmbeddedEngine implements Engine {
     this.#expiry.start();
     // Only now: until here its loading would have been paid for by whoever waits for the start.
     this.#tree.hosts.current?.add(this.#spare.child()).catch((thrown: unknown) =>
-      this.#stopping ?? this.#settings.report(`${errorMessage(thrown)} There is no spare host.`)
+      this.#stopping ?? this.#warn("no-spare-host", `${errorMessage(thrown)} There is no spare host.`)
     );
   }
 
@@ -420,8 +421,27 @@ export class EmbeddedEngine implements Engine {
     return this.#stopping ??= this.#end(deadlineMs);
   }
 
+  #warn(event: string, message: string): void {
+    this.#settings.report({ level: "warn", component: "node", event, message });
+  }
+
+  #step(message: string, afterMs: number): void {
+    const fields = { afterMs: Math.round(afterMs) };
+    this.#settings.report({
+      level: "info",
+      component: "node",
+      event: "stopping",
+      like: message,
+      message,
+      fields,
+      isStep: true,
+    });
+  }
+
   async #end(deadlineMs: number): Promise<void> {
-    const endMs = this.#clock.nowMs() + deadlineMs;
+    const startMs = this.#clock.nowMs();
+    const endMs = startMs + deadlineMs;
+    const step = (message: string) => this.#step(message, this.#clock.nowMs() - startMs);
     const leftMs = () => Math.max(0, endMs - this.#clock.nowMs());
     this.#services.close();
     this.compute?.close();
@@ -429,15 +449,21 @@ export class EmbeddedEngine implements Engine {
     // A tree that has ended as a whole has no services to remove.
     const served = this.#tree.root.remove(this.#tree.services.id).catch(() => {});
     if (!await settledBy(leftMs(), served)) this.#tree.services.current?.kill();
+    step("Its services have ended: nothing new is accepted.");
     if (deadlineMs > 0) {
       await settledBy(leftMs(), this.#gateway.stop());
+      step("What was accepted is in the log.");
       try {
         await this.flush(leftMs());
       } catch (thrown) {
         if (!(thrown instanceof EngineError)) throw thrown;
-        this.#settings.report(`What is not folded yet is folded at the next start: ${errorMessage(thrown)}`);
+        this.#warn(
+          "not-folded",
+          `What is not folded yet is folded at the next start: ${errorMessage(thrown)}`,
+        );
       }
     }
+    step("Its shards have made their last checkpoints.");
     this.#router.stop();
     await settledBy(leftMs() + closeWritersMs, this.#expiry.stop());
     for (const host of this.#hosts) host.close();
@@ -447,10 +473,12 @@ export class EmbeddedEngine implements Engine {
       hosts.current.kill();
     }
     if (!await settledBy(leftMs() + closeWritersMs, stopped)) {
-      this.#settings.report(
+      this.#warn(
+        "writers-not-closed",
         "The log's or the store's thread did not end in time. What was accepted is in the log all the same.",
       );
     }
+    step("Its threads have ended.");
     this.#deadlines.close();
     this.#abandoned.close();
   }

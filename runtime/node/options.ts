@@ -2,6 +2,7 @@
 
 import { defaultShardLimits, type ShardLimits } from "../core/limits.ts";
 import type { ComputeSettings } from "./compute_pool.ts";
+import type { Report } from "./notice.ts";
 import { checkServices, type Service } from "./service.ts";
 import {
   defaultActorBytes,
@@ -45,8 +46,8 @@ export interface EngineOptions {
    * (`OTEL_DENO=true`) does that send anything.
    */
   readonly isTraced?: boolean;
-  /** Hears what a person should know while the engine goes on. */
-  readonly report?: (sentence: string) => void;
+  /** Hears what those who run it should know while it goes on; `repeats.ts` makes few of many. */
+  readonly report?: Report;
   /** The log's or the store's thread is gone: the process must end, and be started again. Called once. */
   readonly onFatal?: (error: Error) => void;
   /**
@@ -83,7 +84,9 @@ export function settle(options: EngineOptions): Settled {
     limits: { ...defaultShardLimits, actorBytes: shardBytes, ...options.limits },
     isTraced: options.isTraced ?? false,
     report: options.report ?? (() => {}),
-    onWorn: options.onWorn ?? ((sentence) => options.report?.(`${sentence}.`)),
+    onWorn: options.onWorn ??
+      ((sentence) =>
+        options.report?.({ level: "error", component: "node", event: "worn", message: `${sentence}.` })),
     onFatal: options.onFatal ?? ((error) => {
       throw error;
     }),

@@ -10,6 +10,7 @@ import { type Piece, ShardedBatch } from "../../runtime/node/batch.ts";
 import { Deadlines } from "../../runtime/node/deadlines.ts";
 import { Gateway } from "../../runtime/node/gateway.ts";
 import { EngineError } from "../../runtime/node/engine.ts";
+import { Repeats } from "../../runtime/node/repeats.ts";
 import type { Tracing } from "../../runtime/node/tracing.ts";
 import type { Waiting } from "../../runtime/node/waiting.ts";
 import { shardOf } from "../../runtime/core/murmur2.ts";
@@ -46,6 +47,7 @@ class Rig {
   readonly deadlines: Deadlines;
   readonly gateway: Gateway;
   readonly #offsets = [0, 0];
+  readonly #repeats = new Repeats({ nowMs: () => this.nowMs }, ({ message }) => this.reports.push(message));
 
   constructor(sendDeadlineMs = 60_000, tracing: Tracing | null = null) {
     this.deadlines = new Deadlines(sendDeadlineMs);
@@ -59,7 +61,7 @@ class Rig {
       observer: { appended() {}, refused() {} },
       deadlines: this.deadlines,
       tracing,
-      report: (sentence) => void this.reports.push(sentence),
+      report: (notice) => this.#repeats.add(notice),
       onReceipt() {},
     });
   }
@@ -223,10 +225,11 @@ Deno.test("Gateway reports a full log once, and once that it takes messages agai
   rig.nowMs += 60_000;
   await send(null);
   await send(null);
-  assert.equal(rig.reports.length, 2);
-  assert.match(rig.reports[1]!, /takes messages again/);
+  assert.equal(rig.reports.length, 3);
+  assert.match(rig.reports[1]!, /refused meanwhile\. \(repeated 3 times in 60 s\)$/);
+  assert.match(rig.reports[2]!, /takes messages again/);
   await send(new LogError("unavailable", "gone"));
-  assert.match(rig.reports[2]!, /^gone\. Messages are refused/);
+  assert.match(rig.reports[3]!, /^gone\. Messages are refused/);
 });
 
 Deno.test("Gateway.send() is refused before anything is written when a bound is reached", async () => {
