@@ -66,7 +66,7 @@ const screen = openScreen(Deno.stdout.isTerminal(), format === "json" ? () => {}
 
 function complain(line: string): void {
   // On a terminal the line must not end up behind the status line.
-  if (Deno.stdout.isTerminal() && Deno.stderr.isTerminal()) screen.write(`${line}\n`);
+  if (format === "pretty" && Deno.stdout.isTerminal() && Deno.stderr.isTerminal()) screen.write(`${line}\n`);
   else Deno.stderr.writeSync(encoder.encode(`${line}\n`));
 }
 
