@@ -32,7 +32,7 @@ import { failureExitCode, Refusal, refusalExitCode } from "./cli/refusal.ts";
 import { openScreen, renderTable, type TableRow } from "./cli/screen.ts";
 import { untilStopSignal } from "./cli/stop_signal.ts";
 import { type App, createApp } from "./http/app.ts";
-import { withRequestLog } from "./http/request_log.ts";
+import { type TellRequest, withRequestLog } from "./http/request_log.ts";
 import { nameRequestSpan } from "./http/request_spans.ts";
 import { listening, source } from "./services.ts";
 import { secretsOf, type Settings } from "./settings.ts";
@@ -131,7 +131,8 @@ function openApp(settings: Settings, engine: Engine, report: Report): App {
     limits: { maxBodyBytes: settings.bodyLimit },
   });
   if (settings.logLevel !== "debug") return app;
-  const logged = (fetch: Fetch) => withRequestLog(fetch, log, machineClock.nowMs);
+  const tell: TellRequest = (sentence, facts) => log.debug("request", sentence, { fields: { ...facts } });
+  const logged = (fetch: Fetch) => withRequestLog(fetch, tell, machineClock.nowMs);
   return { ...app, fetch: logged(app.fetch), adminFetch: logged(app.adminFetch) };
 }
 

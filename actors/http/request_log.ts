@@ -1,11 +1,19 @@
 /** Tells of every request, for whoever debugs a client. */
 
-import type { ComponentLog } from "../cli/logger.ts";
 import type { Fetch } from "./app.ts";
 import { rawPath } from "./request_url.ts";
 
-/** Parameters are left out: a link may carry the token in one. */
-export function withRequestLog(fetch: Fetch, log: ComponentLog, nowMs: () => number): Fetch {
+export interface AnsweredRequest {
+  readonly method: string;
+  /** Without parameters: a link may carry the token in one. */
+  readonly path: string;
+  readonly status: number;
+  readonly durationMs: number;
+}
+
+export type TellRequest = (sentence: string, facts: AnsweredRequest) => void;
+
+export function withRequestLog(fetch: Fetch, tell: TellRequest, nowMs: () => number): Fetch {
   return async (request) => {
     const startMs = nowMs();
     const response = await fetch(request);
@@ -13,8 +21,11 @@ export function withRequestLog(fetch: Fetch, log: ComponentLog, nowMs: () => num
     const { status } = response;
     const path = rawPath(request);
     const durationMs = Math.round((nowMs() - startMs) * 10) / 10;
-    log.debug("request", `${method} ${path} was answered with ${status} in ${durationMs} ms.`, {
-      fields: { method, path, status, durationMs },
+    tell(`${method} ${path} was answered with ${status} in ${durationMs} ms.`, {
+      method,
+      path,
+      status,
+      durationMs,
     });
     return response;
   };

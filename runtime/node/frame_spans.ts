@@ -2,7 +2,8 @@
  * The spans of one shard, for the traced requests that wrote to its frames: `fold` of each frame, and `checkpoint` that
  * makes it durable beyond the log.
  *
- * 1. What is folded again after a takeover says so: `sensorium.replay`. A frame's checkpoint is told of once per owner.
+ * 1. What is folded again after a takeover says so: `sensorium.replay`. A frame's checkpoint is that of its last fold, or
+ *    one that was under way when the shard was taken over.
  * 2. It holds the contexts of `maxFollowedFrames` at most; the traces of further ones end with their folds.
  */
 
@@ -28,11 +29,6 @@ export class FrameSpans {
     this.#shard = shard;
   }
 
-  /** The shard is taken over: all that is not in a checkpoint is folded again. */
-  claimed(): void {
-    this.#followed = [];
-  }
-
   folded(fold: Extract<Action, { type: "folded" }>, isReplay: boolean): void {
     const { offset, contexts, messages, beganMs, endedMs } = fold;
     const attributes = {
@@ -41,6 +37,8 @@ export class FrameSpans {
       "sensorium.messages": messages,
       ...(isReplay && { "sensorium.replay": true }),
     };
+    // Frames are folded in order: what is past this one was folded before a takeover, and will be again.
+    if (isReplay) this.#followed = this.#followed.filter((frame) => frame.offset < offset);
     for (const parent of contexts) {
       const context = this.#tracing.add(parent, "fold", beganMs, endedMs, attributes);
       if (this.#followed.length < maxFollowedFrames) this.#followed.push({ offset, context });

@@ -27,6 +27,7 @@ import type { Tracing } from "./tracing.ts";
 
 /** What a runner tells whoever measures. */
 export interface RunnerObserver {
+  /** The store has it, be it that the shard has claimed itself again meanwhile. */
   committed(checkpoint: Checkpoint, durationMs: number): void;
   /** From the claim until everything was folded that the log held then. */
   replayed(durationMs: number): void;
@@ -258,7 +259,6 @@ export class ShardRunner {
 
   async #claim(death: HostDeath | null): Promise<void> {
     this.#abandon();
-    this.#spans?.claimed();
     const { store, owner, clock, log } = this.#around;
     const replay: Replay = { sinceMs: clock.nowMs(), end: null };
     this.#replay = replay;
@@ -334,11 +334,13 @@ export class ShardRunner {
   }
 
   async #commit(checkpoint: Checkpoint): Promise<void> {
-    const { clock, commits, observer } = this.#around;
+    const { clock, commits } = this.#around;
     const startMs = clock.nowMs();
-    const attempt = () => {
-      const result = commits.add(checkpoint);
+    const attempt = async () => {
+      const committing = commits.add(checkpoint);
       this.#around.wake(this);
+      const result = await committing;
+      if (result === "committed") this.#tellCommitted(checkpoint, startMs);
       return result;
     };
     let unknown = 0;
@@ -350,12 +352,15 @@ export class ShardRunner {
     }
     const nowMs = clock.nowMs();
     const result = outcome.type === "done" ? outcome.value : "failed";
-    if (result === "committed") {
-      observer.committed(checkpoint, nowMs - startMs);
-      this.#spans?.committed(checkpoint, startMs, nowMs);
-    }
     this.#tell(() => this.#machine.committed(checkpoint.epoch, checkpoint.commit, result, nowMs));
     this.#around.wake(this);
+  }
+
+  #tellCommitted(checkpoint: Checkpoint, startMs: number): void {
+    const { clock, observer } = this.#around;
+    const nowMs = clock.nowMs();
+    observer.committed(checkpoint, nowMs - startMs);
+    this.#spans?.committed(checkpoint, startMs, nowMs);
   }
 
   /** The machine asks for one append per target at a time, so repeating this one keeps their order. */

@@ -114,12 +114,25 @@ Deno.test("FrameSpans gives each traced request the checkpoint that holds its fr
   ]);
 });
 
-Deno.test("FrameSpans says of a fold that it is repeated, and waits for the new owner's checkpoint alone", () => {
+Deno.test("FrameSpans says of a fold that it is repeated, and gives it one checkpoint", () => {
   const tracing = new NotedTracing();
   const spans = new FrameSpans(tracing, 0);
   spans.folded(fold(1, "a"), false);
-  spans.claimed();
-  spans.folded(fold(1, "a"), true);
+  spans.folded(fold(2, "b"), false);
+  spans.folded(fold(3, "c"), false);
+  // Under way when the shard claimed itself again, which then folds what comes after it.
   spans.committed(checkpointOf(1), 10, 20);
-  assert.deepEqual(tracing.spans, ["a > fold 1..2", "a > fold 1..2 again", "a.fold > checkpoint 10..20"]);
+  spans.folded(fold(2, "b"), true);
+  spans.folded(fold(3, "c"), true);
+  spans.committed(checkpointOf(3), 30, 40);
+  assert.deepEqual(tracing.spans, [
+    "a > fold 1..2",
+    "b > fold 2..3",
+    "c > fold 3..4",
+    "a.fold > checkpoint 10..20",
+    "b > fold 2..3 again",
+    "c > fold 3..4 again",
+    "b.fold > checkpoint 30..40",
+    "c.fold > checkpoint 30..40",
+  ]);
 });
