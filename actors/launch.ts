@@ -10,6 +10,9 @@ import { NodeProcess } from "../runtime/node/node_process.ts";
 import { nodeBackoff, nodeIntensity, nodeStopMs } from "../runtime/node/limits.ts";
 import { type Child, type SupervisionNotice, Supervisor } from "../runtime/node/supervisor.ts";
 import { machineTimerClock } from "../runtime/node/timer_clock.ts";
+import { askedFormat, lastWord } from "./cli/last_word.ts";
+import { createLogger, logOf } from "./cli/logger.ts";
+import { redactor } from "./cli/redact.ts";
 import { failureExitCode, refusalExitCode } from "./cli/refusal.ts";
 import { untilStopSignal } from "./cli/stop_signal.ts";
 
@@ -25,8 +28,8 @@ const nodePermissions = [
 
 const encoder = new TextEncoder();
 
-function say(sentence: string): void {
-  Deno.stderr.writeSync(encoder.encode(`${sentence}\n`));
+function put(line: string): void {
+  Deno.stderr.writeSync(encoder.encode(`${line}\n`));
 }
 
 /**
@@ -35,6 +38,17 @@ function say(sentence: string): void {
  * @param entry the program that is the node
  */
 export async function launch(entry: URL, args: readonly string[]): Promise<never> {
+  const format = askedFormat(args, Deno.env.toObject());
+  // It is given no secrets to say; the node reads them.
+  const nothingElse = redactor([]);
+  const report = createLogger({
+    level: "info",
+    format,
+    redactor: nothingElse,
+    now: () => new Date(),
+    put,
+  });
+  const log = logOf("launcher", report);
   const nodes: NodeProcess[] = [];
   let hasBeenUp = false;
 
@@ -59,7 +73,11 @@ export async function launch(entry: URL, args: readonly string[]): Promise<never
 
   const hear = (notice: SupervisionNotice) => {
     if (notice.type === "childFailed") {
-      say(`The node died and starts again in ${Math.ceil(notice.pauseMs)} ms: ${notice.end.sentence}.`);
+      const { end: { sentence: reason } } = notice;
+      const pauseMs = Math.ceil(notice.pauseMs);
+      log.error("node-died", `The node died and starts again in ${pauseMs} ms: ${reason}.`, {
+        fields: { pauseMs, reason },
+      });
     }
     if (notice.type === "childFinished") Deno.exit(nodes[0]?.exitCode ?? 0);
   };
@@ -81,7 +99,8 @@ export async function launch(entry: URL, args: readonly string[]): Promise<never
   if (reason === "normal") Deno.exit(nodes[0]?.exitCode ?? 0);
   // A node that could not start has said why, and starting it again would end alike.
   if (!hasBeenUp) Deno.exit(nodes[0]?.exitCode ?? failureExitCode);
-  say(`Sensorium gives up: ${sentence}`);
+  const message = `Sensorium gives up: ${sentence}`;
+  lastWord({ component: "launcher", event: "gave-up", message }, format, nothingElse, put);
   Deno.exit(failureExitCode);
 }
 

@@ -12,6 +12,9 @@ import { MemoryHotState } from "../runtime/hot/memory_hot.ts";
 import { LogError } from "../runtime/log/port.ts";
 import type { Engine } from "../runtime/node/engine.ts";
 import { type EngineOptions, startEngine } from "../runtime/node/node.ts";
+import { machineClock } from "../runtime/node/clock.ts";
+import type { Report } from "../runtime/node/notice.ts";
+import { Repeats } from "../runtime/node/repeats.ts";
 import { linkToLauncher } from "../runtime/node/process_link.ts";
 import { StoreError } from "../runtime/store/port.ts";
 import { takeDataFolder } from "./cli/data_folder.ts";
@@ -19,46 +22,65 @@ import { describeDenoVersion } from "./cli/deno_version.ts";
 import { helpText } from "./cli/help.ts";
 import { type Fetch, listen, type Listener } from "./cli/listen.ts";
 import { startLiveSummary } from "./cli/live_summary.ts";
-import { createLogger, type Logger } from "./cli/logger.ts";
+import { askedFormat, lastWord } from "./cli/last_word.ts";
+import { createLogger, logOf } from "./cli/logger.ts";
 import { nearest } from "./cli/nearest.ts";
 import { checkPorts, type PortSetting } from "./cli/ports.ts";
 import { readSettings } from "./cli/read_settings.ts";
+import { redactor } from "./cli/redact.ts";
 import { failureExitCode, Refusal, refusalExitCode } from "./cli/refusal.ts";
 import { openScreen, renderTable, type TableRow } from "./cli/screen.ts";
 import { untilStopSignal } from "./cli/stop_signal.ts";
 import { type App, createApp } from "./http/app.ts";
+import { type TellRequest, withRequestLog } from "./http/request_log.ts";
+import { nameRequestSpan } from "./http/request_spans.ts";
 import { listening, source } from "./services.ts";
-import type { Settings } from "./settings.ts";
+import { secretsOf, type Settings } from "./settings.ts";
 import { hostProbes } from "./sources/host_probes.ts";
 import { runHostSource } from "./sources/host_source.ts";
 
 /** How long requests under way may take at a stop, and then folding and checkpointing; the rest waits in the log. */
 const drainMs = { requests: 5000, folding: 20_000 };
 
+/** How soon after a window's end what was counted in it is told. */
+const repeatsCheckMs = 1000;
+
 /** A node that is replaced is missed: what is not folded by then is folded by the next. */
 const wornDrainMs = 2000;
 
+/** Deno's own OpenTelemetry is switched on: https://docs.deno.com/runtime/fundamentals/open_telemetry/ */
+const isTraced = Deno.env.get("OTEL_DENO") === "true";
+
 const encoder = new TextEncoder();
-const screen = openScreen(
-  Deno.stdout.isTerminal(),
-  (text) => void Deno.stdout.writeSync(encoder.encode(text)),
-);
+const format = askedFormat(Deno.args, Deno.env.toObject());
+
+function print(text: string): void {
+  Deno.stdout.writeSync(encoder.encode(text));
+}
+
+/** Knows of secrets once the settings are read. */
+let clean = redactor([]);
+
+/** Where the log is for a collector, nobody looks at a screen. */
+const screen = openScreen(Deno.stdout.isTerminal(), format === "json" ? () => {} : print);
 
 function complain(line: string): void {
   // On a terminal the line must not end up behind the status line.
-  if (Deno.stdout.isTerminal() && Deno.stderr.isTerminal()) screen.write(`${line}\n`);
+  if (format === "pretty" && Deno.stdout.isTerminal() && Deno.stderr.isTerminal()) screen.write(`${line}\n`);
   else Deno.stderr.writeSync(encoder.encode(`${line}\n`));
 }
 
-function refuse(sentence: string): never {
-  complain(sentence);
+function refuse(message: string): never {
+  lastWord({ component: "node", event: "refused", message }, format, clean, complain);
   Deno.exit(refusalExitCode);
 }
 
 /** Ends the process at once, for what nobody expected. */
 function fail(error: unknown, isStackWanted: boolean): never {
-  const stack = isStackWanted && error instanceof Error ? `\n${error.stack}` : "";
-  complain(`Sensorium failed: ${errorMessage(error)}${stack}`);
+  const stack = isStackWanted && error instanceof Error ? error.stack : undefined;
+  const message = `Sensorium failed: ${errorMessage(error)}`;
+  const fields = stack === undefined ? {} : { stack };
+  lastWord({ component: "node", event: "failed", message, fields }, format, clean, complain);
   Deno.exit(failureExitCode);
 }
 
@@ -69,11 +91,10 @@ async function openEngine(
   settings: Settings,
   actors: Actors,
   dataDir: string,
-  log: Logger,
+  threads: number,
+  report: Report,
   onWorn: (sentence: string) => void,
 ): Promise<Engine> {
-  // The main thread, which serves HTTP, keeps a core to itself.
-  const threads = settings.threads ?? Math.max(1, navigator.hardwareConcurrency - 1);
   try {
     return await startEngine({
       ...actors,
@@ -82,7 +103,8 @@ async function openEngine(
       threads,
       retentionMs: settings.retention,
       limits: { checkpointIntervalMs: settings.checkpointMs },
-      report: log.warn,
+      isTraced,
+      report,
       onFatal: (error) => fail(error, settings.logLevel === "debug"),
       onWorn,
     });
@@ -93,19 +115,41 @@ async function openEngine(
   }
 }
 
-function openApp(settings: Settings, engine: Engine, log: Logger): App {
-  return createApp({
+function openApp(settings: Settings, engine: Engine, report: Report): App {
+  const log = logOf("http", report);
+  const app = createApp({
     engine,
     hot: new MemoryHotState(),
     token: settings.token ?? null,
     registry: new Registry(),
     version: project.version,
     log: (sentence, thrown) => {
-      log.error(sentence);
-      if (thrown instanceof Error) log.debug(thrown.stack ?? thrown.message);
+      log.error("unexpected", sentence, { fields: { error: errorMessage(thrown) } });
+      if (thrown instanceof Error) log.debug("stack", sentence, { fields: { stack: thrown.stack ?? "" } });
     },
+    ...(isTraced && { onAnswered: nameRequestSpan }),
     limits: { maxBodyBytes: settings.bodyLimit },
   });
+  if (settings.logLevel !== "debug") return app;
+  const tell: TellRequest = (sentence, facts) => log.debug("request", sentence, { fields: { ...facts } });
+  const logged = (fetch: Fetch) => withRequestLog(fetch, tell, machineClock.nowMs);
+  return { ...app, fetch: logged(app.fetch), adminFetch: logged(app.adminFetch) };
+}
+
+/** Few lines of many that say the same, without secrets. */
+function openLog(settings: Settings): Repeats {
+  const repeats = new Repeats(
+    machineClock,
+    createLogger({
+      level: settings.logLevel,
+      format,
+      redactor: clean,
+      now: () => new Date(),
+      put: complain,
+    }),
+  );
+  setInterval(() => repeats.check(), repeatsCheckMs);
+  return repeats;
 }
 
 function startTable(
@@ -144,47 +188,74 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
   const { host, adminPort } = settings;
   const port = { flag: "--port", port: settings.port };
   const admin = { flag: "--admin-port", port: adminPort };
-  const log = createLogger(settings.logLevel, () => new Date(), complain);
+  const startMs = performance.now();
+  const repeats = openLog(settings);
+  const report: Report = (notice) => repeats.add(notice);
+  const log = logOf("node", report);
+  // The main thread, which serves HTTP, keeps a core to itself.
+  const threads = settings.threads ?? Math.max(1, navigator.hardwareConcurrency - 1);
   const { stopSignal, ready } = beginLife();
 
   await checkPorts(host, [port, admin]);
   const folder = await takeDataFolder(settings.data);
+  const { version } = project;
+  log.info("starting", `Sensorium ${version} starts on ${folder.path}.`, {
+    isStep: true,
+    fields: {
+      version,
+      deno: denoVersion,
+      pid: Deno.pid,
+      dataFolder: folder.path,
+      shards: settings.shards,
+      threads,
+    },
+  });
   const worn = Promise.withResolvers<"worn">();
-  const engine = await openEngine(settings, actors, folder.path, log, (sentence) => {
-    log.warn(`${sentence}: the node stops, and its launcher starts it again`);
+  const engine = await openEngine(settings, actors, folder.path, threads, report, (sentence) => {
+    log.error("worn", `${sentence}: the node stops, and its launcher starts it again`);
     worn.resolve("worn");
   });
-  const app = openApp(settings, engine, log);
+  const app = openApp(settings, engine, report);
   const listeners = [await listen(host, port, app.fetch), await listen(host, admin, app.adminFetch)] as const;
   screen.write(
     `one node, embedded\n${renderTable(startTable(settings, folder.path, denoVersion, ...listeners))}`,
   );
 
   ready();
+  log.info("ready", `It takes readings at ${listeners[0].url}.`, {
+    isStep: true,
+    fields: {
+      url: listeners[0].url,
+      adminUrl: listeners[1].url,
+      afterMs: Math.round(performance.now() - startMs),
+    },
+  });
 
   const [http, adminHttp] = listeners;
   const again = (setting: PortSetting, fetch: Fetch) => () => listen(host, setting, fetch);
   await engine.supervise(listening("http", http, again(port, app.fetch), drainMs.requests));
   await engine.supervise(listening("admin-http", adminHttp, again(admin, app.adminFetch), drainMs.requests));
+  const sourceLog = logOf("host-metrics", report);
   await engine.supervise(source("host-metrics", (signal) =>
     runHostSource({
       engine: app.moving.watch(engine),
       probes: settings.hostMetrics ? hostProbes(folder.path) : [],
       signal,
       nowMs: Date.now,
-      warn: log.warn,
-      info: log.info,
+      warn: (sentence) => sourceLog.warn("source-failed", sentence, { like: sentence }),
+      info: (sentence) => sourceLog.info("source-works", sentence, { like: sentence, ends: "source-failed" }),
     })));
   const stopSummary = startLiveSummary({
     screen,
     isTerminal: Deno.stdout.isTerminal(),
     progress: () => engine.status().totals,
     countActors: async () => (await engine.store.countActors()).reduce((sum, { count }) => sum + count, 0),
-    onFailure: (error) => log.warn(`Cannot count the actors: ${errorMessage(error)}`),
+    onFailure: (error) => log.warn("not-counted", `Cannot count the actors: ${errorMessage(error)}`),
   });
 
   const why = await Promise.race([stopSignal, worn.promise]);
   const isWorn = why === "worn";
+  log.info("stopping", isWorn ? "It stops to be replaced." : "It was asked to stop.", { isStep: true });
   if (!isWorn) {
     screen.write("stopping: folding and checkpointing what was accepted (Ctrl-C again to stop at once)\n");
   }
@@ -192,13 +263,15 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
   app.close();
   await engine.stop(isWorn ? wornDrainMs : drainMs.requests + drainMs.folding);
   folder.release();
+  log.info("stopped", "It has stopped.", { isStep: true });
+  repeats.close();
   if (isWorn) Deno.exit(failureExitCode);
   screen.write("stopped\n");
 }
 
 async function main([command, ...args]: readonly string[], actors: Actors): Promise<void> {
   const isHelpWanted = [command, ...args].some((arg) => arg === "--help" || arg === "-h");
-  if (command === undefined || command === "help" || isHelpWanted) return screen.write(helpText());
+  if (command === undefined || command === "help" || isHelpWanted) return print(helpText());
   if (command !== "cluster") {
     const near = nearest(command, ["cluster"]);
     const hint = near === null ? "Start a node with: deno task start cluster" : `Did you mean ${near}?`;
@@ -211,6 +284,7 @@ async function main([command, ...args]: readonly string[], actors: Actors): Prom
     environment: Deno.env.toObject(),
     readText: (path) => Deno.readTextFileSync(path),
   });
+  clean = redactor(secretsOf(settings));
   try {
     await runNode(settings, actors, denoVersion);
   } catch (error) {

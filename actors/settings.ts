@@ -129,7 +129,13 @@ export const settingsSchema = z.object({
     group: "Screen",
     value: "LEVEL",
     expects: "error, warn, info or debug",
-    meaning: "What is written to standard error. debug shows the stack of an unexpected failure.",
+    meaning: "What is written to standard error. debug adds every request, and the stacks of errors.",
+  }),
+  logFormat: z.enum(["pretty", "json"]).prefault("pretty").register(settingNotes, {
+    group: "Screen",
+    value: "FORMAT",
+    expects: "pretty or json",
+    meaning: "json: instead of the screen, one JSON object a line on standard error, for a log collector.",
   }),
 });
 
@@ -164,3 +170,9 @@ function describe(key: string, schema: z.ZodType): Setting {
 
 export const settings: readonly Setting[] = Object.entries(settingsSchema.shape)
   .map(([key, schema]) => describe(key, schema));
+
+/** The values of those that are secret. */
+export function secretsOf(values: Settings): string[] {
+  const secret = settings.filter(({ note }) => note.isSecret);
+  return secret.map(({ key }) => values[key]).filter((value) => typeof value === "string");
+}

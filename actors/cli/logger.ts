@@ -1,16 +1,79 @@
-/** Log lines for a person: time, level, sentence, on standard error. */
+/**
+ * Log lines, on standard error: for a person, or one JSON object a line for a collector.
+ *
+ * 1. A line is one line: what would begin another is escaped, the stack of an error excepted, which only a person gets.
+ * 2. A JSON line has `time` (ISO 8601, UTC), `level`, `component`, `event`, `message`, and the notice's fields.
+ * 3. No line holds a secret: `redact.ts`.
+ * 4. Steps of an orderly start and stop are for collectors: a person, whose screen shows them, gets them at debug.
+ */
 
-const levels = ["error", "warn", "info", "debug"] as const;
-export type LogLevel = typeof levels[number];
+import type { Notice, NoticeLevel, Report } from "../../runtime/node/notice.ts";
+import type { Redactor } from "./redact.ts";
 
-export type Logger = Readonly<Record<LogLevel, (sentence: string) => void>>;
+export type LogFormat = "pretty" | "json";
 
-/** `put` gets each line, without a newline. Lines above `level` are left out. */
-export function createLogger(level: LogLevel, now: () => Date, put: (line: string) => void): Logger {
-  const logAt = (lineLevel: LogLevel) => (sentence: string) => {
-    if (levels.indexOf(lineLevel) <= levels.indexOf(level)) {
-      put(`${now().toISOString()} ${lineLevel.padEnd(5)} ${sentence}`);
-    }
+const levels: readonly NoticeLevel[] = ["error", "warn", "info", "debug"];
+
+export interface LoggerOptions {
+  /** What is less important is left out. */
+  readonly level: NoticeLevel;
+  readonly format: LogFormat;
+  readonly redactor: Redactor;
+  now(): Date;
+  /** Gets each line, without its end. */
+  put(line: string): void;
+}
+
+export function createLogger({ level: least, format, redactor, now, put }: LoggerOptions): Report {
+  const isWanted = (level: NoticeLevel) => levels.indexOf(level) <= levels.indexOf(least);
+  return (notice) => {
+    const level = notice.isStep && format === "pretty" ? "debug" : notice.level;
+    if (!isWanted(level)) return;
+    const clean = {
+      ...notice,
+      level,
+      message: redactor.text(notice.message),
+      fields: redactor.fields(notice.fields ?? {}),
+    };
+    const time = now().toISOString();
+    put(format === "json" ? jsonLine(time, clean) : prettyLine(time, clean));
   };
-  return { error: logAt("error"), warn: logAt("warn"), info: logAt("info"), debug: logAt("debug") };
+}
+
+type CleanNotice = Notice & Required<Pick<Notice, "fields">>;
+
+function jsonLine(time: string, { level, component, event, message, fields }: CleanNotice): string {
+  return JSON.stringify({ time, level, component, event, message, ...renamed(fields) });
+}
+
+const ownNames = new Set(["time", "level", "component", "event", "message"]);
+
+/** Fields never take the place of what every line has. */
+function renamed(fields: CleanNotice["fields"]): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [ownNames.has(name) ? `${name}_` : name, value]),
+  );
+}
+
+/** The facts stand in the sentence. */
+function prettyLine(time: string, { level, component, message, fields }: CleanNotice): string {
+  const stack = typeof fields.stack === "string" ? `\n${escaped(fields.stack, /[^\P{Cc}\n]/gu)}` : "";
+  return `${time} ${level.padEnd(5)} ${component}: ${escaped(message, /\p{Cc}/gu)}${stack}`;
+}
+
+function escaped(text: string, control: RegExp): string {
+  return text.replaceAll(control, (character) => JSON.stringify(character).slice(1, -1));
+}
+
+/** What a part of the program says by. */
+export type ComponentLog = Readonly<
+  Record<NoticeLevel, (event: string, message: string, more?: NoticeDetails) => void>
+>;
+
+type NoticeDetails = Pick<Notice, "fields" | "like" | "ends" | "isStep">;
+
+export function logOf(component: string, report: Report): ComponentLog {
+  const at = (level: NoticeLevel) => (event: string, message: string, more: NoticeDetails = {}) =>
+    report({ level, component, event, message, ...more });
+  return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
 }

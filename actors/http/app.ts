@@ -21,7 +21,7 @@ import { healthRoutes } from "./health_routes.ts";
 import { Intake } from "./intake.ts";
 import { defaultHttpLimits, type HttpLimits } from "./limits.ts";
 import { LiveFeed } from "./live_feed.ts";
-import { createHttpMetrics, type HttpMetrics } from "./metrics.ts";
+import { createHttpMetrics } from "./metrics.ts";
 import { MovingActors } from "./moving.ts";
 import { type OpenApiDocument, openApiDocument } from "./openapi.ts";
 import { checkOrigin } from "./origin.ts";
@@ -45,6 +45,8 @@ export interface AppOptions {
   /** The program's version, for the OpenAPI document. */
   readonly version: string;
   readonly log: LogFailure;
+  /** Hears of every request that is answered: `path` as in the OpenAPI document, or "unknown". */
+  readonly onAnswered?: (request: Request, path: string, status: number) => void;
   readonly limits?: Partial<HttpLimits>;
 }
 
@@ -90,7 +92,15 @@ export function createApp(options: AppOptions): App {
     ...documentRoutes(() => document ??= openApiDocument(routes, version, token !== null)),
   ];
   let document: OpenApiDocument | undefined;
-  const shared: Shared = { token, log, metrics };
+  const { onAnswered = () => {} } = options;
+  const shared: Shared = {
+    token,
+    log,
+    answered(request, path, status) {
+      metrics.answered(path, status);
+      onAnswered(request, path, status);
+    },
+  };
   const router = createRouter(routes, shared);
   return {
     fetch: withHotPath(router, collections, intake, shared),
@@ -107,7 +117,7 @@ export function createApp(options: AppOptions): App {
 interface Shared {
   readonly token: string | null;
   readonly log: LogFailure;
-  readonly metrics: HttpMetrics;
+  answered(request: Request, path: string, status: number): void;
 }
 
 /** The ways in are answered before the router: it would cost each body more than parsing an item does. */
@@ -115,7 +125,7 @@ function withHotPath(
   router: Fetch,
   all: readonly Collection[],
   intake: Intake,
-  { token, log, metrics }: Shared,
+  { token, log, answered }: Shared,
 ): Fetch {
   const byPath = new Map(all.map((collection) => [`/${collection.intakePath}`, collection.type]));
   return async (request) => {
@@ -130,7 +140,7 @@ function withHotPath(
     } catch (thrown) {
       response = failureResponse(thrown, request, log);
     }
-    metrics.answered(path, response.status);
+    answered(request, path, response.status);
     return response;
   };
 }
@@ -163,7 +173,7 @@ function createRouter(routes: readonly Route[], shared: Shared): Fetch {
 function refuse(
   path: string,
   request: Request,
-  { token, log, metrics }: Shared,
+  { token, log, answered }: Shared,
   problem: ProblemError,
 ): Response {
   let response = problemResponse(problem);
@@ -172,11 +182,11 @@ function refuse(
   } catch (thrown) {
     response = failureResponse(thrown, request, log);
   }
-  metrics.answered(path, response.status);
+  answered(request, path, response.status);
   return response;
 }
 
-async function answer(each: Route, request: Request, { token, log, metrics }: Shared): Promise<Response> {
+async function answer(each: Route, request: Request, { token, log, answered }: Shared): Promise<Response> {
   let response: Response;
   try {
     checkToken(request, each.access, token);
@@ -194,7 +204,7 @@ async function answer(each: Route, request: Request, { token, log, metrics }: Sh
   } catch (thrown) {
     response = failureResponse(thrown, request, log);
   }
-  metrics.answered(each.path, response.status);
+  answered(request, each.path, response.status);
   return response;
 }
 

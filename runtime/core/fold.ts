@@ -142,7 +142,7 @@ export class Fold {
     work.hasBegun = true;
     if (!this.sequences.accept(frame.origin, this.turns.clockMs)) {
       this.#options.counters.repeatedFrames++;
-      work.skipAll();
+      work.dropRepeated();
     }
   }
 

@@ -1,7 +1,7 @@
 /**
  * Frames: one log record, many messages for one shard.
  *
- *     [[codec, origin, types], t, ids, bodies, t, ids, bodies, ...]
+ *     [[codec, origin, types, contexts?], t, ids, bodies, t, ids, bodies, ...]
  *
  * One flat JSON array of *runs*, three places each: successive messages of one type. `t` is an index into `types`, the
  * frame's own table of [kind, message version]; `ids` are the targets' ids in one text, joined by DEL, which no id
@@ -10,6 +10,9 @@
  *     -1, hash, count      the next `count` entries are one part of a body with an idempotency key
  *     -2, id, kind         the sender of all following entries
  *     -3, letter, replays  the next entry is a dead letter's message, sent again for this many times by now
+ *
+ * `contexts` stands in the header of a frame that traced requests wrote to, and in no other; the entries and their places
+ * are the same with and without.
  *
  * The ids of a run are never made into strings: `JSON.parse` spends 90 to 120 ns on `t, "id", 1`, most of it on one
  * short string (V8 looks it up in its table of unique ones), and 10 ns on the same entry of a run; finding where its
@@ -53,6 +56,8 @@ export interface Frame {
   readonly types: readonly WireType[];
   /** Flat entries: `t, id, body` each. */
   readonly entries: readonly unknown[];
+  /** As in `ParsedFrame`, but absent when there are none. */
+  readonly contexts?: readonly string[];
 }
 
 type WireOrigin = ["g", string, number] | ["s", number, number] | ["t"];
@@ -98,14 +103,20 @@ export function encodeEntries(entries: readonly unknown[]): string {
 }
 
 /** The text of a frame from pieces made by `encodeEntries` (no empty ones). */
-export function joinFrame(origin: Origin, types: readonly WireType[], pieces: readonly string[]): string {
-  const header = JSON.stringify([codecVersion, wireOrigin(origin), types]);
+export function joinFrame(
+  origin: Origin,
+  types: readonly WireType[],
+  pieces: readonly string[],
+  contexts: readonly string[] | null = null,
+): string {
+  const traced = contexts === null ? [] : [contexts];
+  const header = JSON.stringify([codecVersion, wireOrigin(origin), types, ...traced]);
   return pieces.length === 0 ? `[${header}]` : `[${header},${pieces.join(",")}]`;
 }
 
 export function encodeFrame(frame: Frame): string {
   const pieces = frame.entries.length === 0 ? [] : [encodeEntries(frame.entries)];
-  return joinFrame(frame.origin, frame.types, pieces);
+  return joinFrame(frame.origin, frame.types, pieces, frame.contexts);
 }
 
 function isCount(value: unknown): value is number {
@@ -127,6 +138,13 @@ function parseTypes(value: unknown): readonly WireType[] {
     Array.isArray(type) && typeof type[0] === "string" && isCount(type[1]);
   if (Array.isArray(value) && value.every(isType)) return value;
   throw new FormatError("A frame's types are not a list of [kind, version]");
+}
+
+function parseContexts(value: unknown): readonly string[] | null {
+  if (value === undefined) return null;
+  const isContext = (context: unknown): context is string => typeof context === "string";
+  if (Array.isArray(value) && value.length > 0 && value.every(isContext)) return value;
+  throw new FormatError("A frame's trace contexts are not a list of texts");
 }
 
 /** Successive entries of one type, or a marker. All have one shape, so that the fold's loop stays fast. */
@@ -163,6 +181,8 @@ export interface ParsedFrame {
   readonly ends: Int32Array;
   /** By entry, `hashId` of its id. */
   readonly hashes: Int32Array;
+  /** Of the traced requests that wrote to it, each as a `traceparent` (https://www.w3.org/TR/trace-context/); or null. */
+  readonly contexts: readonly string[] | null;
 }
 
 /** The id of entry `at` of `run`. */
@@ -216,12 +236,13 @@ export function parseFrame(text: string): ParsedFrame {
   if (!Array.isArray(value) || !Array.isArray(value[0])) {
     throw new FormatError("A frame is not [header, runs...]");
   }
-  const [codec, wireOrigin, wireTypes] = value[0];
+  const [codec, wireOrigin, wireTypes, wireContexts] = value[0];
   if (codec !== codecVersion) {
     throw new FormatError(`A frame has codec version ${String(codec)}; this program reads ${codecVersion}`);
   }
   const origin = parseOrigin(wireOrigin);
   const types = parseTypes(wireTypes);
+  const contexts = parseContexts(wireContexts);
   const { runs, count } = parseRuns(value, types.length);
   const ends = new Int32Array(count);
   const hashes = new Int32Array(count);
@@ -232,18 +253,18 @@ export function parseFrame(text: string): ParsedFrame {
       throw new FormatError(`From entry ${run.first} on a frame has ${run.count} messages and other ids`);
     }
   }
-  return { origin, types, runs, count, ends, hashes };
+  return { origin, types, runs, count, ends, hashes, contexts };
 }
 
 /** The same with flat entries, for whoever need not be fast. */
 export function decodeFrame(text: string): Frame {
   const frame = parseFrame(text);
-  const { origin, types, runs } = frame;
+  const { origin, types, runs, contexts } = frame;
   const entries: unknown[] = [];
   for (const run of runs) {
     run.bodies.forEach((body, index) => {
       entries.push(run.type, run.type < 0 ? run.text : idOf(frame, run, run.first + index), body);
     });
   }
-  return { origin, types, entries };
+  return { origin, types, entries, ...(contexts !== null && { contexts }) };
 }

@@ -44,7 +44,7 @@ import {
   type ShardQuery,
 } from "./shard_api.ts";
 import { Traces } from "./trace.ts";
-import { FrameQueue } from "./work.ts";
+import { FrameQueue, type WorkFrame } from "./work.ts";
 
 interface ShardOptions {
   readonly shard: number;
@@ -389,6 +389,7 @@ export class Shard implements ShardMachine {
     const isOver = () => clock() >= endMs;
     for (let work = queue.peek(); work !== undefined && this.#canFold(tenure); work = queue.peek()) {
       this.#prepareAhead(tenure, preparedAhead);
+      if (work.contexts !== null) work.beganMs ??= clock();
       if (!fold.prepare(work)) return false;
       const limit = isolation.limit(work, confirmedCommit);
       if (work.at >= limit && fold.isAtBoundary(work)) {
@@ -402,11 +403,17 @@ export class Shard implements ShardMachine {
       if (progress !== "folded") return true;
       queue.shift();
       this.#traces.folded(work.source);
+      if (work.beganMs !== null) this.#tellFolded(work, work.beganMs, clock());
       if (isolation.commitsFrames) pace.demand();
       this.#countFolded(tenure, work.source.text.length);
       if (isOver()) return queue.length > 0;
     }
     return false;
+  }
+
+  #tellFolded({ source: { offset }, contexts, messages }: WorkFrame, beganMs: number, endedMs: number): void {
+    if (contexts === null) return;
+    this.#actions.push({ type: "folded", offset, contexts, messages, beganMs, endedMs });
   }
 
   /** What the next load brings for the frame at hand and those after it, as far as there is room. */

@@ -52,6 +52,18 @@ export type Action =
   }
   /** Append an empty frame to the own log, so that the clock moves. Answered by its delivery. */
   | { readonly type: "tick"; readonly epoch: number; readonly text: string }
+  /**
+   * A frame that traced requests wrote to is folded, between these times of the driver's clock. Not of frames that are
+   * dropped as repeats; again of what is folded again after a claim.
+   */
+  | {
+    readonly type: "folded";
+    readonly offset: number;
+    readonly contexts: readonly string[];
+    readonly messages: number;
+    readonly beganMs: number;
+    readonly endedMs: number;
+  }
   /** Frames of the mailbox below this offset are in a confirmed checkpoint. */
   | { readonly type: "trim"; readonly below: number }
   /** The answer to a query or a barrier. */

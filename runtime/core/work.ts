@@ -21,6 +21,8 @@ export class WorkFrame {
   /** The clock was moved and the origin accepted. */
   hasBegun: boolean;
   haveTimersFired: boolean;
+  /** When it was first at hand, on the driver's clock; null unless it is traced. */
+  beganMs: number | null = null;
   sender: Address | null = null;
   /** The dead letter whose message comes next. */
   replay: Replay | null = null;
@@ -29,6 +31,7 @@ export class WorkFrame {
   #frame: ParsedFrame | null = null;
   #unresolved = -1;
   #run = 0;
+  #isRepeated = false;
 
   /** `index`: entries that a checkpoint says are folded already. */
   constructor(source: LogFrame, number: number, index: number) {
@@ -60,8 +63,20 @@ export class WorkFrame {
     this.at = Math.min(this.frame.count, this.at + count);
   }
 
-  skipAll(): void {
+  /** It has been folded under an earlier offset. */
+  dropRepeated(): void {
+    this.#isRepeated = true;
     this.at = this.frame.count;
+  }
+
+  /** Of the traced requests whose messages it folds; null: none. */
+  get contexts(): readonly string[] | null {
+    return this.#isRepeated ? null : this.frame.contexts;
+  }
+
+  /** Without markers. */
+  get messages(): number {
+    return this.frame.runs.reduce((sum, { type, count }) => type < 0 ? sum : sum + count, 0);
   }
 
   /**

@@ -9,9 +9,11 @@
  * 2. The process is worn once a thread has been abandoned for `lingerMs` and nothing else was given up for as long; at
  *    once when there are more than `maxAbandonedThreads`, or memory has grown by `maxAbandonedBytes` since the first.
  *    `onWorn` then hears of it, once: nothing but a new process helps.
+ * 3. A thread that is still there after `abandonedNoticeMs` is told of, once.
  */
 
-import { abandonedLingerMs, maxAbandonedBytes, maxAbandonedThreads } from "./limits.ts";
+import { abandonedLingerMs, abandonedNoticeMs, maxAbandonedBytes, maxAbandonedThreads } from "./limits.ts";
+import type { Report } from "./notice.ts";
 
 /** The part of a `MessagePort` that is needed. */
 export interface ThreadPort {
@@ -25,14 +27,21 @@ export interface AbandonedParts {
   /** Memory of the process. */
   residentBytes(): number;
   onWorn(sentence: string): void;
+  readonly report: Report;
+}
+
+interface Abandoned {
+  readonly name: string;
+  readonly sinceMs: number;
+  isTold: boolean;
 }
 
 export class AbandonedThreads {
   readonly #parts: AbandonedParts;
   /** Ports of threads that are there. */
   readonly #open = new Set<ThreadPort>();
-  /** Names of threads that were given up. */
-  readonly #threads = new Map<ThreadPort, string>();
+  /** Those that were given up. */
+  readonly #threads = new Map<ThreadPort, Abandoned>();
   #lastMs = -Infinity;
   #firstBytes = 0;
   #isWorn = false;
@@ -59,25 +68,41 @@ export class AbandonedThreads {
     if (!this.#open.has(port)) return;
     if (this.#threads.size === 0) this.#firstBytes = this.#parts.residentBytes();
     this.#lastMs = this.#parts.clock.nowMs();
-    this.#threads.set(port, name);
+    this.#threads.set(port, { name, sinceMs: this.#lastMs, isTold: false });
     port.unref();
   }
 
   /** To be called once in a while. */
   check(): void {
     if (this.#threads.size === 0 || this.#isWorn) return;
+    this.#tellLingering();
     const { clock, residentBytes, onWorn } = this.#parts;
     const grownBytes = residentBytes() - this.#firstBytes;
     const isQuiet = clock.nowMs() - this.#lastMs >= abandonedLingerMs;
     if (!isQuiet && this.#threads.size <= maxAbandonedThreads && grownBytes <= maxAbandonedBytes) return;
     this.#isWorn = true;
-    const names = [...new Set(this.#threads.values())].join(", ");
+    const names = [...new Set([...this.#threads.values()].map(({ name }) => name))].join(", ");
     onWorn(
       `${names} did not end when told to, and ${
         this.#threads.size === 1 ? "takes a processor" : "take processors"
       } ` +
         "until the process ends",
     );
+  }
+
+  #tellLingering(): void {
+    const nowMs = this.#parts.clock.nowMs();
+    for (const thread of this.#threads.values()) {
+      if (thread.isTold || nowMs - thread.sinceMs < abandonedNoticeMs) continue;
+      thread.isTold = true;
+      this.#parts.report({
+        level: "warn",
+        component: thread.name,
+        event: "thread-abandoned",
+        message: `The thread of ${thread.name} was ended and is still there; another has its place.`,
+        fields: { abandoned: this.#threads.size },
+      });
+    }
   }
 
   /** Waits for them no longer. */

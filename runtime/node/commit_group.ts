@@ -4,7 +4,7 @@
  * 1. Nothing is sent before `flush`; one call carries everything added since the last.
  * 2. A call that fails for a reason that may pass fails each of its checkpoints: whoever added one decides whether to
  *    add it again. One that fails for good is made again for each checkpoint alone: a broken one fails by itself.
- * 3. A store that takes no checkpoints for a while is told to a person once, and once that it takes them again.
+ * 3. A store that takes no checkpoints is told of, and that it takes them again; see `trouble.ts`.
  */
 
 import type { Checkpoint, CommitResult } from "../core/checkpoint.ts";

@@ -3,13 +3,15 @@
 import { errorMessage } from "../core/errors.ts";
 import type { Store } from "../store/port.ts";
 import { deadLetterRetentionMs, expireBatchRows, expireIntervalMs } from "./limits.ts";
+import type { Report } from "./notice.ts";
+import { errorCode } from "./retry.ts";
 
 export interface ExpiryParts {
   readonly store: Pick<Store, "expireHistory" | "expireDeadLetters">;
   /** How long history is kept. */
   readonly historyMs: number;
   logNowMs(): number;
-  report(sentence: string): void;
+  readonly report: Report;
 }
 
 export class Expiry {
@@ -40,7 +42,13 @@ export class Expiry {
       await this.#inBatches((limit) => store.expireHistory(nowMs - historyMs, limit));
       await this.#inBatches((limit) => store.expireDeadLetters(nowMs - deadLetterRetentionMs, limit));
     } catch (thrown) {
-      report(`Old rows are not deleted, and will be tried again in a minute: ${errorMessage(thrown)}`);
+      report({
+        level: "warn",
+        component: "expiry",
+        event: "rows-not-deleted",
+        message: `Old rows are not deleted, and will be tried again in a minute: ${errorMessage(thrown)}`,
+        fields: { code: errorCode(thrown) },
+      });
     }
     this.#running = null;
   }

@@ -8,10 +8,12 @@
  * 3. What waits is bounded; above the bound, or above that of what the shards have yet to fold, sends are refused
  *    before anything of them is written.
  * 4. A send settles by its deadline. One that is told "timeout" keeps its place: its messages may yet be durable.
- * 5. A log that takes nothing is told to a person once, and once that it takes messages again.
+ * 5. A frame names the traced requests that wrote to it, and is the same as ever when none did.
+ * 6. A log that takes nothing is told of, and that it takes messages again; see `trouble.ts`.
  */
 
 import { joinFrame, type WireType } from "../core/frame.ts";
+import { errorMessage } from "../core/errors.ts";
 import { Fifo } from "../core/fifo.ts";
 import type { MailboxLog, NewFrame } from "../log/port.ts";
 import type { Backlog } from "./backlog.ts";
@@ -24,10 +26,13 @@ import {
   maxAppendBytes,
   maxBacklogBytes,
   maxFrameBytes,
+  maxFrameContexts,
   maxFrameMessages,
   maxWaitingBytes,
 } from "./limits.ts";
+import type { Report } from "./notice.ts";
 import { errorCode, retry } from "./retry.ts";
+import type { Span, Tracing } from "./tracing.ts";
 import { Trouble } from "./trouble.ts";
 import { sendSentence, type SendWaiting } from "./waiting.ts";
 
@@ -55,8 +60,8 @@ export interface GatewayParts {
   readonly observer: GatewayObserver;
   /** Of sends. */
   readonly deadlines: Deadlines;
-  /** Hears what a person should know. */
-  report(sentence: string): void;
+  readonly tracing: Tracing | null;
+  readonly report: Report;
   /** A frame got its place in the log. */
   onReceipt(shard: number, offset: number, stampMs: number): void;
 }
@@ -65,6 +70,8 @@ export interface GatewayParts {
 interface Ticket {
   readonly pieces: readonly Piece[];
   readonly sinceMs: number;
+  /** Null unless it is for a traced request. */
+  readonly span: Span | null;
   piecesLeft: number;
   /** Pieces that no append has taken yet. */
   piecesWaiting: number;
@@ -97,8 +104,10 @@ export class Gateway {
     this.#parts = parts;
     this.#trouble = new Trouble({
       clock: parts.clock,
+      component: "gateway",
+      event: "append-failed",
       end: "The log takes messages again.",
-      report: (sentence) => parts.report(sentence),
+      report: parts.report,
     });
     this.#lanes = Array.from({ length: parts.shardCount }, () => new Fifo<WaitingPiece>());
     this.#lastNumbers = new Array(parts.shardCount).fill(0);
@@ -119,10 +128,20 @@ export class Gateway {
     if (pieces.length === 0) return Promise.resolve();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const { clock, deadlines } = this.#parts;
-    const [piecesLeft, sinceMs] = [pieces.length, clock.nowMs()];
-    const ticket: Ticket = { pieces, sinceMs, piecesLeft, piecesWaiting: piecesLeft, resolve, reject };
+    const [piecesLeft, sinceMs, span] = [pieces.length, clock.nowMs(), this.#beginSpan(pieces)];
+    const ticket: Ticket = { pieces, sinceMs, span, piecesLeft, piecesWaiting: piecesLeft, resolve, reject };
     this.#enqueue(ticket);
-    return deadlines.within(promise, () => this.#late(ticket));
+    const sent = deadlines.within(promise, () => this.#late(ticket));
+    return span === null ? sent : endWith(span, sent);
+  }
+
+  #beginSpan(pieces: readonly Piece[]): Span | null {
+    if (this.#parts.tracing === null) return null;
+    return this.#parts.tracing.begin("append", {
+      "sensorium.bytes": pieces.reduce((sum, { text }) => sum + text.length, 0),
+      "sensorium.messages": pieces.reduce((sum, { messages }) => sum + messages, 0),
+      "sensorium.shards": new Set(pieces.map(({ shard }) => shard)).size,
+    });
   }
 
   #enqueue(ticket: Ticket): void {
@@ -220,7 +239,11 @@ export class Gateway {
     const n = this.#lastNumbers[shard]! + 1;
     this.#lastNumbers[shard] = n;
     const origin = { type: "gateway", start: this.#parts.start, n } as const;
-    return { frame: { shard, text: joinFrame(origin, types, pieces.map(({ text }) => text)) }, pieces };
+    const contexts = this.#parts.tracing === null ? null : contextsOf(pieces);
+    return {
+      frame: { shard, text: joinFrame(origin, types, pieces.map(({ text }) => text), contexts) },
+      pieces,
+    };
   }
 
   async #append(group: readonly FilledFrame[]): Promise<void> {
@@ -262,6 +285,25 @@ export class Gateway {
     else if (error !== null) ticket.reject(error);
     else if (ticket.piecesLeft === 0) ticket.resolve();
   }
+}
+
+async function endWith(span: Span, sent: Promise<void>): Promise<void> {
+  try {
+    await sent;
+    span.end();
+  } catch (thrown) {
+    span.end(errorMessage(thrown));
+    throw thrown;
+  }
+}
+
+/** Of the traced requests among them; null when there is none. */
+function contextsOf(pieces: readonly WaitingPiece[]): readonly string[] | null {
+  const contexts = new Set<string>();
+  for (const { ticket: { span } } of pieces) {
+    if (span !== null && contexts.size < maxFrameContexts) contexts.add(span.context);
+  }
+  return contexts.size === 0 ? null : [...contexts];
 }
 
 /** What a failed append means to whoever sent. */

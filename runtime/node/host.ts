@@ -12,6 +12,7 @@ import type { MailboxLog } from "../log/port.ts";
 import type { Store } from "../store/port.ts";
 import type { ActorCounters } from "./actor_module.ts";
 import type { Clock } from "./clock.ts";
+import { checkpointNotices } from "./checkpoint_notices.ts";
 import { CommitGroup } from "./commit_group.ts";
 import { HostLoop } from "./host_loop.ts";
 import { HostMetrics } from "./host_metrics.ts";
@@ -24,8 +25,9 @@ import type {
   ShardReport,
 } from "./host_protocol.ts";
 import { idleReportIntervalMs, reportIntervalMs } from "./limits.ts";
-import { ShardRunner } from "./shard_runner.ts";
+import { type RunnerObserver, ShardRunner } from "./shard_runner.ts";
 import { Trouble } from "./trouble.ts";
+import type { Tracing } from "./tracing.ts";
 import type { TurnBoard } from "./turn_board.ts";
 
 export interface HostParts {
@@ -36,6 +38,7 @@ export interface HostParts {
   readonly clock: Clock;
   readonly board: TurnBoard;
   readonly counters: ActorCounters;
+  readonly tracing: Tracing | null;
   post(message: HostMessage): void;
 }
 
@@ -60,13 +63,15 @@ export class ShardHost implements HostCalls {
 
   constructor(parts: HostParts) {
     this.#parts = parts;
-    const { machines, log, store, clock, board, name } = parts;
+    const { machines, log, store, clock, board, name, tracing } = parts;
     const commits = new CommitGroup(
       store,
       new Trouble({
         clock,
+        component: name,
+        event: "commit-failed",
         end: `The store takes checkpoints of ${name} again.`,
-        report: (sentence) => parts.post({ type: "notice", sentence }),
+        report: (notice) => parts.post({ type: "notice", notice }),
       }),
     );
     this.#metrics = new HostMetrics(name, () => this.#runners, parts.counters);
@@ -81,13 +86,29 @@ export class ShardHost implements HostCalls {
         commits,
         clock,
         owner: name,
-        observer: this.#metrics,
+        observer: this.#observer(),
+        tracing,
         wake: (runner) => this.#loop.wake(runner),
         answered: (queryId, answer) => this.#answered(queryId, answer),
         requested: (request) => parts.post({ type: "request", request }),
       })
     );
     this.#byShard = new Map(this.#runners.map((runner) => [runner.shard, runner]));
+  }
+
+  #observer(): RunnerObserver {
+    const { name, post } = this.#parts;
+    const metrics = this.#metrics;
+    return {
+      committed(checkpoint, durationMs) {
+        metrics.committed(checkpoint, durationMs);
+        for (const notice of checkpointNotices(name, checkpoint, durationMs)) {
+          post({ type: "notice", notice });
+        }
+      },
+      replayed: (durationMs) => metrics.replayed(durationMs),
+      failed: (operation, code) => metrics.failed(operation, code),
+    };
   }
 
   /** `deaths`: as in `HostAssignment`. */

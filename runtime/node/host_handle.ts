@@ -6,7 +6,7 @@
  * 2. A call made while the host is dead waits for the next thread; one under way when it dies fails with a
  *    `HostDiedError`, and whoever made it decides whether to make it again.
  * 3. Every thread's last totals and metrics are kept: `totals` never goes down.
- * 4. A shard that is refused is told of at once, and once.
+ * 4. A shard that is refused, and an actor that is suspended, is told of at once, and once.
  */
 
 import type { MessagePort } from "node:worker_threads";
@@ -16,6 +16,7 @@ import type { End } from "../core/supervision_api.ts";
 import { HostDiedError, type HostEnd, type HostLife } from "./host_life.ts";
 import type { HostMessage, HostTotals, MetricsJson, ShardReport, ShardRequest } from "./host_protocol.ts";
 import { hostStopMs } from "./limits.ts";
+import type { Report } from "./notice.ts";
 import type { Child, Running } from "./supervisor.ts";
 
 export interface HostParts {
@@ -31,8 +32,7 @@ export interface HostParts {
   details(): Json;
   /** A shard asks a service, perhaps again. */
   onRequest(request: ShardRequest): void;
-  /** Hears what a person should know while the host goes on. */
-  report(sentence: string): void;
+  readonly report: Report;
   /** The thread ended; `metrics` are the last it reported. */
   onDeath(metrics: MetricsJson): void;
 }
@@ -52,6 +52,8 @@ export class HostHandle {
   readonly #waiting = new Set<() => void>();
   /** Refusals that were told of, by shard. */
   readonly #refusals = new Map<number, string>();
+  /** By shard, those of its suspended actors that were told of. */
+  readonly #suspended = new Map<number, ReadonlySet<string>>();
 
   constructor(parts: HostParts) {
     this.host = parts.host;
@@ -108,6 +110,7 @@ export class HostHandle {
       case "report":
         this.#totals = message.totals;
         this.#tellRefusals(message.shards);
+        for (const shard of message.shards) this.#tellSuspensions(shard);
         this.#forgetDeaths(message.shards);
         return this.#parts.onReport(message.shards);
       case "metrics":
@@ -116,7 +119,7 @@ export class HostHandle {
       case "request":
         return this.#parts.onRequest(message.request);
       case "notice":
-        return this.#parts.report(message.sentence);
+        return this.#parts.report(message.notice);
       case "warm":
         return;
     }
@@ -133,8 +136,32 @@ export class HostHandle {
       if (refusal === null || this.#refusals.get(shard) === refusal) continue;
       this.#refusals.set(shard, refusal);
       const reason = refusal.replace(/\.$/, "");
-      this.#parts.report(`${reason}. Its actors are not available until the node is started again.`);
+      this.#parts.report({
+        level: "error",
+        component: `host-${this.host}`,
+        event: "shard-refused",
+        like: `${shard}`,
+        message: `${reason}. Its actors are not available until the node is started again.`,
+        fields: { shard, host: this.host },
+      });
     }
+  }
+
+  #tellSuspensions({ shard, suspended }: ShardReport): void {
+    const told = this.#suspended.get(shard);
+    if (suspended.size === 0 && told === undefined) return;
+    for (const actor of suspended.keys()) {
+      if (told?.has(actor)) continue;
+      this.#parts.report({
+        level: "warn",
+        component: `host-${this.host}`,
+        event: "actor-suspended",
+        message: `${actor} is suspended, and its messages wait until it is resumed: it threw too often.`,
+        fields: { shard, host: this.host, kind: actor.slice(0, actor.indexOf("/")) },
+      });
+    }
+    if (suspended.size === 0) this.#suspended.delete(shard);
+    else this.#suspended.set(shard, new Set(suspended.keys()));
   }
 
   #died({ reason, inTurn }: HostEnd): End {

@@ -30,6 +30,7 @@ export interface HostSettings {
   readonly definitionsUrl: string;
   readonly limits: ShardLimits;
   readonly heapMiB: number;
+  readonly isTraced: boolean;
 }
 
 /** Who looks after threads that hang, and those that do not end. */
@@ -87,8 +88,8 @@ export class HostLife {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     abandoned.started(port1);
-    const { shardCount, definitionsUrl, limits, heapMiB } = settings;
-    const data: HostThreadStart = { shardCount, definitionsUrl, limits, main: port2, board: this.board };
+    const { heapMiB, ...common } = settings;
+    const data: HostThreadStart = { ...common, main: port2, board: this.board };
     this.#worker = new Worker(new URL("./host_thread.ts", import.meta.url), {
       workerData: data,
       transferList: [port2],

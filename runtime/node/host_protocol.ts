@@ -6,6 +6,7 @@ import type { Address } from "../core/actor.ts";
 import type { HostDeath } from "../core/attempts.ts";
 import type { ShardLimits } from "../core/limits.ts";
 import type { Answer, ShardGauges, ShardQuery } from "../core/shard_api.ts";
+import type { Notice } from "./notice.ts";
 
 /** What a thread for shards is started with. */
 export interface HostThreadStart {
@@ -13,6 +14,8 @@ export interface HostThreadStart {
   /** URL of the module that names the actors; see `actor_module.ts`. */
   readonly definitionsUrl: string;
   readonly limits: ShardLimits;
+  /** See `tracing.ts`. */
+  readonly isTraced: boolean;
   readonly main: MessagePort;
   /** See `turn_board.ts`. */
   readonly board: SharedArrayBuffer;
@@ -72,7 +75,7 @@ export type HostMessage =
   | { readonly type: "metrics"; readonly metrics: MetricsJson }
   | { readonly type: "request"; readonly request: ShardRequest }
   /** Something a person should know; the host goes on. */
-  | { readonly type: "notice"; readonly sentence: string };
+  | { readonly type: "notice"; readonly notice: Notice };
 
 /** Calls that a host answers. */
 export interface HostCalls {

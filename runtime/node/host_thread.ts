@@ -23,8 +23,9 @@ import {
 import { Rehearsal } from "./rehearsal.ts";
 import { TurnBoard } from "./turn_board.ts";
 
-const { definitionsUrl, shardCount, limits, main, board: memory }: HostThreadStart = workerData;
+const { definitionsUrl, shardCount, limits, isTraced, main, board: memory }: HostThreadStart = workerData;
 const { registry, counters } = await loadActorModule(definitionsUrl);
+const tracing = isTraced ? (await import("./open_telemetry.ts")).openTelemetry() : null;
 const board = new TurnBoard(memory);
 let host: ShardHost | null = null;
 let rehearsal: Rehearsal | null = null;
@@ -42,6 +43,7 @@ function become({ host: number, shards, log, store, deaths }: HostAssignment): S
     clock: machineClock,
     board,
     counters,
+    tracing,
     post,
   });
   host.start(deaths);

@@ -23,6 +23,12 @@ export const maxWaitingBytes = 32 * MiB;
 /** Text units appended and not yet folded at which sends are refused: a few seconds of folding. */
 export const maxBacklogBytes = 64 * MiB;
 
+/** Trace contexts in one frame, 60 bytes each; the traces of further requests end with their append. */
+export const maxFrameContexts = 32;
+
+/** Frames of a shard that wait for their checkpoint's span, times contexts: a second of them with every request traced. */
+export const maxFollowedFrames = 10_000;
+
 /** Asks in flight at which further ones are refused: far more than clients that wait for answers make. */
 export const maxAsks = 20_000;
 
@@ -31,6 +37,21 @@ export const appendBudgetMs = 10_000;
 
 /** How long a send waits before its sender is told "timeout": longer than any disk that works takes for a group. */
 export const sendDeadlineMs = 15_000;
+
+/** Notices of one kind: the first is told, the rest counted for so long. */
+export const repeatWindowMs = 60_000;
+
+/** Kinds of notices that are told apart within a window: far more than a node has parts that can fail. */
+export const maxRepeatKinds = 500;
+
+/** A checkpoint that takes longer is told of: five times as long as from one to the next. */
+export const slowCommitMs = 5000;
+
+/** Of what is said of a dead letter, in a notice; the letter has all of it. */
+export const maxShownDetail = 300;
+
+/** How long a thread may take to end before that is told: one that can end does so in milliseconds. */
+export const abandonedNoticeMs = 2000;
 
 /** Trouble with the log is told as over when nothing failed for so long. */
 export const quietMs = 5000;

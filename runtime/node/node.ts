@@ -60,6 +60,7 @@ import { SpareHost } from "./spare_host.ts";
 import { StartWatch } from "./start_watch.ts";
 import type { Child, SupervisorTree } from "./supervisor.ts";
 import { machineTimerClock } from "./timer_clock.ts";
+import type { Tracing } from "./tracing.ts";
 import { Watchdog } from "./watchdog.ts";
 import { openWriters, type Writers } from "./writers.ts";
 
@@ -69,8 +70,9 @@ export type { EngineOptions } from "./options.ts";
 export async function startEngine(options: EngineOptions): Promise<EmbeddedEngine> {
   const settings = settle(options);
   const actors = await loadActorModule(settings.definitionsUrl);
+  const tracing = settings.isTraced ? (await import("./open_telemetry.ts")).openTelemetry() : null;
   const writers = await openWriters(settings);
-  const engine = new EmbeddedEngine(settings, actors, writers);
+  const engine = new EmbeddedEngine(settings, actors, writers, tracing);
   await engine.start();
   return engine;
 }
@@ -107,7 +109,7 @@ export class EmbeddedEngine implements Engine {
   #isStarted = false;
   #stopping: Promise<void> | null = null;
 
-  constructor(settings: Settled, actors: ActorModule, writers: Writers) {
+  constructor(settings: Settled, actors: ActorModule, writers: Writers, tracing: Tracing | null) {
     this.#settings = settings;
     this.#actors = actors;
     this.#writers = writers;
@@ -122,7 +124,7 @@ export class EmbeddedEngine implements Engine {
       isReady: () => this.#board.waitingFor() === null,
       abandonedThreads: () => this.#abandoned.count,
     });
-    this.#gateway = this.#makeGateway();
+    this.#gateway = this.#makeGateway(tracing);
     this.#view = new NodeView({
       hosts: settings.threads,
       board: this.#board,
@@ -145,12 +147,13 @@ export class EmbeddedEngine implements Engine {
       waitingFor: () => this.#board.waitingFor(),
       report: settings.report,
     });
-    const { shards: shardCount, definitionsUrl, limits, hostHeapMiB: heapMiB } = settings;
-    this.#hostSettings = { shardCount, definitionsUrl, limits, heapMiB };
+    const { shards: shardCount, definitionsUrl, limits, isTraced, hostHeapMiB: heapMiB } = settings;
+    this.#hostSettings = { shardCount, definitionsUrl, limits, isTraced, heapMiB };
     this.#abandoned = new AbandonedThreads({
       clock: this.#clock,
       residentBytes: () => process.memoryUsage().rss,
       onWorn: settings.onWorn,
+      report: settings.report,
     });
     this.#spare = new SpareHost({
       settings: this.#hostSettings,
@@ -181,7 +184,7 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
-  #makeGateway(): Gateway {
+  #makeGateway(tracing: Tracing | null): Gateway {
     return new Gateway({
       start: crypto.randomUUID(),
       shardCount: this.shardCount,
@@ -191,6 +194,7 @@ export class EmbeddedEngine implements Engine {
       shards: this.#board,
       observer: this.#metrics,
       deadlines: this.#deadlines,
+      tracing,
       report: this.#settings.report,
       onReceipt: (shard, offset, stampMs) => {
         this.#board.appended(shard, offset);
@@ -294,7 +298,7 @@ export class EmbeddedEngine implements Engine {
     this.#expiry.start();
     // Only now: until here its loading would have been paid for by whoever waits for the start.
     this.#tree.hosts.current?.add(this.#spare.child()).catch((thrown: unknown) =>
-      this.#stopping ?? this.#settings.report(`${errorMessage(thrown)} There is no spare host.`)
+      this.#stopping ?? this.#warn("no-spare-host", `${errorMessage(thrown)} There is no spare host.`)
     );
   }
 
@@ -417,8 +421,27 @@ export class EmbeddedEngine implements Engine {
     return this.#stopping ??= this.#end(deadlineMs);
   }
 
+  #warn(event: string, message: string): void {
+    this.#settings.report({ level: "warn", component: "node", event, message });
+  }
+
+  #step(message: string, afterMs: number): void {
+    const fields = { afterMs: Math.round(afterMs) };
+    this.#settings.report({
+      level: "info",
+      component: "node",
+      event: "stopping",
+      like: message,
+      message,
+      fields,
+      isStep: true,
+    });
+  }
+
   async #end(deadlineMs: number): Promise<void> {
-    const endMs = this.#clock.nowMs() + deadlineMs;
+    const startMs = this.#clock.nowMs();
+    const endMs = startMs + deadlineMs;
+    const step = (message: string) => this.#step(message, this.#clock.nowMs() - startMs);
     const leftMs = () => Math.max(0, endMs - this.#clock.nowMs());
     this.#services.close();
     this.compute?.close();
@@ -426,15 +449,21 @@ export class EmbeddedEngine implements Engine {
     // A tree that has ended as a whole has no services to remove.
     const served = this.#tree.root.remove(this.#tree.services.id).catch(() => {});
     if (!await settledBy(leftMs(), served)) this.#tree.services.current?.kill();
+    step("Its services have ended: nothing new is accepted.");
     if (deadlineMs > 0) {
       await settledBy(leftMs(), this.#gateway.stop());
+      step("What was accepted is in the log.");
       try {
         await this.flush(leftMs());
       } catch (thrown) {
         if (!(thrown instanceof EngineError)) throw thrown;
-        this.#settings.report(`What is not folded yet is folded at the next start: ${errorMessage(thrown)}`);
+        this.#warn(
+          "not-folded",
+          `What is not folded yet is folded at the next start: ${errorMessage(thrown)}`,
+        );
       }
     }
+    step("Its shards have made their last checkpoints.");
     this.#router.stop();
     await settledBy(leftMs() + closeWritersMs, this.#expiry.stop());
     for (const host of this.#hosts) host.close();
@@ -444,10 +473,12 @@ export class EmbeddedEngine implements Engine {
       hosts.current.kill();
     }
     if (!await settledBy(leftMs() + closeWritersMs, stopped)) {
-      this.#settings.report(
+      this.#warn(
+        "writers-not-closed",
         "The log's or the store's thread did not end in time. What was accepted is in the log all the same.",
       );
     }
+    step("Its threads have ended.");
     this.#deadlines.close();
     this.#abandoned.close();
   }

@@ -10,6 +10,7 @@
 import type { End } from "../core/supervision_api.ts";
 import { closeWritersMs, hostBackoff, hostIntensity, noRestarts } from "./limits.ts";
 import { serviceBackoff, serviceIntensity } from "./limits.ts";
+import type { Report } from "./notice.ts";
 import {
   adoptedChild,
   type Child,
@@ -31,7 +32,7 @@ export interface NodeTreeParts {
   /** The supervisor of the services that actors ask; null without. It tells of failures by itself. */
   readonly requested: Parameters<typeof supervisorChild>[0] | null;
   /** Hears of failures that are mended. */
-  report(sentence: string): void;
+  readonly report: Report;
 }
 
 export interface NodeTree {
@@ -90,10 +91,18 @@ function clients(close: () => Promise<void>): Child {
   };
 }
 
-function tellFailure(notice: SupervisionNotice, report: (sentence: string) => void): void {
+function tellFailure(notice: SupervisionNotice, report: Report): void {
   // A spare that became a host has not failed.
   if (notice.type !== "childFailed" || notice.end.reason !== "failed") return;
-  const when = `starts again in ${Math.ceil(notice.pauseMs)} ms`;
-  const { sentence } = notice.end;
-  report(sentence.includes(": ") ? sentence.replace(": ", ` and ${when}: `) : `${sentence} It ${when}.`);
+  const { supervisor, child, end: { sentence } } = notice;
+  const pauseMs = Math.ceil(notice.pauseMs);
+  const when = `starts again in ${pauseMs} ms`;
+  report({
+    level: "warn",
+    component: supervisor,
+    event: "child-failed",
+    like: child,
+    message: sentence.includes(": ") ? sentence.replace(": ", ` and ${when}: `) : `${sentence} It ${when}.`,
+    fields: { child, pauseMs, reason: sentence },
+  });
 }

@@ -2,6 +2,7 @@
 
 import { defaultShardLimits, type ShardLimits } from "../core/limits.ts";
 import type { ComputeSettings } from "./compute_pool.ts";
+import type { Report } from "./notice.ts";
 import { checkServices, type Service } from "./service.ts";
 import {
   defaultActorBytes,
@@ -40,8 +41,13 @@ export interface EngineOptions {
   readonly services?: readonly Service[];
   /** Of each shard; `checkpointIntervalMs` is the one that operators set. */
   readonly limits?: Partial<ShardLimits>;
-  /** Hears what a person should know while the engine goes on. */
-  readonly report?: (sentence: string) => void;
+  /**
+   * Makes spans of sampled requests, from their append to the checkpoint; only where Deno's OpenTelemetry is switched on
+   * (`OTEL_DENO=true`) does that send anything.
+   */
+  readonly isTraced?: boolean;
+  /** Hears what those who run it should know while it goes on; `repeats.ts` makes few of many. */
+  readonly report?: Report;
   /** The log's or the store's thread is gone: the process must end, and be started again. Called once. */
   readonly onFatal?: (error: Error) => void;
   /**
@@ -76,8 +82,11 @@ export function settle(options: EngineOptions): Settled {
       : { threads: 1, heapMiB: defaultComputeHeapMiB, ...options.compute },
     services,
     limits: { ...defaultShardLimits, actorBytes: shardBytes, ...options.limits },
+    isTraced: options.isTraced ?? false,
     report: options.report ?? (() => {}),
-    onWorn: options.onWorn ?? ((sentence) => options.report?.(`${sentence}.`)),
+    onWorn: options.onWorn ??
+      ((sentence) =>
+        options.report?.({ level: "error", component: "node", event: "worn", message: `${sentence}.` })),
     onFatal: options.onFatal ?? ((error) => {
       throw error;
     }),

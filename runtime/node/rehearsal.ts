@@ -63,6 +63,7 @@ export class Rehearsal {
       clock,
       board: new TurnBoard(new SharedArrayBuffer(turnBoardBytes)),
       counters: {},
+      tracing: null,
       post: () => {},
     });
     this.#host.start();

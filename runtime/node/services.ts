@@ -13,6 +13,7 @@ import type { Piece } from "./batch.ts";
 import { replyPiece } from "./control.ts";
 import type { ShardRequest } from "./host_protocol.ts";
 import { maxAnsweredRemembered, serviceBackoff, serviceIntensity } from "./limits.ts";
+import type { Report } from "./notice.ts";
 import { retry } from "./retry.ts";
 import type { Service } from "./service.ts";
 import { failure, type Job, ServiceLane } from "./service_lane.ts";
@@ -33,8 +34,7 @@ export interface ServicesParts {
   send(piece: Piece): Promise<void>;
   /** `service`: null for one that there is not. */
   onEnd(service: string | null, end: RequestEnd): void;
-  /** Hears what a person should know while the node goes on. */
-  report(sentence: string): void;
+  readonly report: Report;
 }
 
 interface Registered {
@@ -61,7 +61,13 @@ export class Services {
   #register(service: Service): Registered {
     const { clock, report } = this.#parts;
     const { name } = service;
-    const trouble = new Trouble({ clock, end: `The service ${name} answers again.`, report });
+    const trouble = new Trouble({
+      clock,
+      component: `service ${name}`,
+      event: "service-down",
+      end: `The service ${name} answers again.`,
+      report,
+    });
     const lane = new ServiceLane({
       service,
       clock,

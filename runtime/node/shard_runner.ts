@@ -19,12 +19,15 @@ import type { LogError, MailboxLog, Subscription } from "../log/port.ts";
 import type { Store } from "../store/port.ts";
 import type { Clock } from "./clock.ts";
 import type { CommitGroup } from "./commit_group.ts";
+import { FrameSpans } from "./frame_spans.ts";
 import type { ShardRequest } from "./host_protocol.ts";
 import { maxUnknownCommits } from "./limits.ts";
 import { errorCode, isPassing, retry, type RetryPolicy } from "./retry.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** What a runner tells whoever measures. */
 export interface RunnerObserver {
+  /** The store has it, be it that the shard has claimed itself again meanwhile. */
   committed(checkpoint: Checkpoint, durationMs: number): void;
   /** From the claim until everything was folded that the log held then. */
   replayed(durationMs: number): void;
@@ -40,6 +43,7 @@ export interface Surroundings {
   readonly owner: string;
   readonly clock: Clock;
   readonly observer: RunnerObserver;
+  readonly tracing: Tracing | null;
   /** There is something for `run` to do. */
   wake(runner: ShardRunner): void;
   answered(queryId: number, answer: Answer): void;
@@ -57,6 +61,7 @@ export class ShardRunner {
   readonly shard: number;
   readonly #machine: ShardMachine;
   readonly #around: Surroundings;
+  readonly #spans: FrameSpans | null;
   /** Counts claims: what was begun under an earlier one is void. */
   #generation = 0;
   #subscription: Subscription | null = null;
@@ -75,6 +80,7 @@ export class ShardRunner {
     this.shard = machine.shard;
     this.#machine = machine;
     this.#around = around;
+    this.#spans = around.tracing === null ? null : new FrameSpans(around.tracing, machine.shard);
   }
 
   /** Why the shard is refused; null while it is not. */
@@ -181,6 +187,8 @@ export class ShardRunner {
       }
       case "tick":
         return void this.#tick(action.text);
+      case "folded":
+        return this.#spans?.folded(action, this.isReplaying);
       case "trim":
         return void this.#trim(action.below);
       case "answer":
@@ -326,11 +334,13 @@ export class ShardRunner {
   }
 
   async #commit(checkpoint: Checkpoint): Promise<void> {
-    const { clock, commits, observer } = this.#around;
+    const { clock, commits } = this.#around;
     const startMs = clock.nowMs();
-    const attempt = () => {
-      const result = commits.add(checkpoint);
+    const attempt = async () => {
+      const committing = commits.add(checkpoint);
       this.#around.wake(this);
+      const result = await committing;
+      if (result === "committed") this.#tellCommitted(checkpoint, startMs);
       return result;
     };
     let unknown = 0;
@@ -342,9 +352,15 @@ export class ShardRunner {
     }
     const nowMs = clock.nowMs();
     const result = outcome.type === "done" ? outcome.value : "failed";
-    if (result === "committed") observer.committed(checkpoint, nowMs - startMs);
     this.#tell(() => this.#machine.committed(checkpoint.epoch, checkpoint.commit, result, nowMs));
     this.#around.wake(this);
+  }
+
+  #tellCommitted(checkpoint: Checkpoint, startMs: number): void {
+    const { clock, observer } = this.#around;
+    const nowMs = clock.nowMs();
+    observer.committed(checkpoint, nowMs - startMs);
+    this.#spans?.committed(checkpoint, startMs, nowMs);
   }
 
   /** The machine asks for one append per target at a time, so repeating this one keeps their order. */

@@ -7,13 +7,14 @@
 
 import type { Clock } from "./clock.ts";
 import { startReportMs, startSilenceMs } from "./limits.ts";
+import type { Report } from "./notice.ts";
 
 export interface StartWatchParts {
   readonly clock: Pick<Clock, "nowMs">;
   readonly hosts: number;
   /** What the start waits for, as a sentence. */
   waitingFor(): string | null;
-  report(sentence: string): void;
+  readonly report: Report;
 }
 
 export class StartWatch {
@@ -46,7 +47,14 @@ export class StartWatch {
     const waiting = waitingFor();
     if (waiting !== null && nowMs - this.#toldMs >= startReportMs) {
       this.#toldMs = nowMs;
-      report(`Still starting: ${waiting}.`);
+      report({
+        level: "info",
+        component: "node",
+        event: "still-starting",
+        // What it waits for changes, and with it the sentence.
+        like: waiting,
+        message: `Still starting: ${waiting}.`,
+      });
     }
     return null;
   }

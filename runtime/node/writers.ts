@@ -79,7 +79,7 @@ function writerChild(id: string, open: () => Promise<WriterThread>, { report }: 
     try {
       await thread.close();
     } catch (thrown) {
-      report(errorMessage(thrown));
+      report({ level: "error", component: id, event: "close-failed", message: errorMessage(thrown) });
       throw thrown;
     }
   };
@@ -133,7 +133,9 @@ class Opening {
   async openLog(): Promise<LogThread> {
     const { dataDir, shards, report } = this.#settings;
     const directory = join(dataDir, "log");
-    const log = startLogThread({ directory, shards, expected: this.#expected, report });
+    const say = (message: string) =>
+      report({ level: "warn", component: "log", event: "files-failed", message });
+    const log = startLogThread({ directory, shards, expected: this.#expected, report: say });
     this.log = log;
     await this.#orClose(log, async () => {
       const { identity, extents } = this.opened = await log.ready;

@@ -236,6 +236,8 @@ export class Driver implements Party {
       case "tick":
         this.#ask(action.epoch, "ticks", () => this.#world.append(this.shard, action.text), () => {});
         return;
+      case "folded":
+        return;
       case "trim":
         this.#world.network.request({
           from: this,

@@ -246,6 +246,7 @@ export class DrivenShard {
       case "tick":
         return this.#append(this.shard, action.text, () => {});
       case "trim":
+      case "folded":
         return;
       case "request": {
         const { n, from, service, body, dueMs } = action;

@@ -140,6 +140,7 @@ export class ShardBench {
       // The next frame moves the clock as well as a tick would.
       case "tick":
       case "trim":
+      case "folded":
         return;
       case "append":
       case "answer":

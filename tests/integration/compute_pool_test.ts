@@ -27,6 +27,7 @@ class Rig {
   readonly abandoned = new AbandonedThreads({
     clock: machineTimerClock,
     residentBytes: () => 0,
+    report: () => {},
     onWorn: () => {},
   });
   readonly notices: SupervisionNotice[] = [];

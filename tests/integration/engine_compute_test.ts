@@ -61,7 +61,7 @@ Deno.test("Engine.compute runs jobs; one that hangs leaves the hosts alone, and 
     assert.match(metrics, /^sensorium_compute_jobs_total\{outcome="late"\} 1$/m);
     assert.match(metrics, /^sensorium_compute_thread_deaths_total 1$/m);
     assert.match(metrics, /^sensorium_compute_waiting 0$/m);
-  }, { compute: { jobsUrl }, report: (sentence) => reports.push(sentence) });
+  }, { compute: { jobsUrl }, report: ({ message }) => reports.push(message) });
 });
 
 Deno.test("an engine that stops rejects jobs that run and that wait", () =>

@@ -13,7 +13,7 @@ Deno.test("startEngine() reports every refused shard at once, and the others tak
     db.close();
 
     const reports: string[] = [];
-    const engine = await startCounters(dataDir, { report: (sentence) => reports.push(sentence) });
+    const engine = await startCounters(dataDir, { report: ({ message }) => reports.push(message) });
     try {
       for (const shard of [1, 2]) {
         const told = reports.filter((sentence) => sentence.startsWith(`Shard ${shard} cannot claim: `));

@@ -101,7 +101,7 @@ Deno.test("a host that hangs is found by the watchdog and started again, and the
       /Host \d died and starts again in \d+ ms: it hangs outside any turn/,
     );
     assert.deepEqual(await counted(engine, "poison"), { total: 3, count: 1 });
-  }, { report: (sentence) => reports.push(sentence) });
+  }, { report: ({ message }) => reports.push(message) });
 });
 
 for (const kills of ["loops", "exits", "exhausts"] as const) {
@@ -202,7 +202,7 @@ Deno.test("a host that dies when the spare is dead too gets a new thread, and no
     await untilSpare(engine, 1);
     assertNoneWentDown(before, samples(await engine.metrics()));
     assert.match(reports.join("\n"), /The spare host died and starts again in \d+ ms: the test ends it/);
-  }, { report: (sentence) => reports.push(sentence) });
+  }, { report: ({ message }) => reports.push(message) });
 });
 
 for (const writer of ["store", "log"] as const) {

@@ -6,6 +6,7 @@ import { LogError } from "../../runtime/log/port.ts";
 import { StoreError } from "../../runtime/store/port.ts";
 import { startEngine } from "../../runtime/node/node.ts";
 import { EngineError } from "../../runtime/node/engine.ts";
+import type { Notice } from "../../runtime/node/notice.ts";
 import {
   add,
   counted,
@@ -130,8 +131,9 @@ Deno.test("a message that throws becomes a dead letter, and all others are folde
     assert.equal(await engine.replayDeadLetter("no-such-letter"), null);
   }));
 
-Deno.test("an actor that throws too often is suspended, and resume() folds what waited, once per key", () =>
-  withEngine(async (engine) => {
+Deno.test("an actor that throws too often is suspended, and resume() folds what waited, once per key", () => {
+  const notices: Notice[] = [];
+  return withEngine(async (engine) => {
     const target = { kind: "counter", id: "worn" };
     const batch = engine.batch();
     for (let i = 0; i < 6; i++) batch.add("counter", "worn", { throws: "worn out" });
@@ -146,6 +148,13 @@ Deno.test("an actor that throws too often is suspended, and resume() folds what 
     };
     assert.deepEqual(await listed(), [{ ...target, sinceMs: answer.suspended.sinceMs }]);
     assert.match(await engine.metrics(), /^sensorium_suspended_actors 1$/m);
+    const told = (event: string) => notices.filter((notice) => notice.event === event);
+    assert.deepEqual(told("actor-suspended").map(({ message }) => message), [
+      "counter/worn is suspended, and its messages wait until it is resumed: it threw too often.",
+    ]);
+    const letters = told("dead-letter");
+    assert.equal(letters.reduce((sum, { times = 1 }) => sum + times, 0), 6);
+    assert.ok(letters.every(({ fields }) => fields?.reason === "threw"));
 
     await engine.resume(target, "resume", "key");
     assert.deepEqual(await counted(engine, "worn"), { total: 3, count: 3 });
@@ -161,7 +170,8 @@ Deno.test("an actor that throws too often is suspended, and resume() folds what 
     await engine.flush(deadlineMs);
     const { items } = await engine.store.deadLetters({ after: null, limit: 20, reason: "discarded" });
     assert.deepEqual(items.map(({ message }) => message), ['{"add":1}']);
-  }));
+  }, { report: (notice) => notices.push(notice) });
+});
 
 Deno.test("replayDeadLetter() counts a message once when it is asked for again and again", () =>
   withEngine(async (engine) => {

@@ -60,10 +60,13 @@ export class Node implements AsyncDisposable {
       this.#outputText += text;
       onOutput();
     });
-    this.#errors = collect(process.stderr, (text) => this.#errorText += text);
+    this.#errors = collect(process.stderr, (text) => {
+      this.#errorText += text;
+      onOutput();
+    });
   }
 
-  /** Resolves when the start table stands on its screen; by then it takes readings. */
+  /** Resolves when the start table stands on its screen, or its log says "ready"; by then it takes readings. */
   static async start({ dataDir, flags = [], environment = {}, ...ports }: NodeOptions): Promise<Node> {
     const port = ports.port ?? freePort();
     const adminPort = ports.adminPort ?? freePort();
@@ -80,7 +83,7 @@ export class Node implements AsyncDisposable {
     const started = Promise.withResolvers<void>();
     const process = command(args, environment).spawn();
     const node = new Node(process, port, adminPort, () => {
-      if (/^ +Deno +\d/m.test(node.output)) started.resolve();
+      if (/^ +Deno +\d/m.test(node.output) || /"event":"ready"/.test(node.errors)) started.resolve();
     });
     const timer = setTimeout(() => started.reject(new Error("no start table")), startDeadlineMs);
     const ended = process.status.then(({ code }) => started.reject(new Error(`it ended with ${code}`)));

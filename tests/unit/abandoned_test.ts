@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { AbandonedThreads, type ThreadPort } from "../../runtime/node/abandoned.ts";
-import { abandonedLingerMs, maxAbandonedBytes, maxAbandonedThreads } from "../../runtime/node/limits.ts";
+import {
+  abandonedLingerMs,
+  abandonedNoticeMs,
+  maxAbandonedBytes,
+  maxAbandonedThreads,
+} from "../../runtime/node/limits.ts";
 
 /** The end of a port that the main thread has. */
 class FakePort implements ThreadPort {
@@ -26,10 +31,12 @@ class FakePort implements ThreadPort {
 function rig() {
   const machine = { nowMs: 0, bytes: 0 };
   const worn: string[] = [];
+  const notices: string[] = [];
   const threads = new AbandonedThreads({
     clock: { nowMs: () => machine.nowMs },
     residentBytes: () => machine.bytes,
     onWorn: (sentence) => worn.push(sentence),
+    report: ({ component, message }) => notices.push(`${component}: ${message}`),
   });
   const add = (name: string) => {
     const port = new FakePort();
@@ -42,7 +49,7 @@ function rig() {
     threads.check();
     return worn.length;
   };
-  return { machine, worn, threads, add, check };
+  return { machine, worn, notices, threads, add, check };
 }
 
 Deno.test("AbandonedThreads forgets a thread that ends, and keeps no program alive for it", () => {
@@ -76,6 +83,19 @@ Deno.test("AbandonedThreads tells once that the process is worn, when nothing wa
     worn[0],
     "host-0, host-1 did not end when told to, and take processors until the process ends",
   );
+});
+
+Deno.test("AbandonedThreads tells once of a thread that is still there after a while", () => {
+  const { notices, add, check } = rig();
+  add("host-0");
+  add("host-1").end();
+  check(abandonedNoticeMs - 1);
+  assert.deepEqual(notices, []);
+  check(abandonedNoticeMs);
+  check(2 * abandonedNoticeMs);
+  assert.deepEqual(notices, [
+    "host-0: The thread of host-0 was ended and is still there; another has its place.",
+  ]);
 });
 
 Deno.test("AbandonedThreads tells at once when they are too many", () => {

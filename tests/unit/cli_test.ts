@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describeDenoVersion } from "../../actors/cli/deno_version.ts";
-import { createLogger } from "../../actors/cli/logger.ts";
 import { LiveSummary, type LiveSummaryOptions } from "../../actors/cli/live_summary.ts";
 import { nearest } from "../../actors/cli/nearest.ts";
 import { reachableUrl } from "../../actors/cli/ports.ts";
@@ -127,14 +126,4 @@ Deno.test("openScreen() rewrites the status line when the screen is a terminal",
 
 Deno.test("openScreen() adds a status line each time when the output is a file", () => {
   assert.equal(written(false), "start\n1\n2\nend\n");
-});
-
-Deno.test("createLogger() leaves out what is below its level", () => {
-  const lines: string[] = [];
-  const log = createLogger("warn", () => new Date(0), (line) => lines.push(line));
-  log.error("a");
-  log.warn("b");
-  log.info("c");
-  log.debug("d");
-  assert.deepEqual(lines, ["1970-01-01T00:00:00.000Z error a", "1970-01-01T00:00:00.000Z warn  b"]);
 });

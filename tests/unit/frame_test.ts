@@ -32,7 +32,8 @@ const frame: fc.Arbitrary<Frame> = fc.record({
   origin,
   types: fc.constant([["sensor", 1], ["series", 2]] as const),
   entries: fc.array(entry, { maxLength: 20 }).map((entries) => entries.flat(1)),
-}, { noNullPrototype: true });
+  contexts: fc.array(fc.string(), { minLength: 1, maxLength: 3 }),
+}, { noNullPrototype: true, requiredKeys: ["origin", "types", "entries"] });
 
 Deno.test("decodeFrame() gives back what encodeFrame() was given", () => {
   fc.assert(fc.property(frame, (original) => assert.deepEqual(decodeFrame(encodeFrame(original)), original)));
@@ -44,6 +45,16 @@ Deno.test("encodeFrame() puts successive messages of one type into one run", () 
   const runs = '0,"a\x7fb",[1,[2]],-2,"s","sensor",0,"c",[3],1,"c",[4],0,"",[5]';
   assert.equal(text, `[[2,["t"],[["sensor",1],["series",2]]],${runs}]`);
   assert.deepEqual(decodeFrame(text).entries, entries);
+});
+
+Deno.test("encodeFrame() changes the header alone when traced requests wrote to the frame", () => {
+  const plain = { origin: { type: "tick" }, types: [["sensor", 1]], entries: [0, "a", 1] } as const;
+  assert.equal(encodeFrame(plain), '[[2,["t"],[["sensor",1]]],0,"a",[1]]');
+  const traced = encodeFrame({ ...plain, contexts: ["00-1-2-01", "00-3-4-01"] });
+  assert.equal(traced, '[[2,["t"],[["sensor",1]],["00-1-2-01","00-3-4-01"]],0,"a",[1]]');
+  const { contexts, ...rest } = parseFrame(traced);
+  assert.deepEqual({ ...rest, contexts: null }, parseFrame(encodeFrame(plain)));
+  assert.deepEqual(contexts, ["00-1-2-01", "00-3-4-01"]);
 });
 
 Deno.test("parseFrame() finds the hash of every id when ids are of any characters", () => {
@@ -69,6 +80,9 @@ Deno.test("decodeFrame() throws a FormatError when the text is not a frame", () 
     '[[2,["g",1,1],[]]]',
     '[[2,["t"],[[1,2]]]]',
     '[[2,["t"],[]],0,"a",[1]]',
+    '[[2,["t"],[["k",1]],[]],0,"a",[1]]',
+    '[[2,["t"],[["k",1]],[1]],0,"a",[1]]',
+    '[[2,["t"],[["k",1]],"00-1-2-01"],0,"a",[1]]',
     '[[2,["t"],[["k",1]]],0,"a"]',
     '[[2,["t"],[["k",1]]],0,5,[1]]',
     '[[2,["t"],[["k",1]]],0.5,"a",[1]]',

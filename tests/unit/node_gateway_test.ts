@@ -10,11 +10,14 @@ import { type Piece, ShardedBatch } from "../../runtime/node/batch.ts";
 import { Deadlines } from "../../runtime/node/deadlines.ts";
 import { Gateway } from "../../runtime/node/gateway.ts";
 import { EngineError } from "../../runtime/node/engine.ts";
+import { Repeats } from "../../runtime/node/repeats.ts";
+import type { Tracing } from "../../runtime/node/tracing.ts";
 import type { Waiting } from "../../runtime/node/waiting.ts";
 import { shardOf } from "../../runtime/core/murmur2.ts";
 import {
   appendBudgetMs,
   maxBacklogBytes,
+  maxFrameContexts,
   maxFrameMessages,
   maxPartMessages,
 } from "../../runtime/node/limits.ts";
@@ -44,8 +47,9 @@ class Rig {
   readonly deadlines: Deadlines;
   readonly gateway: Gateway;
   readonly #offsets = [0, 0];
+  readonly #repeats = new Repeats({ nowMs: () => this.nowMs }, ({ message }) => this.reports.push(message));
 
-  constructor(sendDeadlineMs = 60_000) {
+  constructor(sendDeadlineMs = 60_000, tracing: Tracing | null = null) {
     this.deadlines = new Deadlines(sendDeadlineMs);
     this.gateway = new Gateway({
       start: "start",
@@ -56,7 +60,8 @@ class Rig {
       shards: { refusal: (shard) => this.refusals[shard] || null, keysFull: () => this.keysFull },
       observer: { appended() {}, refused() {} },
       deadlines: this.deadlines,
-      report: (sentence) => void this.reports.push(sentence),
+      tracing,
+      report: (notice) => this.#repeats.add(notice),
       onReceipt() {},
     });
   }
@@ -220,10 +225,11 @@ Deno.test("Gateway reports a full log once, and once that it takes messages agai
   rig.nowMs += 60_000;
   await send(null);
   await send(null);
-  assert.equal(rig.reports.length, 2);
-  assert.match(rig.reports[1]!, /takes messages again/);
+  assert.equal(rig.reports.length, 3);
+  assert.match(rig.reports[1]!, /refused meanwhile\. \(repeated 3 times in 60 s\)$/);
+  assert.match(rig.reports[2]!, /takes messages again/);
   await send(new LogError("unavailable", "gone"));
-  assert.match(rig.reports[2]!, /^gone\. Messages are refused/);
+  assert.match(rig.reports[3]!, /^gone\. Messages are refused/);
 });
 
 Deno.test("Gateway.send() is refused before anything is written when a bound is reached", async () => {
@@ -273,4 +279,70 @@ Deno.test("ShardedBatch.send() marks the parts of a keyed body alike when it is 
   assert.equal(new Set(markers.map((marker) => marker?.[1])).size, 4, "every part has its own hash");
   const [other] = await pieces("other", 5000);
   assert.notEqual(other?.text, texts[0]);
+});
+
+/** Every request is traced, under the context that `current` says; null: it is not. */
+class FakeTracing implements Tracing {
+  current: string | null = null;
+  readonly ended: string[] = [];
+
+  begin(name: string, attributes: Record<string, unknown>) {
+    const context = this.current;
+    if (context === null) return null;
+    const told = `${name} ${context} ${JSON.stringify(attributes)}`;
+    const end = (problem?: string) =>
+      void this.ended.push(problem === undefined ? told : `${told}: ${problem}`);
+    return { context, end };
+  }
+
+  add(): string {
+    return assert.fail("A gateway's spans have a beginning and an end of their own");
+  }
+}
+
+Deno.test("Gateway.send() names in a frame the traced requests that wrote to it, and in no other", async () => {
+  const tracing = new FakeTracing();
+  using rig = new Rig(60_000, tracing);
+  using untraced = new Rig();
+  const first = [rig.send("one"), untraced.send("one")];
+  assert.deepEqual((await rig.append(0)).frames, (await untraced.append(0)).frames);
+  tracing.current = "context-1";
+  const second = [rig.send("two"), rig.send("three")];
+  tracing.current = null;
+  second.push(rig.send("four"));
+  (await rig.append(0)).succeed();
+  (await untraced.append(0)).succeed();
+  const append = await rig.append(1);
+  assert.deepEqual(frameOf(append).contexts, ["context-1"]);
+  assert.deepEqual(frameOf(append).entries, [0, "a", "two", 0, "a", "three", 0, "a", "four"]);
+  append.succeed();
+  await Promise.all([...first, ...second]);
+  const attributes = '{"sensorium.bytes":13,"sensorium.messages":1,"sensorium.shards":1}';
+  assert.equal(tracing.ended[0], `append context-1 ${attributes}`);
+  assert.equal(tracing.ended.length, 2);
+});
+
+Deno.test("Gateway.send() names at most maxFrameContexts traced requests in a frame", async () => {
+  const tracing = new FakeTracing();
+  using rig = new Rig(60_000, tracing);
+  const sends = [rig.send("first")];
+  for (let n = 0; n <= maxFrameContexts; n++) {
+    tracing.current = `context-${n}`;
+    sends.push(rig.send("more"));
+  }
+  (await rig.append(0)).succeed();
+  const append = await rig.append(1);
+  assert.equal(frameOf(append).contexts?.length, maxFrameContexts);
+  append.succeed();
+  await Promise.all(sends);
+});
+
+Deno.test("Gateway.send() ends its span with what went wrong", async () => {
+  const tracing = new FakeTracing();
+  tracing.current = "context";
+  using rig = new Rig(60_000, tracing);
+  const sending = rig.send("one");
+  (await rig.append(0)).fail(new LogError("full", "The disk is full."));
+  await assert.rejects(sending, EngineError);
+  assert.match(tracing.ended[0] ?? "", /: The disk is full\.$/);
 });

@@ -15,6 +15,7 @@ import {
   serviceOf,
   type ServiceRequest,
 } from "../../runtime/node/service.ts";
+import { Repeats } from "../../runtime/node/repeats.ts";
 import { Services } from "../../runtime/node/services.ts";
 import { Supervisor } from "../../runtime/node/supervisor.ts";
 import { ManualClock, settled } from "./manual_clock.ts";
@@ -92,6 +93,7 @@ class Rig {
   sends = 0;
 
   constructor(services: readonly Service[]) {
+    const repeats = new Repeats(this.clock, ({ message }) => this.reports.push(message));
     this.services = new Services({
       services,
       shardCount: 4,
@@ -99,7 +101,7 @@ class Rig {
       logNowMs: () => 1_000_000 + this.clock.nowMs(),
       send: (piece) => this.#send(piece),
       onEnd: (service, end) => this.ends.push(`${service} ${end}`),
-      report: (sentence) => this.reports.push(sentence),
+      report: (notice) => repeats.add(notice),
     });
     const parts = { clock: this.clock, random: () => 1, onNotice() {} };
     this.supervisor = new Supervisor(this.services.supervised(), parts);

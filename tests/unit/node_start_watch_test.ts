@@ -10,7 +10,7 @@ class Rig {
     clock: { nowMs: () => this.nowMs },
     hosts: 2,
     waitingFor: () => this.waitingFor,
-    report: (sentence) => void this.reports.push(sentence),
+    report: ({ message }) => void this.reports.push(message),
   });
 }
 

@@ -36,6 +36,7 @@ Deno.test("readSettings() gives the defaults when nothing is given", () => {
     bodyLimit: 8 * 2 ** 20,
     hostMetrics: true,
     logLevel: "info",
+    logFormat: "pretty",
   });
 });
 

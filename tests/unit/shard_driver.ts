@@ -75,6 +75,8 @@ export class ShardDriver {
   #n = 0;
   #delivered = 0;
 
+  /** What was told of traced frames. */
+  readonly folded: Extract<Action, { type: "folded" }>[] = [];
   /** How many actors each load asked for. */
   readonly loads: number[] = [];
 
@@ -219,6 +221,9 @@ export class ShardDriver {
         return;
       case "refuse":
         this.refusals.push(action.sentence);
+        return;
+      case "folded":
+        this.folded.push(action);
         return;
       case "grant":
       case "trim":
