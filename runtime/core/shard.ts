@@ -99,6 +99,8 @@ export class Shard implements ShardMachine {
   readonly #traces = new Traces();
   readonly #queries: Queries;
   #frameNumber = 1;
+  /** Its commit was under way when its claim ended: the next claim tells whether it was made. */
+  #unanswered: Checkpoint | null = null;
 
   constructor(options: ShardOptions) {
     this.#options = options;
@@ -133,6 +135,7 @@ export class Shard implements ShardMachine {
     if (tenure === null) return;
     tenure.fold.table.clear();
     this.#frameNumber = tenure.queue.nextNumber;
+    this.#unanswered = tenure.inFlight;
     this.#tenure = null;
     this.#queries.renewBarriers();
   }
@@ -171,6 +174,7 @@ export class Shard implements ShardMachine {
     };
     this.#tenure = tenure;
     this.#state = "running";
+    this.#countUnanswered(claim);
     this.#subscribe(tenure);
     // Log time went on while nobody folded: the tick tells what time it is, for timers and for windows.
     this.#sendTick(tenure, nowMs);
@@ -280,6 +284,13 @@ export class Shard implements ShardMachine {
     tenure.mayEvict = true;
     if (this.#mendUnsaved(checkpoint)) this.begin();
     else this.#checkpointIfDue(tenure, nowMs);
+  }
+
+  /** Nobody else had the shard meanwhile if the claim's epoch is the next one. */
+  #countUnanswered({ epoch, commit }: Claim): void {
+    const checkpoint = this.#unanswered;
+    this.#unanswered = null;
+    if (checkpoint?.epoch === epoch - 1 && checkpoint.commit === commit) this.#countConfirmed(checkpoint);
   }
 
   #countConfirmed({ deadLetters, snapshots }: Checkpoint): void {

@@ -283,8 +283,13 @@ export class ShardDriver {
 
   /** Makes the commits that were held back, but the host dies before it hears of it. */
   loseCommitAnswers(): void {
-    for (const checkpoint of this.#held.splice(0)) this.#commit(checkpoint);
+    this.commitUnanswered();
     this.takeOver();
+  }
+
+  /** Makes the commits that were held back; the shard does not hear of it. */
+  commitUnanswered(): void {
+    for (const checkpoint of this.#held.splice(0)) this.#commit(checkpoint);
   }
 
   get memory(): ShardMemory {

@@ -79,6 +79,22 @@ const obedient: Receive = (state, message, context) => {
   }
 };
 
+Deno.test("a dead letter is counted though its shard began again before it heard of the commit", () => {
+  const driver = driverOf(() => {
+    throw new Error("boom");
+  });
+  driver.holdsCommits = true;
+  driver.append(1, ["k", "a", 1]);
+  driver.settle();
+  driver.checkpoint();
+  driver.commitUnanswered();
+  driver.holdsCommits = false;
+  driver.append(2, ["k", "b", 1]);
+  save(driver);
+  assert.equal(driver.shard.counters.deadLetters, letters(driver).length);
+  assert.equal(letters(driver).length, 2);
+});
+
 Deno.test("a dead letter says the version that its message is of", () => {
   const driver = driverOf(obedient);
   append(driver, 1, [["k", 1], ["ghost", 7], ["k", 2], ["k", 3]], [
