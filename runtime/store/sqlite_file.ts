@@ -182,6 +182,9 @@ function create({ path, shards }: StoreFileOptions): void {
   syncFolder(path);
 }
 
+/** Log at which SQLite copies pages back into the file, in pages. */
+export const autoCheckpointPages = walBytes / pageBytes;
+
 function configure(db: DatabaseSync, maxBytes: number | undefined): void {
   // EXCLUSIVE: this connection is the only one, so the log's index lives in memory and a second opener is refused.
   db.exec(`
@@ -189,7 +192,7 @@ function configure(db: DatabaseSync, maxBytes: number | undefined): void {
     PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
-    PRAGMA wal_autocheckpoint = ${walBytes / pageBytes};
+    PRAGMA wal_autocheckpoint = ${autoCheckpointPages};
     PRAGMA journal_size_limit = ${2 * walBytes};
     PRAGMA cache_size = ${-cacheBytes / 1024};
     PRAGMA temp_store = MEMORY;
