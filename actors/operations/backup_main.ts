@@ -17,6 +17,7 @@ import { sizeText } from "./size_text.ts";
 
 const spec: TaskSpec = {
   task: "backup",
+  doing: "Cannot back up",
   introduction: `Makes a backup of a node while it runs, in the new folder DIR.
 
   deno task backup /backups/monday

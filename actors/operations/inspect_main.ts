@@ -11,6 +11,7 @@ import { surveyText } from "./survey_text.ts";
 
 const spec: TaskSpec = {
   task: "inspect",
+  doing: "Cannot inspect",
   introduction: `Tells what is in a stopped node's data folder, or in a backup's: shards and
 how far they are, actors by kind, sizes, and what is broken.
 
@@ -21,7 +22,7 @@ Nothing is written there: what has to be opened is copied first, one file at a
 time, to the folder for temporary files (TMPDIR).`,
   operand: null,
   flags: {
-    "--data": { ...dataFlag, meaning: `${dataFlag.meaning}, or a backup's` },
+    "--data": dataFlag,
     "--json": { form: null, meaning: "for programs" },
   },
 };

@@ -17,6 +17,8 @@ export interface TaskFlag {
 export interface TaskSpec {
   /** As in `deno task`. */
   readonly task: string;
+  /** How its refusals begin: "Cannot back up". */
+  readonly doing: string;
   /** What the task does and how it is used; the flags follow. */
   readonly introduction: string;
   /** What its one word without a flag is; null: it has none. */
@@ -51,7 +53,7 @@ export function taskHelp({ introduction, flags }: TaskSpec): string {
 /** What `args` say; null: they ask for help. Throws a `Refusal`. */
 export function readArguments(spec: TaskSpec, args: readonly string[]): TaskArguments | null {
   if (args.some((arg) => arg === "--help" || arg === "-h")) return null;
-  const { task } = spec;
+  const { task, doing } = spec;
   const flags = new Map<string, string>();
   const operands: string[] = [];
   for (let at = 0; at < args.length; at++) {
@@ -63,38 +65,38 @@ export function readArguments(spec: TaskSpec, args: readonly string[]): TaskArgu
     const [name = "", ...rest] = arg.split("=");
     const flag = Object.hasOwn(spec.flags, name) ? spec.flags[name] : undefined;
     if (flag === undefined) throw unknownFlag(spec, name);
-    if (flags.has(name)) throw new Refusal(`Cannot ${task}: ${name} is given twice; give it once.`);
+    if (flags.has(name)) throw new Refusal(`${doing}: ${name} is given twice; give it once.`);
     if (flag.form === null) {
-      if (rest.length > 0) throw new Refusal(`Cannot ${task}: ${name} takes no value.`);
+      if (rest.length > 0) throw new Refusal(`${doing}: ${name} takes no value.`);
       flags.set(name, "");
       continue;
     }
     const value = rest.length > 0 ? rest.join("=") : args[++at];
     if (value === undefined || value === "" || (rest.length === 0 && value.startsWith("--"))) {
-      throw new Refusal(`Cannot ${task}: ${name} needs a value. See: deno task ${task} --help`);
+      throw new Refusal(`${doing}: ${name} needs a value. See: deno task ${task} --help`);
     }
     flags.set(name, value);
   }
   return { operand: readOperand(spec, operands), flags };
 }
 
-function readOperand({ task, operand }: TaskSpec, operands: readonly string[]): string {
+function readOperand({ task, doing, operand }: TaskSpec, operands: readonly string[]): string {
   const [first, second] = operands;
   const extra = operand === null ? first : second;
   if (extra !== undefined) {
-    throw new Refusal(`Cannot ${task}: "${extra}" is one word too many. See: deno task ${task} --help`);
+    throw new Refusal(`${doing}: "${extra}" is one word too many. See: deno task ${task} --help`);
   }
   if (operand === null) return "";
   if (first === undefined || first === "") {
-    throw new Refusal(`Cannot ${task}: name ${operand}. See: deno task ${task} --help`);
+    throw new Refusal(`${doing}: name ${operand}. See: deno task ${task} --help`);
   }
   return first;
 }
 
-function unknownFlag({ task, flags }: TaskSpec, name: string): Refusal {
+function unknownFlag({ task, doing, flags }: TaskSpec, name: string): Refusal {
   const near = nearest(name, Object.keys(flags));
   const hint = near === null ? `See: deno task ${task} --help` : `Did you mean ${near}?`;
-  return new Refusal(`Cannot ${task}: there is no flag ${name}. ${hint}`);
+  return new Refusal(`${doing}: there is no flag ${name}. ${hint}`);
 }
 
 export type Environment = Readonly<Record<string, string>>;
@@ -112,7 +114,7 @@ export function dataFolder({ flags }: TaskArguments, environment: Environment): 
 
 /** The node's token, found as the start finds it; null: none. Throws a `Refusal`. */
 export function token(
-  { task }: TaskSpec,
+  { doing }: TaskSpec,
   { flags }: TaskArguments,
   environment: Environment,
   readText: (path: string) => string,
@@ -121,7 +123,7 @@ export function token(
   const text = flags.get("--token");
   const file = flags.get("--token-file");
   if (text !== undefined && file !== undefined) {
-    throw new Refusal(`Cannot ${task}: --token and --token-file are both given; give one of them.`);
+    throw new Refusal(`${doing}: --token and --token-file are both given; give one of them.`);
   }
   const isFlag = text !== undefined || file !== undefined;
   const path = isFlag ? file : environment[`${variable}_FILE`];
@@ -129,7 +131,7 @@ export function token(
     try {
       return readText(path).trim();
     } catch (cause) {
-      const sentence = `Cannot ${task}: the token's file ${path} cannot be read; name a readable one.`;
+      const sentence = `${doing}: the token's file ${path} cannot be read; name a readable one.`;
       throw new Refusal(sentence, { cause });
     }
   }

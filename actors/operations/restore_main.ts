@@ -7,6 +7,7 @@ import { print, runTask } from "./run_task.ts";
 
 const spec: TaskSpec = {
   task: "restore",
+  doing: "Cannot restore",
   introduction: `Makes a data folder of the backup DIR, in an empty or new folder.
 
   deno task restore /backups/monday --data /var/lib/s

@@ -23,7 +23,7 @@ export async function runTask(
     Deno.exit(0);
   } catch (thrown) {
     const isRefused = thrown instanceof Refusal;
-    const sentence = isRefused ? thrown.message : `${spec.task} failed: ${errorMessage(thrown)}`;
+    const sentence = isRefused ? thrown.message : `${spec.doing}: ${errorMessage(thrown)}`;
     Deno.stderr.writeSync(encoder.encode(`${sentence}\n`));
     Deno.exit(isRefused ? refusalExitCode : failureExitCode);
   }

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { MAILBOX } from "../../runtime/core/checkpoint.ts";
+import { errorMessage } from "../../runtime/core/errors.ts";
 import { type LogSurvey, surveyLog } from "../../runtime/log/survey.ts";
 import { type StoreSurvey, surveyStore } from "../../runtime/store/survey.ts";
 
@@ -60,10 +61,14 @@ export const lookIntoCopy: LookInto = (path, look) => {
   const folder = Deno.makeTempDirSync({ prefix: "sensorium-inspect-" });
   try {
     const copy = join(folder, "copy.db");
-    Deno.copyFileSync(path, copy);
-    // A copy of a file that nobody may write to would be none either.
-    Deno.chmodSync(copy, 0o600);
-    for (const beside of ["-wal", "-journal"]) copyIfThere(`${path}${beside}`, `${copy}${beside}`);
+    try {
+      for (const beside of ["", "-wal", "-journal"]) copyIfThere(`${path}${beside}`, `${copy}${beside}`);
+    } catch (cause) {
+      const sentence = `it cannot be looked into, as it cannot be copied to ${folder} (${
+        errorMessage(cause)
+      })`;
+      throw new Error(`${sentence}; set TMPDIR to a folder with more space.`, { cause });
+    }
     return lookIntoOwn(copy, look);
   } finally {
     Deno.removeSync(folder, { recursive: true });
@@ -73,6 +78,7 @@ export const lookIntoCopy: LookInto = (path, look) => {
 function copyIfThere(source: string, target: string): void {
   try {
     Deno.copyFileSync(source, target);
+    // Of a file that nobody may write to, the copy could not be opened.
     Deno.chmodSync(target, 0o600);
   } catch (thrown) {
     if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;

@@ -11,6 +11,7 @@ import { Refusal } from "../../actors/cli/refusal.ts";
 
 const spec: TaskSpec = {
   task: "backup",
+  doing: "Cannot back up",
   introduction: "Makes a backup.",
   operand: "the folder to make",
   flags: {
@@ -44,17 +45,17 @@ Deno.test("readArguments() reads the folder and the flags in any order", () => {
 });
 
 const refused = [
-  [[], "Cannot backup: name the folder to make. See: deno task backup --help"],
-  [[""], "Cannot backup: name the folder to make. See: deno task backup --help"],
-  [["a", "b"], 'Cannot backup: "b" is one word too many. See: deno task backup --help'],
-  [["a", "--date", "d"], "Cannot backup: there is no flag --date. Did you mean --data?"],
-  [["a", "--x"], "Cannot backup: there is no flag --x. See: deno task backup --help"],
-  [["a", "--toString"], "Cannot backup: there is no flag --toString. See: deno task backup --help"],
-  [["a", "--data"], "Cannot backup: --data needs a value. See: deno task backup --help"],
-  [["a", "--data="], "Cannot backup: --data needs a value. See: deno task backup --help"],
-  [["a", "--data", "--json"], "Cannot backup: --data needs a value. See: deno task backup --help"],
-  [["a", "--json=1"], "Cannot backup: --json takes no value."],
-  [["a", "--data", "d", "--data", "e"], "Cannot backup: --data is given twice; give it once."],
+  [[], "Cannot back up: name the folder to make. See: deno task backup --help"],
+  [[""], "Cannot back up: name the folder to make. See: deno task backup --help"],
+  [["a", "b"], 'Cannot back up: "b" is one word too many. See: deno task backup --help'],
+  [["a", "--date", "d"], "Cannot back up: there is no flag --date. Did you mean --data?"],
+  [["a", "--x"], "Cannot back up: there is no flag --x. See: deno task backup --help"],
+  [["a", "--toString"], "Cannot back up: there is no flag --toString. See: deno task backup --help"],
+  [["a", "--data"], "Cannot back up: --data needs a value. See: deno task backup --help"],
+  [["a", "--data="], "Cannot back up: --data needs a value. See: deno task backup --help"],
+  [["a", "--data", "--json"], "Cannot back up: --data needs a value. See: deno task backup --help"],
+  [["a", "--json=1"], "Cannot back up: --json takes no value."],
+  [["a", "--data", "d", "--data", "e"], "Cannot back up: --data is given twice; give it once."],
 ] as const;
 
 for (const [args, sentence] of refused) {
