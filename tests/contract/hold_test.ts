@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { defaultLogLimits } from "../../runtime/log/limits.ts";
+import { StoreError } from "../../runtime/store/port.ts";
 import { SqliteStore } from "../../runtime/store/sqlite_store.ts";
 import { range } from "./log_collector.ts";
 import { readAll, rejectsWith } from "./log_contract.ts";
@@ -141,3 +142,21 @@ Deno.test("SqliteStore gives its hold up when its write-ahead log grows too long
     await again.close();
   });
 });
+
+Deno.test("SqliteStore gives its hold up when the disk is full: commits are worth more than a backup", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "store.db");
+    const store = new SqliteStore({ path, shards: shardCount, maxBytes: 2 ** 20 });
+    await store.claim(0, "test");
+    await store.hold();
+    const actors = range(0, 1000).map((n) => ({ id: `a${n}`, hot: "h".repeat(2000) }));
+    await rejectsFull(store.commit([checkpoint({ shard: 0, epoch: 1, commit: 0 }, { actors })]));
+    assert.equal(await store.release(), false);
+    await commitMany(store, 0, 5);
+    await store.close();
+  });
+});
+
+async function rejectsFull(commit: Promise<unknown>): Promise<void> {
+  await assert.rejects(commit, (thrown) => thrown instanceof StoreError && thrown.code === "full");
+}
