@@ -27,7 +27,7 @@ export function surveyFolder(folder: string, lookInto: LookInto): FolderSurvey {
   return { folder, store, log, troubles: [...store.troubles, ...log.troubles, ...misfits(store, log)] };
 }
 
-function misfits({ meta, shards }: StoreSurvey, { log, extents }: LogSurvey): string[] {
+function misfits({ meta, shards, troubles }: StoreSurvey, { log, extents }: LogSurvey): string[] {
   if (meta === null || log === null) return [];
   if (meta.log !== null && meta.log !== log.identity) {
     return ["The log is not the one that the store was filled from."];
@@ -37,6 +37,8 @@ function misfits({ meta, shards }: StoreSurvey, { log, extents }: LogSurvey): st
   }
   return extents.flatMap(({ begin, end }, shard) => {
     const row = shards.find((each) => each.shard === shard);
+    // Its row cannot be read, which is told already.
+    if (row === undefined && troubles.length > 0) return [];
     const next = (row?.positions[MAILBOX]?.offset ?? -1) + 1;
     if (next >= begin && next <= end) return [];
     return [`Shard ${shard} goes on at offset ${next}, and its log has ${begin} to ${end}.`];
