@@ -217,6 +217,7 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
   });
   const app = openApp(settings, engine, report);
   const listeners = [await listen(host, port, app.fetch), await listen(host, admin, app.adminFetch)] as const;
+  folder.announce(listeners[1].url);
   screen.write(
     `one node, embedded\n${renderTable(startTable(settings, folder.path, denoVersion, ...listeners))}`,
   );

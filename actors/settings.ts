@@ -57,7 +57,7 @@ export const settingsSchema = z.object({
     group: "Addresses",
     value: "PORT",
     expects: portText,
-    meaning: "Where /metrics, /healthz and /readyz listen; health is answered here without a token.",
+    meaning: "Where /metrics, /healthz, /readyz and backups are; health is answered without a token.",
   }),
   host: hostName.prefault("127.0.0.1").register(settingNotes, {
     group: "Addresses",

@@ -3,7 +3,8 @@
  *
  * 1. The lock is the operating system's, on the file `lock`: it goes with the process, however that ends, and a
  *    file that a dead process left behind locks nobody out.
- * 2. The file holds the pid of its holder, for whoever is refused.
+ * 2. The file holds the pid of its holder, for whoever is refused, and, once it listens, the address of its admin port,
+ *    for tasks that need the node which runs on a folder.
  */
 
 import { join, resolve } from "node:path";
@@ -12,6 +13,8 @@ import { Refusal } from "./refusal.ts";
 export interface DataFolder {
   /** Absolute. */
   readonly path: string;
+  /** Writes down where the admin port is reached. */
+  announce(adminUrl: string): void;
   /** Lets the next process in. */
   release(): void;
 }
@@ -63,10 +66,35 @@ function openLock(path: string): Deno.FsFile {
   });
 }
 
-/** What the holder wrote into its lock file, as "process 123". */
-function holder(path: string): string {
-  const pid = Deno.readTextFileSync(join(path, lockFile)).trim();
-  return /^\d+$/.test(pid) ? `process ${pid}` : "another process";
+export interface Holder {
+  /** As "process 123". */
+  readonly name: string;
+  /** Null before it listens. */
+  readonly adminUrl: string | null;
+}
+
+/** What the last holder wrote into the lock file, however it ended; null where there is no such file. */
+export function lastHolder(path: string): Holder | null {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(join(path, lockFile));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+  const [pid = "", url = ""] = text.split("\n");
+  return {
+    name: /^\d+$/.test(pid) ? `process ${pid}` : "another process",
+    adminUrl: URL.canParse(url) ? url : null,
+  };
+}
+
+/** Who holds the folder now; null for nobody. */
+export async function currentHolder(path: string): Promise<Holder | null> {
+  const holder = lastHolder(path);
+  if (holder === null) return null;
+  using file = await Deno.open(join(path, lockFile));
+  return await file.tryLock(false) ? null : holder;
 }
 
 /** Makes the folder if it is missing and takes its lock. Throws a `Refusal`. */
@@ -77,14 +105,21 @@ export async function takeDataFolder(dir: string): Promise<DataFolder> {
     file.close();
     throw new Refusal(
       `Cannot use the data folder ${path}: ${
-        holder(path)
+        lastHolder(path)?.name ?? "another process"
       } is using it. Stop that one, or give another folder with ` +
         `--data DIR.`,
     );
   }
-  writing(path, () => {
-    file.truncateSync(0);
-    file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
-  });
-  return { path, release: () => file.close() };
+  const write = (text: string) =>
+    writing(path, () => {
+      file.truncateSync(0);
+      file.seekSync(0, Deno.SeekMode.Start);
+      file.writeSync(new TextEncoder().encode(text));
+    });
+  write(`${Deno.pid}\n`);
+  return {
+    path,
+    announce: (adminUrl) => write(`${Deno.pid}\n${adminUrl}\n`),
+    release: () => file.close(),
+  };
 }

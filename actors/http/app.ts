@@ -12,6 +12,7 @@ import { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { accepts } from "./accept.ts";
 import { actorRoutes } from "./actor_routes.ts";
+import { backupRoutes } from "./backup_routes.ts";
 import { type Collection, collectionRoutes, intakeRoute } from "./collection_routes.ts";
 import { collections } from "./collections.ts";
 import { deadLetterRoutes } from "./dead_letter_routes.ts";
@@ -54,7 +55,7 @@ export type Fetch = (request: Request) => Response | Promise<Response>;
 
 export interface App {
   readonly fetch: Fetch;
-  /** The same for the operator's port: health and metrics only. */
+  /** The same for the operator's port: health, metrics and backups only. */
   readonly adminFetch: Fetch;
   /** What the live page follows: sources note there what they move. */
   readonly moving: MovingActors;
@@ -104,7 +105,7 @@ export function createApp(options: AppOptions): App {
   const router = createRouter(routes, shared);
   return {
     fetch: withHotPath(router, collections, intake, shared),
-    adminFetch: createRouter(health, shared),
+    adminFetch: createRouter([...health, ...backupRoutes(engine.backups)], shared),
     moving,
     close: () => {
       feed.close();

@@ -1,6 +1,7 @@
 /** From anything thrown to a problem. */
 
 import { errorMessage } from "../../runtime/core/errors.ts";
+import { BackupError } from "../../runtime/node/backups.ts";
 import { EngineError } from "../../runtime/node/engine.ts";
 import { StoreError } from "../../runtime/store/port.ts";
 import { type ProblemCode, ProblemError, problemResponse } from "./problem.ts";
@@ -48,10 +49,22 @@ function storeProblem(error: StoreError): ProblemError | null {
   }
 }
 
+function backupProblem({ code, message }: BackupError): ProblemError {
+  switch (code) {
+    case "running":
+      return new ProblemError("backup-running", message);
+    case "unknown":
+      return new ProblemError("unknown-backup", message);
+    case "lost":
+      return new ProblemError("backup-lost", message);
+  }
+}
+
 /** Null for what nobody expected. */
 function knownProblem(thrown: unknown): ProblemError | null {
   if (thrown instanceof ProblemError) return thrown;
   if (thrown instanceof EngineError) return engineProblem(thrown);
+  if (thrown instanceof BackupError) return backupProblem(thrown);
   return thrown instanceof StoreError ? storeProblem(thrown) : null;
 }
 

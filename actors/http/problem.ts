@@ -37,6 +37,7 @@ export const problemKinds = {
   "unknown-channel": kind(404, "The actor has no such channel", "`detail` names those that it has."),
   "unknown-query": kind(404, "There is no such query", "`detail` names the kind and the query."),
   "unknown-dead-letter": kind(404, "There is no such dead letter", "It may have been removed."),
+  "unknown-backup": kind(404, "There is no such backup", "It has ended, or the node has started anew."),
   "wrong-method": kind(405, "This path has no such method", "`Allow` lists those it has."),
   "not-acceptable": kind(406, "This is not offered in that form", "`detail` says which media type it has."),
   "body-too-slow": kind(408, "The body took too long", "Nothing of it was accepted; send it again."),
@@ -46,6 +47,8 @@ export const problemKinds = {
     "Its message was folded; nothing is left to do.",
   ),
   "replays-used-up": kind(409, "The dead letter was replayed often enough", "Mend the cause first."),
+  "backup-running": kind(409, "Another backup runs", "Wait for its end."),
+  "backup-lost": kind(410, "The backup was given up", "What was copied is worthless: begin again."),
   "body-too-large": kind(413, "The body is too large", "Send it in several bodies."),
   "unknown-media-type": kind(415, "This media type is not understood", "`detail` names those that are."),
   "keys-full": kind(

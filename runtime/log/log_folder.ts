@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { LogError } from "./port.ts";
 import { checkHeader, emptySegment, type LogIdentity } from "./segment_file.ts";
 
-const segmentName = /^(\d{8})\.db$/;
+export const segmentName = /^(\d{8})\.db$/;
 /** A segment that is being written or removed; what a crash leaves of it is worthless. */
 const unfinishedName = /^\d{8}\.db\.(new(-journal)?|old)$/;
 

@@ -22,7 +22,12 @@ try {
   const log = new SqliteLog({ directory, shards, expected, limits, clock: Date.now, report });
   const extents = await Promise.all(Array.from({ length: shards }, (_, shard) => log.extent(shard)));
   serveOwner(log);
-  const ownerCalls: OwnerCalls = { memory: () => Promise.resolve(threadMemory()) };
+  const ownerCalls: OwnerCalls = {
+    hold: () => Promise.try(() => log.held.hold()),
+    seal: () => log.held.seal(),
+    release: () => Promise.try(() => log.held.release()),
+    memory: () => Promise.resolve(threadMemory()),
+  };
   serve(owner, { ...ownerCalls });
   post({ type: "ready", opening: { identity: log.identity, extents } });
 } catch (thrown) {

@@ -50,7 +50,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Over everything that is stored of a frame. */
-function checksum(frame: Omit<StoredFrame, "text">, text: Uint8Array): number {
+export function checksum(frame: Omit<StoredFrame, "text">, text: Uint8Array): number {
   return crc32(text, crc32(`${frame.shard}/${frame.offset}/${frame.stampMs}/`));
 }
 

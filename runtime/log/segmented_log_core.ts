@@ -5,9 +5,12 @@
  * 2. `appendNow` never waits for a new segment nor for a removed one: a spare is written in the background, taken
  *    into use between two appends, and the segment in use grows on while there is none.
  * 3. Offsets and stamps go on where they were after a restart, even if every frame was trimmed.
- * 4. After an error that leaves a commit's outcome open, the file is read anew before anything else is written.
+ * 4. While the log is held, no segment is removed: what is trimmed goes when the hold ends. `seal` begins a new
+ *    segment; those before it are never written again. A full disk ends the hold.
+ * 5. After an error that leaves a commit's outcome open, the file is read anew before anything else is written.
  */
 
+import { basename } from "node:path";
 import type { LogFrame } from "../core/log_frame.ts";
 import { errorMessage } from "../core/errors.ts";
 import { defaultLogLimits, type LogLimits } from "./limits.ts";
@@ -51,6 +54,8 @@ export class SegmentedLogCore implements LogCore {
   #isOutcomeOpen = false;
   #rolling: NodeJS.Immediate | null = null;
   #isClosed = false;
+  #isHeld = false;
+  #sealing: PromiseWithResolvers<readonly string[]> | null = null;
   readonly #background = new Set<Promise<void>>();
 
   /** Opens the log, or makes a new one in an empty folder. Throws a `LogError`. */
@@ -129,7 +134,34 @@ export class SegmentedLogCore implements LogCore {
     if (this.#isFull) this.#rollSoon();
   }
 
+  /** Begins a hold: see guarantee 4. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /**
+   * Names of the segments that hold everything appended before; they are not written again, and stay while the hold
+   * lasts. Rejects when it has ended.
+   */
+  seal(): Promise<readonly string[]> {
+    if (!this.#isHeld) return Promise.reject(new LogError("unavailable", "The log is not held any more."));
+    this.#sealing ??= Promise.withResolvers();
+    this.#rollSoon();
+    return this.#sealing.promise;
+  }
+
+  /** Ends the hold; false when it had ended by itself, or there was none. */
+  release(): boolean {
+    const wasHeld = this.#isHeld;
+    this.#isHeld = false;
+    this.#sealing?.reject(new LogError("unavailable", "The hold of the log ended before it was sealed."));
+    this.#sealing = null;
+    if (wasHeld) this.#dropCovered();
+    return wasHeld;
+  }
+
   async close(): Promise<void> {
+    this.release();
     this.#isClosed = true;
     if (this.#rolling !== null) clearImmediate(this.#rolling);
     await Promise.all(this.#background);
@@ -144,6 +176,7 @@ export class SegmentedLogCore implements LogCore {
     } catch (thrown) {
       if (!isDiskFull(thrown)) throw this.#outcomeOpen(thrown);
       this.#isFull = true;
+      this.release();
       this.#rollSoon();
       throw new LogError(
         "full",
@@ -184,6 +217,7 @@ export class SegmentedLogCore implements LogCore {
   }
 
   #dropCovered(): void {
+    if (this.#isHeld) return;
     for (let first = this.#segments[0]; first !== undefined; first = this.#segments[0]) {
       if (this.#segments.length === 1 || !this.#isCovered(first)) return;
       this.#segments.shift();
@@ -199,6 +233,7 @@ export class SegmentedLogCore implements LogCore {
   }
 
   #isRollDue(): boolean {
+    if (this.#sealing !== null) return true;
     if (this.#active.isEmpty) return false;
     if (this.#active.bytes() >= this.#limits.segmentBytes) return true;
     // On a full disk, a segment whose frames are all trimmed gives its space back.
@@ -235,6 +270,8 @@ export class SegmentedLogCore implements LogCore {
     this.#seal(last);
     this.#limitActive();
     this.#dropCovered();
+    this.#sealing?.resolve(this.#segments.slice(0, -1).map(({ path }) => basename(path)));
+    this.#sealing = null;
   }
 
   #seal(segment: Segment): void {

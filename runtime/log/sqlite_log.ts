@@ -12,11 +12,14 @@ export interface SqliteLogOptions extends SegmentedLogOptions {
 export class SqliteLog extends LocalLog {
   /** Random name of the log, given when it was made. */
   readonly identity: string;
+  /** As of `SegmentedLogCore`. */
+  readonly held: Pick<SegmentedLogCore, "hold" | "seal" | "release">;
 
   /** Opens or makes the log in `directory`. Throws a `LogError` that says what stands in the way. */
   constructor(options: SqliteLogOptions) {
     const core = new SegmentedLogCore(options);
     super(core, options.clock, options.limits ?? defaultLogLimits);
     this.identity = core.identity;
+    this.held = core;
   }
 }

@@ -70,6 +70,9 @@ export function startLogThread(options: LogThreadOptions): LogThread {
     worker,
     ready,
     exited,
+    hold: () => rpc.call("hold", []),
+    seal: () => rpc.call("seal", []),
+    release: () => rpc.call("release", []),
     memory: () => rpc.call("memory", []),
     connect(client) {
       const { port1, port2 } = new MessageChannel();

@@ -27,6 +27,10 @@ export interface LogOpening {
 
 /** Calls that the owner makes. */
 export interface OwnerCalls {
+  /** As of `SegmentedLogCore`: no segment is removed until `release`. */
+  hold(): Promise<void>;
+  seal(): Promise<readonly string[]>;
+  release(): Promise<boolean>;
   memory(): Promise<ThreadMemory>;
 }
 

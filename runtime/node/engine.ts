@@ -10,6 +10,7 @@ import type { Address, Json } from "../core/actor.ts";
 import type { Control } from "../core/control.ts";
 import type { Answer } from "../core/shard_api.ts";
 import type { Store } from "../store/port.ts";
+import type { Backups } from "./backups.ts";
 import type { Compute } from "./compute.ts";
 import type { Child, SupervisorTree } from "./supervisor.ts";
 import type { Waiting } from "./waiting.ts";
@@ -113,6 +114,7 @@ export interface Engine {
   /** The log's clock as the gateway knows it: newest stamp seen plus the time since, epoch milliseconds. */
   logNowMs(): number;
   readonly store: Store;
+  readonly backups: Backups;
   /** For long sums; null when the engine was started without. */
   readonly compute: Compute | null;
   status(): EngineStatus;

@@ -206,3 +206,9 @@ export const maxFailureUnits = 500;
 
 /** Requests whose outcome is in the log, as far as they are remembered: as many as two shards may have open. */
 export const maxAnsweredRemembered = 20_000;
+
+/** How long a backup is kept up without news of its client: longer than any pause of a process that lives. */
+export const backupLeaseMs = 30_000;
+
+/** How long a backup may keep the log from being trimmed: 700 GB at 200 MB/s; by then something is wrong. */
+export const maxBackupMs = 60 * minuteMs;

@@ -24,6 +24,7 @@ import { RemoteStore } from "../store/remote_store.ts";
 import { AbandonedThreads } from "./abandoned.ts";
 import { type ActorModule, loadActorModule } from "./actor_module.ts";
 import { Backlog } from "./backlog.ts";
+import { NodeBackups } from "./backups.ts";
 import { ShardedBatch } from "./batch.ts";
 import { machineClock } from "./clock.ts";
 import { ComputeMetrics } from "./compute_metrics.ts";
@@ -80,6 +81,7 @@ export async function startEngine(options: EngineOptions): Promise<EmbeddedEngin
 export class EmbeddedEngine implements Engine {
   readonly shardCount: number;
   readonly store: Store;
+  readonly backups: NodeBackups;
   readonly compute: ComputePool | null;
   readonly #settings: Settled;
   readonly #actors: ActorModule;
@@ -115,6 +117,12 @@ export class EmbeddedEngine implements Engine {
     this.#writers = writers;
     this.shardCount = settings.shards;
     this.store = new RemoteStore(writers.store.connect());
+    this.backups = new NodeBackups({
+      files: writers,
+      clock: machineTimerClock,
+      newId: () => crypto.randomUUID(),
+      report: settings.report,
+    });
     this.#log = new RemoteLog(writers.log.connect("gateway"));
     this.#board = new ShardBoard(writers.extents, (shard) => shard % settings.threads);
     this.#backlog = new Backlog(settings.shards);
@@ -445,6 +453,7 @@ export class EmbeddedEngine implements Engine {
     const leftMs = () => Math.max(0, endMs - this.#clock.nowMs());
     this.#services.close();
     this.compute?.close();
+    this.backups.close();
     // They are the first to go, as they send and ask.
     // A tree that has ended as a whole has no services to remove.
     const served = this.#tree.root.remove(this.#tree.services.id).catch(() => {});

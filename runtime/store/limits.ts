@@ -26,3 +26,9 @@ export const wholeCheckBytes = 128 * MiB;
 
 /** How long opening waits for another process to let go of the file: a predecessor that is just ending. */
 export const openWaitMs = 2000;
+
+/**
+ * Write-ahead log up to which copying back waits for a backup that copies the file: two minutes of 32 MiB a second,
+ * which 10,000 changed actors a second write. What is then copied back are the pages that changed, each once.
+ */
+export const heldWalBytes = 4096 * MiB;

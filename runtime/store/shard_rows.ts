@@ -57,6 +57,12 @@ export class ShardRows {
     return found;
   }
 
+  /** The row as it is, checked; of a shard that was never claimed, zeros. */
+  look(shard: number): { readonly epoch: number; readonly commit: number; readonly positions: Positions } {
+    const { epoch, commit, positions } = this.#read(shard);
+    return { epoch, commit, positions: JSON.parse(positions) as Positions };
+  }
+
   /** 0 before the first claim. */
   epoch(shard: number): number {
     const row = this.#selectPlace.get(shard);

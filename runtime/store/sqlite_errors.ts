@@ -46,6 +46,11 @@ function resultCode(thrown: unknown): number | null {
   return codesByText.find(([text]) => thrown.message.includes(text))?.[1] ?? null;
 }
 
+/** Whether SQLite found the disk full. */
+export function isFull(thrown: unknown): boolean {
+  return storeCodes[resultCode(thrown) ?? 0] === "full";
+}
+
 /** `thrown` as the port promises it; `doing` completes "Cannot ...". Others than SQLite's pass unchanged. */
 export function sqliteError(thrown: unknown, doing: string): unknown {
   const result = resultCode(thrown);

@@ -65,8 +65,8 @@ function checkVersion(path: string, version: number): void {
   }
 }
 
-/** Looks at the header without SQLite, which would leave its own files beside a foreign one. */
-function checkHeader(path: string): void {
+/** Refuses a file that is not ours, or newer. Looks at the header without SQLite, which would leave its own files beside a foreign one. */
+export function checkHeader(path: string): void {
   const another = "choose another data folder, or move the file away";
   if (!statSync(path).isFile()) refuse(path, "it is not a file", another);
   // https://www.sqlite.org/fileformat.html#the_database_header
@@ -76,7 +76,7 @@ function checkHeader(path: string): void {
   checkVersion(path, header.readUInt32BE(60));
 }
 
-function readVersion(db: DatabaseSync): number {
+export function readVersion(db: DatabaseSync): number {
   return integer(db.prepare("PRAGMA user_version").get()?.user_version, "the format version");
 }
 
@@ -84,7 +84,7 @@ function metaChecksum({ identity, shards, log }: StoreMeta): string {
   return `${identity} ${shards} ${log ?? "-"}`;
 }
 
-function readMeta(db: DatabaseSync): StoreMeta {
+export function readMeta(db: DatabaseSync): StoreMeta {
   const what = "the store's own row";
   const row = db.prepare("SELECT identity, shards, log, crc FROM meta").get();
   const meta = {
@@ -117,15 +117,21 @@ function claimTablesOf(db: DatabaseSync): string[] {
   return claimTables.filter((table) => has.get(table) !== undefined);
 }
 
+/** Where a page is damaged, by a `check` of SQLite's; null: nowhere. */
+export function pageDamage(db: DatabaseSync, check: string): string | null {
+  const found = text(db.prepare(`PRAGMA ${check}`).get()?.quick_check, "the result of a check");
+  if (found === "ok") return null;
+  // The first line names the database, of which there is one.
+  return found.replace(/^\*\*\*.*\*\*\*\n/, "").replaceAll(/\s+/g, " ");
+}
+
 /** Looks for damaged pages, in as much of the file as takes no time to speak of. */
 function checkPages(db: DatabaseSync, path: string): void {
   const isSmall = statSync(path).size <= wholeCheckBytes;
   const checks = isSmall ? ["quick_check(1)"] : claimTablesOf(db).map((table) => `quick_check(${table})`);
   for (const check of checks) {
-    const found = text(db.prepare(`PRAGMA ${check}`).get()?.quick_check, "the result of a check");
-    if (found === "ok") continue;
-    // The first line names the database, of which there is one.
-    const where = found.replace(/^\*\*\*.*\*\*\*\n/, "").replaceAll(/\s+/g, " ");
+    const where = pageDamage(db, check);
+    if (where === null) continue;
     const right = "restore the whole data folder from a backup, or start with another one";
     refuse(path, `it is damaged (${where})`, right);
   }
@@ -182,6 +188,9 @@ function create({ path, shards }: StoreFileOptions): void {
   syncFolder(path);
 }
 
+/** Log at which SQLite copies pages back into the file, in pages. */
+export const autoCheckpointPages = walBytes / pageBytes;
+
 function configure(db: DatabaseSync, maxBytes: number | undefined): void {
   // EXCLUSIVE: this connection is the only one, so the log's index lives in memory and a second opener is refused.
   db.exec(`
@@ -189,7 +198,7 @@ function configure(db: DatabaseSync, maxBytes: number | undefined): void {
     PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
-    PRAGMA wal_autocheckpoint = ${walBytes / pageBytes};
+    PRAGMA wal_autocheckpoint = ${autoCheckpointPages};
     PRAGMA journal_size_limit = ${2 * walBytes};
     PRAGMA cache_size = ${-cacheBytes / 1024};
     PRAGMA temp_store = MEMORY;

@@ -5,10 +5,15 @@
  * 2. A failed call changed nothing; the store goes on, so a full disk ends when there is space again.
  * 3. One `commit` is one transaction for all its checkpoints: one flush of the disk.
  *
+ * 4. While the file is held, it stays byte for byte as it is: what is committed goes to the log beside it alone, which
+ *    only grows. The file and, copied after it, the log are together a store as it was at some moment in between.
+ *    A full disk, or a log of `heldWalBytes`, ends the hold.
+ *
  * Calls run on the caller's thread and block it: shard hosts reach a store through `RemoteStore`.
  */
 
 import type { HostDeath } from "../core/attempts.ts";
+import { statSync } from "node:fs";
 import type { StatementSync } from "node:sqlite";
 import type { Address } from "../core/actor.ts";
 import type {
@@ -36,8 +41,10 @@ import {
 } from "./port.ts";
 import { RequestRows } from "./request_rows.ts";
 import { ShardRows } from "./shard_rows.ts";
-import { translated } from "./sqlite_errors.ts";
+import { heldWalBytes } from "./limits.ts";
+import { isFull, translated } from "./sqlite_errors.ts";
 import {
+  autoCheckpointPages,
   bindLog,
   openStoreFile,
   type StoreFile,
@@ -45,7 +52,10 @@ import {
   type StoreMeta,
 } from "./sqlite_file.ts";
 
-export type SqliteStoreOptions = StoreFileOptions;
+export interface SqliteStoreOptions extends StoreFileOptions {
+  /** Size in bytes of the write-ahead log that ends a hold. */
+  readonly heldWalBytes?: number;
+}
 
 /** The statements over every table; throws when one is not as it should be. */
 function rowsOf(db: StoreFile["db"]) {
@@ -68,6 +78,7 @@ function rowsOf(db: StoreFile["db"]) {
 export class SqliteStore implements Store {
   readonly #path: string;
   readonly #shardCount: number;
+  readonly #heldWalBytes: number;
   readonly #db: StoreFile["db"];
   #file: StoreFile;
   readonly #begin: StatementSync;
@@ -80,6 +91,7 @@ export class SqliteStore implements Store {
   readonly #history: HistoryRows;
   readonly #deadLetters: DeadLetterRows;
   #closed = false;
+  #isHeld = false;
 
   /** Opens the file or makes it; throws a `StoreError`. */
   constructor(options: SqliteStoreOptions) {
@@ -87,6 +99,7 @@ export class SqliteStore implements Store {
     const { db } = this.#file;
     this.#path = options.path;
     this.#shardCount = options.shards;
+    this.#heldWalBytes = options.heldWalBytes ?? heldWalBytes;
     this.#db = db;
     // Prepared, because only statements report SQLite's result code.
     this.#begin = db.prepare("BEGIN IMMEDIATE");
@@ -111,6 +124,38 @@ export class SqliteStore implements Store {
     return this.#write("remember its log", () => void (this.#file = bindLog(this.#file, log)));
   }
 
+  /** Begins a hold: see guarantee 4. Whoever copies the file is another process: closing it would free its lock. */
+  hold(): Promise<void> {
+    return this.#read("hold the file", () => {
+      // With an empty log: a copy of one that begins anew meanwhile would mix the two.
+      const { busy } = this.#db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get() ?? {};
+      if (busy !== 0) {
+        throw new StoreError("unavailable", `Cannot hold the store ${this.#path}: it is being read`);
+      }
+      this.#db.exec("PRAGMA wal_autocheckpoint = 0");
+      this.#isHeld = true;
+    });
+  }
+
+  /** Ends the hold; false when it had ended by itself, or there was none. */
+  release(): Promise<boolean> {
+    return this.#read("release the file", () => {
+      const wasHeld = this.#isHeld;
+      this.#endHold();
+      return wasHeld;
+    });
+  }
+
+  #endHold(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#db.exec(`PRAGMA wal_autocheckpoint = ${autoCheckpointPages}`);
+  }
+
+  #boundHold(): void {
+    if (this.#isHeld && statSync(`${this.#path}-wal`).size > this.#heldWalBytes) this.#endHold();
+  }
+
   #read<T>(doing: string, work: () => T): Promise<T> {
     return Promise.try(() => {
       if (this.#closed) throw new StoreError("closed", `Cannot ${doing}: the store ${this.#path} is closed`);
@@ -124,9 +169,11 @@ export class SqliteStore implements Store {
       try {
         const result = work();
         this.#end.run();
+        this.#boundHold();
         return result;
       } catch (thrown) {
         this.#rollBack(thrown);
+        if (isFull(thrown)) this.#endHold();
         throw thrown;
       }
     });

@@ -28,6 +28,9 @@ export type StoreThreadAnswer =
 export interface OwnerCalls {
   /** Remembers in the file which log is folded into it. */
   bindLog(log: string): Promise<void>;
+  /** As of `SqliteStore`: the file stays as it is until `release`. */
+  hold(): Promise<void>;
+  release(): Promise<boolean>;
   memory(): Promise<ThreadMemory>;
 }
 
@@ -93,6 +96,8 @@ export function startStoreThread(
     exited: exited.promise,
     ready: opened,
     bindLog: (log) => rpc.call("bindLog", [log]),
+    hold: () => rpc.call("hold", []),
+    release: () => rpc.call("release", []),
     memory: () => rpc.call("memory", []),
     connect: () => {
       const { port1, port2 } = new MessageChannel();

@@ -55,6 +55,8 @@ function run(store: SqliteStore, answer: (message: StoreThreadAnswer) => void): 
   const ports: MessagePort[] = [];
   const ownerCalls: OwnerCalls = {
     bindLog: (log) => store.bindLog(log),
+    hold: () => queue.call(() => store.hold()),
+    release: () => queue.call(() => store.release()),
     memory: () => Promise.resolve(threadMemory()),
   };
   if (parentPort !== null) serve(parentPort, { ...ownerCalls });

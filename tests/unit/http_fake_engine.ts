@@ -2,6 +2,7 @@
 
 import type { Json } from "../../runtime/core/actor.ts";
 import type { StoredDeadLetter } from "../../runtime/core/checkpoint.ts";
+import type { Backups, BegunBackup } from "../../runtime/node/backups.ts";
 import type {
   AskOptions,
   AskResult,
@@ -50,6 +51,7 @@ export function answered(
 export class FakeEngine implements Engine {
   readonly shardCount = 8;
   readonly compute = null;
+  readonly backups = new FakeBackups();
   readonly sent: Sent[] = [];
   readonly asked: Asked[] = [];
   readonly flushed: (readonly number[] | undefined)[] = [];
@@ -203,6 +205,39 @@ export class FakeEngine implements Engine {
 
   stop(): Promise<void> {
     return Promise.resolve();
+  }
+}
+
+/** One backup, `b1`, of which it keeps what is asked. */
+class FakeBackups implements Backups {
+  readonly calls: string[] = [];
+  /** Thrown by every call. */
+  failure: Error | null = null;
+
+  #called<T>(call: string, value: T): Promise<T> {
+    this.calls.push(call);
+    return this.failure === null ? Promise.resolve(value) : Promise.reject(this.failure);
+  }
+
+  begin(): Promise<BegunBackup> {
+    return this.#called("begin", { id: "b1", leaseMs: 30_000, store: "the store" });
+  }
+
+  renew(id: string): void {
+    this.calls.push(`renew ${id}`);
+    if (this.failure !== null) throw this.failure;
+  }
+
+  log(id: string): Promise<readonly string[]> {
+    return this.#called(`log ${id}`, ["00000001.db"]);
+  }
+
+  end(id: string): Promise<void> {
+    return this.#called(`end ${id}`, undefined);
+  }
+
+  abandon(id: string): Promise<void> {
+    return this.#called(`abandon ${id}`, undefined);
   }
 }
 
