@@ -121,7 +121,7 @@ export class EmbeddedEngine implements Engine {
       files: writers,
       clock: machineTimerClock,
       newId: () => crypto.randomUUID(),
-      report: settings.report,
+      report: (sentence) => this.#warn("backup-hold-failed", sentence),
     });
     this.#log = new RemoteLog(writers.log.connect("gateway"));
     this.#board = new ShardBoard(writers.extents, (shard) => shard % settings.threads);
