@@ -43,8 +43,13 @@ export class MemoryHotState implements HotState {
     if (bytes > this.#maxBytes) return;
     this.#entries.set(key, entry);
     this.#bytes += bytes;
+    // Not looked at without need: an iterator first passes over all that was deleted before the oldest.
+    if (this.#bytes > this.#maxBytes) this.#makeRoom();
+  }
+
+  #makeRoom(): void {
     for (const oldest of this.#entries.values()) {
-      if (this.#bytes <= this.#maxBytes) break;
+      if (this.#bytes <= this.#maxBytes) return;
       this.#remove(oldest);
     }
   }
