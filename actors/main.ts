@@ -104,7 +104,12 @@ function openApp(settings: Settings, engine: Engine, log: Logger): App {
       log.error(sentence);
       if (thrown instanceof Error) log.debug(thrown.stack ?? thrown.message);
     },
-    limits: { maxBodyBytes: settings.bodyLimit },
+    limits: {
+      maxBodyBytes: settings.bodyLimit,
+      maxRatePerId: settings.maxRatePerId,
+      maxRatePerClient: settings.maxRatePerClient,
+    },
+    ...settings.trustedProxies === undefined ? {} : { trustedProxies: settings.trustedProxies },
   });
 }
 

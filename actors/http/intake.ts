@@ -7,6 +7,7 @@
  * 3. Repeating a body under the same idempotency key sends the same messages, whenever that is: what is remembered
  *    of it is their hash. So no verdict on a keyed item depends on the clock; one that is too far ahead is left to
  *    the fold, which puts it among the dead letters.
+ * 4. What its actor's rate does not let in is refused like any bad item; of a keyed body, all of it: see `item_gate.ts`.
  */
 
 import type { Json } from "../../runtime/core/actor.ts";
@@ -16,10 +17,14 @@ import type { Batch, Engine } from "../../runtime/node/engine.ts";
 import { essence } from "./accept.ts";
 import { readText } from "./body.ts";
 import { BodyBudget } from "./body_budget.ts";
-import { type HttpLimits, maxNotedPerBody } from "./limits.ts";
+import type { Visit } from "./client_limits.ts";
+import { type ItemGate, itemGate, openGate } from "./item_gate.ts";
+import { type HttpLimits, idRateSetBits, maxNotedPerBody, rateBurstSeconds } from "./limits.ts";
 import type { HttpMetrics } from "./metrics.ts";
 import type { MovingActors } from "./moving.ts";
 import { ProblemError, type Rejection } from "./problem.ts";
+import { RateLimiter } from "./rate_limiter.ts";
+import { rateProblem } from "./rate_problem.ts";
 import { searchParameters } from "./request_url.ts";
 import { badParameter } from "./route.ts";
 
@@ -43,6 +48,8 @@ export interface IntakeOptions {
   readonly limits: HttpLimits;
   readonly metrics: HttpMetrics;
   readonly moving: MovingActors;
+  /** By which rates are measured. */
+  nowMs(): number;
 }
 
 const mediaTypes = {
@@ -61,10 +68,18 @@ interface Envelope {
   readonly key: string | null;
 }
 
+/** Where items go. */
+interface Sorted {
+  readonly batch: Batch;
+  readonly rejected: Rejection[];
+  readonly gate: ItemGate;
+}
+
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #deadlines: Deadlines;
   readonly #budget: BodyBudget;
+  readonly #limiters = new Map<string, RateLimiter>();
 
   constructor(options: IntakeOptions) {
     const { bodyDeadlineMs, maxBodyBytes, maxBodiesBytes } = options.limits;
@@ -77,7 +92,7 @@ export class Intake {
     this.#deadlines.close();
   }
 
-  async accept(request: Request, type: ItemType): Promise<Response> {
+  async accept(request: Request, type: ItemType, visit: Visit): Promise<Response> {
     const { engine, limits, metrics } = this.#options;
     const envelope = readEnvelope(request, limits.maxKeyBytes);
     const text = await readText(request, {
@@ -90,20 +105,34 @@ export class Intake {
     const rejected: Rejection[] = [];
     const items = parseBody(text, envelope.form, rejected);
     if (items.length > limits.maxBodyItems) throw tooManyItems(items.length, limits.maxBodyItems);
-    this.#sort(items, type, envelope, batch, rejected);
+    visit.brought(items.length);
+    const gate = this.#gate(type.kind, envelope);
+    this.#sort(items, type, envelope, { batch, rejected, gate });
+    gate.end();
     if (batch.size > 0) await batch.send();
     metrics.items(type.kind, batch.size, rejected);
     if (batch.size === 0 && rejected.length > 0) throw nothingAccepted(rejected);
     return acceptedResponse(batch.size, rejected);
   }
 
-  /** Good items into `batch`, the others into `rejected`. */
+  #gate(kind: string, { isImport, key }: Envelope): ItemGate {
+    const { limits: { maxRatePerId }, nowMs } = this.#options;
+    if (maxRatePerId === null || isImport) return openGate;
+    let limiter = this.#limiters.get(kind);
+    if (limiter === undefined) {
+      const rate = { perSecond: maxRatePerId, burst: maxRatePerId * rateBurstSeconds };
+      limiter = new RateLimiter(rate, idRateSetBits);
+      this.#limiters.set(kind, limiter);
+    }
+    return itemGate(limiter, key !== null, nowMs());
+  }
+
+  /** Good items into the batch, the others into `rejected`. */
   #sort(
     items: readonly unknown[],
     type: ItemType,
     envelope: Envelope,
-    batch: Batch,
-    rejected: Rejection[],
+    { batch, rejected, gate }: Sorted,
   ): void {
     const { kind } = type;
     const latestMs = envelope.key === null ? this.#options.engine.logNowMs() + maxAheadMs : Infinity;
@@ -119,6 +148,11 @@ export class Intake {
       const [timeMs] = parsed.message;
       if (timeMs !== null && timeMs > latestMs) {
         rejected.push({ index, code: "too-far-ahead", sentence: aheadSentence(timeMs) });
+        continue;
+      }
+      const refusal = gate.refusal(parsed.id);
+      if (refusal !== null) {
+        rejected.push({ index, code: "rate-limited", sentence: refusal });
         continue;
       }
       if (batch.size < maxNotedPerBody) this.#options.moving.note(kind, parsed.id);
@@ -219,12 +253,19 @@ function aheadSentence(timeMs: number): string {
   return `Its time, ${time}, is more than ${maxAheadMs / 60_000} minutes ahead`;
 }
 
+/** When some items of a body that was refused for its rate may be taken: their sentences say when each of them may. */
+const retryRateMs = 1000;
+
 function nothingAccepted(rejected: readonly Rejection[]): ProblemError {
   const first = `${rejected[0]?.sentence.replace(/\.$/, "")}.`;
   const detail = rejected.length === 1
     ? first
     : `All ${rejected.length} items were refused; the first: ${first}`;
-  return new ProblemError("nothing-accepted", detail, { members: { accepted: 0, rejected } });
+  const members = { accepted: 0, rejected };
+  // Who sends again may be luckier: the status says so.
+  return rejected.some(({ code }) => code === "rate-limited")
+    ? rateProblem(detail, retryRateMs, members)
+    : new ProblemError("nothing-accepted", detail, { members });
 }
 
 const acceptedInit = { status: 202, headers: { "content-type": "application/json" } };

@@ -27,6 +27,10 @@ export interface HttpLimits {
   readonly maxCachedAgeMs: number;
   /** Listeners of the live feed: each costs a connection and a copy of the event once a second. */
   readonly maxListeners: number;
+  /** Items a second of one actor, history apart; null: as many as come. */
+  readonly maxRatePerId: number | null;
+  /** Requests and items a second of one client address; null: as many as come. */
+  readonly maxRatePerClient: number | null;
   /** Bytes an idempotency key may have: it is hashed, never stored. */
   readonly maxKeyBytes: number;
 }
@@ -44,8 +48,22 @@ export const defaultHttpLimits: HttpLimits = {
   historyRowsPage: 5000,
   maxCachedAgeMs: 5000,
   maxListeners: 100,
+  // A sensor that sends more has lost its mind; one that works sends a hundredth of it.
+  maxRatePerId: 1000,
+  // Off, as in nginx and Envoy: behind a proxy or a router, all clients may have one address.
+  maxRatePerClient: null,
   maxKeyBytes: 255,
 };
+
+/** A rate's share of so many seconds may come at once: a body of the largest size, by the default rate of an id. */
+export const rateBurstSeconds = 10;
+
+/**
+ * Actors of a kind and clients whose rates are known at a time, as 4 · 2^n: more than have sent within a moment. An actor
+ * that sends at its rate is at rest after a second's fraction, so that few are remembered.
+ */
+export const idRateSetBits = 14;
+export const clientRateSetBits = 12;
 
 /** How far a history reaches back when nothing is asked. */
 export const defaultHistorySpanMs = 24 * hourMs;
