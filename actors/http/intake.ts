@@ -15,7 +15,7 @@ import { maxAheadMs } from "../../runtime/core/limits.ts";
 import { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Batch, Engine } from "../../runtime/node/engine.ts";
 import { essence } from "./accept.ts";
-import { readText } from "./body.ts";
+import { bodyText, isGzip, readBytes } from "./body.ts";
 import { BodyBudget } from "./body_budget.ts";
 import type { Visit } from "./client_limits.ts";
 import { type ItemGate, itemGate, openGate } from "./item_gate.ts";
@@ -27,6 +27,7 @@ import { RateLimiter } from "./rate_limiter.ts";
 import { rateProblem } from "./rate_problem.ts";
 import { searchParameters } from "./request_url.ts";
 import { badParameter } from "./route.ts";
+import { Turns } from "./turns.ts";
 
 /** What an item becomes: its event time or null, and the rest, which only its actor reads. */
 export type ItemMessage = readonly [timeMs: number | null, ...rest: Json[]];
@@ -64,6 +65,7 @@ type Form = typeof mediaTypes[keyof typeof mediaTypes];
 /** What is known of a body before it is read. */
 interface Envelope {
   readonly form: Form;
+  readonly isGzip: boolean;
   readonly isImport: boolean;
   readonly key: string | null;
 }
@@ -75,44 +77,67 @@ interface Sorted {
   readonly gate: ItemGate;
 }
 
+/** What became of a body. */
+interface Sent {
+  /** Resolves when what was accepted is durable; null where nothing was. */
+  readonly sent: Promise<void> | null;
+  readonly accepted: number;
+  readonly rejected: readonly Rejection[];
+}
+
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #deadlines: Deadlines;
   readonly #budget: BodyBudget;
+  readonly #turns: Turns;
   readonly #limiters = new Map<string, RateLimiter>();
 
   constructor(options: IntakeOptions) {
-    const { bodyDeadlineMs, maxBodyBytes, maxBodiesBytes } = options.limits;
+    const { bodyDeadlineMs, maxBodyBytes, maxBodiesBytes, maxTurnWaitMs } = options.limits;
     this.#options = options;
     this.#deadlines = new Deadlines(bodyDeadlineMs);
     this.#budget = new BodyBudget(Math.max(maxBodyBytes, maxBodiesBytes));
+    this.#turns = new Turns(maxTurnWaitMs, options.nowMs);
   }
 
   close(): void {
     this.#deadlines.close();
+    this.#turns.close();
   }
 
   async accept(request: Request, type: ItemType, visit: Visit): Promise<Response> {
     const { engine, limits, metrics } = this.#options;
     const envelope = readEnvelope(request, limits.maxKeyBytes);
-    const text = await readText(request, {
-      maxBytes: limits.maxBodyBytes,
-      deadlines: this.#deadlines,
-      budget: this.#budget,
-      isLines: envelope.form === "lines",
+    const { sent, accepted, rejected } = await this.#budget.during(async (take) => {
+      const { maxBodyBytes } = limits;
+      this.#turns.check();
+      const arrived = await readBytes(request, { maxBytes: maxBodyBytes, deadlines: this.#deadlines }, take);
+      return await this.#turns.take(() => {
+        const problem = engine.refusal();
+        if (problem !== null) throw problem;
+        return this.#send(arrived, type, envelope, visit);
+      });
     });
-    const batch = envelope.key === null ? engine.batch() : engine.batch(envelope.key);
+    await sent;
+    metrics.items(type.kind, accepted, rejected);
+    if (accepted === 0 && rejected.length > 0) throw nothingAccepted(rejected);
+    return acceptedResponse(accepted, rejected);
+  }
+
+  /** Everything that takes this thread's time. */
+  #send(arrived: Uint8Array, type: ItemType, envelope: Envelope, visit: Visit): Sent {
+    const { engine, limits: { maxBodyBytes, maxBodyItems } } = this.#options;
+    const { form, key } = envelope;
+    const text = bodyText(arrived, { ...envelope, maxBytes: maxBodyBytes, isLines: form === "lines" });
+    const batch = key === null ? engine.batch() : engine.batch(key);
     const rejected: Rejection[] = [];
-    const items = parseBody(text, envelope.form, rejected);
-    if (items.length > limits.maxBodyItems) throw tooManyItems(items.length, limits.maxBodyItems);
+    const items = parseBody(text, form, rejected);
+    if (items.length > maxBodyItems) throw tooManyItems(items.length, maxBodyItems);
     visit.brought(items.length);
     const gate = this.#gate(type.kind, envelope);
     this.#sort(items, type, envelope, { batch, rejected, gate });
     gate.end();
-    if (batch.size > 0) await batch.send();
-    metrics.items(type.kind, batch.size, rejected);
-    if (batch.size === 0 && rejected.length > 0) throw nothingAccepted(rejected);
-    return acceptedResponse(batch.size, rejected);
+    return { sent: batch.size > 0 ? batch.send() : null, accepted: batch.size, rejected };
   }
 
   #gate(kind: string, { isImport, key }: Envelope): ItemGate {
@@ -164,6 +189,7 @@ export class Intake {
 
 function readEnvelope(request: Request, maxKeyBytes: number): Envelope {
   return {
+    isGzip: isGzip(request),
     form: readForm(request.headers.get("content-type")),
     isImport: readImport(request),
     key: readKey(request.headers.get("idempotency-key"), maxKeyBytes),

@@ -10,6 +10,8 @@ export interface HttpLimits {
   readonly maxBodyBytes: number;
   /** Bytes that all bodies on their way in may hold together, though at least one of the largest fits. */
   readonly maxBodiesBytes: number;
+  /** How long a body may wait for its turn before those that arrive are refused: what a client still takes for slow. */
+  readonly maxTurnWaitMs: number;
   /** Items of a body: what one thread parses in a few tens of milliseconds, so that no body stalls the others. */
   readonly maxBodyItems: number;
   /** How long a body may take to arrive: 8 MiB on a line of 2 Mbit/s, and the end of a client that stalls. */
@@ -39,6 +41,7 @@ export const defaultHttpLimits: HttpLimits = {
   maxBodyBytes: 8 * MiB,
   // With the copies that reading and decoding make, some 200 MB at worst.
   maxBodiesBytes: 64 * MiB,
+  maxTurnWaitMs: 1000,
   maxBodyItems: 10_000,
   bodyDeadlineMs: 30_000,
   askDeadlineMs: 10_000,
@@ -54,6 +57,9 @@ export const defaultHttpLimits: HttpLimits = {
   maxRatePerClient: null,
   maxKeyBytes: 255,
 };
+
+/** Bodies are worked on for so long before whatever else waits has its turn: a read does not feel it. */
+export const turnSliceMs = 10;
 
 /** A rate's share of so many seconds may come at once: a body of the largest size, by the default rate of an id. */
 export const rateBurstSeconds = 10;

@@ -89,6 +89,10 @@ export class FakeEngine implements Engine {
     };
   }
 
+  refusal(): null {
+    return null;
+  }
+
   ask(
     target: { kind: string; id: string },
     query: string,
