@@ -77,6 +77,12 @@ export const defaultHistorySpanMs = 24 * hourMs;
 /** Between two events of the live feed: the page counts seconds. */
 export const feedIntervalMs = 1000;
 
+/**
+ * A listener that has missed so many events in a row is dropped: its place is another's. What the kernel buffers for it
+ * comes before the first that it misses: some megabytes.
+ */
+export const maxMissedEvents = 30;
+
 /** Actors of a kind that the live page follows: all of what a host says of itself, and a screenful of sensors. */
 export const maxMovingPerKind = 32;
 
