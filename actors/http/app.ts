@@ -36,6 +36,7 @@ import { rawPath, searchParameters } from "./request_url.ts";
 import { storeReads } from "./store_reads.ts";
 import { suspensionRoutes } from "./suspension_routes.ts";
 import { checkToken } from "./token.ts";
+import { Turns } from "./turns.ts";
 
 export interface AppOptions {
   readonly engine: Engine;
@@ -104,13 +105,15 @@ export function createApp(options: AppOptions): App {
   let document: OpenApiDocument | undefined;
   const shared: Shared = { token, log, metrics };
   const router = createRouter(routes, shared);
+  const turns = new Turns(limits.maxTurnWaitMs, nowMs);
+  const limited = withClientLimits(
+    withHotPath(router, collections, intake, shared),
+    clientLimits(limits, options.trustedProxies ?? { has: () => false }, nowMs),
+    shared,
+  );
   return {
-    fetch: withClientLimits(
-      withHotPath(router, collections, intake, shared),
-      clientLimits(limits, options.trustedProxies ?? { has: () => false }, nowMs),
-      shared,
-    ),
-    adminFetch: createRouter(health, shared),
+    fetch: inTurn(limited, turns, shared),
+    adminFetch: inTurn(createRouter(health, shared), turns, shared),
     moving,
     close: () => {
       feed.close();
@@ -124,6 +127,16 @@ interface Shared {
   readonly token: string | null;
   readonly log: LogFailure;
   readonly metrics: HttpMetrics;
+}
+
+/** Requests are answered in turns, with the event loop's between them; one that waited too long is refused. */
+function inTurn(answer: Fetch, turns: Turns, shared: Shared): Fetch {
+  return (request, connection) =>
+    turns.take(() => answer(request, connection)).catch((thrown) => {
+      const response = failed(thrown, request, shared);
+      shared.metrics.answered("any", response.status);
+      return response;
+    });
 }
 
 /** Answers one request of a client's. */

@@ -102,7 +102,6 @@ export class Intake {
 
   close(): void {
     this.#deadlines.close();
-    this.#turns.close();
   }
 
   async accept(request: Request, type: ItemType, visit: Visit): Promise<Response> {

@@ -10,7 +10,7 @@ export interface HttpLimits {
   readonly maxBodyBytes: number;
   /** Bytes that all bodies on their way in may hold together, though at least one of the largest fits. */
   readonly maxBodiesBytes: number;
-  /** How long a body may wait for its turn before those that arrive are refused: what a client still takes for slow. */
+  /** How long requests may wait for a turn before those that arrive are refused: what a client still takes for slow. */
   readonly maxTurnWaitMs: number;
   /** Items of a body: what one thread parses in a few tens of milliseconds, so that no body stalls the others. */
   readonly maxBodyItems: number;
@@ -58,7 +58,7 @@ export const defaultHttpLimits: HttpLimits = {
   maxKeyBytes: 255,
 };
 
-/** Bodies are worked on for so long before whatever else waits has its turn: a read does not feel it. */
+/** Requests, and bodies, are worked on for so long before whatever else waits has its turn: nobody feels it. */
 export const turnSliceMs = 10;
 
 /** A rate's share of so many seconds may come at once: a body of the largest size, by the default rate of an id. */

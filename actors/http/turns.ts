@@ -1,11 +1,11 @@
 /**
- * Bodies that have arrived take turns on the thread that answers all requests.
+ * Work takes turns on the thread that answers all requests.
  *
- * 1. First come, first served. After `sliceMs`, and the body under way, whatever else waits has its turn: reads, health,
- *    and bodies that are only arriving.
- * 2. While the first in line has waited longer than `maxWaitMs`, `check` refuses bodies before they are read; and one
- *    whose turn comes after twice that time is refused then. So what is accepted has waited less, on a machine of any
- *    speed.
+ * 1. First come, first served. After `turnSliceMs`, and the work under way, the event loop has its turn: timers, messages
+ *    of other threads, requests that are only arriving. `Deno.serve` gives it none by itself: as long as clients have
+ *    sent more requests ahead, it calls for their answers one after another, for seconds.
+ * 2. While the first in line has waited longer than `maxWaitMs`, `check` refuses what has not begun; and work whose turn
+ *    comes after twice that time is refused then. So what is accepted has waited less, on a machine of any speed.
  */
 
 import { Fifo } from "../../runtime/core/fifo.ts";
@@ -23,25 +23,25 @@ export class Turns {
   readonly #nowMs: () => number;
   readonly #line = new Fifo<Waiting>();
   #sliceBegunMs = 0;
-  /** Begins the next slice; null while nobody works or waits. */
-  #next: ReturnType<typeof setImmediate> | null = null;
+  /** A slice has begun, and the one that follows it is asked for. */
+  #hasBegun = false;
 
   constructor(maxWaitMs: number, nowMs: () => number) {
     this.#maxWaitMs = maxWaitMs;
     this.#nowMs = nowMs;
   }
 
-  /** What `work` gives when its turn comes: at once, where nobody waits. Throws a problem when that took too long. */
-  take<T>(work: () => T): Promise<T> {
+  /** What `work` gives when its turn comes: at once, where nobody waits. Rejects with a problem when that took too long. */
+  take<T>(work: () => T | PromiseLike<T>): Promise<T> {
     const nowMs = this.#nowMs();
-    if (this.#next === null) this.#begin(nowMs);
+    if (!this.#hasBegun) this.#begin(nowMs);
     else if (this.#line.length > 0 || nowMs - this.#sliceBegunMs >= turnSliceMs) {
       return this.#wait(work, nowMs);
     }
     return new Promise((resolve) => resolve(work()));
   }
 
-  /** Throws a problem when no body should be begun with. */
+  /** Throws a problem when nothing more should be begun with. */
   check(): void {
     const first = this.#line.at(0);
     if (first === undefined) return;
@@ -49,12 +49,7 @@ export class Turns {
     if (waitedMs > this.#maxWaitMs) throw this.#overloaded(waitedMs);
   }
 
-  close(): void {
-    if (this.#next !== null) clearImmediate(this.#next);
-    this.#next = null;
-  }
-
-  #wait<T>(work: () => T, nowMs: number): Promise<T> {
+  #wait<T>(work: () => T | PromiseLike<T>, nowMs: number): Promise<T> {
     return new Promise<T>((resolve, reject) =>
       this.#line.push({
         sinceMs: nowMs,
@@ -72,11 +67,12 @@ export class Turns {
 
   #begin(nowMs: number): void {
     this.#sliceBegunMs = nowMs;
-    this.#next = setImmediate(() => this.#slice());
+    this.#hasBegun = true;
+    setImmediate(() => this.#slice());
   }
 
   #slice(): void {
-    this.#next = null;
+    this.#hasBegun = false;
     if (this.#line.length === 0) return;
     const begunMs = this.#nowMs();
     this.#begin(begunMs);
@@ -91,7 +87,7 @@ export class Turns {
 
   #overloaded(waitedMs: number): ProblemError {
     const seconds = (ms: number) => (ms / 1000).toFixed(1);
-    const detail = `Bodies wait ${seconds(waitedMs)} s for their turn, and ${
+    const detail = `Requests wait ${seconds(waitedMs)} s for their turn, and ${
       seconds(this.#maxWaitMs)
     } s is the most.`;
     return new ProblemError("overloaded", detail);

@@ -9,12 +9,7 @@ const isOverloaded = (thrown: unknown) => thrown instanceof ProblemError && thro
 /** Turns by a clock that only work moves, or the test. */
 async function withTurns(test: (turns: Turns, clock: { nowMs: number }) => Promise<void>): Promise<void> {
   const clock = { nowMs: 50 };
-  const turns = new Turns(maxWaitMs, () => clock.nowMs);
-  try {
-    await test(turns, clock);
-  } finally {
-    turns.close();
-  }
+  await test(new Turns(maxWaitMs, () => clock.nowMs), clock);
 }
 
 const nextTurnOfLoop = () => new Promise((resolve) => setImmediate(resolve));
