@@ -22,6 +22,7 @@ import { failureProblem, type LogFailure } from "./failure.ts";
 import { healthRoutes } from "./health_routes.ts";
 import { Intake } from "./intake.ts";
 import { clientRateSetBits, defaultHttpLimits, type HttpLimits, rateBurstSeconds } from "./limits.ts";
+import { LargeAnswers } from "./large_answers.ts";
 import { LiveFeed } from "./live_feed.ts";
 import { createHttpMetrics, type HttpMetrics } from "./metrics.ts";
 import { MovingActors } from "./moving.ts";
@@ -103,7 +104,9 @@ export function createApp(options: AppOptions): App {
     ...documentRoutes(() => document ??= openApiDocument(routes, version, token !== null)),
   ];
   let document: OpenApiDocument | undefined;
-  const shared: Shared = { token, log, metrics };
+  const answerDeadlines = new Deadlines(limits.answerDeadlineMs);
+  const answers = new LargeAnswers(limits.maxAnswersBytes, answerDeadlines);
+  const shared: Shared = { token, log, metrics, answers };
   const router = createRouter(routes, shared);
   const turns = new Turns(limits.maxTurnWaitMs, nowMs);
   const limited = withClientLimits(
@@ -119,6 +122,7 @@ export function createApp(options: AppOptions): App {
       feed.close();
       intake.close();
       deadlines.close();
+      answerDeadlines.close();
     },
   };
 }
@@ -127,6 +131,7 @@ interface Shared {
   readonly token: string | null;
   readonly log: LogFailure;
   readonly metrics: HttpMetrics;
+  readonly answers: LargeAnswers;
 }
 
 /** Requests are answered in turns, with the event loop's between them; one that waited too long is refused. */
@@ -251,7 +256,7 @@ function refuse(
 }
 
 async function answer(each: Route, request: Request, shared: Shared): Promise<Response> {
-  const { token, metrics } = shared;
+  const { token, metrics, answers } = shared;
   let response: Response;
   try {
     checkToken(request, each.access, token);
@@ -266,6 +271,9 @@ async function answer(each: Route, request: Request, shared: Shared): Promise<Re
       segments: decodeSegments(each.path, rawPath(request)),
     };
     response = await each.handle(call);
+    // The feed bounds itself, and of an answer to HEAD nothing is read.
+    const isBounded = each.success.mediaType === "text/event-stream" || request.method === "HEAD";
+    if (!isBounded) response = await answers.bound(response);
   } catch (thrown) {
     response = failed(thrown, request, shared);
   }

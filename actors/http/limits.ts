@@ -10,6 +10,10 @@ export interface HttpLimits {
   readonly maxBodyBytes: number;
   /** Bytes that all bodies on their way in may hold together, though at least one of the largest fits. */
   readonly maxBodiesBytes: number;
+  /** Bytes that answers may hold together which their clients have yet to read. */
+  readonly maxAnswersBytes: number;
+  /** How long a client may take to read an answer: as long as to send a body. */
+  readonly answerDeadlineMs: number;
   /** How long requests may wait for a turn before those that arrive are refused: what a client still takes for slow. */
   readonly maxTurnWaitMs: number;
   /** Items of a body: what one thread parses in a few tens of milliseconds, so that no body stalls the others. */
@@ -41,6 +45,8 @@ export const defaultHttpLimits: HttpLimits = {
   maxBodyBytes: 8 * MiB,
   // With the copies that reading and decoding make, some 200 MB at worst.
   maxBodiesBytes: 64 * MiB,
+  maxAnswersBytes: 64 * MiB,
+  answerDeadlineMs: 30_000,
   maxTurnWaitMs: 1000,
   maxBodyItems: 10_000,
   bodyDeadlineMs: 30_000,
@@ -97,6 +103,9 @@ export const feedAskDeadlineMs = 800;
 
 /** Channels of an actor in an event of the live feed: more would not fit a screen. */
 export const maxFeedChannels = 8;
+
+/** Longer answers are handed over in pieces of this length, as they are read: a socket's buffer begins with so much. */
+export const largeAnswerBytes = 16 * KiB;
 
 /** Levels of nesting in a body: items have three, and room for those of other kinds. */
 export const maxDepth = 32;

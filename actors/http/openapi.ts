@@ -53,6 +53,7 @@ const commonProblems: readonly ProblemCode[] = [
   "bad-parameter",
   "not-acceptable",
   "rate-limited",
+  "overloaded",
   "internal",
 ];
 
