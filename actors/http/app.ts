@@ -12,6 +12,7 @@ import { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { accepts } from "./accept.ts";
 import { actorRoutes } from "./actor_routes.ts";
+import { BodyRests } from "./body_rests.ts";
 import type { TrustedProxies } from "./client_address.ts";
 import { ClientLimits, uncounted, type Visit } from "./client_limits.ts";
 import { type Collection, collectionRoutes, intakeRoute } from "./collection_routes.ts";
@@ -106,7 +107,8 @@ export function createApp(options: AppOptions): App {
   let document: OpenApiDocument | undefined;
   const answerDeadlines = new Deadlines(limits.answerDeadlineMs);
   const answers = new LargeAnswers(limits.maxAnswersBytes, answerDeadlines);
-  const shared: Shared = { token, log, metrics, answers };
+  const rests = new BodyRests(answerDeadlines);
+  const shared: Shared = { token, log, metrics, answers, rests };
   const router = createRouter(routes, shared);
   const turns = new Turns(limits.maxTurnWaitMs, nowMs);
   const limited = withClientLimits(
@@ -132,16 +134,22 @@ interface Shared {
   readonly log: LogFailure;
   readonly metrics: HttpMetrics;
   readonly answers: LargeAnswers;
+  readonly rests: BodyRests;
 }
 
 /** Requests are answered in turns, with the event loop's between them; one that waited too long is refused. */
 function inTurn(answer: Fetch, turns: Turns, shared: Shared): Fetch {
-  return (request, connection) =>
-    turns.take(() => answer(request, connection)).catch((thrown) => {
-      const response = failed(thrown, request, shared);
+  return async (request, connection) => {
+    let response: Response;
+    try {
+      response = await turns.take(() => answer(request, connection));
+    } catch (thrown) {
+      response = failed(thrown, request, shared);
       shared.metrics.answered("any", response.status);
-      return response;
-    });
+    }
+    if (response.status >= 400 && request.method === "POST") await shared.rests.read(request);
+    return response;
+  };
 }
 
 /** Answers one request of a client's. */

@@ -8,7 +8,7 @@ import { isRight, verificationText } from "../verify/verifier.ts";
 
 const MiB = 2 ** 20;
 /** A half more than a node was seen to take: the bodies alone would be more, were all of them held until they are durable. */
-const maxRssBytes = 1200 * MiB;
+const maxRssBytes = 1500 * MiB;
 /** By the bounds of `Turns` two seconds, and what the log, the sender and a busy machine add. */
 const maxAcceptedMs = 10_000;
 const maxReadMs = 5000;
@@ -27,7 +27,7 @@ Deno.test("A node under far too much load stays small, answers, refuses the rest
     });
     const { tally, verification } = found;
     assert.deepEqual(tally.wrong, []);
-    assert.equal(tally.unanswered, 0);
+    assert.deepEqual(tally.unanswered, []);
     assert.ok((tally.refused.get(503) ?? 0) > 0, "nothing was refused: it was no overload");
     assert.ok(tally.accepted > 0);
     assert.ok(tally.latencies.quantileMs(0.99) < maxAcceptedMs, `${tally.latencies.quantileMs(0.99)} ms`);

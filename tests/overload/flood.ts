@@ -22,7 +22,8 @@ export class FloodTally {
   readonly latencies = new Latencies();
   /** Refusals that should not be: another status, or no word of when to come again. */
   readonly wrong: string[] = [];
-  unanswered = 0;
+  /** Attempts without an answer, and why. */
+  readonly unanswered: string[] = [];
 }
 
 export interface FloodOptions {
@@ -125,8 +126,8 @@ async function sendUntilAccepted(
         return "accepted";
       }
       note(tally, answer);
-    } catch {
-      tally.unanswered++;
+    } catch (thrown) {
+      tally.unanswered.push(thrown instanceof Error ? thrown.message : String(thrown));
       isKnown = false;
     }
     if (stop.aborted) return isKnown ? "refused" : "unanswered";
