@@ -22,7 +22,13 @@ import { documentRoutes } from "./document_routes.ts";
 import { failureProblem, type LogFailure } from "./failure.ts";
 import { healthRoutes } from "./health_routes.ts";
 import { Intake } from "./intake.ts";
-import { clientRateSetBits, defaultHttpLimits, type HttpLimits, rateBurstSeconds } from "./limits.ts";
+import {
+  clientRateSetBits,
+  defaultHttpLimits,
+  type HttpLimits,
+  rateBurstSeconds,
+  refusalPauseMs,
+} from "./limits.ts";
 import { LargeAnswers } from "./large_answers.ts";
 import { LiveFeed } from "./live_feed.ts";
 import { createHttpMetrics, type HttpMetrics } from "./metrics.ts";
@@ -147,7 +153,11 @@ function inTurn(answer: Fetch, turns: Turns, shared: Shared): Fetch {
       response = failed(thrown, request, shared);
       shared.metrics.answered("any", response.status);
     }
-    if (response.status >= 400 && request.method === "POST") await shared.rests.read(request);
+    if (request.method === "POST") {
+      if (response.status >= 400) await shared.rests.read(request);
+      // Who does not wait by itself is made to: refusing could take all the time there is.
+      if (response.status === 503) await new Promise((resolve) => setTimeout(resolve, refusalPauseMs));
+    }
     return response;
   };
 }

@@ -64,6 +64,9 @@ export const defaultHttpLimits: HttpLimits = {
   maxKeyBytes: 255,
 };
 
+/** A sender that is refused as too many hears of it so late: of 2,000 that do not wait, 4,000 refusals a second at most. */
+export const refusalPauseMs = 500;
+
 /** Requests, and bodies, are worked on for so long before whatever else waits has its turn: nobody feels it. */
 export const turnSliceMs = 10;
 
