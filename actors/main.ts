@@ -128,11 +128,16 @@ function openApp(settings: Settings, engine: Engine, report: Report): App {
       if (thrown instanceof Error) log.debug("stack", sentence, { fields: { stack: thrown.stack ?? "" } });
     },
     ...(isTraced && { onAnswered: nameRequestSpan }),
-    limits: { maxBodyBytes: settings.bodyLimit },
+    limits: {
+      maxBodyBytes: settings.bodyLimit,
+      maxRatePerId: settings.maxRatePerId,
+      maxRatePerClient: settings.maxRatePerClient,
+    },
+    ...settings.trustedProxies === undefined ? {} : { trustedProxies: settings.trustedProxies },
   });
   if (settings.logLevel !== "debug") return app;
   const tell: TellRequest = (sentence, facts) => log.debug("request", sentence, { fields: { ...facts } });
-  const logged = (fetch: Fetch) => withRequestLog(fetch, tell, machineClock.nowMs);
+  const logged = (fetch: App["fetch"]) => withRequestLog(fetch, tell, machineClock.nowMs);
   return { ...app, fetch: logged(app.fetch), adminFetch: logged(app.adminFetch) };
 }
 

@@ -8,6 +8,7 @@
  */
 
 import { z } from "zod";
+import { parseProxies } from "./http/client_address.ts";
 
 /** What a person needs to know of a setting besides its type and default. */
 export interface SettingNote {
@@ -44,6 +45,9 @@ const hostName = z.string().regex(/^[0-9A-Za-z.:_-]{1,255}$/);
 // Visible ASCII: it travels in an `Authorization` header.
 const secret = z.string().regex(/^[!-~]{8,512}$/);
 
+/** How many a second; null: as many as come. */
+const rate = z.literal("off").transform(() => null).or(wholeNumber(1, 1_000_000));
+
 const portText = "a port number from 0 to 65535 (0: any free one)";
 
 export const settingsSchema = z.object({
@@ -78,6 +82,17 @@ export const settingsSchema = z.object({
     value: "",
     expects: "true or false",
     meaning: "Listen on an address that others can reach without asking for a token.",
+  }),
+  trustedProxies: z.string().transform((text, { addIssue }) => {
+    const proxies = parseProxies(text);
+    if (proxies !== null) return proxies;
+    addIssue("not addresses");
+    return z.NEVER;
+  }).optional().register(settingNotes, {
+    group: "Access",
+    value: "LIST",
+    expects: "addresses and ranges separated by commas, such as 127.0.0.1,10.0.0.0/8",
+    meaning: "Proxies whose `X-Forwarded-For` is believed when a client's rate is counted.",
   }),
   data: z.string().min(1).prefault("./data").register(settingNotes, {
     group: "Data",
@@ -118,6 +133,19 @@ export const settingsSchema = z.object({
     value: "SIZE",
     expects: "a number and KiB, MiB or GiB, from 1KiB to 1GiB",
     meaning: "The largest request body, after unpacking.",
+  }),
+  maxRatePerId: rate.prefault("1000").register(settingNotes, {
+    group: "Input",
+    value: "COUNT",
+    expects: "a whole number from 1 to 1000000, or off",
+    meaning: "Readings a second of one id, and ten times as many at once; above it, 429. Not of history.",
+  }),
+  maxRatePerClient: rate.prefault("off").register(settingNotes, {
+    group: "Input",
+    value: "COUNT",
+    expects: "a whole number from 1 to 1000000, or off",
+    meaning:
+      "Requests and readings a second of one client address, and ten times as many at once; above it, 429.",
   }),
   hostMetrics: z.stringbool().prefault("true").register(settingNotes, {
     group: "Input",

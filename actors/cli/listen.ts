@@ -2,7 +2,7 @@
 
 import { listenRefusal, type PortSetting, reachableUrl } from "./ports.ts";
 
-export type Fetch = (request: Request) => Response | Promise<Response>;
+export type Fetch = (request: Request, connection: Deno.ServeHandlerInfo) => Response | Promise<Response>;
 
 export interface Listener {
   /** As this machine reaches it, without a slash at the end. */

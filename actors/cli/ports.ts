@@ -1,5 +1,6 @@
 /** Ports that cannot be bound, told in a sentence, and found out before anything else is touched. */
 
+import { errorMessage } from "../../runtime/core/errors.ts";
 import { Refusal } from "./refusal.ts";
 
 /** A port, and the flag that sets it. */
@@ -48,6 +49,13 @@ export async function listenRefusal(
   if (error instanceof Deno.errors.PermissionDenied) {
     return new Refusal(
       `Cannot listen on ${host}:${port}: this user may not bind that port. Give one above 1023 with ${flag}.`,
+    );
+  }
+  if (/too many open files/i.test(errorMessage(error))) {
+    return new Refusal(
+      `Cannot listen on ${host}:${port}: as many files and connections are open as the system lets a process have. ` +
+        "Raise that limit, `ulimit -n`, or let a proxy hold the clients' connections.",
+      { cause: error },
     );
   }
   return new Refusal(

@@ -1,17 +1,17 @@
 /**
- * Reads a body as text.
+ * Reads a body, and makes text of it: the first takes as long as its sender does, the second only our time.
  *
  * 1. It holds at most `maxBytes` of what arrives and at most `maxBytes` of what that unpacks to: inflating stops
  *    at the limit, whatever the ratio.
- * 2. What arrives counts against the budget of all bodies, as it arrives, for as long as it is held.
- * 3. It ends by the deadline.
+ * 2. What arrives is taken from the budget of all bodies as it arrives.
+ * 3. Reading ends by the deadline.
  * 4. The text is nested at most `maxDepth` deep where that could matter.
  */
 
 import { gunzipSync } from "node:zlib";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import type { Deadlines } from "../../runtime/node/deadlines.ts";
-import type { BodyBudget } from "./body_budget.ts";
+import type { Take } from "./body_budget.ts";
 import { harmlessBytes, maxDepth, onePieceBytes } from "./limits.ts";
 import { isNestedDeeper } from "./nesting.ts";
 import { ProblemError } from "./problem.ts";
@@ -21,28 +21,30 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 export interface BodyOptions {
   readonly maxBytes: number;
   readonly deadlines: Deadlines;
-  readonly budget: BodyBudget;
+}
+
+export interface TextOptions {
+  readonly isGzip: boolean;
+  readonly maxBytes: number;
   /** NDJSON: every line is nested by itself. */
   readonly isLines: boolean;
 }
 
-export function readText(request: Request, options: BodyOptions): Promise<string> {
-  const unpack = isGzip(request);
-  return options.budget.during(async (take) => {
-    const arrived = await readBytes(request, options, take);
-    const bytes = unpack ? inflate(arrived, options.maxBytes) : arrived;
-    if (bytes.length > harmlessBytes && isNestedDeeper(bytes, maxDepth, options.isLines)) {
-      throw new ProblemError("malformed-body", `The body is nested more than ${maxDepth} deep.`);
-    }
-    try {
-      return utf8.decode(bytes);
-    } catch {
-      throw new ProblemError("malformed-body", "The body is not UTF-8.");
-    }
-  });
+/** Throws a problem when it is not text, or too much. */
+export function bodyText(arrived: Uint8Array, { isGzip, maxBytes, isLines }: TextOptions): string {
+  const bytes = isGzip ? inflate(arrived, maxBytes) : arrived;
+  if (bytes.length > harmlessBytes && isNestedDeeper(bytes, maxDepth, isLines)) {
+    throw new ProblemError("malformed-body", `The body is nested more than ${maxDepth} deep.`);
+  }
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new ProblemError("malformed-body", "The body is not UTF-8.");
+  }
 }
 
-function isGzip(request: Request): boolean {
+/** Throws a problem when the body is packed in another way. */
+export function isGzip(request: Request): boolean {
   const encoding = request.headers.get("content-encoding");
   switch (encoding?.trim().toLowerCase()) {
     case undefined:
@@ -59,9 +61,8 @@ function isGzip(request: Request): boolean {
   }
 }
 
-type Take = (bytes: number) => void;
-
-async function readBytes(
+/** What arrives, packed or not. Throws a problem when that is too much, takes too long, or breaks off. */
+export async function readBytes(
   request: Request,
   { maxBytes, deadlines }: BodyOptions,
   take: Take,

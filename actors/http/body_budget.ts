@@ -1,6 +1,9 @@
-/** The memory that bodies on their way in may hold together. */
+/** The memory that bodies on their way in, and in line, may hold together. */
 
 import { ProblemError } from "./problem.ts";
+
+/** Takes bytes from the budget. Throws a problem when there are not so many left. */
+export type Take = (bytes: number) => void;
 
 export class BodyBudget {
   readonly #maxBytes: number;
@@ -11,7 +14,7 @@ export class BodyBudget {
   }
 
   /** Runs `read`, which takes bytes from the budget as it goes, and gives all of them back when it has ended. */
-  async during<T>(read: (take: (bytes: number) => void) => Promise<T>): Promise<T> {
+  async during<T>(read: (take: Take) => Promise<T>): Promise<T> {
     let taken = 0;
     try {
       return await read((bytes) => {

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
+import { uncounted } from "./client_limits.ts";
 import { historyRoute } from "./history_route.ts";
 import type { Intake, ItemType } from "./intake.ts";
 import { jsonResponse } from "./json_response.ts";
@@ -68,7 +69,7 @@ export function intakeRoute(collection: Collection, intake: Intake, limits: Http
     description: `One ${itemNoun}, an array of them, or NDJSON; at most ${limits.maxBodyItems} of them and ` +
       `${limits.maxBodyBytes} bytes, before and after \`Content-Encoding: gzip\`. 202 means: durable. Good items ` +
       "are kept, bad ones are named by their place. To repeat a body whose answer was lost without counting it " +
-      "twice, send it under the same Idempotency-Key.",
+      "twice, send it under the same Idempotency-Key. " + rateText(limits, itemNoun),
     access: "token",
     segments: {},
     query: z.strictObject({
@@ -104,6 +105,7 @@ export function intakeRoute(collection: Collection, intake: Intake, limits: Http
       "body-too-large",
       "unknown-media-type",
       "keys-full",
+      "rate-limited",
       "starting",
       "stopping",
       "overloaded",
@@ -111,8 +113,16 @@ export function intakeRoute(collection: Collection, intake: Intake, limits: Http
       "no-answer-in-time",
       "disk-full",
     ],
-    answer: (_query, { request }) => intake.accept(request, type),
+    // Requests for it are answered, and counted, before they come to a route.
+    answer: (_query, { request }) => intake.accept(request, type, uncounted),
   });
+}
+
+function rateText({ maxRatePerId }: HttpLimits, itemNoun: string): string {
+  return maxRatePerId === null
+    ? ""
+    : `One id may send ${maxRatePerId} ${itemNoun}s a second, history apart: more are refused, item by item, ` +
+      "or the whole body where it has a key; 429 when nothing is left of it.";
 }
 
 function listRoute({ type, path, noun }: Collection, { engine, store, limits }: CollectionContext): Route {

@@ -4,7 +4,7 @@ import { errorMessage } from "../../runtime/core/errors.ts";
 import { BackupError } from "../../runtime/node/backups.ts";
 import { EngineError } from "../../runtime/node/engine.ts";
 import { StoreError } from "../../runtime/store/port.ts";
-import { type ProblemCode, ProblemError, problemResponse } from "./problem.ts";
+import { type ProblemCode, ProblemError } from "./problem.ts";
 import { rawPath } from "./request_url.ts";
 
 /** Called once for every error that nobody expected. */
@@ -68,11 +68,11 @@ function knownProblem(thrown: unknown): ProblemError | null {
   return thrown instanceof StoreError ? storeProblem(thrown) : null;
 }
 
-/** The answer to a request whose handling threw; what was not expected goes to `log`. */
-export function failureResponse(thrown: unknown, request: Request, log: LogFailure): Response {
+/** What became of a request whose handling threw; what was not expected goes to `log`. */
+export function failureProblem(thrown: unknown, request: Request, log: LogFailure): ProblemError {
   const known = knownProblem(thrown);
-  if (known !== null) return problemResponse(known);
+  if (known !== null) return known;
   const path = rawPath(request);
   log(`Cannot answer ${request.method} ${path}: ${errorMessage(thrown)}`, thrown);
-  return problemResponse(new ProblemError("internal", `${request.method} ${path} failed unexpectedly.`));
+  return new ProblemError("internal", `${request.method} ${path} failed unexpectedly.`);
 }

@@ -7,6 +7,7 @@
  * 3. Repeating a body under the same idempotency key sends the same messages, whenever that is: what is remembered
  *    of it is their hash. So no verdict on a keyed item depends on the clock; one that is too far ahead is left to
  *    the fold, which puts it among the dead letters.
+ * 4. What its actor's rate does not let in is refused like any bad item; of a keyed body, all of it: see `item_gate.ts`.
  */
 
 import type { Json } from "../../runtime/core/actor.ts";
@@ -14,14 +15,19 @@ import { maxAheadMs } from "../../runtime/core/limits.ts";
 import { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Batch, Engine } from "../../runtime/node/engine.ts";
 import { essence } from "./accept.ts";
-import { readText } from "./body.ts";
+import { bodyText, isGzip, readBytes } from "./body.ts";
 import { BodyBudget } from "./body_budget.ts";
-import { type HttpLimits, maxNotedPerBody } from "./limits.ts";
+import type { Visit } from "./client_limits.ts";
+import { type ItemGate, itemGate, openGate } from "./item_gate.ts";
+import { type HttpLimits, idRateSetBits, maxNotedPerBody, rateBurstSeconds } from "./limits.ts";
 import type { HttpMetrics } from "./metrics.ts";
 import type { MovingActors } from "./moving.ts";
 import { ProblemError, type Rejection } from "./problem.ts";
+import { RateLimiter } from "./rate_limiter.ts";
+import { rateProblem } from "./rate_problem.ts";
 import { searchParameters } from "./request_url.ts";
 import { badParameter } from "./route.ts";
+import { Turns } from "./turns.ts";
 
 /** What an item becomes: its event time or null, and the rest, which only its actor reads. */
 export type ItemMessage = readonly [timeMs: number | null, ...rest: Json[]];
@@ -43,6 +49,8 @@ export interface IntakeOptions {
   readonly limits: HttpLimits;
   readonly metrics: HttpMetrics;
   readonly moving: MovingActors;
+  /** By which rates are measured. */
+  nowMs(): number;
 }
 
 const mediaTypes = {
@@ -57,53 +65,98 @@ type Form = typeof mediaTypes[keyof typeof mediaTypes];
 /** What is known of a body before it is read. */
 interface Envelope {
   readonly form: Form;
+  readonly isGzip: boolean;
   readonly isImport: boolean;
   readonly key: string | null;
+}
+
+/** Where items go. */
+interface Sorted {
+  readonly batch: Batch;
+  readonly rejected: Rejection[];
+  readonly gate: ItemGate;
+}
+
+/** What became of a body. */
+interface Sent {
+  /** Resolves when what was accepted is durable; null where nothing was. */
+  readonly sent: Promise<void> | null;
+  readonly accepted: number;
+  readonly rejected: readonly Rejection[];
 }
 
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #deadlines: Deadlines;
   readonly #budget: BodyBudget;
+  readonly #turns: Turns;
+  readonly #limiters = new Map<string, RateLimiter>();
 
   constructor(options: IntakeOptions) {
-    const { bodyDeadlineMs, maxBodyBytes, maxBodiesBytes } = options.limits;
+    const { bodyDeadlineMs, maxBodyBytes, maxBodiesBytes, maxTurnWaitMs } = options.limits;
     this.#options = options;
     this.#deadlines = new Deadlines(bodyDeadlineMs);
     this.#budget = new BodyBudget(Math.max(maxBodyBytes, maxBodiesBytes));
+    this.#turns = new Turns(maxTurnWaitMs, options.nowMs);
   }
 
   close(): void {
     this.#deadlines.close();
   }
 
-  async accept(request: Request, type: ItemType): Promise<Response> {
+  async accept(request: Request, type: ItemType, visit: Visit): Promise<Response> {
     const { engine, limits, metrics } = this.#options;
     const envelope = readEnvelope(request, limits.maxKeyBytes);
-    const text = await readText(request, {
-      maxBytes: limits.maxBodyBytes,
-      deadlines: this.#deadlines,
-      budget: this.#budget,
-      isLines: envelope.form === "lines",
+    const { sent, accepted, rejected } = await this.#budget.during(async (take) => {
+      const { maxBodyBytes } = limits;
+      this.#turns.check();
+      const arrived = await readBytes(request, { maxBytes: maxBodyBytes, deadlines: this.#deadlines }, take);
+      return await this.#turns.take(() => {
+        const problem = engine.refusal();
+        if (problem !== null) throw problem;
+        return this.#send(arrived, type, envelope, visit);
+      });
     });
-    const batch = envelope.key === null ? engine.batch() : engine.batch(envelope.key);
-    const rejected: Rejection[] = [];
-    const items = parseBody(text, envelope.form, rejected);
-    if (items.length > limits.maxBodyItems) throw tooManyItems(items.length, limits.maxBodyItems);
-    this.#sort(items, type, envelope, batch, rejected);
-    if (batch.size > 0) await batch.send();
-    metrics.items(type.kind, batch.size, rejected);
-    if (batch.size === 0 && rejected.length > 0) throw nothingAccepted(rejected);
-    return acceptedResponse(batch.size, rejected);
+    await sent;
+    metrics.items(type.kind, accepted, rejected);
+    if (accepted === 0 && rejected.length > 0) throw nothingAccepted(rejected);
+    return acceptedResponse(accepted, rejected);
   }
 
-  /** Good items into `batch`, the others into `rejected`. */
+  /** Everything that takes this thread's time. */
+  #send(arrived: Uint8Array, type: ItemType, envelope: Envelope, visit: Visit): Sent {
+    const { engine, limits: { maxBodyBytes, maxBodyItems } } = this.#options;
+    const { form, key } = envelope;
+    const text = bodyText(arrived, { ...envelope, maxBytes: maxBodyBytes, isLines: form === "lines" });
+    const batch = key === null ? engine.batch() : engine.batch(key);
+    const rejected: Rejection[] = [];
+    const items = parseBody(text, form, rejected);
+    if (items.length > maxBodyItems) throw tooManyItems(items.length, maxBodyItems);
+    visit.brought(items.length);
+    const gate = this.#gate(type.kind, envelope);
+    this.#sort(items, type, envelope, { batch, rejected, gate });
+    gate.end();
+    return { sent: batch.size > 0 ? batch.send() : null, accepted: batch.size, rejected };
+  }
+
+  #gate(kind: string, { isImport, key }: Envelope): ItemGate {
+    const { limits: { maxRatePerId }, nowMs } = this.#options;
+    if (maxRatePerId === null || isImport) return openGate;
+    let limiter = this.#limiters.get(kind);
+    if (limiter === undefined) {
+      const rate = { perSecond: maxRatePerId, burst: maxRatePerId * rateBurstSeconds };
+      limiter = new RateLimiter(rate, idRateSetBits);
+      this.#limiters.set(kind, limiter);
+    }
+    return itemGate(limiter, key !== null, nowMs());
+  }
+
+  /** Good items into the batch, the others into `rejected`. */
   #sort(
     items: readonly unknown[],
     type: ItemType,
     envelope: Envelope,
-    batch: Batch,
-    rejected: Rejection[],
+    { batch, rejected, gate }: Sorted,
   ): void {
     const { kind } = type;
     const latestMs = envelope.key === null ? this.#options.engine.logNowMs() + maxAheadMs : Infinity;
@@ -121,6 +174,11 @@ export class Intake {
         rejected.push({ index, code: "too-far-ahead", sentence: aheadSentence(timeMs) });
         continue;
       }
+      const refusal = gate.refusal(parsed.id);
+      if (refusal !== null) {
+        rejected.push({ index, code: "rate-limited", sentence: refusal });
+        continue;
+      }
       if (batch.size < maxNotedPerBody) this.#options.moving.note(kind, parsed.id);
       batch.add(kind, parsed.id, parsed.message);
     }
@@ -130,6 +188,7 @@ export class Intake {
 
 function readEnvelope(request: Request, maxKeyBytes: number): Envelope {
   return {
+    isGzip: isGzip(request),
     form: readForm(request.headers.get("content-type")),
     isImport: readImport(request),
     key: readKey(request.headers.get("idempotency-key"), maxKeyBytes),
@@ -219,12 +278,19 @@ function aheadSentence(timeMs: number): string {
   return `Its time, ${time}, is more than ${maxAheadMs / 60_000} minutes ahead`;
 }
 
+/** When some items of a body that was refused for its rate may be taken: their sentences say when each of them may. */
+const retryRateMs = 1000;
+
 function nothingAccepted(rejected: readonly Rejection[]): ProblemError {
   const first = `${rejected[0]?.sentence.replace(/\.$/, "")}.`;
   const detail = rejected.length === 1
     ? first
     : `All ${rejected.length} items were refused; the first: ${first}`;
-  return new ProblemError("nothing-accepted", detail, { members: { accepted: 0, rejected } });
+  const members = { accepted: 0, rejected };
+  // Who sends again may be luckier: the status says so.
+  return rejected.some(({ code }) => code === "rate-limited")
+    ? rateProblem(detail, retryRateMs, members)
+    : new ProblemError("nothing-accepted", detail, { members });
 }
 
 const acceptedInit = { status: 202, headers: { "content-type": "application/json" } };

@@ -3,7 +3,8 @@
  *
  * 1. A listener gets its first event at once.
  * 2. Actors are asked once an interval for all listeners together, and not at all when nobody listens.
- * 3. A listener that does not read loses events; nothing is queued for it.
+ * 3. A listener that does not read misses events; nothing is queued for it. After `maxMissedEvents` in a row it is
+ *    dropped: a page connects again by itself.
  * 4. The rate of an event is that of the interval that ends with it: slow actors do not delay it.
  */
 
@@ -12,7 +13,13 @@ import { errorMessage } from "../../runtime/core/errors.ts";
 import { type Engine, EngineError, type Moving } from "../../runtime/node/engine.ts";
 import { RateMeter } from "../rate_meter.ts";
 import type { LogFailure } from "./failure.ts";
-import { feedAskDeadlineMs, feedIntervalMs, type HttpLimits, maxFeedChannels } from "./limits.ts";
+import {
+  feedAskDeadlineMs,
+  feedIntervalMs,
+  type HttpLimits,
+  maxFeedChannels,
+  maxMissedEvents,
+} from "./limits.ts";
 import type { MovingActors } from "./moving.ts";
 import { ProblemError } from "./problem.ts";
 import { type LiveEvent, Windows } from "./schemas.ts";
@@ -25,7 +32,12 @@ export interface LiveFeedOptions {
 }
 
 type MovingActor = LiveEvent["moving"][number];
-type Listener = ReadableStreamDefaultController<Uint8Array>;
+
+interface Listener {
+  readonly controller: ReadableStreamDefaultController<Uint8Array>;
+  /** Events in a row that it had no room for. */
+  missed: number;
+}
 
 const encoder = new TextEncoder();
 const Answer = z.object({ channels: Windows.shape.channels });
@@ -59,9 +71,9 @@ export class LiveFeed {
     let listener: Listener;
     return new ReadableStream<Uint8Array>({
       start: (controller) => {
-        listener = controller;
+        listener = { controller, missed: 0 };
         this.#listeners.add(listener);
-        listener.enqueue(this.#event());
+        controller.enqueue(this.#event());
         // What was gathered may be from when somebody listened last.
         void this.#gather().then(() => this.#send(listener));
       },
@@ -85,12 +97,21 @@ export class LiveFeed {
   /** Ends every stream. */
   close(): void {
     clearInterval(this.#timer);
-    for (const listener of this.#listeners) listener.close();
+    for (const listener of this.#listeners) listener.controller.close();
     this.#listeners.clear();
   }
 
   #send(listener: Listener, event: Uint8Array = this.#event()): void {
-    if (this.#listeners.has(listener) && (listener.desiredSize ?? 0) > 0) listener.enqueue(event);
+    if (!this.#listeners.has(listener)) return;
+    const { controller } = listener;
+    if ((controller.desiredSize ?? 0) > 0) {
+      listener.missed = 0;
+      controller.enqueue(event);
+    } else if (++listener.missed > maxMissedEvents) {
+      this.#listeners.delete(listener);
+      // Only an error ends the connection; and the server prints it, an `Error` with its stack.
+      controller.error(`A listener of /events is dropped: it has missed ${maxMissedEvents} events in a row.`);
+    }
   }
 
   /** One at a time, whoever asks for it. */

@@ -49,7 +49,13 @@ export interface OpenApiDocument extends JsonObject {
 }
 
 /** What every route may answer. */
-const commonProblems: readonly ProblemCode[] = ["bad-parameter", "not-acceptable", "internal"];
+const commonProblems: readonly ProblemCode[] = [
+  "bad-parameter",
+  "not-acceptable",
+  "rate-limited",
+  "overloaded",
+  "internal",
+];
 
 export function openApiDocument(
   routes: readonly Route[],
@@ -149,10 +155,17 @@ function problems(each: Route, schemas: SchemaCollector, hasToken: boolean): Rec
   return Object.fromEntries(
     [...byStatus].sort(([left], [right]) => left - right).map(([status, codes]) => [status, {
       description: codes.map((code) => `${code}: ${problemKinds[code].title}.`).join(" "),
+      ...status === 429 || status === 503 ? { headers: { "Retry-After": retryAfter } } : {},
       content: { "application/problem+json": { schema: schemas.of(problemSchema(codes)) } },
     }]),
   );
 }
+
+const retryAfter = {
+  required: true,
+  description: "Seconds after which to come again.",
+  schema: { type: "integer", minimum: 1 },
+};
 
 /** With the further members, where a status means one problem only. */
 function problemSchema([code, ...others]: readonly ProblemCode[]): z.ZodType {

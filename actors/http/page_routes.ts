@@ -85,7 +85,8 @@ function eventsRoute(feed: LiveFeed): Route {
     operationId: "listen",
     tag: "live page",
     summary: "The live feed: server-sent events, the first at once, then one a second.",
-    description: "The data of each is a LiveEvent. A listener that reads too slowly loses events.",
+    description:
+      "The data of each is a LiveEvent. A listener that reads too slowly loses events, and one that does not read is dropped.",
     access: "token",
     segments: {},
     query: noQuery,

@@ -2,7 +2,8 @@
  * Errors of the HTTP edge as RFC 9457 problem details.
  *
  * 1. Every answer with a status of 400 or more is `application/problem+json` with type, title, status, detail.
- * 2. A problem never carries a stack or the message of an unexpected error.
+ * 2. Every 429 and 503 says by `Retry-After` when to come again: in a second, unless something else is known.
+ * 3. A problem never carries a stack or the message of an unexpected error.
  */
 
 import { z } from "zod";
@@ -56,6 +57,7 @@ export const problemKinds = {
     "Too many idempotency keys are remembered",
     "Try again after `Retry-After` seconds.",
   ),
+  "rate-limited": kind(429, "More a second than is allowed", "Try again after `Retry-After` seconds."),
   "internal": kind(500, "Something unexpected went wrong", "It was logged; the same request may work later."),
   "starting": kind(503, "Not ready yet", "Try again after `Retry-After` seconds."),
   "stopping": kind(503, "Shutting down", "Try again after `Retry-After` seconds, maybe elsewhere."),
@@ -92,7 +94,7 @@ export interface Rejection {
   readonly sentence: string;
 }
 
-export const rejectionCodes = ["malformed", "invalid", "too-far-ahead"] as const;
+export const rejectionCodes = ["malformed", "invalid", "too-far-ahead", "rate-limited"] as const;
 export type RejectionCode = typeof rejectionCodes[number];
 
 export interface ProblemOptions {
@@ -111,9 +113,15 @@ export class ProblemError extends Error {
 
 export function problemResponse({ code, detail, options }: ProblemError): Response {
   const { status, title } = problemKinds[code];
+  const retry = status === 429 || status === 503 ? { "retry-after": "1" } : {};
   const body = { type: `/docs#problem-${code}`, title, status, detail, ...options.members };
   return new Response(JSON.stringify(body) + "\n", {
     status,
-    headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...options.headers },
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      ...retry,
+      ...options.headers,
+    },
   });
 }

@@ -14,9 +14,9 @@ export interface AnsweredRequest {
 export type TellRequest = (sentence: string, facts: AnsweredRequest) => void;
 
 export function withRequestLog(fetch: Fetch, tell: TellRequest, nowMs: () => number): Fetch {
-  return async (request) => {
+  return async (request, connection) => {
     const startMs = nowMs();
-    const response = await fetch(request);
+    const response = await fetch(request, connection);
     const { method } = request;
     const { status } = response;
     const path = rawPath(request);

@@ -87,6 +87,8 @@ export interface Engine {
   shardOf(id: string): number;
   /** `key`: an idempotency key; repeats of the same key with the same messages are folded once. */
   batch(key?: string): Batch;
+  /** Why any `send` would be refused now, to be known before work is put into one; null when it might not be. */
+  refusal(): EngineError | null;
   ask(target: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult>;
   /**
    * The actor's last messages, at most `limit`, as a `TraceAnswer` of `runtime/core/queries.ts`. It is traced from the

@@ -165,14 +165,9 @@ export class Gateway {
     return outcomeUnknown(ticket, this.#parts.clock.nowMs());
   }
 
-  /** Refuses sends from now on; resolves when those before have settled. */
-  async stop(): Promise<void> {
-    this.#isStopping = true;
-    await this.#appending;
-  }
-
-  #problem(pieces: readonly Piece[], isKeyed: boolean): EngineError | null {
-    const { backlog, shards } = this.#parts;
+  /** Why everything is refused at the moment; null when it is not. */
+  refusal(): EngineError | null {
+    const { backlog } = this.#parts;
     if (this.#isStopping) return new EngineError("stopping", "Cannot accept messages: the node is stopping");
     if (this.#waitingBytes > maxWaitingBytes) {
       return new EngineError(
@@ -186,6 +181,19 @@ export class Gateway {
         `Cannot accept messages: ${backlog.bytes} bytes wait to be folded, and ${maxBacklogBytes} may`,
       );
     }
+    return null;
+  }
+
+  /** Refuses sends from now on; resolves when those before have settled. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#appending;
+  }
+
+  #problem(pieces: readonly Piece[], isKeyed: boolean): EngineError | null {
+    const { shards } = this.#parts;
+    const refusal = this.refusal();
+    if (refusal !== null) return refusal;
     for (const { shard } of pieces) {
       const refusal = shards.refusal(shard);
       if (refusal !== null) return new EngineError("unavailable", `Cannot accept messages: ${refusal}`, 30);

@@ -17,8 +17,8 @@ export const maxPartMessages = 2000;
 /** Text units in one append at most: about 50 ms of a slow disk, what a waiting client still takes for prompt. */
 export const maxAppendBytes = 4 * MiB;
 
-/** Text units waiting for the log at which sends are refused as overloaded. */
-export const maxWaitingBytes = 32 * MiB;
+/** Text units waiting for the log at which sends are refused as overloaded: four appends, a second on a poor disk. */
+export const maxWaitingBytes = 16 * MiB;
 
 /** Text units appended and not yet folded at which sends are refused: a few seconds of folding. */
 export const maxBacklogBytes = 64 * MiB;

@@ -329,6 +329,10 @@ export class EmbeddedEngine implements Engine {
     );
   }
 
+  refusal(): EngineError | null {
+    return this.#gateway.refusal();
+  }
+
   ask(target: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult> {
     return this.#measured(() => this.#router.ask(target, query, args, options));
   }

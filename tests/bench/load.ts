@@ -12,6 +12,7 @@ export interface Load {
   /** Null: as fast as answers come. */
   readonly ratePerSecond: number | null;
   readonly forSeconds: number;
+  readonly bodyReadings?: number;
   readonly historyMs?: number;
   readonly panelRatio?: number;
   /** Ends it before its time. */
@@ -27,7 +28,7 @@ export function runLoad(load: Load): Promise<readonly FinishedPhase[]> {
     sensors: load.sensors,
     originMs: Date.now(),
     ratePerSecond: load.ratePerSecond ?? unpacedRatePerSecond,
-    bodyReadings: 100,
+    bodyReadings: load.bodyReadings ?? 100,
     historyMs: load.historyMs ?? 0,
     panelRatio: load.panelRatio ?? 0.5,
     lateRatio: 0,

@@ -9,6 +9,7 @@ import { folding } from "./folding.ts";
 import { ingestion } from "./ingestion.ts";
 import { machineText, readMachineTime, stolenText } from "./machine.ts";
 import { memory } from "./memory.ts";
+import { overload } from "./overload.ts";
 import { poison } from "./poison.ts";
 import { queryLatency } from "./query_latency.ts";
 import { recovery } from "./recovery.ts";
@@ -29,6 +30,7 @@ const figures: readonly Figure[] = [
   hostHang,
   nodeDeath,
   memory,
+  overload,
   firstReading,
 ];
 /** Too long to be measured unasked. */

@@ -33,7 +33,8 @@ const name =
 Deno.test(name, async () => {
   await using disk = await SmallDisk.mount("sensorium-disk-", 32);
   if (disk === null) return console.error(`\nSKIPPED: ${name}: mounting a small disk needs root.\n`);
-  const flags = ["--no-host-metrics", "--shards", "2"];
+  // One sensor fills the disk.
+  const flags = ["--no-host-metrics", "--shards", "2", "--max-rate-per-id", "off"];
   await using node = await Node.start({ dataDir: join(disk.folder, "data"), flags });
   const bodyReadings = 5000;
   let accepted = 0;

@@ -164,3 +164,32 @@ Deno.test("GET /events sends the first event at once, and ends when the app clos
     };
     await within("the end of the stream", end());
   }));
+
+Deno.test("Clients that send requests ahead do not keep timers from their turn", () =>
+  withApp({}, async ({ app }) => {
+    const [connections, ahead] = [40, 500];
+    let answered = 0;
+    const fired = Promise.withResolvers<number>();
+    const server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      async (request, info) => {
+        if (answered === 0) setTimeout(() => fired.resolve(answered), 1);
+        const response = await app.fetch(request, info);
+        answered++;
+        return response;
+      },
+    );
+    const requests = encoder.encode("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n".repeat(ahead));
+    const clients = await Promise.all(Array.from({ length: connections }, async () => {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.addr.port });
+      await connection.write(requests);
+      return connection;
+    }));
+    const answeredBefore = await within("a timer", fired.promise);
+    for (const connection of clients) connection.close();
+    await server.shutdown();
+    assert.ok(
+      answeredBefore < connections * ahead / 4,
+      `${answeredBefore} were answered before a timer had its turn`,
+    );
+  }));

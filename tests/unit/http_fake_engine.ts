@@ -91,6 +91,10 @@ export class FakeEngine implements Engine {
     };
   }
 
+  refusal(): null {
+    return null;
+  }
+
   ask(
     target: { kind: string; id: string },
     query: string,

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { defaultHttpLimits, maxMovingPerKind, movingHoldMs } from "../../actors/http/limits.ts";
+import {
+  defaultHttpLimits,
+  maxMissedEvents,
+  maxMovingPerKind,
+  movingHoldMs,
+} from "../../actors/http/limits.ts";
 import { LiveFeed } from "../../actors/http/live_feed.ts";
 import { MovingActors } from "../../actors/http/moving.ts";
 import { LiveEvent } from "../../actors/http/schemas.ts";
@@ -91,7 +96,7 @@ Deno.test("tick() tells what was accepted while actors were slow to answer", () 
 Deno.test("A listener that does not read loses events and queues none", () =>
   withFeed(async (feed, engine) => {
     const reader = feed.listen().getReader();
-    for (let count = 0; count < 50; count++) await feed.tick();
+    for (let count = 0; count < maxMissedEvents - 2; count++) await feed.tick();
     engine.totals = { ...engine.totals, messages: 1 };
     await feed.tick();
     const seen = [await next(reader), await next(reader)];
@@ -99,6 +104,21 @@ Deno.test("A listener that does not read loses events and queues none", () =>
     await feed.tick();
     assert.equal((await next(reader)).messages, 1);
     await reader.cancel();
+  }));
+
+Deno.test("A listener that reads nothing for too long is dropped, and its place is free", () =>
+  withFeed(async (feed) => {
+    const stalled = feed.listen().getReader();
+    const reading = feed.listen().getReader();
+    for (let count = 0; count < 2; count++) await next(reading);
+    // One event more than it may miss, after the one that it had room for.
+    for (let count = 0; count < maxMissedEvents + 2; count++) {
+      await feed.tick();
+      await next(reading);
+    }
+    await assert.rejects(stalled.read(), (thrown) => /is dropped/.test(String(thrown)));
+    const another = feed.listen();
+    await Promise.all([another.cancel(), reading.cancel()]);
   }));
 
 Deno.test("listen() refuses more listeners than the bound, and has room when one has gone", () =>

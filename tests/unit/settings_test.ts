@@ -34,6 +34,8 @@ Deno.test("readSettings() gives the defaults when nothing is given", () => {
     checkpointMs: 1000,
     threads: null,
     bodyLimit: 8 * 2 ** 20,
+    maxRatePerId: 1000,
+    maxRatePerClient: null,
     hostMetrics: true,
     logLevel: "info",
     logFormat: "pretty",
@@ -57,6 +59,7 @@ const understood: readonly (readonly [when: string, given: Case, expected: Recor
   }, { hostMetrics: false }],
   ["a time has a unit", { args: ["--retention", "36h"] }, { retention: 36 * 3_600_000 }],
   ["a size has a unit", { args: ["--body-limit", "64KiB"] }, { bodyLimit: 65_536 }],
+  ["a rate is off", { args: ["--max-rate-per-id", "off"] }, { maxRatePerId: null }],
   ["threads are counted", { args: ["--threads", "2"] }, { threads: 2 }],
   ["the token is in a file", {
     env: { SENSORIUM_TOKEN_FILE: "/run/token" },
@@ -104,6 +107,11 @@ const refused: readonly (readonly [when: string, given: Case, sentence: RegExp])
     "a number has a fraction",
     { args: ["--shards", "1.5"] },
     /--shards is "1\.5"; give a whole number from 1/,
+  ],
+  [
+    "a proxy is named",
+    { args: ["--trusted-proxies", "127.0.0.1,proxy"] },
+    /--trusted-proxies is "127\.0\.0\.1,proxy"; give addresses and ranges separated by commas/,
   ],
   ["a number is empty", { args: ["--shards="] }, /--shards is ""; give a whole number/],
   [
