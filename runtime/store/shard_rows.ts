@@ -10,6 +10,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { type Checkpoint, emptyMemory, type Positions, type ShardMemory } from "../core/checkpoint.ts";
 import { checkText, integer, text } from "./stored_row.ts";
+import type { Tallies } from "./tallies.ts";
 
 export interface ShardRow {
   readonly epoch: number;
@@ -28,8 +29,10 @@ export class ShardRows {
   readonly #selectPlace: StatementSync;
   readonly #replace: StatementSync;
   readonly #advance: StatementSync;
+  readonly #tallies: Tallies;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, tallies: Tallies) {
+    this.#tallies = tallies;
     this.#select = db.prepare(
       "SELECT epoch, commit_number, positions, memory, crc FROM shards WHERE shard = ?",
     );
@@ -74,6 +77,8 @@ export class ShardRows {
     const memory = JSON.stringify(next);
     const checksum = crc32(covered(shard, epoch, commit, positions, memory));
     this.#replace.run(shard, epoch, commit, owner, positions, memory, checksum);
+    // A shard's first claim makes its row.
+    if (lastEpoch === 0) this.#tallies.add("shards", 1);
     return { epoch, commit, positions: JSON.parse(positions) as Positions, memory: next };
   }
 

@@ -13,9 +13,10 @@ import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { cacheBytes, openWaitMs, pageBytes, walBytes, wholeCheckBytes } from "./limits.ts";
 import { StoreError } from "./port.ts";
-import { applicationId, migrate, schemaVersion } from "./schema.ts";
+import { applicationId, countedVersion, migrate, schemaVersion } from "./schema.ts";
 import { translated } from "./sqlite_errors.ts";
 import { checkText, integer, text, textOrNull } from "./stored_row.ts";
+import { lossOf } from "./tallies.ts";
 
 export interface StoreFileOptions {
   /** The file; SQLite keeps `-wal` beside it. Its folder exists. */
@@ -45,6 +46,14 @@ const headerBytes = 100;
 
 function refuse(path: string, found: string, right: string): never {
   throw new StoreError("corrupt", `Cannot open the store ${path}: ${found}; ${right}`);
+}
+
+function refuseDamaged(path: string, where: string): never {
+  refuse(
+    path,
+    `it is damaged (${where})`,
+    "restore the whole data folder from a backup, or start with another one",
+  );
 }
 
 function readHeader(path: string): Buffer {
@@ -109,7 +118,7 @@ export function bindLog(file: StoreFile, log: string): StoreFile {
 }
 
 /** Tables that every claim needs: small ones. */
-const claimTables = ["meta", "shards", "kinds", "outbox", "requests", "keys"];
+const claimTables = ["meta", "shards", "tallies", "outbox", "requests", "keys"];
 
 /** Those of them that a file has which is yet to be migrated. */
 function claimTablesOf(db: DatabaseSync): string[] {
@@ -117,18 +126,26 @@ function claimTablesOf(db: DatabaseSync): string[] {
   return claimTables.filter((table) => has.get(table) !== undefined);
 }
 
-/** Looks for damaged pages, in as much of the file as takes no time to speak of. */
+/**
+ * Looks for damaged pages, in as much of the file as takes no time to speak of. Of a small file, every index is compared
+ * with its table too: an actor that its index does not find would begin anew.
+ */
 function checkPages(db: DatabaseSync, path: string): void {
   const isSmall = statSync(path).size <= wholeCheckBytes;
-  const checks = isSmall ? ["quick_check(1)"] : claimTablesOf(db).map((table) => `quick_check(${table})`);
+  const checks = isSmall
+    ? ["integrity_check(1)"]
+    : claimTablesOf(db).map((table) => `integrity_check(${table})`);
   for (const check of checks) {
-    const found = text(db.prepare(`PRAGMA ${check}`).get()?.quick_check, "the result of a check");
+    const found = text(db.prepare(`PRAGMA ${check}`).get()?.integrity_check, "the result of a check");
     if (found === "ok") continue;
     // The first line names the database, of which there is one.
-    const where = found.replace(/^\*\*\*.*\*\*\*\n/, "").replaceAll(/\s+/g, " ");
-    const right = "restore the whole data folder from a backup, or start with another one";
-    refuse(path, `it is damaged (${where})`, right);
+    refuseDamaged(path, found.replace(/^\*\*\*.*\*\*\*\n/, "").replaceAll(/\s+/g, " "));
   }
+}
+
+function checkCounts(db: DatabaseSync, path: string): void {
+  const loss = lossOf(db);
+  if (loss !== null) refuseDamaged(path, loss);
 }
 
 /** Reads version and shard count through a connection that cannot write. */
@@ -143,6 +160,7 @@ function probe({ path, shards }: StoreFileOptions): StoreMeta {
       refuse(path, `it was made for ${meta.shards} shards, not ${shards}`, right);
     }
     checkPages(db, path);
+    if (readVersion(db) >= countedVersion) checkCounts(db, path);
     return meta;
   } finally {
     db.close();

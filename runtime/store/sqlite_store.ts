@@ -36,6 +36,7 @@ import {
 } from "./port.ts";
 import { RequestRows } from "./request_rows.ts";
 import { ShardRows } from "./shard_rows.ts";
+import { Tallies } from "./tallies.ts";
 import { translated } from "./sqlite_errors.ts";
 import {
   bindLog,
@@ -50,14 +51,16 @@ export type SqliteStoreOptions = StoreFileOptions;
 /** The statements over every table; throws when one is not as it should be. */
 function rowsOf(db: StoreFile["db"]) {
   try {
+    const tallies = new Tallies(db);
     return {
-      shards: new ShardRows(db),
-      actors: new ActorRows(db),
-      outbox: new OutboxRows(db),
-      requests: new RequestRows(db),
-      keys: new KeyRows(db),
-      history: new HistoryRows(db),
-      deadLetters: new DeadLetterRows(db),
+      tallies,
+      shards: new ShardRows(db, tallies),
+      actors: new ActorRows(db, tallies),
+      outbox: new OutboxRows(db, tallies),
+      requests: new RequestRows(db, tallies),
+      keys: new KeyRows(db, tallies),
+      history: new HistoryRows(db, tallies),
+      deadLetters: new DeadLetterRows(db, tallies),
     };
   } catch (thrown) {
     db.close();
@@ -72,6 +75,7 @@ export class SqliteStore implements Store {
   #file: StoreFile;
   readonly #begin: StatementSync;
   readonly #end: StatementSync;
+  readonly #tallies: Tallies;
   readonly #shards: ShardRows;
   readonly #actors: ActorRows;
   readonly #outbox: OutboxRows;
@@ -93,6 +97,7 @@ export class SqliteStore implements Store {
     this.#end = db.prepare("COMMIT");
     const rows = translated(`open the store ${options.path}`, () => rowsOf(db));
     this.#shards = rows.shards;
+    this.#tallies = rows.tallies;
     this.#actors = rows.actors;
     this.#outbox = rows.outbox;
     this.#requests = rows.requests;
@@ -123,10 +128,12 @@ export class SqliteStore implements Store {
       this.#begin.run();
       try {
         const result = work();
+        this.#tallies.write();
         this.#end.run();
         return result;
       } catch (thrown) {
         this.#rollBack(thrown);
+        this.#tallies.reload();
         throw thrown;
       }
     });
@@ -192,7 +199,7 @@ export class SqliteStore implements Store {
   }
 
   countActors(): Promise<readonly ActorCount[]> {
-    return this.#read("count actors", () => this.#actors.counts());
+    return this.#read("count actors", () => this.#tallies.actors());
   }
 
   history(
