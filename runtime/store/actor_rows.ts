@@ -51,10 +51,13 @@ export class ActorRows {
        LEFT JOIN cold USING (actor)`,
     );
     this.#selectDue = db.prepare(
-      `SELECT due_ms, kind, id FROM actors
+      `SELECT shard, due_ms, kind, id, hot, crc FROM actors
        WHERE shard = ? AND due_ms > ? ORDER BY due_ms, kind, id LIMIT ?`,
     );
-    this.#selectIds = db.prepare("SELECT id FROM actors WHERE kind = ? AND id > ? ORDER BY id LIMIT ?");
+    this.#selectIds = db.prepare(
+      `SELECT shard, due_ms, kind, id, hot, crc FROM actors
+       WHERE kind = ? AND id > ? ORDER BY id LIMIT ?`,
+    );
   }
 
   write(shard: number, snapshots: SnapshotBatch): void {
@@ -112,17 +115,27 @@ export class ActorRows {
   }
 
   due(shard: number, afterMs: number, limit: number): DueActor[] {
-    const what = `the timers of shard ${shard}`;
-    return this.#selectDue.all(shard, afterMs, limit).map((row) => ({
-      dueMs: integer(row.due_ms, what),
-      kind: text(row.kind, what),
-      id: text(row.id, what),
-    }));
+    return this.#selectDue.all(shard, afterMs, limit).map((row) => {
+      const { dueMs, kind, id } = identified(row);
+      return { dueMs: integer(dueMs, `the timers of shard ${shard}`), kind, id };
+    });
   }
 
   list(kind: string, after: string | null, limit: number): ListPage {
     const rows = this.#selectIds.all(kind, after ?? "", limit + 1);
-    const ids = rows.slice(0, limit).map(({ id }) => text(id, `the list of ${kind}`));
+    const ids = rows.slice(0, limit).map((row) => identified(row).id);
     return { ids, next: rows.length > limit ? ids.at(-1) ?? null : null };
   }
+}
+
+/** Who a row is about, once its checksum says that it is. */
+function identified(
+  row: Readonly<Record<string, unknown>>,
+): { readonly dueMs: number | null; readonly kind: string; readonly id: string } {
+  const kind = text(row.kind, "the kind of an actor");
+  const id = text(row.id, `an id of ${kind}`);
+  const what = `the snapshot of ${kind}/${id}`;
+  const dueMs = integerOrNull(row.due_ms, what);
+  checkedBlob(hotKey(integer(row.shard, what), dueMs, kind, id), row.hot, row.crc, what);
+  return { dueMs, kind, id };
 }

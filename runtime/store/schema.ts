@@ -119,7 +119,7 @@ function version3(db: DatabaseSync): void {
     INSERT INTO tallies
     SELECT name, n, tally_crc(name, n) FROM (
       SELECT 'actors/' || kind AS name, actors AS n FROM kinds
-      UNION ALL SELECT 'shards', count(*) FROM shards
+      UNION ALL SELECT 'shards/' || shard, 1 FROM shards
       UNION ALL SELECT 'history', count(*) FROM history
       UNION ALL SELECT 'dead_letters', count(*) FROM dead_letters
       UNION ALL SELECT 'outbox/' || shard, count(*) FROM outbox GROUP BY shard

@@ -144,7 +144,16 @@ const losses: readonly {
   readonly sql?: string;
   readonly sentence: RegExp;
 }[] = [
-  { table: "shards", sentence: /of the table shards, 1 rows are there where 2 were written/ },
+  {
+    table: "shards",
+    sql: "DELETE FROM shards WHERE shard = 0",
+    sentence: /Cannot read shards of shard 0: 0 rows are there where 1 were written/,
+  },
+  {
+    table: "shards",
+    sql: "UPDATE shards SET shard = 2 WHERE shard = 0",
+    sentence: /Cannot read shards of shard 0: 0 rows are there where 1 were written/,
+  },
   { table: "actors", sentence: /of the table actors, 1 rows are there where 2 were written/ },
   { table: "history", sentence: /of the table history, 1 rows are there where 2 were written/ },
   { table: "dead_letters", sentence: /of the table dead_letters, 1 rows are there where 2 were written/ },
