@@ -3,7 +3,8 @@
  *
  * 1. A file that is not ours, newer, damaged, or of another shard count is refused and left byte for byte as it was.
  * 2. A new file appears whole or not at all: it is built under another name and renamed.
- * 3. A file remembers the log that is folded into it: with another one, offsets would mean other frames.
+ * 3. A write-ahead log that a crash cut short is read as far as it is whole, and that is said; a damaged one is refused.
+ * 4. A file remembers the log that is folded into it: with another one, offsets would mean other frames.
  */
 
 import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync } from "node:fs";
@@ -17,6 +18,7 @@ import { applicationId, countedVersion, migrate, schemaVersion } from "./schema.
 import { translated } from "./sqlite_errors.ts";
 import { checkText, integer, text, textOrNull } from "./stored_row.ts";
 import { lossOf } from "./tallies.ts";
+import { inspectWal } from "./wal.ts";
 
 export interface StoreFileOptions {
   /** The file; SQLite keeps `-wal` beside it. Its folder exists. */
@@ -36,9 +38,16 @@ export interface StoreMeta {
   readonly log: string | null;
 }
 
+/** What opening found. */
+export interface StoreOpening extends StoreMeta {
+  /** What a person should know, as a sentence; null when all is as it was left. */
+  readonly warning: string | null;
+}
+
 export interface StoreFile {
   readonly db: DatabaseSync;
   readonly meta: StoreMeta;
+  readonly warning: string | null;
 }
 
 const sqliteMagic = "SQLite format 3\0";
@@ -167,6 +176,21 @@ function probe({ path, shards }: StoreFileOptions): StoreMeta {
   }
 }
 
+/** Answers what to tell of the write-ahead log. */
+function checkWal(path: string): string | null {
+  const wal = `${path}-wal`;
+  const state = inspectWal(wal);
+  switch (state.type) {
+    case "whole":
+      return null;
+    case "damaged":
+      return refuseDamaged(path, `of its write-ahead log ${wal}, ${state.found}`);
+    case "cut-short":
+      return `The last ${state.lostBytes} bytes of ${wal} are not whole, as a crash leaves them: ` +
+        "what they held is folded again from the log";
+  }
+}
+
 /** Makes a rename durable. Windows has no handle of a folder to flush. */
 function syncFolder(path: string): void {
   if (platform === "win32") return;
@@ -221,12 +245,13 @@ export function openStoreFile(options: StoreFileOptions): StoreFile {
   return translated(`open the store ${path}`, () => {
     if (existsSync(path)) checkHeader(path);
     else create(options);
+    const warning = checkWal(path);
     const meta = probe(options);
     const db = new DatabaseSync(path);
     try {
       configure(db, maxBytes);
       migrate(db, readVersion(db));
-      return { db, meta };
+      return { db, meta, warning };
     } catch (thrown) {
       db.close();
       throw thrown;

@@ -44,6 +44,7 @@ import {
   type StoreFile,
   type StoreFileOptions,
   type StoreMeta,
+  type StoreOpening,
 } from "./sqlite_file.ts";
 
 export type SqliteStoreOptions = StoreFileOptions;
@@ -109,6 +110,11 @@ export class SqliteStore implements Store {
   /** What the file says about itself. */
   get meta(): StoreMeta {
     return this.#file.meta;
+  }
+
+  /** The same, and what opening it found. */
+  get opening(): StoreOpening {
+    return { ...this.#file.meta, warning: this.#file.warning };
   }
 
   /** Remembers which log is folded into the store. */
