@@ -128,6 +128,8 @@ function assertSame(found: Answers | null, expected: Answers): "refused" | "answ
 }
 
 async function makeFolder(dataDir: string, crashed: string | null): Promise<void> {
+  // A store that lost even which log is folded into it would be refused.
+  await (await start(dataDir)).stop(deadlineMs);
   const engine = await start(dataDir);
   try {
     await fill(engine, 12, 6);
