@@ -115,7 +115,9 @@ export function decodeHistoryChunk(
   if (version !== formatVersion) {
     throw new FormatError(`A history row has version ${version}; this program reads ${formatVersion}`);
   }
-  return Array.from({ length: reader.u16() }, () => readChannel(reader, resolution));
+  const channels = Array.from({ length: reader.u16() }, () => readChannel(reader, resolution));
+  if (reader.remaining === 0) return channels;
+  throw new FormatError(`A history row has ${reader.remaining} bytes too many`);
 }
 
 /** A row as the store gives it back; rows of one start are merged. */

@@ -8,6 +8,9 @@
  *    hot row's head as the live ring was, then dirty panes overwrite what they find.
  * 2. A hot row of version 1 (no sequence numbers) is read as one whose sender never used any.
  *
+ * 3. What is no state is refused with a `FormatError`: a number out of its range, too, and bytes that are left over. Such
+ *    a head would have the ring turned round and round.
+ *
  * A cold row outlives many hot rows, and the program that wrote it: it carries a version of its own.
  */
 
@@ -18,6 +21,7 @@ import { type Channel, headerDoubles } from "./channel.ts";
 import { type PaneType, paneTypes, readName, readPaneType, writeName } from "./pane_codec.ts";
 import { emptyPane } from "./pane.ts";
 import { slotCount } from "./ring.ts";
+import { minuteMs } from "./limits.ts";
 import { noSequence, sequenceWords } from "./sequence.ts";
 import type { SlabPool } from "./slab.ts";
 import { type ListedReading, noHead, WindowState } from "./window_state.ts";
@@ -26,6 +30,10 @@ import { type ListedReading, noHead, WindowState } from "./window_state.ts";
 export const stateVersion = 2;
 
 const coldVersion = 1;
+
+/** The last time that a `Date` can hold, and its minute. */
+const maxTimeMs = 8.64e15;
+const maxMinute = maxTimeMs / minuteMs;
 const headerBytes = headerDoubles * 8;
 const maskBytes = Math.ceil(slotCount / 8);
 
@@ -36,12 +44,40 @@ function writeList(writer: ByteWriter, list: readonly ListedReading[]): void {
 }
 
 function readList(reader: ByteReader): readonly ListedReading[] {
-  if (reader.u8() === 0) return [];
+  const count = reader.u8();
+  if (count === 0) return [];
+  let list: unknown;
   try {
-    return JSON.parse(reader.text());
+    list = JSON.parse(reader.text());
   } catch (thrown) {
     throw new FormatError(`A list of readings is not JSON: ${errorMessage(thrown)}`);
   }
+  if (Array.isArray(list) && list.length === count && list.every(isListed)) return list;
+  throw new FormatError(`A list is not one of ${count} readings`);
+}
+
+function isListed(item: unknown): item is ListedReading {
+  return typeof item === "object" && item !== null && "ts" in item && typeof item.ts === "number" &&
+    "values" in item && typeof item.values === "object" && item.values !== null;
+}
+
+/** A double that is a whole number from 0 to `max`, or the one that stands for none. */
+function readWhole(reader: ByteReader, what: string, max: number, none?: number): number {
+  const value = reader.f64();
+  if (value === none || (Number.isInteger(value) && value >= 0 && value <= max)) return value;
+  throw new FormatError(`${what} is ${value}: a whole number from 0 to ${max} is right`);
+}
+
+function readCount(reader: ByteReader, what: string): number {
+  return readWhole(reader, what, Number.MAX_SAFE_INTEGER);
+}
+
+function readHead(reader: ByteReader): number {
+  return readWhole(reader, "The minute of a ring's head", maxMinute, noHead);
+}
+
+function checkEnd(reader: ByteReader, what: string): void {
+  if (reader.remaining > 0) throw new FormatError(`${what} has ${reader.remaining} bytes too many`);
 }
 
 function writeSequences(writer: ByteWriter, state: WindowState): void {
@@ -52,12 +88,12 @@ function writeSequences(writer: ByteWriter, state: WindowState): void {
 }
 
 function readSequences(reader: ByteReader, state: WindowState): void {
-  state.highestSequence = reader.f64();
+  state.highestSequence = readWhole(reader, "A sequence number", Number.MAX_SAFE_INTEGER, noSequence);
   if (state.highestSequence !== noSequence) {
     const words = state.sequenceWords;
     for (let i = 0; i < sequenceWords; i++) words[i] = reader.u32();
   }
-  state.tooOldCount = reader.f64();
+  state.tooOldCount = readCount(reader, "A count of old numbers");
   state.tooOld = readList(reader);
 }
 
@@ -141,7 +177,7 @@ function readCold(reader: ByteReader, state: WindowState, table: readonly TableE
   if (version !== coldVersion) {
     throw new FormatError(`A ring row has version ${version}; this program reads ${coldVersion}`);
   }
-  state.head = reader.f64();
+  state.head = readHead(reader);
   const count = reader.u16();
   if (count > table.length) {
     throw new FormatError(`A ring row has ${count} channels; its state knows ${table.length}`);
@@ -156,6 +192,7 @@ function readCold(reader: ByteReader, state: WindowState, table: readonly TableE
       if ((mask[slot >> 3]! & (1 << (slot & 7))) !== 0) channel.readSlot(reader, slot, scratch);
     }
   }
+  checkEnd(reader, "A ring row");
 }
 
 /** Gives the channel of a cold row the type it has by now. */
@@ -172,11 +209,11 @@ function decodeInto(
   hot: ByteReader,
   cold: ByteReader | null,
 ): void {
-  const head = hot.f64();
-  state.setTimes(hot.f64(), hot.f64());
+  const head = readHead(hot);
+  state.setTimes(readWhole(hot, "A time", maxTimeMs), readWhole(hot, "A time", maxTimeMs));
   state.coldAtMs = hot.f64();
-  state.duplicates = hot.f64();
-  state.lateCount = hot.f64();
+  state.duplicates = readCount(hot, "A count of repeats");
+  state.lateCount = readCount(hot, "A count of late readings");
   state.late = readList(hot);
   if (version >= 2) readSequences(hot, state);
   const table = Array.from({ length: hot.u16() }, (): TableEntry => ({
@@ -196,6 +233,7 @@ function decodeInto(
     state.channels[i]!.readHeader(new ByteReader(entry.header));
   }
   readDirtyPanes(hot, state);
+  checkEnd(hot, "A state's row");
 }
 
 /** Reads a state back. Throws a `FormatError` on bytes that are none. */

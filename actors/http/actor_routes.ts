@@ -4,12 +4,15 @@ import { z } from "zod";
 import { maxTracedMessages } from "../../runtime/core/limits.ts";
 import type { TracedMessage } from "../../runtime/core/trace.ts";
 import { type CollectionContext, readProblems } from "./collection_routes.ts";
+import { sensors } from "./collections.ts";
 import { jsonResponse } from "./json_response.ts";
-import { consistency, uncachedConsistency } from "./parameters.ts";
+import { consistency, uncachedConsistency, wholeNumber } from "./parameters.ts";
 import type { ReadAnswer } from "./reader.ts";
 import { type Route, route } from "./route.ts";
 import { Trace } from "./inside_schemas.ts";
 import { ActorAnswer, Actors } from "./schemas.ts";
+
+const anActor = { kind: sensors.type.kind, id: sensors.idExample };
 
 export function actorRoutes(context: CollectionContext): Route[] {
   const { engine, store, reader } = context;
@@ -49,6 +52,7 @@ export function actorRoutes(context: CollectionContext): Route[] {
       description: "Parameters beside those below are the query's own arguments.",
       access: "token",
       segments: { kind: "The actor's kind.", id: "The actor's id, percent-encoded." },
+      segmentExamples: anActor,
       query: z.object({
         query: z.string().default("state").meta({ description: "Name of a query of this kind." }),
         consistency,
@@ -71,7 +75,6 @@ export function actorRoutes(context: CollectionContext): Route[] {
 }
 
 function traceRoute({ reader }: CollectionContext): Route {
-  const error = `it is a whole number from 1 to ${maxTracedMessages}`;
   return route({
     method: "get",
     path: "/actors/{kind}/{id}/trace",
@@ -83,9 +86,11 @@ function traceRoute({ reader }: CollectionContext): Route {
       "actor's thread dies. Until then it answers with what the newest frames of the log had for the actor.",
     access: "token",
     segments: { kind: "The actor's kind.", id: "The actor's id, percent-encoded." },
+    segmentExamples: anActor,
     query: z.strictObject({
-      limit: z.coerce.number({ error }).int({ error }).min(1, { error }).max(maxTracedMessages, { error })
-        .default(maxTracedMessages).meta({ description: "Messages at most." }),
+      limit: wholeNumber(1, maxTracedMessages).default(maxTracedMessages).meta({
+        description: "Messages at most.",
+      }),
       consistency: uncachedConsistency,
     }),
     success: { status: 200, description: "The messages.", mediaType: "application/json", schema: Trace },

@@ -3,9 +3,10 @@
 import { z } from "zod";
 import type { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
+import { timeArgumentShape } from "../sensors/timestamp.ts";
 import { uncounted } from "./client_limits.ts";
 import { historyRoute } from "./history_route.ts";
-import type { Intake, ItemType } from "./intake.ts";
+import { type Intake, type ItemType, keyText } from "./intake.ts";
 import { jsonResponse } from "./json_response.ts";
 import type { HttpLimits } from "./limits.ts";
 import { consistency, instantMs, listConsistency, page } from "./parameters.ts";
@@ -25,6 +26,8 @@ export interface Collection {
   readonly itemNoun: string;
   readonly itemSchema: z.ZodType;
   readonly itemExample: unknown;
+  /** Whose item that is. */
+  readonly idExample: string;
   /** Whether the history of the actor `id` has one-minute panes. */
   keepsMinutes(id: string): boolean;
 }
@@ -78,10 +81,9 @@ export function intakeRoute(collection: Collection, intake: Intake, limits: Http
       }),
     }),
     headers: {
-      "Idempotency-Key": z.string().min(1).max(limits.maxKeyBytes).meta({
+      "Idempotency-Key": keyText(limits.maxKeyBytes).meta({
         description: "Names the body: a repeat under the same key within 10 minutes changes nothing.",
       }),
-      "Content-Encoding": z.enum(["gzip", "identity"]),
     },
     body: {
       description: `Good and bad ${itemNoun}s may be mixed.`,
@@ -150,7 +152,7 @@ function listRoute({ type, path, noun }: Collection, { engine, store, limits }: 
   });
 }
 
-function stateRoute({ type, path, noun }: Collection, { reader }: CollectionContext): Route {
+function stateRoute({ type, path, noun, idExample }: Collection, { reader }: CollectionContext): Route {
   return route({
     method: "get",
     path: `/${path}/{id}`,
@@ -159,6 +161,7 @@ function stateRoute({ type, path, noun }: Collection, { reader }: CollectionCont
     summary: `The state of a ${noun}.`,
     access: "token",
     segments: { id: `The ${noun}'s id, percent-encoded.` },
+    segmentExamples: { id: idExample },
     query: z.strictObject({ consistency }),
     success: { status: 200, description: "The state.", mediaType: "application/json", schema: State },
     problems: readProblems,
@@ -174,7 +177,7 @@ function stateRoute({ type, path, noun }: Collection, { reader }: CollectionCont
   });
 }
 
-function windowsRoute({ type, path, noun }: Collection, { reader }: CollectionContext): Route {
+function windowsRoute({ type, path, noun, idExample }: Collection, { reader }: CollectionContext): Route {
   return route({
     method: "get",
     path: `/${path}/{id}/windows`,
@@ -183,8 +186,10 @@ function windowsRoute({ type, path, noun }: Collection, { reader }: CollectionCo
     summary: `Statistics of a ${noun} over 1, 3 and 12 hours.`,
     access: "token",
     segments: { id: `The ${noun}'s id, percent-encoded.` },
+    segmentExamples: { id: idExample },
     query: z.strictObject({
       at: instantMs.optional().meta({
+        ...timeArgumentShape,
         description: "The windows' end: epoch milliseconds or RFC 3339. Now, if nothing is given.",
       }),
       consistency,

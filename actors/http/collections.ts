@@ -18,6 +18,7 @@ export const sensors: Collection = {
     seq: 17,
     values: { temperature: 21.5, door: false },
   },
+  idExample: "42959",
   keepsMinutes: () => false,
 };
 
@@ -29,6 +30,7 @@ export const series: Collection = {
   itemNoun: "sample",
   itemSchema: Sample.meta({ id: "Sample" }),
   itemExample: { name: "load1", labels: { host: "a" }, ts: "2026-01-31T12:00:00Z", value: 0.25 },
+  idExample: 'load1{host="a"}',
   keepsMinutes,
 };
 

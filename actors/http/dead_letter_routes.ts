@@ -6,7 +6,7 @@ import type { CollectionContext } from "./collection_routes.ts";
 import { jsonResponse } from "./json_response.ts";
 import { listConsistency, page } from "./parameters.ts";
 import { ProblemError } from "./problem.ts";
-import { badParameter, type Route, route } from "./route.ts";
+import { type Route, route } from "./route.ts";
 import { DeadLetterAnswer, DeadLetters, Replayed } from "./schemas.ts";
 import { storeIsLate } from "./store_reads.ts";
 
@@ -41,13 +41,14 @@ function listRoute({ engine, store, limits }: CollectionContext): Route {
       consistency: listConsistency,
     }),
     success: { status: 200, description: "A page.", mediaType: "application/json", schema: DeadLetters },
-    problems: ["starting", "stopping", "unavailable", "no-answer-in-time"],
+    problems: ["unknown-dead-letter", "starting", "stopping", "unavailable", "no-answer-in-time"],
     answer: async ({ limit, after, kind, actorId, reason, consistency }) => {
       if (consistency === "strict") await engine.flush(limits.askDeadlineMs);
       if (after !== undefined && await store.deadLetter(after) === null) {
-        throw badParameter(
-          "after",
-          `there is no dead letter "${after}"; \`next\` of the page before is right`,
+        // 404, for the letter may have been removed since the page before was given.
+        throw new ProblemError(
+          "unknown-dead-letter",
+          `There is no dead letter "${after}" to go on after; \`next\` of the page before is right.`,
         );
       }
       const filter: DeadLetterFilter = {

@@ -10,6 +10,7 @@ import { z } from "zod";
 import type { Address } from "../../runtime/core/actor.ts";
 import { type HistoryRow, historySeries, type RingPanes } from "../analytics/history.ts";
 import { fiveMinuteHistory, type HistoryResolution, oneMinuteHistory } from "../analytics/resolution.ts";
+import { timeArgumentShape } from "../sensors/timestamp.ts";
 import { minutesKeptFor } from "../series/selection.ts";
 import { type Collection, type CollectionContext, readProblems } from "./collection_routes.ts";
 import { jsonResponse } from "./json_response.ts";
@@ -30,9 +31,13 @@ const RingAnswer: z.ZodType<RingPanes> = z.object({
 const parameters = z.strictObject({
   channel: z.string().optional().meta({ description: "Needed where the actor has several." }),
   from: instantMs.optional().meta({
+    ...timeArgumentShape,
     description: "Epoch milliseconds or RFC 3339; 24 hours before `to`, if nothing is given.",
   }),
-  to: instantMs.optional().meta({ description: "Epoch milliseconds or RFC 3339; now, if nothing is given." }),
+  to: instantMs.optional().meta({
+    ...timeArgumentShape,
+    description: "Epoch milliseconds or RFC 3339; now, if nothing is given.",
+  }),
   step: durationMs.prefault("5m").meta({
     description: "Length of a point: 5m, 15m, 1h, or milliseconds; a multiple of 5 minutes. " +
       `Multiples of 1 minute are kept for ${minutesKeptFor}.`,
@@ -41,7 +46,7 @@ const parameters = z.strictObject({
 });
 
 export function historyRoute(collection: Collection, context: CollectionContext): Route {
-  const { path, noun } = collection;
+  const { path, noun, idExample } = collection;
   return route({
     method: "get",
     path: `/${path}/{id}/history`,
@@ -52,6 +57,7 @@ export function historyRoute(collection: Collection, context: CollectionContext)
       "Points begin at multiples of the step since 1970-01-01T00:00:00Z.",
     access: "token",
     segments: { id: `The ${noun}'s id, percent-encoded.` },
+    segmentExamples: { id: idExample },
     query: parameters,
     success: { status: 200, description: "The points.", mediaType: "application/json", schema: History },
     problems: [...readProblems, "unknown-channel"],

@@ -10,6 +10,7 @@
  * 4. What its actor's rate does not let in is refused like any bad item; of a keyed body, all of it: see `item_gate.ts`.
  */
 
+import { z } from "zod";
 import type { Json } from "../../runtime/core/actor.ts";
 import { maxAheadMs } from "../../runtime/core/limits.ts";
 import { Deadlines } from "../../runtime/node/deadlines.ts";
@@ -219,11 +220,18 @@ function readImport(request: Request): boolean {
   throw badParameter("import", `it is "${value}"; 1 marks readings as history, 0 does not`);
 }
 
+// Visible ASCII, so that units are bytes and a log line shows what was sent.
+const visibleAscii = /^[!-~]+$/;
+
+/** An `Idempotency-Key` as a schema. */
+export function keyText(maxBytes: number): z.ZodString {
+  return z.string().min(1).max(maxBytes).regex(visibleAscii);
+}
+
 /** The `Idempotency-Key`; throws a problem when it is none. */
 export function readKey(key: string | null, maxBytes: number): string | null {
   if (key === null) return null;
-  // Visible ASCII, so that units are bytes and a log line shows what was sent.
-  if (/^[!-~]+$/.test(key) && key.length <= maxBytes) return key;
+  if (visibleAscii.test(key) && key.length <= maxBytes) return key;
   const detail = `Idempotency-Key has ${key.length} characters; 1 to ${maxBytes} of visible ASCII are right.`;
   throw new ProblemError("bad-key", detail);
 }

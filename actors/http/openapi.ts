@@ -2,7 +2,8 @@
 
 import { z } from "zod";
 import { Problem, type ProblemCode, problemKinds } from "./problem.ts";
-import type { Access, RequestBody, Route } from "./route.ts";
+import { idShape } from "../../runtime/core/registry.ts";
+import type { Access, RequestBody, Route, Success } from "./route.ts";
 import { LateProblem } from "./inside_schemas.ts";
 
 type JsonObject = Record<string, unknown>;
@@ -91,9 +92,6 @@ export function openApiDocument(
 
 function operation(each: Route, schemas: SchemaCollector, hasToken: boolean): OpenApiOperation {
   const { success, body } = each;
-  const content = success.schema === null
-    ? { schema: { type: "string" } }
-    : { schema: schemas.of(success.schema) };
   return {
     operationId: each.operationId,
     tags: [each.tag],
@@ -103,10 +101,25 @@ function operation(each: Route, schemas: SchemaCollector, hasToken: boolean): Op
     parameters: parameters(each, schemas),
     ...(body === undefined ? {} : { requestBody: requestBody(body, schemas) }),
     responses: {
-      [success.status]: { description: success.description, content: { [success.mediaType]: content } },
+      [success.status]: {
+        description: success.description,
+        content: { [success.mediaType]: { schema: answerSchema(success, schemas) } },
+      },
       ...problems(each, schemas, hasToken),
     },
   };
+}
+
+function answerSchema({ schema, mediaType }: Success, schemas: SchemaCollector): JsonObject {
+  if (schema === null) return { type: "string" };
+  const json = schemas.of(schema, "output");
+  return mediaType === "text/event-stream" ? eventSchema(json) : json;
+}
+
+/** OpenAPI 3.1 has no word for the events of a stream; tools take the schema for that of each event, as 3.2 does. */
+function eventSchema(data: JsonObject): JsonObject {
+  const text = { type: "string", contentMediaType: "application/json", contentSchema: data };
+  return { type: "object", properties: { data: text }, required: ["data"] };
 }
 
 function requestBody(
@@ -124,13 +137,17 @@ function security(access: Access, hasToken: boolean): JsonObject {
   return hasToken && access === "open" ? { security: [] } : {};
 }
 
-function parameters({ segments, query, headers = {} }: Route, schemas: SchemaCollector): OpenApiParameter[] {
+function parameters(
+  { segments, segmentExamples = {}, query, headers = {} }: Route,
+  schemas: SchemaCollector,
+): OpenApiParameter[] {
   const inPath = Object.entries(segments).map(([name, description]) => ({
     name,
     in: "path" as const,
     required: true,
     description,
-    schema: { type: "string", minLength: 1 },
+    schema: { type: "string", ...idShape },
+    ...(Object.hasOwn(segmentExamples, name) ? { example: segmentExamples[name] } : {}),
   }));
   const optional = (where: "query" | "header") => ([name, schema]: [string, z.ZodType]): OpenApiParameter => {
     const { description = "", ...rest } = schemas.of(schema);
@@ -156,7 +173,7 @@ function problems(each: Route, schemas: SchemaCollector, hasToken: boolean): Rec
     [...byStatus].sort(([left], [right]) => left - right).map(([status, codes]) => [status, {
       description: codes.map((code) => `${code}: ${problemKinds[code].title}.`).join(" "),
       ...status === 429 || status === 503 ? { headers: { "Retry-After": retryAfter } } : {},
-      content: { "application/problem+json": { schema: schemas.of(problemSchema(codes)) } },
+      content: { "application/problem+json": { schema: schemas.of(problemSchema(codes), "output") } },
     }]),
   );
 }
@@ -176,10 +193,11 @@ function problemSchema([code, ...others]: readonly ProblemCode[]): z.ZodType {
 class SchemaCollector {
   readonly #named: Record<string, JsonObject> = {};
 
-  of(schema: z.ZodType): JsonObject {
+  /** `io`: of what comes in, or of what is answered, which has no members beside those that are named. */
+  of(schema: z.ZodType, io: "input" | "output" = "input"): JsonObject {
     const { $schema: _dialect, $defs = {}, ...json } = z.toJSONSchema(schema, {
       target: "draft-2020-12",
-      io: "input",
+      io,
       unrepresentable: "any",
     });
     const own = schema.meta()?.id;

@@ -13,6 +13,7 @@ import type { LiveFeed } from "./live_feed.ts";
 import { pageHeaders } from "./page_headers.ts";
 import { ProblemError } from "./problem.ts";
 import { noQuery, type Route, route } from "./route.ts";
+import { LiveEvent } from "./schemas.ts";
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
   "img-src data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
@@ -67,6 +68,7 @@ function assetRoute(): Route {
     summary: "Styles and scripts of the live page.",
     access: "open",
     segments: { file: "A file's name." },
+    segmentExamples: { file: "page.js" },
     query: noQuery,
     success: { status: 200, description: "The file.", mediaType: "*/*", schema: null },
     problems: ["bad-id", "unknown-path"],
@@ -90,7 +92,7 @@ function eventsRoute(feed: LiveFeed): Route {
     access: "token",
     segments: {},
     query: noQuery,
-    success: { status: 200, description: "Events.", mediaType: "text/event-stream", schema: null },
+    success: { status: 200, description: "Events.", mediaType: "text/event-stream", schema: LiveEvent },
     problems: ["too-many-listeners"],
     answer: (_query, { request }) =>
       // Only its headers are wanted: a feed nobody reads would stay open.

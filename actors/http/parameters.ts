@@ -1,6 +1,7 @@
 /** Query parameters that several routes have. They arrive as text; the schemas give values. */
 
 import { z } from "zod";
+import { parseTimeArgument } from "../sensors/timestamp.ts";
 import type { HttpLimits } from "./limits.ts";
 
 export const consistency = z.enum(["strict", "local", "cached"], {
@@ -28,11 +29,18 @@ export const listConsistency = z.enum(["strict", "local"], { error: "it is stric
     description: "strict shows everything acknowledged before; local what is in the last checkpoints.",
   });
 
+/** Digits only: what else `Number` reads, such as 1e2, 0x1f or nothing, is rather a mistake. */
+export function wholeNumber(min: number, max: number) {
+  const error = `it is a whole number from ${min} to ${max}`;
+  const read = (text: unknown) => typeof text === "string" && /^[0-9]+$/.test(text) ? Number(text) : text;
+  return z.preprocess(read, z.int({ error }).min(min, { error }).max(max, { error }));
+}
+
 export function page(limits: HttpLimits) {
-  const error = `it is a whole number from 1 to ${limits.maxPage}`;
   return {
-    limit: z.coerce.number({ error }).int({ error }).min(1, { error }).max(limits.maxPage, { error })
-      .default(limits.defaultPage).meta({ description: "Items of the page at most." }),
+    limit: wholeNumber(1, limits.maxPage).default(limits.defaultPage).meta({
+      description: "Items of the page at most.",
+    }),
     after: z.string().optional().meta({ description: "`next` of the page before." }),
   };
 }
@@ -43,16 +51,10 @@ const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h:
 export const durationMs = z.string().regex(/^\d{1,12}(ms|s|m|h|d)?$/, "it looks like 5m, 1h or 300000")
   .transform((text) => parseInt(text) * (unitMs[text.replace(/^\d+/, "")] ?? 1));
 
-// RFC 3339 wants a zone: without one the same text would mean another time on another machine.
-const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
-
-/** The latest time that a `Date` can hold: ECMA-262, 21.4.1.1. */
-const maxTimeMs = 8.64e15;
-
 /** A point in time: epoch milliseconds or RFC 3339. */
 export const instantMs = z.string().transform((text, context) => {
-  const timeMs = /^-?\d{1,16}$/.test(text) ? Number(text) : rfc3339.test(text) ? Date.parse(text) : NaN;
-  if (Math.abs(timeMs) <= maxTimeMs) return timeMs;
+  const timeMs = parseTimeArgument(text);
+  if (timeMs !== null) return timeMs;
   context.addIssue("it is epoch milliseconds or RFC 3339, such as 2026-01-31T12:00:00Z");
   return z.NEVER;
 });

@@ -19,7 +19,7 @@ export interface Success {
   readonly status: 200 | 202;
   readonly description: string;
   readonly mediaType: string;
-  /** Null where the answer is not JSON. */
+  /** Of JSON; of server-sent events, that of the JSON in each event's data. Null where the answer is something else. */
   readonly schema: z.ZodType | null;
 }
 
@@ -40,6 +40,8 @@ interface Description {
   readonly access: Access;
   /** What each `{segment}` is. */
   readonly segments: Readonly<Record<string, string>>;
+  /** Of a request that finds something on a node that has the documented examples. */
+  readonly segmentExamples?: Readonly<Record<string, string>>;
   readonly query: z.ZodObject;
   /** Request headers beside the common ones, each with its meaning. */
   readonly headers?: Readonly<Record<string, z.ZodType>>;

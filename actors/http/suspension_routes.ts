@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import type { CollectionContext } from "./collection_routes.ts";
-import { readKey } from "./intake.ts";
+import { keyText, readKey } from "./intake.ts";
 import { jsonResponse } from "./json_response.ts";
 import { page } from "./parameters.ts";
 import { type Route, route } from "./route.ts";
@@ -55,7 +55,7 @@ function resumeRoute({ engine, limits }: CollectionContext): Route {
       }),
     }),
     headers: {
-      "Idempotency-Key": z.string().min(1).max(limits.maxKeyBytes).meta({
+      "Idempotency-Key": keyText(limits.maxKeyBytes).meta({
         description: "A repeat under the same key within 10 minutes changes nothing.",
       }),
     },

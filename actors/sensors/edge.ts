@@ -1,9 +1,9 @@
 /** How readings and samples are read at the edge: shared pieces of their parsers and schemas. */
 
 import { z } from "zod";
-import { idProblem } from "../../runtime/core/registry.ts";
+import { idProblem, idShape } from "../../runtime/core/registry.ts";
 import { isSequence, Sequence, TimeMs } from "./message_parts.ts";
-import { parseRfc3339, parseTime, timeForms } from "./timestamp.ts";
+import { parseRfc3339, parseTime, rfc3339Shape, timeForms } from "./timestamp.ts";
 
 /** What came of an item of a body: a message for an actor, or a sentence for whoever sent it. */
 export type Parsed<M> =
@@ -65,7 +65,7 @@ export function unknownFieldSentence(item: Item, known: ReadonlySet<string>): st
 export const IdText = z.string().superRefine((id, context) => {
   const problem = idProblem(id);
   if (problem !== null) context.addIssue({ code: "custom", message: problem });
-});
+}).meta(idShape);
 
 /** An id as text or as a whole number. */
 export const Id = z.union([IdText, z.int()]);
@@ -73,7 +73,7 @@ export const Id = z.union([IdText, z.int()]);
 /** A time as epoch milliseconds or RFC 3339. */
 export const Time = z.union([
   TimeMs,
-  z.string().refine((text) => parseRfc3339(text) !== null, { message: timeForms }),
+  z.string().refine((text) => parseRfc3339(text) !== null, { message: timeForms }).meta(rfc3339Shape),
 ]);
 
 export const envelopeFields = { ts: Time.optional(), seq: Sequence.optional() };

@@ -24,7 +24,7 @@ export const ChannelValues = z.preprocess(
   z.record(ChannelName, ChannelValue).refine(
     (values) => Object.keys(values).length >= 1 && Object.keys(values).length <= maxReadingChannels,
     `A reading has 1 to ${maxReadingChannels} channels`,
-  ),
+  ).meta({ minProperties: 1, maxProperties: maxReadingChannels }),
 );
 
 /** The names of a reading's channels in one text, in the order of its values. */

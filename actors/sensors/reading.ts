@@ -35,7 +35,8 @@ import { isPlainId, plainDecimal } from "./plain_text.ts";
 import { type ReadingMessage, readingOf } from "./sensor.ts";
 import { isTimeMs } from "./timestamp.ts";
 
-const decimal = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
+/** So few digits that none is infinite. */
+const decimal = /^[+-]?([0-9]{1,100}(\.[0-9]{0,100})?|\.[0-9]{1,100})([eE][+-]?[0-9]{1,2})?$/;
 
 function booleanOf(value: unknown): boolean | null {
   if (typeof value === "boolean") return value;
@@ -70,7 +71,7 @@ const knownOfValues = new Set(["id", "ts", "seq", "values"]);
 const BooleanText = z.union([z.boolean(), z.enum(["true", "false"])]);
 const NumberText = z.union([
   z.number(),
-  z.string().regex(decimal).refine((text) => Number.isFinite(Number(text)), { message: numberForms }),
+  z.string().regex(decimal),
 ]);
 
 const ValuesReading = z.strictObject({ id: Id, ...envelopeFields, values: ChannelValues });
@@ -84,7 +85,7 @@ const PanelReading = z.strictObject({
   max_temperature: NumberText.optional(),
 }).refine((panel) => panelFieldNames.some((name) => Object.hasOwn(panel, name)), {
   message: `At least one of ${panelFieldNames.join(", ")} is needed`,
-});
+}).meta({ anyOf: panelFieldNames.map((name) => ({ required: [name] })) });
 
 /** One reading of a sensor, in either form. */
 export const Reading = z.preprocess(withoutProto, z.union([ValuesReading, PanelReading]));

@@ -9,6 +9,9 @@ export const timeForms = "epoch milliseconds or RFC 3339 (2026-01-31T12:00:00Z) 
 // RFC 3339, section 5.6, with a space allowed for the T as its note suggests.
 const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 
+/** What JSON Schema can say of such a text. */
+export const rfc3339Shape = { format: "date-time", pattern: "^(19[7-9][0-9]|[2-9][0-9]{3})-" };
+
 function daysInMonth(year: number, month: number): number {
   return new Date(Date.UTC(year, month, 0)).getUTCDate();
 }
@@ -50,7 +53,15 @@ export function parseTime(value: unknown): number | null {
   return isTimeMs(value) ? value : null;
 }
 
+/** Up to the year 33,658: every number of so many digits is a time. */
+const timeDigits = /^[0-9]{1,15}$/;
+
+/** What JSON Schema can say of a time in a URL. */
+export const timeArgumentShape = {
+  anyOf: [{ type: "string", pattern: timeDigits.source }, { type: "string", ...rfc3339Shape }],
+};
+
 /** The same from a URL, where a number arrives as digits. */
 export function parseTimeArgument(value: unknown): number | null {
-  return typeof value === "string" && /^\d{1,16}$/.test(value) ? parseTime(Number(value)) : parseTime(value);
+  return typeof value === "string" && timeDigits.test(value) ? parseTime(Number(value)) : parseTime(value);
 }

@@ -39,8 +39,13 @@ export function seriesId(name: string, labels: Labels = {}): string {
 }
 
 /** Names and label names that cannot be taken for a piece of another id. */
-const nameForm = /^[^{}"=,\\]+$/;
+// deno-lint-ignore no-control-regex -- an id has none
+const nameForm = /^[^{}"=,\\\u0000-\u001f\u007f]+$/;
 const labelForm = /^(?!__)[A-Za-z_][A-Za-z0-9_.]*$/;
+
+/** The line feed is escaped in an id. */
+// deno-lint-ignore no-control-regex -- an id has no other
+const labelValueForm = /^[^\u0000-\u0009\u000b-\u001f\u007f]*$/;
 
 const knownFields = new Set(["id", "name", "labels", "ts", "seq", "value"]);
 
@@ -48,7 +53,8 @@ const IdSample = z.strictObject({ id: Id, ...envelopeFields, value: ChannelValue
 
 const NamedSample = z.strictObject({
   name: z.string().regex(nameForm),
-  labels: z.preprocess(withoutProto, z.record(z.string().regex(labelForm), z.string())).optional(),
+  labels: z.preprocess(withoutProto, z.record(z.string().regex(labelForm), z.string().regex(labelValueForm)))
+    .optional(),
   ...envelopeFields,
   value: ChannelValue,
 }).refine(({ name, labels }) => idProblem(seriesId(name, labels)) === null, {

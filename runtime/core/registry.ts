@@ -50,6 +50,13 @@ export function defineActor<
 
 const encoder = new TextEncoder();
 
+// Control characters would break log lines and terminals, and no store compares NUL alike.
+// deno-lint-ignore no-control-regex -- that is what it is about
+const withoutControl = /^[^\u0000-\u001f\u007f]*$/;
+
+/** What JSON Schema can say of an id. A regular expression cannot count bytes: those are left to `idProblem`. */
+export const idShape = { minLength: 1, maxLength: maxIdBytes, pattern: withoutControl.source };
+
 /** Why `id` cannot be an actor's id, as a sentence; null when it can. */
 export function idProblem(id: string): string | null {
   if (id.length === 0) return "An id must not be empty";
@@ -58,8 +65,6 @@ export function idProblem(id: string): string | null {
     return `An id has at most ${maxIdBytes} bytes of UTF-8; this one has ${encoder.encode(id).length}`;
   }
   if (!id.isWellFormed()) return "An id must be well-formed Unicode; this one has a lone surrogate";
-  // Control characters would break log lines and terminals, and no store compares NUL alike.
-  // deno-lint-ignore no-control-regex -- that is what it looks for
-  if (/[\u0000-\u001f\u007f]/.test(id)) return "An id must not contain control characters";
+  if (!withoutControl.test(id)) return "An id must not contain control characters";
   return null;
 }

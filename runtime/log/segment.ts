@@ -4,7 +4,8 @@
  * 1. `append` stores all frames or none.
  * 2. A shard's frames in a segment are dense, from the segment's base offset on. Base offsets and the stamp before
  *    the first frame are stored when the segment is taken into use, so they outlive every frame before it.
- * 3. A frame is checked against its checksum whenever it is read from the file.
+ * 3. A frame is checked against its checksum whenever it is read from the file, the last one when it is opened: its
+ *    stamp is the log's clock. What a segment says about itself has a checksum too.
  *
  * Frames are found through an index in memory (shard, offset → row): an index in the file would double the pages
  * that a commit writes.
@@ -52,6 +53,11 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Over everything that is stored of a frame. */
 export function checksum(frame: Omit<StoredFrame, "text">, text: Uint8Array): number {
   return crc32(text, crc32(`${frame.shard}/${frame.offset}/${frame.stampMs}/`));
+}
+
+/** Over what a segment says about itself, once it was taken into use. */
+function selfChecksum({ identity, shards }: LogIdentity, stampMs: number, bases: readonly number[]): number {
+  return crc32(`${identity}/${shards}/${stampMs}/${bases.join()}`);
 }
 
 export class Segment {
@@ -145,6 +151,8 @@ export class Segment {
       const insert = db.prepare("INSERT INTO base (shard, offset) VALUES (?, ?)");
       bases.forEach((offset, shard) => insert.run(shard, offset));
       db.prepare("UPDATE log SET base_stamp_ms = ?").run(stampMs);
+      if (!hasChecksum(db)) return;
+      db.prepare("UPDATE log SET crc = ?").run(selfChecksum(this.#log, stampMs, bases));
     });
     this.#bases = [...bases];
     this.#rows = bases.map(() => []);
@@ -244,6 +252,15 @@ export class Segment {
     }
     this.#loadBases(db, log.base_stamp_ms === null ? null : Number(log.base_stamp_ms));
     this.#loadRows(db);
+    this.#checkLastRow(db);
+  }
+
+  /** Its stamp is read without its text: a damaged one would set the clock of every shard. */
+  #checkLastRow(db: DatabaseSync): void {
+    const row = db.prepare("SELECT shard FROM frame WHERE n = ?").get(this.#rowCount);
+    if (row === undefined) return;
+    const shard = Number(row.shard);
+    this.read(shard, this.end(shard) - 1);
   }
 
   #loadBases(db: DatabaseSync, stampMs: number | null): void {
@@ -257,6 +274,10 @@ export class Segment {
         `holds base offsets of ${this.#bases.length} shards`,
         `${this.#log.shards} would be right: restore it from a backup`,
       );
+    }
+    if (stampMs === null || !hasChecksum(db)) return;
+    if (db.prepare("SELECT crc FROM log").get()?.crc !== selfChecksum(this.#log, stampMs, this.#bases)) {
+      throw corrupt(this.path, "does not match the checksum of what it says about itself", restoreFolder);
     }
   }
 
@@ -273,4 +294,8 @@ export class Segment {
       this.#index(shard, Number(row.stamp_ms));
     }
   }
+}
+
+function hasChecksum(db: DatabaseSync): boolean {
+  return Number(db.prepare("PRAGMA user_version").get()?.user_version) >= 2;
 }

@@ -15,7 +15,8 @@ import { LogError } from "./port.ts";
 
 /** "SLOG": marks the log's files among SQLite databases. */
 const applicationId = 0x534c4f47;
-const formatVersion = 1;
+/** 2: the checksum of what a segment says about itself. One of version 1 is read as it is, and never had one. */
+const formatVersion = 2;
 /** One frame of ~12 KB a page, few pages a commit. */
 export const pageBytes = 16384;
 const magic = "SQLite format 3\0";
@@ -36,7 +37,7 @@ const emptySegmentSql = [
   "PRAGMA synchronous=OFF",
   `PRAGMA application_id=${applicationId}`,
   `PRAGMA user_version=${formatVersion}`,
-  "CREATE TABLE log (identity TEXT NOT NULL, shards INTEGER NOT NULL, base_stamp_ms INTEGER) STRICT",
+  "CREATE TABLE log (identity TEXT NOT NULL, shards INTEGER NOT NULL, base_stamp_ms INTEGER, crc INTEGER) STRICT",
   "CREATE TABLE base (shard INTEGER PRIMARY KEY, offset INTEGER NOT NULL) STRICT",
   `CREATE TABLE frame (
     n INTEGER PRIMARY KEY, shard INTEGER NOT NULL, offset INTEGER NOT NULL, stamp_ms INTEGER NOT NULL,
@@ -92,11 +93,11 @@ export function checkHeader(path: string): void {
     );
   }
   const version = view.getUint32(userVersionAt);
-  if (version !== formatVersion) {
+  if (version < 1 || version > formatVersion) {
     throw corrupt(
       path,
       `has format version ${version}`,
-      `this program reads version ${formatVersion}: start the version that wrote it`,
+      `this program reads up to ${formatVersion}: start the version that wrote it`,
     );
   }
 }

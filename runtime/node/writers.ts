@@ -123,10 +123,16 @@ class Opening {
   }
 
   async openStore(): Promise<StoreThread> {
-    const { shards } = this.#settings;
+    const { shards, report } = this.#settings;
     const store = startStoreThread({ path: this.#storePath, shards });
     this.store = store;
-    await this.#orClose(store, async () => this.#expected = (await store.ready).log);
+    await this.#orClose(store, async () => {
+      const { log, warning } = await store.ready;
+      this.#expected = log;
+      if (warning !== null) {
+        report({ level: "warn", component: "store", event: "log-cut-short", message: `${warning}.` });
+      }
+    });
     return store;
   }
 

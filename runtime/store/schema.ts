@@ -9,6 +9,14 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
+import { coldKey, hotKey } from "./actor_rows.ts";
+import { letterKey } from "./dead_letter_rows.ts";
+import { historyKey } from "./history_rows.ts";
+import { keysKey, outboxKey } from "./outbox_rows.ts";
+import { requestKey } from "./request_rows.ts";
+import { rowChecksum } from "./stored_row.ts";
+import { tallyChecksum } from "./tallies.ts";
 
 /** "SenS" in the file's header: ours, and a store. */
 export const applicationId = 0x53656e53;
@@ -98,14 +106,96 @@ const version2 = `
   ) WITHOUT ROWID;
 `;
 
-const steps: readonly string[] = [version1, version2];
+/** Checksums cover keys, an actor's row says whether it has a cold one, and all rows are counted. */
+function version3(db: DatabaseSync): void {
+  db.exec(`
+    CREATE TABLE tallies (name TEXT PRIMARY KEY, rows INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
+    ALTER TABLE actors ADD COLUMN has_cold INTEGER NOT NULL DEFAULT 0;
+    UPDATE actors SET has_cold = 1 WHERE actor IN (SELECT actor FROM cold);
+  `);
+  coverKeys(db);
+  db.function("tally_crc", (name, rows) => tallyChecksum(String(name), Number(rows)));
+  db.exec(`
+    INSERT INTO tallies
+    SELECT name, n, tally_crc(name, n) FROM (
+      SELECT 'actors/' || kind AS name, actors AS n FROM kinds
+      UNION ALL SELECT 'shards/' || shard, 1 FROM shards
+      UNION ALL SELECT 'history', count(*) FROM history
+      UNION ALL SELECT 'dead_letters', count(*) FROM dead_letters
+      UNION ALL SELECT 'outbox/' || shard, count(*) FROM outbox GROUP BY shard
+      UNION ALL SELECT 'requests/' || shard, count(*) FROM requests GROUP BY shard
+      UNION ALL SELECT 'keys/' || shard, count(*) FROM keys GROUP BY shard
+    );
+    DROP TABLE kinds;
+  `);
+}
+
+const noChecksum = -1;
+
+type Stored = string | number | bigint | null | Uint8Array;
+
+/** Gives each row the checksum that covers its key too. One that was damaged gets none, and stays so. */
+function coverKeys(db: DatabaseSync): void {
+  const cover = (table: string, row: string, columns: string, keyOf: (key: readonly Stored[]) => string) => {
+    db.function(`cover_${table}`, { varargs: true }, (bytes: Stored, crc: Stored, ...key: Stored[]) => {
+      const isRow = typeof bytes === "string" || bytes instanceof Uint8Array;
+      return isRow && crc32(bytes) === crc ? rowChecksum(keyOf(key), bytes) : noChecksum;
+    });
+    db.exec(`UPDATE ${table} SET crc = cover_${table}(${row}, crc, ${columns})`);
+  };
+  const [number, text] = [Number, String];
+  cover(
+    "actors",
+    "hot",
+    "shard, due_ms, kind, id",
+    ([shard, dueMs, kind, id]) =>
+      hotKey(number(shard), dueMs === null ? null : number(dueMs), text(kind), text(id)),
+  );
+  const ofActor = (column: string) => `(SELECT ${column} FROM actors WHERE actors.actor = cold.actor)`;
+  cover(
+    "cold",
+    "row",
+    ["shard", "kind", "id"].map(ofActor).join(),
+    ([shard, kind, id]) => coldKey(number(shard), text(kind), text(id)),
+  );
+  cover(
+    "history",
+    "row",
+    "kind, id, step_ms, start_ms, part",
+    ([kind, id, stepMs, startMs, part]) =>
+      historyKey(text(kind), text(id), number(stepMs), number(startMs), number(part)),
+  );
+  cover(
+    "outbox",
+    "frame",
+    "shard, target, n",
+    ([shard, target, n]) => outboxKey(number(shard), number(target), number(n)),
+  );
+  cover("requests", "request", "shard, n", ([shard, n]) => requestKey(number(shard), number(n)));
+  cover(
+    "keys",
+    "hashes",
+    "shard, at_ms, commit_number",
+    ([shard, atMs, commit]) => keysKey(number(shard), number(atMs), number(commit)),
+  );
+  cover("dead_letters", "letter", "id", () => letterKey);
+}
+
+const steps: readonly ((db: DatabaseSync) => void)[] = [
+  (db) => db.exec(version1),
+  (db) => db.exec(version2),
+  version3,
+];
 
 export const schemaVersion = steps.length;
+
+/** From this version on, all rows are counted. */
+export const countedVersion = 3;
 
 /** Brings the file from the version it has to `schemaVersion`, in one transaction. */
 export function migrate(db: DatabaseSync, fromVersion: number): void {
   if (fromVersion === schemaVersion) return;
   db.exec("BEGIN IMMEDIATE");
-  for (const step of steps.slice(fromVersion)) db.exec(step);
+  for (const step of steps.slice(fromVersion)) step(db);
   db.exec(`PRAGMA user_version = ${schemaVersion}; COMMIT`);
 }

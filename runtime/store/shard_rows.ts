@@ -10,6 +10,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { type Checkpoint, emptyMemory, type Positions, type ShardMemory } from "../core/checkpoint.ts";
 import { checkText, integer, text } from "./stored_row.ts";
+import { shardTally, type Tallies } from "./tallies.ts";
 
 export interface ShardRow {
   readonly epoch: number;
@@ -28,8 +29,10 @@ export class ShardRows {
   readonly #selectPlace: StatementSync;
   readonly #replace: StatementSync;
   readonly #advance: StatementSync;
+  readonly #tallies: Tallies;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, tallies: Tallies) {
+    this.#tallies = tallies;
     this.#select = db.prepare(
       "SELECT epoch, commit_number, positions, memory, crc FROM shards WHERE shard = ?",
     );
@@ -43,6 +46,8 @@ export class ShardRows {
 
   #read(shard: number): { epoch: number; commit: number; positions: string; memory: string } {
     const row = this.#select.get(shard);
+    // Without its row, a shard would begin anew.
+    this.#tallies.check("shards", shard, row === undefined ? 0 : 1);
     if (row === undefined) {
       return { epoch: 0, commit: 0, positions: "{}", memory: JSON.stringify(emptyMemory) };
     }
@@ -80,6 +85,8 @@ export class ShardRows {
     const memory = JSON.stringify(next);
     const checksum = crc32(covered(shard, epoch, commit, positions, memory));
     this.#replace.run(shard, epoch, commit, owner, positions, memory, checksum);
+    // A shard's first claim makes its row.
+    if (lastEpoch === 0) this.#tallies.add(shardTally("shards", shard), 1);
     return { epoch, commit, positions: JSON.parse(positions) as Positions, memory: next };
   }
 

@@ -3,7 +3,8 @@
  *
  * 1. A file that is not ours, newer, damaged, or of another shard count is refused and left byte for byte as it was.
  * 2. A new file appears whole or not at all: it is built under another name and renamed.
- * 3. A file remembers the log that is folded into it: with another one, offsets would mean other frames.
+ * 3. A write-ahead log that a crash cut short is read as far as it is whole, and that is said; a damaged one is refused.
+ * 4. A file remembers the log that is folded into it: with another one, offsets would mean other frames.
  */
 
 import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync } from "node:fs";
@@ -13,9 +14,11 @@ import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { cacheBytes, openWaitMs, pageBytes, walBytes, wholeCheckBytes } from "./limits.ts";
 import { StoreError } from "./port.ts";
-import { applicationId, migrate, schemaVersion } from "./schema.ts";
+import { applicationId, countedVersion, migrate, schemaVersion } from "./schema.ts";
 import { translated } from "./sqlite_errors.ts";
 import { checkText, integer, text, textOrNull } from "./stored_row.ts";
+import { lossOf } from "./tallies.ts";
+import { inspectWal } from "./wal.ts";
 
 export interface StoreFileOptions {
   /** The file; SQLite keeps `-wal` beside it. Its folder exists. */
@@ -35,9 +38,16 @@ export interface StoreMeta {
   readonly log: string | null;
 }
 
+/** What opening found. */
+export interface StoreOpening extends StoreMeta {
+  /** What a person should know, as a sentence; null when all is as it was left. */
+  readonly warning: string | null;
+}
+
 export interface StoreFile {
   readonly db: DatabaseSync;
   readonly meta: StoreMeta;
+  readonly warning: string | null;
 }
 
 const sqliteMagic = "SQLite format 3\0";
@@ -45,6 +55,14 @@ const headerBytes = 100;
 
 function refuse(path: string, found: string, right: string): never {
   throw new StoreError("corrupt", `Cannot open the store ${path}: ${found}; ${right}`);
+}
+
+function refuseDamaged(path: string, where: string): never {
+  refuse(
+    path,
+    `it is damaged (${where})`,
+    "restore the whole data folder from a backup, or start with another one",
+  );
 }
 
 function readHeader(path: string): Buffer {
@@ -109,7 +127,7 @@ export function bindLog(file: StoreFile, log: string): StoreFile {
 }
 
 /** Tables that every claim needs: small ones. */
-const claimTables = ["meta", "shards", "kinds", "outbox", "requests", "keys"];
+const claimTables = ["meta", "shards", "tallies", "outbox", "requests", "keys"];
 
 /** Those of them that a file has which is yet to be migrated. */
 function claimTablesOf(db: DatabaseSync): string[] {
@@ -119,22 +137,30 @@ function claimTablesOf(db: DatabaseSync): string[] {
 
 /** Where a page is damaged, by a `check` of SQLite's; null: nowhere. */
 export function pageDamage(db: DatabaseSync, check: string): string | null {
-  const found = text(db.prepare(`PRAGMA ${check}`).get()?.quick_check, "the result of a check");
+  const [found] = Object.values(db.prepare(`PRAGMA ${check}`).get() ?? {});
   if (found === "ok") return null;
   // The first line names the database, of which there is one.
-  return found.replace(/^\*\*\*.*\*\*\*\n/, "").replaceAll(/\s+/g, " ");
+  return text(found, "the result of a check").replace(/^\*\*\*.*\*\*\*\n/, "").replaceAll(/\s+/g, " ");
 }
 
-/** Looks for damaged pages, in as much of the file as takes no time to speak of. */
+/**
+ * Looks for damaged pages, in as much of the file as takes no time to speak of. Of a small file, every index is compared
+ * with its table too: an actor that its index does not find would begin anew.
+ */
 function checkPages(db: DatabaseSync, path: string): void {
   const isSmall = statSync(path).size <= wholeCheckBytes;
-  const checks = isSmall ? ["quick_check(1)"] : claimTablesOf(db).map((table) => `quick_check(${table})`);
+  const checks = isSmall
+    ? ["integrity_check(1)"]
+    : claimTablesOf(db).map((table) => `integrity_check(${table})`);
   for (const check of checks) {
     const where = pageDamage(db, check);
-    if (where === null) continue;
-    const right = "restore the whole data folder from a backup, or start with another one";
-    refuse(path, `it is damaged (${where})`, right);
+    if (where !== null) refuseDamaged(path, where);
   }
+}
+
+function checkCounts(db: DatabaseSync, path: string): void {
+  const loss = lossOf(db);
+  if (loss !== null) refuseDamaged(path, loss);
 }
 
 /** Reads version and shard count through a connection that cannot write. */
@@ -149,9 +175,25 @@ function probe({ path, shards }: StoreFileOptions): StoreMeta {
       refuse(path, `it was made for ${meta.shards} shards, not ${shards}`, right);
     }
     checkPages(db, path);
+    if (readVersion(db) >= countedVersion) checkCounts(db, path);
     return meta;
   } finally {
     db.close();
+  }
+}
+
+/** Answers what to tell of the write-ahead log. */
+function checkWal(path: string): string | null {
+  const wal = `${path}-wal`;
+  const state = inspectWal(wal);
+  switch (state.type) {
+    case "whole":
+      return null;
+    case "damaged":
+      return refuseDamaged(path, `of its write-ahead log ${wal}, ${state.found}`);
+    case "cut-short":
+      return `The last ${state.lostBytes} bytes of ${wal} are not whole, as a crash leaves them: ` +
+        "what they held is folded again from the log";
   }
 }
 
@@ -212,12 +254,13 @@ export function openStoreFile(options: StoreFileOptions): StoreFile {
   return translated(`open the store ${path}`, () => {
     if (existsSync(path)) checkHeader(path);
     else create(options);
+    const warning = checkWal(path);
     const meta = probe(options);
     const db = new DatabaseSync(path);
     try {
       configure(db, maxBytes);
       migrate(db, readVersion(db));
-      return { db, meta };
+      return { db, meta, warning };
     } catch (thrown) {
       db.close();
       throw thrown;

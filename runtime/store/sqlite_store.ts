@@ -42,6 +42,7 @@ import {
 import { RequestRows } from "./request_rows.ts";
 import { ShardRows } from "./shard_rows.ts";
 import { heldWalBytes } from "./limits.ts";
+import { Tallies } from "./tallies.ts";
 import { isFull, translated } from "./sqlite_errors.ts";
 import {
   autoCheckpointPages,
@@ -50,6 +51,7 @@ import {
   type StoreFile,
   type StoreFileOptions,
   type StoreMeta,
+  type StoreOpening,
 } from "./sqlite_file.ts";
 
 export interface SqliteStoreOptions extends StoreFileOptions {
@@ -60,14 +62,16 @@ export interface SqliteStoreOptions extends StoreFileOptions {
 /** The statements over every table; throws when one is not as it should be. */
 function rowsOf(db: StoreFile["db"]) {
   try {
+    const tallies = new Tallies(db);
     return {
-      shards: new ShardRows(db),
-      actors: new ActorRows(db),
-      outbox: new OutboxRows(db),
-      requests: new RequestRows(db),
-      keys: new KeyRows(db),
-      history: new HistoryRows(db),
-      deadLetters: new DeadLetterRows(db),
+      tallies,
+      shards: new ShardRows(db, tallies),
+      actors: new ActorRows(db, tallies),
+      outbox: new OutboxRows(db, tallies),
+      requests: new RequestRows(db, tallies),
+      keys: new KeyRows(db, tallies),
+      history: new HistoryRows(db, tallies),
+      deadLetters: new DeadLetterRows(db, tallies),
     };
   } catch (thrown) {
     db.close();
@@ -83,6 +87,7 @@ export class SqliteStore implements Store {
   #file: StoreFile;
   readonly #begin: StatementSync;
   readonly #end: StatementSync;
+  readonly #tallies: Tallies;
   readonly #shards: ShardRows;
   readonly #actors: ActorRows;
   readonly #outbox: OutboxRows;
@@ -106,6 +111,7 @@ export class SqliteStore implements Store {
     this.#end = db.prepare("COMMIT");
     const rows = translated(`open the store ${options.path}`, () => rowsOf(db));
     this.#shards = rows.shards;
+    this.#tallies = rows.tallies;
     this.#actors = rows.actors;
     this.#outbox = rows.outbox;
     this.#requests = rows.requests;
@@ -117,6 +123,11 @@ export class SqliteStore implements Store {
   /** What the file says about itself. */
   get meta(): StoreMeta {
     return this.#file.meta;
+  }
+
+  /** The same, and what opening it found. */
+  get opening(): StoreOpening {
+    return { ...this.#file.meta, warning: this.#file.warning };
   }
 
   /** Remembers which log is folded into the store. */
@@ -168,11 +179,13 @@ export class SqliteStore implements Store {
       this.#begin.run();
       try {
         const result = work();
+        this.#tallies.write();
         this.#end.run();
         this.#boundHold();
         return result;
       } catch (thrown) {
         this.#rollBack(thrown);
+        this.#tallies.reload();
         if (isFull(thrown)) this.#endHold();
         throw thrown;
       }
@@ -239,7 +252,7 @@ export class SqliteStore implements Store {
   }
 
   countActors(): Promise<readonly ActorCount[]> {
-    return this.#read("count actors", () => this.#actors.counts());
+    return this.#read("count actors", () => this.#tallies.actors());
   }
 
   history(

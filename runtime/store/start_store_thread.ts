@@ -12,7 +12,7 @@ import {
 import type { ThreadMemory } from "../thread_memory.ts";
 import { StoreError } from "./port.ts";
 import { reviveStoreError } from "./remote_store.ts";
-import type { StoreMeta } from "./sqlite_file.ts";
+import type { StoreOpening } from "./sqlite_file.ts";
 import type { SqliteStoreOptions } from "./sqlite_store.ts";
 
 export type StoreThreadRequest =
@@ -20,7 +20,7 @@ export type StoreThreadRequest =
   | { readonly type: "close" };
 
 export type StoreThreadAnswer =
-  | { readonly type: "ready"; readonly meta: StoreMeta }
+  | { readonly type: "ready"; readonly opening: StoreOpening }
   | { readonly type: "failed"; readonly code: string; readonly message: string }
   | { readonly type: "closed" };
 
@@ -41,7 +41,7 @@ export interface StoreThread extends OwnerCalls {
   /** A port for a `RemoteStore`, in this thread or handed to another one. */
   connect(): MessagePort;
   /** Resolves when the file is open; rejects with the `StoreError` that opening ended with. */
-  readonly ready: Promise<StoreMeta>;
+  readonly ready: Promise<StoreOpening>;
   /** Settles the calls that have arrived, closes the file and ends the thread, at the deadline in any case. */
   close(): Promise<void>;
 }
@@ -51,7 +51,7 @@ export function startStoreThread(
   closeDeadlineMs = threadCloseDeadlineMs,
 ): StoreThread {
   const worker = new Worker(new URL("./store_thread.ts", import.meta.url), { workerData: options });
-  const ready = Promise.withResolvers<StoreMeta>();
+  const ready = Promise.withResolvers<StoreOpening>();
   const closed = Promise.withResolvers<void>();
   const exited = Promise.withResolvers<Error | null>();
   let isClosing = false;
@@ -69,7 +69,7 @@ export function startStoreThread(
   worker.on("message", (message: StoreThreadAnswer) => {
     switch (message.type) {
       case "ready":
-        return ready.resolve(message.meta);
+        return ready.resolve(message.opening);
       case "failed":
         closed.resolve();
         return ready.reject(reviveStoreError(message));

@@ -3,7 +3,7 @@
  *
  *     in:  { type: "connect", port }    serve this port; many may be connected
  *          { type: "close" }            settle the calls that came, close the file
- *     out: { type: "ready", meta } or { type: "failed", code, message } once, then { type: "closed" } at the end
+ *     out: { type: "ready", opening } or { type: "failed", code, message } once, then { type: "closed" } at the end
  *
  * and the owner's calls (`OwnerCalls`).
  *
@@ -83,7 +83,7 @@ function start(options: SqliteStoreOptions): void {
   try {
     const store = new SqliteStore(options);
     run(store, answer);
-    answer({ type: "ready", meta: store.meta });
+    answer({ type: "ready", opening: store.opening });
   } catch (thrown) {
     answer({ type: "failed", ...toWireError(thrown) });
   }

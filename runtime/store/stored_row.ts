@@ -8,7 +8,7 @@ import { StoreError } from "./port.ts";
 
 type Value = unknown;
 
-function damaged(what: string, found: string): StoreError {
+export function damaged(what: string, found: string): StoreError {
   return new StoreError(
     "corrupt",
     `Cannot read ${what}: ${found}. The store's file is damaged; restore the whole data folder from a backup`,
@@ -33,18 +33,27 @@ export function textOrNull(value: Value, what: string): string | null {
   return value === null ? null : text(value, what);
 }
 
-/** The blob, when its checksum is the stored one. */
-export function checkedBlob(value: Value, checksum: Value, what: string): Uint8Array {
+/**
+ * The checksum of a row: over its key, so that the bytes of one row are not taken for those of another, and its bytes.
+ * What may contain a space comes last in the key.
+ */
+export function rowChecksum(key: string, row: string | Uint8Array): number {
+  return crc32(row, crc32(key));
+}
+
+/** The blob, when its checksum under its key is the stored one. */
+export function checkedBlob(key: string, value: Value, checksum: Value, what: string): Uint8Array {
   if (!(value instanceof Uint8Array)) throw damaged(what, "its bytes are missing");
-  const found = crc32(value);
+  const found = rowChecksum(key, value);
   if (found !== checksum) throw damaged(what, `its checksum is ${found}, stored was ${String(checksum)}`);
   return value;
 }
 
-/** The text, when its checksum is the stored one. */
-export function checkedText(value: Value, checksum: Value, what: string): string {
+/** The text, when its checksum under its key is the stored one. */
+export function checkedText(key: string, value: Value, checksum: Value, what: string): string {
   const found = text(value, what);
-  checkText(found, checksum, what);
+  const sum = rowChecksum(key, found);
+  if (sum !== checksum) throw damaged(what, `its checksum is ${sum}, stored was ${String(checksum)}`);
   return found;
 }
 

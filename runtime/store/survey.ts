@@ -10,6 +10,7 @@ import type { Positions } from "../core/checkpoint.ts";
 import { errorMessage } from "../core/errors.ts";
 import { ShardRows } from "./shard_rows.ts";
 import { checkHeader, pageDamage, readMeta, readVersion, type StoreMeta } from "./sqlite_file.ts";
+import { Tallies } from "./tallies.ts";
 import { integer, text } from "./stored_row.ts";
 
 /** Opens a file for `look`, and closes it. */
@@ -83,7 +84,7 @@ export function surveyStore(path: string, lookInto: LookInto): StoreSurvey {
 type Attempt = <T>(what: string, work: () => T, otherwise: T) => T;
 
 function shardsOf(db: DatabaseSync, attempt: Attempt): ShardSurvey[] {
-  const rows = new ShardRows(db);
+  const rows = new ShardRows(db, new Tallies(db));
   const shards = db.prepare("SELECT shard FROM shards ORDER BY shard").all();
   return shards.flatMap((row) => {
     const shard = integer(row.shard, "a shard's number");

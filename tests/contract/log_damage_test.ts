@@ -72,8 +72,8 @@ const damages: readonly Damage[] = [
   },
   {
     what: "a newer format",
-    sentence: /has format version 2; this program reads version 1: start the version that wrote it/,
-    inflict: ([first]) => alter(first ?? "", "PRAGMA user_version=2"),
+    sentence: /has format version 3; this program reads up to 2: start the version that wrote it/,
+    inflict: ([first]) => alter(first ?? "", "PRAGMA user_version=3"),
   },
   {
     what: "a file cut short",
@@ -111,6 +111,25 @@ const damages: readonly Damage[] = [
     inflict: ([, second]) => alter(second ?? "", "UPDATE log SET identity = 'another'"),
   },
   {
+    what: "a last frame with another stamp, which would be the log's clock",
+    sentence: /Cannot read offset \d+ of shard 0: its row in .* does not match its checksum/,
+    // The last file may be a spare.
+    inflict: (files) =>
+      files.forEach((file) =>
+        alter(file, "UPDATE frame SET stamp_ms = stamp_ms * 2 WHERE n = (SELECT max(n) FROM frame)")
+      ),
+  },
+  {
+    what: "another stamp before the first frame",
+    sentence: /00000002\.db does not match the checksum of what it says about itself; restore the whole/,
+    inflict: ([, second]) => alter(second ?? "", "UPDATE log SET base_stamp_ms = base_stamp_ms + 1"),
+  },
+  {
+    what: "other first offsets",
+    sentence: /00000001\.db does not match the checksum of what it says about itself/,
+    inflict: ([first]) => alter(first ?? "", "UPDATE base SET offset = 7 WHERE shard = 2"),
+  },
+  {
     what: "missing tables",
     sentence: /00000001\.db is damaged \(no such table: log\)/,
     inflict: ([first]) => alter(first ?? "", "DROP TABLE log"),
@@ -125,6 +144,20 @@ for (const { what, sentence, inflict } of damages) {
     });
   });
 }
+
+Deno.test("SqliteLog goes on with a log of the first version, whose segments have no checksum of their own", async () => {
+  await withFolder(async (directory) => {
+    for (const file of await makeLog(directory)) {
+      alter(file, "ALTER TABLE log DROP COLUMN crc; PRAGMA user_version = 1");
+    }
+    const log = openLog(directory, { limits: tinyLimits });
+    for (const n of range(250, 500)) await log.append([{ shard: 0, text: `${n} ${"k".repeat(1000)}` }]);
+    await log.close();
+    const again = openLog(directory);
+    assert.deepEqual(await again.extent(0), { begin: 0, end: 500 });
+    await again.close();
+  });
+});
 
 Deno.test("SqliteLog refuses another number of shards with a sentence", async () => {
   await withFolder(async (directory) => {

@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { DatabaseSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
 import type { MailboxLog } from "../../runtime/log/port.ts";
 import { Collector, range, within } from "./log_collector.ts";
 import { readAll, rejectsWith } from "./log_contract.ts";
@@ -86,8 +87,10 @@ Deno.test("SqliteLog takes a spare into use though an earlier attempt left base 
     await first.close();
     const spare = new DatabaseSync(segmentFiles(directory).at(-1) ?? "");
     assert.equal(spare.prepare("SELECT count(*) AS frames FROM frame").get()?.frames, 0);
+    spare.function("crc", (identity) => crc32(`${identity}/4/1/7,0,0,0`));
     spare.exec(
-      "INSERT OR REPLACE INTO base VALUES (0, 7), (1, 0), (2, 0), (3, 0); UPDATE log SET base_stamp_ms = 1",
+      "INSERT OR REPLACE INTO base VALUES (0, 7), (1, 0), (2, 0), (3, 0);" +
+        "UPDATE log SET base_stamp_ms = 1, crc = crc(identity)",
     );
     spare.close();
 

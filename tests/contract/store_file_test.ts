@@ -7,11 +7,12 @@ import { spawn } from "node:child_process";
 import { execPath } from "node:process";
 import { fileURLToPath } from "node:url";
 import { DatabaseSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
 import { StoreError, type StoreErrorCode } from "../../runtime/store/port.ts";
 import { SqliteStore } from "../../runtime/store/sqlite_store.ts";
 import { pageBytes } from "../../runtime/store/limits.ts";
 import { schemaVersion } from "../../runtime/store/schema.ts";
-import { actorRows, checkpoint, shardCount, textOf } from "./store_fixtures.ts";
+import { actorRows, checkpoint, deadLetter, minuteMs, shardCount, textOf } from "./store_fixtures.ts";
 import { actorsPerCommit } from "./store_writer_child.ts";
 
 function test(name: string, body: (path: string) => Promise<void>): void {
@@ -68,27 +69,176 @@ test("SqliteStore() refuses a newer version", async (path) => {
   const db = new DatabaseSync(path);
   db.exec(`PRAGMA user_version = ${schemaVersion + 1}`);
   db.close();
-  assertRefused(path, /format version 3, and this program knows up to 2; use the newer program/);
+  assertRefused(path, /format version 4, and this program knows up to 3; use the newer program/);
 });
 
-test("SqliteStore() brings a file of the first version up to date, with all that is in it", async (path) => {
-  const store = open(path);
-  const claim = await store.claim(0, "a");
-  await store.commit([checkpoint(claim, { actors: [{ id: "a", hot: "kept" }] })]);
-  await store.close();
+/** Makes of the file what an earlier version wrote: checksums over rows alone, no counts but those of actors. */
+function makeOlder(path: string, version: 1 | 2): void {
   const db = new DatabaseSync(path);
-  db.exec("DROP TABLE requests; PRAGMA user_version = 1");
+  db.function("old_crc", (row) => crc32(row as string | Uint8Array));
+  const rows = {
+    actors: "hot",
+    cold: "row",
+    history: "row",
+    outbox: "frame",
+    keys: "hashes",
+    dead_letters: "letter",
+  };
+  for (const [table, row] of Object.entries({ ...rows, requests: "request" })) {
+    db.exec(`UPDATE ${table} SET crc = old_crc(${row})`);
+  }
+  db.exec(`
+    ALTER TABLE actors DROP COLUMN has_cold;
+    DROP TABLE tallies;
+    CREATE TABLE kinds (kind TEXT PRIMARY KEY, actors INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT INTO kinds SELECT kind, count(*) FROM actors GROUP BY kind;
+    PRAGMA user_version = ${version};
+  `);
+  if (version === 1) db.exec("DROP TABLE requests");
   db.close();
-  const migrated = open(path);
-  assert.deepEqual(actorRows(await migrated.load(0, [{ kind: "sensor", id: "a" }])), [
-    { kind: "sensor", id: "a", hot: "kept" },
-  ]);
-  const request = { n: 1, kind: "sensor", id: "a", service: "s", body: "1", dueMs: 5 };
-  const next = await migrated.claim(0, "b");
-  await migrated.commit([checkpoint(next, { requests: [request] })]);
-  assert.deepEqual((await migrated.claim(0, "c")).requests, [request]);
-  await migrated.close();
-});
+}
+
+for (const version of [1, 2] as const) {
+  test(`SqliteStore() brings a file of version ${version} up to date, with all that is in it`, async (path) => {
+    const request = { n: 1, kind: "sensor", id: "a", service: "s", body: "1", dueMs: 5 };
+    const actors = [{ id: "a", hot: "hot", cold: "cold", dueMs: 7 }, { id: "b", hot: "damaged-hot" }];
+    const history = [{ id: "a", startMs: 0, part: 0, row: "h" }, { id: "a", startMs: 0, part: 3, row: "i" }];
+    const outbox = [{ target: 1, n: 1, text: "frame" }];
+    const keys = { atMs: 5, hashes: new Uint8Array(16) };
+    const letter = deadLetter("0-7-0");
+    const store = open(path);
+    const claim = await store.claim(0, "a");
+    const requests = version === 1 ? [] : [request];
+    await store.commit([
+      checkpoint(claim, { actors, history, outbox, keys, requests, deadLetters: [letter] }),
+    ]);
+    await store.close();
+    makeOlder(path, version);
+    await damage(path, "damaged-hot");
+
+    const migrated = open(path);
+    const next = await migrated.claim(0, "b");
+    assert.deepEqual([next.outbox, next.requests, next.keys.length], [outbox, requests, 16]);
+    assert.deepEqual(actorRows(await migrated.load(0, [{ kind: "sensor", id: "a" }])), [
+      { kind: "sensor", ...actors[0] },
+    ]);
+    await assert.rejects(
+      migrated.load(0, [{ kind: "sensor", id: "b" }]),
+      failsWith("corrupt", /its checksum/),
+    );
+    const read = await migrated.history({ kind: "sensor", id: "a" }, minuteMs, 0, 1, 9);
+    assert.deepEqual(read.map(({ row }) => textOf(row)), ["h", "i"]);
+    assert.deepEqual(await migrated.countActors(), [{ kind: "sensor", count: 2 }]);
+    assert.deepEqual((await migrated.deadLetter(letter.id))?.detail, letter.detail);
+    await migrated.commit([checkpoint(next, { requests: [{ ...request, n: 2 }] })]);
+    await migrated.close();
+    const again = open(path);
+    assert.equal((await again.claim(0, "c")).requests.length, requests.length + 1);
+    await again.close();
+  });
+}
+
+/** What a table loses, and where that is noticed. */
+const losses: readonly {
+  readonly table: string;
+  readonly sql?: string;
+  readonly sentence: RegExp;
+}[] = [
+  {
+    table: "shards",
+    sql: "DELETE FROM shards WHERE shard = 0",
+    sentence: /Cannot read shards of shard 0: 0 rows are there where 1 were written/,
+  },
+  {
+    table: "shards",
+    sql: "UPDATE shards SET shard = 2 WHERE shard = 0",
+    sentence: /Cannot read shards of shard 0: 0 rows are there where 1 were written/,
+  },
+  { table: "actors", sentence: /of the table actors, 1 rows are there where 2 were written/ },
+  { table: "history", sentence: /of the table history, 1 rows are there where 2 were written/ },
+  { table: "dead_letters", sentence: /of the table dead_letters, 1 rows are there where 2 were written/ },
+  { table: "outbox", sentence: /Cannot read outbox of shard 0: 1 rows are there where 2 were written/ },
+  { table: "requests", sentence: /Cannot read requests of shard 0: 1 rows are there where 2 were written/ },
+  { table: "keys", sentence: /Cannot read keys of shard 0: 1 rows are there where 2 were written/ },
+  { table: "cold", sentence: /Cannot read the snapshot of sensor\/a: its second row is missing/ },
+  {
+    table: "tallies",
+    sql: "DELETE FROM tallies WHERE name = 'history'",
+    sentence: /history, 2 rows .* where 0/,
+  },
+  {
+    table: "tallies",
+    sql: "UPDATE tallies SET rows = rows - 1",
+    sentence: /the number of rows of .* checksum/,
+  },
+  {
+    table: "actors",
+    sql: "UPDATE actors SET id = 'z' WHERE id = 'a'",
+    sentence: /Cannot read the snapshot of sensor\/z: its checksum/,
+  },
+  {
+    table: "cold",
+    sql:
+      "UPDATE cold SET row = (SELECT row FROM cold WHERE actor = 2), crc = (SELECT crc FROM cold WHERE actor = 2)",
+    sentence: /Cannot read the snapshot of sensor\/a: its checksum/,
+  },
+  {
+    table: "history",
+    sql: "UPDATE history SET start_ms = 120000 WHERE start_ms = 0",
+    sentence: /Cannot read the history of sensor\/a: its checksum/,
+  },
+  {
+    table: "dead_letters",
+    sql: "UPDATE dead_letters SET reason = 'other'",
+    sentence: /Cannot read the dead letter 0-7-\d: it was found by what is not its own/,
+  },
+  {
+    table: "outbox",
+    sql: "UPDATE outbox SET n = 5 WHERE n = 2",
+    sentence: /Cannot read the outbox of shard 0: its checksum/,
+  },
+];
+
+for (const { table, sql, sentence } of losses) {
+  const done = sql ?? `DELETE FROM ${table} WHERE rowid = 1`;
+  test(`SqliteStore() notices it when ${table} has lost or changed a row: ${done.slice(0, 50)}`, async (path) => {
+    const request = { n: 1, kind: "sensor", id: "a", service: "s", body: "1", dueMs: 5 };
+    const store = open(path);
+    const [claim] = [await store.claim(0, "a"), await store.claim(1, "a")];
+    const outbox = [1, 2].map((n) => ({ target: 1, n, text: "frame" }));
+    const first = checkpoint(claim, {
+      actors: [{ id: "a", hot: "a", cold: "c" }, { id: "b", hot: "b", cold: "d" }],
+      history: [{ id: "a", startMs: 0, part: 0, row: "h" }, { id: "a", startMs: 60_000, part: 0, row: "h" }],
+      outbox,
+      requests: [request, { ...request, n: 2 }],
+      keys: { atMs: 1, hashes: new Uint8Array(16) },
+      deadLetters: [deadLetter("0-7-0"), deadLetter("0-7-1")],
+    });
+    await store.commit([first]);
+    await store.commit([
+      checkpoint({ ...claim, commit: 1 }, { keys: { atMs: 2, hashes: new Uint8Array(16) } }),
+    ]);
+    await store.close();
+    const db = new DatabaseSync(path);
+    const hasRowid = !["outbox", "requests", "keys"].includes(table);
+    db.exec(
+      sql ?? (hasRowid ? done : `DELETE FROM ${table} WHERE (SELECT count(*) FROM ${table}) = 2 AND ` +
+        (table === "keys" ? "at_ms = 1" : "n = 1")),
+    );
+    db.close();
+    await assert.rejects(async () => {
+      const damagedStore = open(path);
+      try {
+        await damagedStore.claim(0, "b");
+        for (const id of ["a", "z"]) await damagedStore.load(0, [{ kind: "sensor", id }]);
+        await damagedStore.history({ kind: "sensor", id: "a" }, minuteMs, 0, 1_000_000, 9);
+        await damagedStore.deadLetters({ after: null, limit: 9 });
+      } finally {
+        await damagedStore.close();
+      }
+    }, failsWith("corrupt", sentence));
+  });
+}
 
 test("SqliteStore() refuses a file of ours whose tables are others", async (path) => {
   for (const sql of ["ALTER TABLE meta DROP COLUMN log", "DROP TABLE meta", "DROP TABLE history"]) {

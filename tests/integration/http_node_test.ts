@@ -189,6 +189,6 @@ Deno.test("A parameter that is unknown is refused, also where a query has argume
       assert.match(detail, /zz/);
     }
     await client.get("/actors/sensor/a?query=windows&at=2026-01-31T12:00:00Z");
-    const { detail } = await client.get("/dead-letters?after=garbage", 400);
+    const { detail } = await client.get("/dead-letters?after=garbage", 404);
     assert.match(detail, /no dead letter "garbage"/);
   }));

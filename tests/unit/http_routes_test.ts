@@ -87,8 +87,8 @@ const refusals: readonly Refusal[] = [
   { path: "/sensors/a/history?from=0", status: 400, code: "bad-parameter", says: /at most 2500/ },
   {
     path: "/dead-letters?after=garbage",
-    status: 400,
-    code: "bad-parameter",
+    status: 404,
+    code: "unknown-dead-letter",
     says: /no dead letter "garbage"/,
   },
   { path: "/dead-letters/none", status: 404, code: "unknown-dead-letter" },

@@ -34,7 +34,10 @@ function rig(): Rig {
   });
   const backups = new NodeBackups({
     files: {
-      store: { ...file("store"), ready: Promise.resolve({ identity: "s1", shards: 4, log: "l1" }) },
+      store: {
+        ...file("store"),
+        ready: Promise.resolve({ identity: "s1", shards: 4, log: "l1", warning: null }),
+      },
       log: { ...file("log"), seal: () => Promise.try(() => (told("seal log"), ["00000001.db"])) },
     },
     clock,
