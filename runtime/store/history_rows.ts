@@ -10,7 +10,7 @@ import type { Address } from "../core/actor.ts";
 import { packedRow } from "../core/bytes.ts";
 import type { HistoryBatch } from "../core/checkpoint.ts";
 import type { StoredHistoryRow } from "./port.ts";
-import { checkedBlob, integer, rowChecksum } from "./stored_row.ts";
+import { checkedBlob, integer, integerOrNull, rowChecksum } from "./stored_row.ts";
 import type { Tallies } from "./tallies.ts";
 
 export function historyKey(kind: string, id: string, stepMs: number, startMs: number, part: number): string {
@@ -18,20 +18,23 @@ export function historyKey(kind: string, id: string, stepMs: number, startMs: nu
 }
 
 export class HistoryRows {
-  readonly #insert: StatementSync;
-  readonly #update: StatementSync;
+  readonly #add: StatementSync;
+  readonly #put: StatementSync;
+  readonly #highest: StatementSync;
   readonly #select: StatementSync;
   readonly #expire: StatementSync;
   readonly #tallies: Tallies;
 
   constructor(db: DatabaseSync, tallies: Tallies) {
     this.#tallies = tallies;
-    this.#insert = db.prepare(
-      "INSERT INTO history (row, crc, kind, id, step_ms, start_ms, part) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    const insert =
+      "INSERT INTO history (kind, id, step_ms, start_ms, part, row, crc) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    this.#add = db.prepare(insert);
+    this.#put = db.prepare(
+      `${insert} ON CONFLICT (kind, id, step_ms, start_ms, part)
+       DO UPDATE SET row = excluded.row, crc = excluded.crc`,
     );
-    this.#update = db.prepare(
-      "UPDATE history SET row = ?, crc = ? WHERE kind = ? AND id = ? AND step_ms = ? AND start_ms = ? AND part = ?",
-    );
+    this.#highest = db.prepare("SELECT max(history) AS n FROM history");
     this.#select = db.prepare(
       `SELECT start_ms, part, row, crc FROM history
        WHERE kind = ? AND id = ? AND step_ms = ? AND start_ms >= ? AND start_ms < ?
@@ -44,17 +47,20 @@ export class HistoryRows {
   }
 
   write({ kinds, ids, stepMs, startMs, parts, rows }: HistoryBatch): void {
-    let added = 0;
+    if (ids.length === 0) return;
+    const before = this.#highestNumber();
     ids.forEach((id, index) => {
       const row = packedRow(rows, index);
       const key = [kinds[index]!, id, stepMs[index]!, startMs[index]!, parts[index]!] as const;
-      const values = [row, rowChecksum(historyKey(...key), row), ...key] as const;
-      // An hour's row is put a dozen times while it is open.
-      if (parts[index] === 0 && this.#update.run(...values).changes > 0) return;
-      this.#insert.run(...values);
-      added++;
+      const statement = parts[index] === 0 ? this.#put : this.#add;
+      statement.run(...key, row, rowChecksum(historyKey(...key), row));
     });
-    this.#tallies.add("history", added);
+    // Each new row gets the number after the highest; one that replaces another keeps that one's.
+    this.#tallies.add("history", this.#highestNumber() - before);
+  }
+
+  #highestNumber(): number {
+    return integerOrNull(this.#highest.get()?.n, "the number of a row of history") ?? 0;
   }
 
   read(
