@@ -5,6 +5,8 @@ export interface BenchOptions {
   readonly seconds: number;
   /** How often figures are repeated that are told as a median. */
   readonly rounds: number;
+  /** Whether results are kept: a figure that draws writes its picture then. */
+  readonly isWritten: boolean;
 }
 
 export interface Row {
@@ -18,6 +20,8 @@ export interface Row {
   readonly serverCpu: string;
   /** Processor time of this process: the load generator and the verifier. */
   readonly clientCpu: string;
+  /** Markdown that says more than the row can: printed, and kept below the table. */
+  readonly details?: string;
 }
 
 export interface Figure {
