@@ -48,10 +48,14 @@ export function mebibytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 }
 
-const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const groups = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+export function grouped(value: number): string {
+  return groups.format(value);
+}
 
 export function perSecond(value: number): string {
-  return `${grouped.format(value)}/s`;
+  return `${grouped(value)}/s`;
 }
 
 export function milliseconds(value: number): string {

@@ -5,6 +5,7 @@ import type { BenchOptions, Figure, Row } from "./figure.ts";
 import { hostDeath, hostHang, nodeDeath } from "./failover.ts";
 import { firstReading } from "./first_reading.ts";
 import { folding } from "./folding.ts";
+import { growth } from "./growth.ts";
 import { ingestion } from "./ingestion.ts";
 import { machineText, readMachineTime, stolenText } from "./machine.ts";
 import { memory } from "./memory.ts";
@@ -12,6 +13,7 @@ import { peers } from "./peers/peers.ts";
 import { poison } from "./poison.ts";
 import { queryLatency } from "./query_latency.ts";
 import { recovery } from "./recovery.ts";
+import { scale } from "./scale.ts";
 import { watchdog } from "./watchdog.ts";
 
 const figures: readonly Figure[] = [
@@ -27,7 +29,7 @@ const figures: readonly Figure[] = [
   firstReading,
 ];
 /** Too long to be measured unasked, or not about this project alone. */
-const longFigures: readonly Figure[] = [peers, watchdog];
+const longFigures: readonly Figure[] = [growth, scale, peers, watchdog];
 const allFigures = [...figures, ...longFigures];
 
 function helpText(): string {
