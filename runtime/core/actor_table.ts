@@ -13,6 +13,7 @@ import type { SnapshotBatch } from "./checkpoint.ts";
 import { ByteReader, type ByteWriter, packedRow } from "./bytes.ts";
 import { errorMessage, FormatError } from "./errors.ts";
 import { IdTable } from "./id_table.ts";
+import { heapRatio } from "./limits.ts";
 import { decodeStanding, encodeStanding, noFailures, type Standing } from "./suspension.ts";
 import { type Trace, Traces } from "./trace.ts";
 
@@ -55,7 +56,7 @@ export interface ActorEntry extends Standing {
 }
 
 /** Fixed cost of an entry: its objects and its place in two maps. */
-const entryOverheadBytes = 400;
+const entryOverheadBytes = 400 * heapRatio;
 
 export function actorKey({ kind, id }: Address): string {
   return `${kind}/${id}`;
