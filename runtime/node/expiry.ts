@@ -4,11 +4,15 @@ import { errorMessage } from "../core/errors.ts";
 import type { Store } from "../store/port.ts";
 import { deadLetterRetentionMs, expireBatchRows, expireIntervalMs } from "./limits.ts";
 
+export type ExpiredRows = "history" | "dead-letters";
+
 export interface ExpiryParts {
   readonly store: Pick<Store, "expireHistory" | "expireDeadLetters">;
   /** How long history is kept. */
   readonly historyMs: number;
   logNowMs(): number;
+  /** Hears of rows that were deleted. */
+  expired(what: ExpiredRows, rows: number): void;
   report(sentence: string): void;
 }
 
@@ -37,17 +41,21 @@ export class Expiry {
     const { store, historyMs, logNowMs, report } = this.#parts;
     const nowMs = logNowMs();
     try {
-      await this.#inBatches((limit) => store.expireHistory(nowMs - historyMs, limit));
-      await this.#inBatches((limit) => store.expireDeadLetters(nowMs - deadLetterRetentionMs, limit));
+      await this.#inBatches("history", (limit) => store.expireHistory(nowMs - historyMs, limit));
+      await this.#inBatches(
+        "dead-letters",
+        (limit) => store.expireDeadLetters(nowMs - deadLetterRetentionMs, limit),
+      );
     } catch (thrown) {
       report(`Old rows are not deleted, and will be tried again in a minute: ${errorMessage(thrown)}`);
     }
     this.#running = null;
   }
 
-  async #inBatches(expire: (limit: number) => Promise<number>): Promise<void> {
+  async #inBatches(what: ExpiredRows, expire: (limit: number) => Promise<number>): Promise<void> {
     for (let gone = expireBatchRows; gone === expireBatchRows && !this.#isStopped;) {
       gone = await expire(expireBatchRows);
+      this.#parts.expired(what, gone);
     }
   }
 }
