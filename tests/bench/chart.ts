@@ -21,10 +21,10 @@ const plotHeight = panelHeight - plot.top - plot.bottom;
 const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
 const paper = 'fill="#ffffff"';
 
-/** The smallest of 1, 2, 5 times a power of ten that is not below `value`. */
+/** The smallest of these times a power of ten that is not below `value`. */
 function roundUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value) ?? value;
+  return [1, 1.2, 1.6, 2, 3, 4, 6, 8, 10].map((step) => step * power).find((step) => step >= value) ?? value;
 }
 
 function escape(text: string): string {

@@ -23,6 +23,8 @@ export interface EvenLoad {
   /** It ends after so many readings of each sensor, or so many seconds, whichever is first. */
   readonly readingsEach: number;
   readonly forSeconds: number;
+  /** How old its readings are when they are sent. */
+  readonly lagMs?: number;
 }
 
 export function evenId(sensor: number): string {
@@ -32,14 +34,15 @@ export function evenId(sensor: number): string {
 /** Multiples of 1/8 from 10 to 35. */
 const values = Array.from({ length: 200 }, (_, n) => String(10 + n / 8));
 
-function bodiesOf({ name, sensors, channels, ratePerSecond, readingsEach }: EvenLoad): Bodies {
+function bodiesOf(load: EvenLoad): Bodies {
+  const { name, sensors, channels, ratePerSecond, readingsEach, lagMs = 0 } = load;
   const layout = new Layout(sensors, bodyReadings, Number.isFinite(readingsEach) ? readingsEach : null);
   const names = Array.from({ length: channels }, (_, channel) => `"c${channel}":`);
   return {
     layout,
     body(lane, body) {
       const slots = layout.slots(lane, body);
-      const tsMs = Date.now();
+      const tsMs = Date.now() - lagMs;
       let text = "";
       for (const { sensor, step } of slots) {
         text += `${text === "" ? "[" : ",\n"}{"id":"${evenId(sensor)}","ts":${tsMs},"values":{`;

@@ -14,6 +14,7 @@ import { poison } from "./poison.ts";
 import { queryLatency } from "./query_latency.ts";
 import { recovery } from "./recovery.ts";
 import { scale } from "./scale.ts";
+import { soak } from "./soak.ts";
 import { watchdog } from "./watchdog.ts";
 
 const figures: readonly Figure[] = [
@@ -29,7 +30,7 @@ const figures: readonly Figure[] = [
   firstReading,
 ];
 /** Too long to be measured unasked, or not about this project alone. */
-const longFigures: readonly Figure[] = [growth, scale, peers, watchdog];
+const longFigures: readonly Figure[] = [growth, scale, soak, peers, watchdog];
 const allFigures = [...figures, ...longFigures];
 
 function helpText(): string {
