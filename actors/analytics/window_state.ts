@@ -10,6 +10,7 @@
  * 4. Every accepted reading is in `total`, in the history, and, unless older than the ring, in the ring.
  */
 
+import { heapRatio } from "../../runtime/core/limits.ts";
 import type { HistorySink } from "../../runtime/core/state.ts";
 import { murmur2 } from "../../runtime/core/murmur2.ts";
 import { clearBit, countBits, hasBit, nextBit, setBit } from "./bits.ts";
@@ -77,8 +78,8 @@ const textEncoder = new TextEncoder();
 const minutePane = emptyPane();
 
 // Measured: an actor's own objects, and those of one channel, besides slabs.
-const stateHeapBytes = 450;
-const channelHeapBytes = 150;
+const stateHeapBytes = 450 * heapRatio;
+const channelHeapBytes = 150 * heapRatio;
 
 // Places in an actor's record: two doubles, then words.
 const newest = 0;
@@ -234,8 +235,8 @@ export class WindowState implements RingSteps {
 
   createChannel(name: string, type: PaneType, constant: number): Channel {
     const channel = new Channel(name, this.pool, type, constant);
-    // A literal is as long as it must be; `push` would leave room for 17 more.
-    this.channels = [...this.channels, channel];
+    // As long as it must be: `push`, and a literal with a spread, leave room for 16 more.
+    this.channels = this.channels.concat(channel);
     return channel;
   }
 

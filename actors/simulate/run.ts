@@ -4,7 +4,7 @@ import { Latencies } from "./latency.ts";
 import type { StreamLedger } from "./ledger.ts";
 import type { Plan } from "./plan.ts";
 import type { Tally, Target } from "./courier.ts";
-import { sendStream } from "./sender.ts";
+import { sendBodies } from "./sender.ts";
 import { type Stream, type StreamName, streamOf } from "./stream.ts";
 
 export interface RunOptions {
@@ -55,14 +55,16 @@ async function runPhase(plan: Plan, name: StreamName, options: RunOptions): Prom
     startedAtMs: performance.now(),
   };
   options.onPhase?.(phase);
-  const ledger = await sendStream(phase.stream, {
+  const settlement = await sendBodies(phase.stream, {
     target: options.target,
     tally: phase.tally,
+    isImport: isHistory,
     isPaced: options.isPaced && !isHistory,
     forMs: isHistory ? Infinity : options.forMs,
     stop: options.stop,
     abandon: options.abandon,
   });
+  const ledger = { plan, stream: name, ...settlement };
   return { ...phase, ledger, tookMs: performance.now() - phase.startedAtMs };
 }
 

@@ -1,16 +1,28 @@
 /**
- * Sends a stream's bodies, lane by lane.
+ * Sends bodies, lane by lane: those of a stream, or of somebody else who has some.
  *
  * 1. A lane's bodies are sent one after another, so every sensor's readings arrive in order.
  * 2. Pacing is open: a body is due by the plan, not by the answers before it.
  */
 
 import { Courier, type Outcome, type Tally, type Target } from "./courier.ts";
+import type { Layout } from "./layout.ts";
 import type { BodyPlace, StreamLedger } from "./ledger.ts";
 import { pause } from "./pause.ts";
-import type { Stream } from "./stream.ts";
+import type { Body } from "./stream.ts";
+
+/** What is sent. */
+export interface Bodies {
+  readonly layout: Pick<Layout, "lanes" | "bodiesIn">;
+  body(lane: number, body: number): Body;
+}
+
+/** What became of it. */
+export type Settlement = Omit<StreamLedger, "plan" | "stream">;
 
 export interface SendOptions {
+  /** Whether the server is told that it imports what is past. */
+  readonly isImport: boolean;
   readonly target: Target;
   readonly tally: Tally;
   /** False: as fast as answers come. */
@@ -48,20 +60,20 @@ function settle(ledger: OpenLedger, place: BodyPlace, outcome: Outcome): boolean
 
 /** Sends the bodies of lanes `first`, `first + connections`, ... in the order in which they are due. */
 async function sendLanes(
-  stream: Stream,
+  bodies: Bodies,
   options: SendOptions,
   ledger: OpenLedger,
   first: number,
   startedAtMs: number,
 ): Promise<void> {
   const { target: { connections }, stop, isPaced, forMs } = options;
-  const courier = new Courier({ ...options, isImport: stream.name === "history" });
+  const courier = new Courier(options);
   try {
     for (let round = 0;; round++) {
       let hasMore = false;
-      for (let lane = first; lane < stream.layout.lanes; lane += connections) {
-        if (round >= stream.layout.bodiesIn(lane)) continue;
-        const body = stream.body(lane, round);
+      for (let lane = first; lane < bodies.layout.lanes; lane += connections) {
+        if (round >= bodies.layout.bodiesIn(lane)) continue;
+        const body = bodies.body(lane, round);
         const dueMs = isPaced ? body.dueMs : performance.now() - startedAtMs;
         if (dueMs >= forMs) return;
         await pause(startedAtMs + dueMs - performance.now(), stop);
@@ -77,9 +89,9 @@ async function sendLanes(
   }
 }
 
-/** Sends until the stream or its time ends, or `stop` aborts; rejects when a body's retries are used up. */
-export async function sendStream(stream: Stream, options: SendOptions): Promise<StreamLedger> {
-  const lanes = stream.layout.lanes;
+/** Sends until there are no more, their time ends, or `stop` aborts; rejects when a body's retries are used up. */
+export async function sendBodies(bodies: Bodies, options: SendOptions): Promise<Settlement> {
+  const lanes = bodies.layout.lanes;
   const ledger: OpenLedger = {
     settled: new Array<number>(lanes).fill(0),
     refused: [],
@@ -98,12 +110,12 @@ export async function sendStream(stream: Stream, options: SendOptions): Promise<
   const sending = Array.from(
     { length: connections },
     (_, first) =>
-      sendLanes(stream, shared, ledger, first, startedAtMs).catch((thrown) => {
+      sendLanes(bodies, shared, ledger, first, startedAtMs).catch((thrown) => {
         failure.abort();
         throw thrown;
       }),
   );
   const failed = (await Promise.allSettled(sending)).find((result) => result.status === "rejected");
   if (failed !== undefined) throw failed.reason;
-  return { plan: stream.plan, stream: stream.name, ...ledger };
+  return ledger;
 }

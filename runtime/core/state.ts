@@ -36,7 +36,7 @@ export interface StateType<S> {
     isDue(state: S, nowMs: number): boolean;
     encode(state: S, cold: ByteWriter, history: HistorySink, nowMs: number): void;
   };
-  /** Memory that eviction would free, in bytes; an estimate. */
+  /** Memory that eviction would free, in bytes; an estimate. Objects of the heap count `heapRatio` times. */
   bytes(state: S): number;
   /** Gives back what lives outside the heap. Called once, at eviction or when a shard drops its memory. */
   release?(state: S): void;

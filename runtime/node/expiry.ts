@@ -6,11 +6,15 @@ import { deadLetterRetentionMs, expireBatchRows, expireIntervalMs } from "./limi
 import type { Report } from "./notice.ts";
 import { errorCode } from "./retry.ts";
 
+export type ExpiredRows = "history" | "dead-letters";
+
 export interface ExpiryParts {
   readonly store: Pick<Store, "expireHistory" | "expireDeadLetters">;
   /** How long history is kept. */
   readonly historyMs: number;
   logNowMs(): number;
+  /** Hears of rows that were deleted. */
+  expired(what: ExpiredRows, rows: number): void;
   readonly report: Report;
 }
 
@@ -39,8 +43,11 @@ export class Expiry {
     const { store, historyMs, logNowMs, report } = this.#parts;
     const nowMs = logNowMs();
     try {
-      await this.#inBatches((limit) => store.expireHistory(nowMs - historyMs, limit));
-      await this.#inBatches((limit) => store.expireDeadLetters(nowMs - deadLetterRetentionMs, limit));
+      await this.#inBatches("history", (limit) => store.expireHistory(nowMs - historyMs, limit));
+      await this.#inBatches(
+        "dead-letters",
+        (limit) => store.expireDeadLetters(nowMs - deadLetterRetentionMs, limit),
+      );
     } catch (thrown) {
       report({
         level: "warn",
@@ -53,9 +60,10 @@ export class Expiry {
     this.#running = null;
   }
 
-  async #inBatches(expire: (limit: number) => Promise<number>): Promise<void> {
+  async #inBatches(what: ExpiredRows, expire: (limit: number) => Promise<number>): Promise<void> {
     for (let gone = expireBatchRows; gone === expireBatchRows && !this.#isStopped;) {
       gone = await expire(expireBatchRows);
+      this.#parts.expired(what, gone);
     }
   }
 }

@@ -7,6 +7,7 @@
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
 import process from "node:process";
 import { type ThreadMemory, threadMemory } from "../thread_memory.ts";
+import type { ExpiredRows } from "./expiry.ts";
 import type { GatewayObserver } from "./gateway.ts";
 import type { MetricsJson } from "./host_protocol.ts";
 import { addMemoryGauges } from "./memory_gauges.ts";
@@ -30,6 +31,7 @@ export class NodeMetrics implements GatewayObserver {
   readonly #refused: Counter<"code">;
   readonly #asks: Histogram;
   readonly #deaths: Counter;
+  readonly #expired: Counter<"rows">;
   /** What threads that ended had counted. */
   #past: Promise<MetricsJson> = Promise.resolve([]);
   #acceptedMessages = 0;
@@ -55,6 +57,12 @@ export class NodeMetrics implements GatewayObserver {
       name: "sensorium_sends_refused_total",
       help: "Batches, or groups of them, that were not accepted, by code.",
       labelNames: ["code"],
+      registers,
+    });
+    this.#expired = new Counter({
+      name: "sensorium_expired_rows_total",
+      help: "Rows deleted because they were kept long enough.",
+      labelNames: ["rows"],
       registers,
     });
     this.#addGauges(gauges);
@@ -97,6 +105,10 @@ export class NodeMetrics implements GatewayObserver {
 
   asked(durationMs: number): void {
     this.#asks.observe(durationMs / 1000);
+  }
+
+  expired(rows: ExpiredRows, count: number): void {
+    this.#expired.inc({ rows }, count);
   }
 
   /** A host died; `metrics` are the last that its thread reported. */

@@ -188,6 +188,7 @@ export class EmbeddedEngine implements Engine {
       store: this.store,
       historyMs: settings.retentionMs,
       logNowMs: () => this.logNowMs(),
+      expired: (what, rows) => this.#metrics.expired(what, rows),
       report: settings.report,
     });
   }

@@ -5,6 +5,8 @@ export interface BenchOptions {
   readonly seconds: number;
   /** How often figures are repeated that are told as a median. */
   readonly rounds: number;
+  /** Whether results are kept: a figure that draws writes its picture then. */
+  readonly isWritten: boolean;
 }
 
 export interface Row {
@@ -18,6 +20,8 @@ export interface Row {
   readonly serverCpu: string;
   /** Processor time of this process: the load generator and the verifier. */
   readonly clientCpu: string;
+  /** Markdown that says more than the row can: printed, and kept below the table. */
+  readonly details?: string;
 }
 
 export interface Figure {
@@ -44,10 +48,14 @@ export function mebibytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 }
 
-const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const groups = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+export function grouped(value: number): string {
+  return groups.format(value);
+}
 
 export function perSecond(value: number): string {
-  return `${grouped.format(value)}/s`;
+  return `${grouped(value)}/s`;
 }
 
 export function milliseconds(value: number): string {

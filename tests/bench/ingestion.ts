@@ -9,34 +9,20 @@ import { isRight } from "../verify/verifier.ts";
 import { type BenchOptions, type Figure, mebibytes, median, perSecond, type Row } from "./figure.ts";
 import { lossText, runLoad, verifyLoad } from "./load.ts";
 import { loadFlags, withBench } from "./measured_server.ts";
-import { cpuText, ownCpuSeconds, ownCpuText, type ProcessStats, readStats } from "./process_stats.ts";
+import { watchMemory } from "./memory_watch.ts";
+import { cpuText, ownCpuSeconds, ownCpuText, readStats } from "./process_stats.ts";
 
 const targetPerSecond = 120_000;
 const sensors = 10_000;
 /** Memory counts as flat when the last third's median is at most so much above the first third's. */
 const flatRatio = 1.15;
 
-/** Reads memory each second until the returned function is called, which gives what was read. */
-function watch(pid: number): () => Promise<readonly ProcessStats[]> {
-  const readings: ProcessStats[] = [];
-  const read = async () => {
-    const stats = await readStats(pid);
-    if (stats !== null) readings.push(stats);
-  };
-  const timer = setInterval(() => void read(), 1000);
-  return async () => {
-    clearInterval(timer);
-    await read();
-    return readings;
-  };
-}
-
 async function measure({ seconds }: BenchOptions): Promise<readonly Row[]> {
   return await withBench(loadFlags, async (bench) => {
     const server = await bench.start();
     const before = await readStats(await server.nodePid());
     const ownBefore = ownCpuSeconds();
-    const endWatch = watch(await server.nodePid());
+    const endWatch = watchMemory(await server.nodePid());
     const startedAtMs = performance.now();
     const phases = await runLoad({ url: bench.url, sensors, ratePerSecond: null, forSeconds: seconds });
     const readings = await endWatch();

@@ -6,6 +6,9 @@ import { isRight, type Verification, verificationText, verify } from "../verify/
 
 const never = new AbortController().signal;
 
+export const loadSeed = 1;
+export const panelRatio = 0.5;
+
 export interface Load {
   readonly url: URL;
   readonly sensors: number;
@@ -15,6 +18,8 @@ export interface Load {
   readonly bodyReadings?: number;
   readonly historyMs?: number;
   readonly panelRatio?: number;
+  /** How old live readings are when they are sent. */
+  readonly lagMs?: number;
   /** Ends it before its time. */
   readonly stop?: AbortSignal;
 }
@@ -24,13 +29,13 @@ const unpacedRatePerSecond = 200_000;
 
 export function runLoad(load: Load): Promise<readonly FinishedPhase[]> {
   const plan: Plan = {
-    seed: 1,
+    seed: loadSeed,
     sensors: load.sensors,
     originMs: Date.now(),
     ratePerSecond: load.ratePerSecond ?? unpacedRatePerSecond,
     bodyReadings: load.bodyReadings ?? 100,
     historyMs: load.historyMs ?? 0,
-    panelRatio: load.panelRatio ?? 0.5,
+    panelRatio: load.panelRatio ?? panelRatio,
     lateRatio: 0,
     outOfOrderRatio: 0,
     duplicateRatio: 0,
@@ -40,7 +45,7 @@ export function runLoad(load: Load): Promise<readonly FinishedPhase[]> {
     target: { url: load.url, token: null, connections: 16 },
     forMs: load.forSeconds * 1000,
     isPaced: load.ratePerSecond !== null,
-    liveOriginMs: Date.now,
+    liveOriginMs: () => Date.now() - (load.lagMs ?? 0),
     stop: load.stop ?? never,
     abandon: never,
   });

@@ -9,6 +9,8 @@ export interface Bench {
   /** Spawns it without waiting. */
   spawn(): ServerProcess;
   readonly url: URL;
+  /** Where it keeps its data. */
+  readonly folder: string;
 }
 
 /** @param entry as in `ServerOptions` */
@@ -41,6 +43,7 @@ export async function withBench<T>(
         return server;
       },
       url: new URL(`http://127.0.0.1:${port}`),
+      folder: dataFolder,
     });
   } finally {
     for (const server of servers) await server.kill();

@@ -3,6 +3,7 @@
 import { type Figure, mebibytes, type Row } from "./figure.ts";
 import { runLoad } from "./load.ts";
 import { loadFlags, seconds as wait, withBench } from "./measured_server.ts";
+import { readMetrics } from "./metrics.ts";
 import { cpuText, ownCpuSeconds, ownCpuText, readStats } from "./process_stats.ts";
 
 const panels = 50_000;
@@ -20,15 +21,10 @@ async function rssBytes(pid: number): Promise<number> {
   return stats.rssBytes;
 }
 
-/** Sums of the heap figures of all threads, as `/metrics` tells them. */
+/** Sums of the heap figures of all threads. */
 async function heapText(url: URL): Promise<string> {
-  const answer = await fetch(new URL("/metrics", url));
-  const sums = new Map<string, number>();
-  for (const line of (await answer.text()).split("\n")) {
-    const [, name, value] = /^(\w*(?:heap|external)\w*)(?:\{[^}]*\})? (\S+)/.exec(line) ?? [];
-    if (name !== undefined) sums.set(name, (sums.get(name) ?? 0) + Number(value));
-  }
-  return [...sums].map(([name, bytes]) => `${name} ${mebibytes(bytes)}`).join(", ");
+  const found = [...await readMetrics(url)].filter(([name]) => /heap|external/.test(name));
+  return found.map(([name, bytes]) => `${name} ${mebibytes(bytes)}`).join(", ");
 }
 
 async function measure(): Promise<readonly Row[]> {

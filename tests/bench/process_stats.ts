@@ -47,6 +47,14 @@ export function cpuText(before: ProcessStats | null, after: ProcessStats | null)
   return `${total.toFixed(1)} s (${parts.join(", ")})`;
 }
 
+/** The sum alone; throws where it is unknown. */
+export function cpuSecondsBetween(before: ProcessStats | null, after: ProcessStats | null): number {
+  if (before === null || after === null) throw new Error("The process is gone, or there is no /proc");
+  const total = ({ cpuSeconds }: ProcessStats) =>
+    [...cpuSeconds.values()].reduce((sum, each) => sum + each, 0);
+  return total(after) - total(before);
+}
+
 /** Processor seconds of this process so far. */
 export function ownCpuSeconds(): number {
   const { user, system } = process.cpuUsage();

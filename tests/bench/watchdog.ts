@@ -6,6 +6,7 @@
 import { type BenchOptions, type Figure, perSecond, type Row } from "./figure.ts";
 import { runLoad } from "./load.ts";
 import { loadFlags, withBench } from "./measured_server.ts";
+import { readMetric } from "./metrics.ts";
 import { ownCpuSeconds, ownCpuText } from "./process_stats.ts";
 
 const sensors = 10_000;
@@ -18,13 +19,6 @@ function startLoops(): readonly Deno.ChildProcess[] {
   );
 }
 
-async function hostDeaths(metricsUrl: URL): Promise<number> {
-  const text = await (await fetch(new URL("/metrics", metricsUrl))).text();
-  const found = /^sensorium_host_deaths_total (\d+)$/m.exec(text);
-  if (found === null) throw new Error(`/metrics does not tell of host deaths:\n${text}`);
-  return Number(found[1]);
-}
-
 async function measure({ seconds }: BenchOptions): Promise<readonly Row[]> {
   const ownBefore = ownCpuSeconds();
   return await withBench([...loadFlags, "--threads", "2"], async (bench) => {
@@ -34,7 +28,7 @@ async function measure({ seconds }: BenchOptions): Promise<readonly Row[]> {
     try {
       const phases = await runLoad({ url: bench.url, sensors, ratePerSecond: null, forSeconds: seconds });
       const accepted = phases.reduce((sum, { tally }) => sum + tally.accepted, 0);
-      const deaths = await hostDeaths(server.adminUrl);
+      const deaths = await readMetric(server.adminUrl, "sensorium_host_deaths_total");
       const isSameNode = await server.nodePid() === pid;
       return [{
         figure: `false alarms of the watchdog in ${seconds} s of full load, both processors busy elsewhere`,
