@@ -1,6 +1,6 @@
 /** Tells of every request, for whoever debugs a client. */
 
-import type { Fetch } from "./app.ts";
+import type { Fetch } from "./shared.ts";
 import { rawPath } from "./request_url.ts";
 
 export interface AnsweredRequest {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Registry } from "prom-client";
 import { parseProxies } from "../../actors/http/client_address.ts";
-import type { Connection } from "../../actors/http/app.ts";
+import type { Connection } from "../../actors/http/shared.ts";
 import { withApp } from "./http_app_under_test.ts";
 
 const json = { "content-type": "application/json" };
