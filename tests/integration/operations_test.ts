@@ -47,6 +47,11 @@ async function makeBackup(data: string, copy: string): Promise<void> {
     body: JSON.stringify([{ id: "one", values: { temperature: 20 } }]),
   });
   assert.equal(response.status, 202, await response.text());
+  // A strict list waits until everything that was accepted is in the store.
+  const list = await fetch(`${node.url}/sensors?consistency=strict`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  assert.match(await list.text(), /"one"/);
   const backup = (...args: readonly string[]) => runTask("backup", [copy, "--data", data, ...args]);
   assertRefused(await backup(), /the node at http:.* wants its token\. Give the one/);
   assertRefused(await backup("--token-file", wrong), /refuses this token\. Give the one/);
