@@ -12,7 +12,7 @@ import { loadFlags, withBench } from "./measured_server.ts";
 import { watchMemory } from "./memory_watch.ts";
 import { cpuText, ownCpuSeconds, ownCpuText, readStats } from "./process_stats.ts";
 
-const targetPerSecond = 120_000;
+const targetPerSecond = 200_000;
 const sensors = 10_000;
 /** Memory counts as flat when the last third's median is at most so much above the first third's. */
 const flatRatio = 1.15;

@@ -42,7 +42,7 @@ export function runLoad(load: Load): Promise<readonly FinishedPhase[]> {
   };
   return run({
     plan,
-    target: { url: load.url, token: null, connections: 16 },
+    target: { url: load.url, token: null, connections: 32 },
     forMs: load.forSeconds * 1000,
     isPaced: load.ratePerSecond !== null,
     liveOriginMs: () => Date.now() - (load.lagMs ?? 0),

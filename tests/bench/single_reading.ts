@@ -15,7 +15,7 @@ import { cpuText, ownCpuSeconds, ownCpuText, readStats } from "./process_stats.t
 
 const targetPerSecond = 20_000;
 const sensors = 10_000;
-const connections = 64;
+const connections = 256;
 const maxSeconds = 20;
 const timeoutMs = 10_000;
 /** One latency in so many is kept. */
