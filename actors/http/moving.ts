@@ -8,24 +8,35 @@
 import type { Engine, Moving } from "../../runtime/node/engine.ts";
 import { maxMovingPerKind, movingHoldMs } from "./limits.ts";
 
+interface Moved {
+  /** By id, the one longest unmoved first. */
+  readonly atMs: Map<string, number>;
+  /** Before this time none is displaced. */
+  heldUntilMs: number;
+}
+
 export class MovingActors {
-  // By id, the one longest unmoved first.
-  readonly #movedAtMs = new Map<string, Map<string, number>>();
+  readonly #moved = new Map<string, Moved>();
 
   constructor(kinds: readonly string[]) {
-    for (const kind of kinds) this.#movedAtMs.set(kind, new Map());
+    for (const kind of kinds) this.#moved.set(kind, { atMs: new Map(), heldUntilMs: 0 });
   }
 
   /** Cheap enough for each body. A kind that is not shown is ignored. */
   note(kind: string, id: string, nowMs: number = performance.now()): void {
-    const movedAtMs = this.#movedAtMs.get(kind);
-    if (movedAtMs === undefined) return;
-    if (!movedAtMs.delete(id) && movedAtMs.size >= maxMovingPerKind) {
-      const [oldest] = movedAtMs;
-      if (oldest === undefined || nowMs - oldest[1] < movingHoldMs) return;
-      movedAtMs.delete(oldest[0]);
+    const moved = this.#moved.get(kind);
+    if (moved === undefined) return;
+    const { atMs } = moved;
+    if (!atMs.delete(id) && atMs.size >= maxMovingPerKind) {
+      // Not looked for without need: an iterator first passes over all that was deleted before the oldest.
+      if (nowMs < moved.heldUntilMs) return;
+      const [oldest] = atMs;
+      if (oldest === undefined) return;
+      moved.heldUntilMs = oldest[1] + movingHoldMs;
+      if (nowMs < moved.heldUntilMs) return;
+      atMs.delete(oldest[0]);
     }
-    movedAtMs.set(id, nowMs);
+    atMs.set(id, nowMs);
   }
 
   /** The engine for a source whose messages are all to be noted. */
@@ -49,8 +60,8 @@ export class MovingActors {
 
   /** By kind, the latest first. */
   list(): Moving[] {
-    return [...this.#movedAtMs].flatMap(([kind, ids]) =>
-      [...ids.keys()].reverse().map((id) => ({ kind, id }))
+    return [...this.#moved].flatMap(([kind, { atMs }]) =>
+      [...atMs.keys()].reverse().map((id) => ({ kind, id }))
     );
   }
 }
