@@ -4,7 +4,6 @@
  * Frames of 1,000 messages, as text; the median of the rounds.
  */
 
-import { z } from "zod";
 import { readingOf } from "../../actors/sensors/sensor.ts";
 import { definitions } from "../../actors/definitions.ts";
 import { channelsOf } from "../../actors/simulate/reading.ts";
@@ -13,7 +12,7 @@ import { streamOf } from "../../actors/simulate/stream.ts";
 import type { Json } from "../../runtime/core/actor.ts";
 import { encodeFrame } from "../../runtime/core/frame.ts";
 import { defineActor, Registry } from "../../runtime/core/registry.ts";
-import type { StateType } from "../../runtime/core/state.ts";
+import { type Count, countMessage, countState } from "./count_actor.ts";
 import { type BenchOptions, type Figure, median, perSecond, type Row } from "./figure.ts";
 import { ownCpuSeconds } from "./process_stats.ts";
 import { type BenchFrame, ShardBench } from "./shard_bench.ts";
@@ -25,26 +24,10 @@ const messagesPerRound = 500_000;
 const stepMs = 1000;
 const originMs = Date.UTC(2026, 0, 15, 12);
 
-interface Count {
-  value: number;
-}
-
-const countState: StateType<Count> = {
-  version: 1,
-  create: () => ({ value: 0 }),
-  encode: (state, hot) => hot.f64(state.value),
-  decode: (_id, _version, hot) => ({ value: hot.f64() }),
-  bytes: () => 64,
-};
-
 const counting = defineActor<Count, number>({
   kind: "count",
   state: countState,
-  message: {
-    version: 1,
-    schema: z.number(),
-    accepts: (value): value is number => typeof value === "number",
-  },
+  message: countMessage,
   receive: (state, message) => {
     state.value += message;
   },
@@ -109,9 +92,7 @@ function workloads(): readonly Workload[] {
     },
     windows("sensors, 1 channel", 1, 0, 1_500_000),
     windows("sensors, 2 channels", 2, 0, null),
-    {
-      ...windows("panels, 4 channels", 4, 1, null),
-    },
+    windows("panels, 4 channels", 4, 1, null),
   ];
 }
 

@@ -4,11 +4,10 @@
  * each throw until it suspends the actor; its further messages are parked, then dead-lettered.
  */
 
-import { z } from "zod";
-import type { ByteReader } from "../../runtime/core/bytes.ts";
 import { encodeEntries, joinFrame } from "../../runtime/core/frame.ts";
 import { defineActor, Registry } from "../../runtime/core/registry.ts";
 import { MemoryStoreCore } from "../../runtime/store/memory_store_core.ts";
+import { type Count, countMessage, countState } from "./count_actor.ts";
 import { type BenchOptions, type Figure, median, perSecond, type Row } from "./figure.ts";
 import { ownCpuSeconds } from "./process_stats.ts";
 import { type BenchFrame, ShardBench } from "./shard_bench.ts";
@@ -22,25 +21,11 @@ const framesPerBatch = 500;
 const warmUpFrames = 5000;
 const wantedShare = 0.9;
 
-interface Count {
-  value: number;
-}
-
 /** Counts what it is sent; -1 throws. */
 const counting = defineActor<Count, number>({
   kind: "count",
-  state: {
-    version: 1,
-    create: () => ({ value: 0 }),
-    encode: (state, hot) => hot.f64(state.value),
-    decode: (_id: string, _version: number, hot: ByteReader) => ({ value: hot.f64() }),
-    bytes: () => 64,
-  },
-  message: {
-    version: 1,
-    schema: z.number(),
-    accepts: (value): value is number => typeof value === "number",
-  },
+  state: countState,
+  message: countMessage,
   receive: (state, message) => {
     if (message < 0) throw new Error("It cannot count down");
     state.value += message;

@@ -9,7 +9,7 @@ import { LogError, type LogErrorCode } from "../../runtime/log/port.ts";
 import { settle } from "../../runtime/node/options.ts";
 import { openWriters, type Writers } from "../../runtime/node/writers.ts";
 import { StoreError } from "../../runtime/store/port.ts";
-import { withSmallDisk } from "./small_disk.ts";
+import { withSmallDisk } from "../services/small_disk.ts";
 import { contents } from "./log_folders.ts";
 
 const open = (dataDir: string): Promise<Writers> =>
@@ -104,12 +104,12 @@ test("openWriters() says where and what to do when the disk is full", async (dat
   mkdirSync(dataDir);
   // What is free: nothing, not enough for a store, not enough for a log beside it.
   for (const [freeBytes, file] of [[0, "store.db"], [60_000, "store.db"], [220_000, "log"]] as const) {
-    await withSmallDisk(dataDir, freeBytes, async (disk, ballast) => {
-      const full = join(disk, "data");
+    await withSmallDisk(freeBytes, async (disk) => {
+      const full = join(disk.folder, "data");
       for (const _ of [1, 2]) {
         await assertRefused(full, new RegExp(`${join(full, file)}.*full; free some space`), "full");
       }
-      rmSync(ballast);
+      await disk.empty();
       await use(full);
     });
   }

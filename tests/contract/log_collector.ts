@@ -1,21 +1,7 @@
 /** What a subscription delivered, and waiting for it. */
 
 import type { LogFrame } from "../../runtime/core/log_frame.ts";
-
-const deadlineMs = 10_000;
-
-/** Rejects, saying what it waited for, when `promise` has not settled in time. */
-export async function within<T>(what: string, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Waited ${deadlineMs} ms for ${what}.`)), deadlineMs);
-  });
-  try {
-    return await Promise.race([promise, deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+import { within } from "../services/within.ts";
 
 export class Collector {
   readonly frames: LogFrame[] = [];

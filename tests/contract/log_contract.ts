@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { LogErrorCode, MailboxLog, NewFrame } from "../../runtime/log/port.ts";
 import { LogError } from "../../runtime/log/port.ts";
-import { Collector, range, within } from "./log_collector.ts";
+import { within } from "../services/within.ts";
+import { Collector, range } from "./log_collector.ts";
 
 export interface LogUnderTest {
   readonly log: MailboxLog;

@@ -6,7 +6,8 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { LogError, type LogErrorCode } from "../../runtime/log/port.ts";
 import type { SqliteLogOptions } from "../../runtime/log/sqlite_log.ts";
-import { Collector, range, within } from "./log_collector.ts";
+import { within } from "../services/within.ts";
+import { Collector, range } from "./log_collector.ts";
 import { contents, openLog, segmentFiles, tinyLimits, withFolder } from "./log_folders.ts";
 
 /** Opening fails with a sentence, and every file stays as it is. */

@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url";
 import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import type { MailboxLog } from "../../runtime/log/port.ts";
-import { Collector, range, within } from "./log_collector.ts";
+import { within } from "../services/within.ts";
+import { Collector, range } from "./log_collector.ts";
 import { readAll, rejectsWith } from "./log_contract.ts";
 import { openLog, segmentFiles, tinyLimits, withFolder } from "./log_folders.ts";
 

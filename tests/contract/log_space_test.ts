@@ -1,7 +1,6 @@
 /** The embedded log and space: a full disk, its own limit, and trimming under load. */
 
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { LogError } from "../../runtime/log/port.ts";
 import { defaultLogLimits } from "../../runtime/log/limits.ts";
@@ -9,7 +8,7 @@ import type { MailboxLog } from "../../runtime/log/port.ts";
 import { Collector, range } from "./log_collector.ts";
 import { readAll, rejectsWith } from "./log_contract.ts";
 import { openLog, withFolder } from "./log_folders.ts";
-import { withSmallDisk } from "./small_disk.ts";
+import { type SmallDisk, withSmallDisk } from "../services/small_disk.ts";
 
 const tenKilobytes = "k".repeat(10_000);
 
@@ -64,18 +63,16 @@ async function appendAgain(log: MailboxLog): Promise<number | undefined> {
 }
 
 Deno.test("SqliteLog goes on after a full disk, with every acknowledged frame", async () => {
-  await withFolder(async (directory) => {
-    await withSmallDisk(directory, 5_000_000, surviveFullDisk);
-  });
+  await withSmallDisk(5_000_000, surviveFullDisk);
 });
 
-async function surviveFullDisk(disk: string, ballast: string): Promise<void> {
-  const folder = join(disk, "log");
+async function surviveFullDisk(disk: SmallDisk): Promise<void> {
+  const folder = join(disk.folder, "log");
   const limits = { ...defaultLogLimits, segmentBytes: 1_000_000, tailBytes: 0 };
   const log = openLog(folder, { limits, report: () => {} });
   const count = await fillUp(log);
   await rejectsWith("full", log.append([{ shard: 1, text: tenKilobytes }]));
-  rmSync(ballast);
+  await disk.empty();
   const more = await fillUp(log);
   assert(more > 100, `${more} frames more`);
   assert.deepEqual((await readAll(log, 0, 0)).offsets, range(0, count + more));

@@ -10,7 +10,7 @@ import { StoreError } from "../../runtime/store/port.ts";
 import { RemoteStore } from "../../runtime/store/remote_store.ts";
 import { startStoreThread, type StoreThread } from "../../runtime/store/start_store_thread.ts";
 import { seal } from "../../runtime/rpc.ts";
-import { within } from "./log_collector.ts";
+import { within } from "../services/within.ts";
 import { checkpoint, shardCount } from "./store_fixtures.ts";
 
 /** Remembers how many checkpoints each transaction had. */

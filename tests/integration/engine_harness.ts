@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type EmbeddedEngine, type EngineOptions, startEngine } from "../../runtime/node/node.ts";
+import { within } from "../services/within.ts";
 import type { SupervisionTree } from "../../runtime/node/supervisor.ts";
 
 export const definitionsUrl = new URL("./engine_actors.ts", import.meta.url).href;
@@ -84,15 +85,7 @@ export class Happening {
     this.#gate.resolve();
   }
 
-  async done(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`Waited ${deadlineMs} ms for ${this.#what}`)), deadlineMs);
-    });
-    try {
-      await Promise.race([this.#gate.promise, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  done(): Promise<void> {
+    return within(this.#what, this.#gate.promise, deadlineMs);
   }
 }

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { LogError } from "../../runtime/log/port.ts";
 import { StoreError } from "../../runtime/store/port.ts";
+import { eventually } from "../services/eventually.ts";
 import { startEngine } from "../../runtime/node/node.ts";
 import { EngineError } from "../../runtime/node/engine.ts";
 import type { Notice } from "../../runtime/node/notice.ts";
@@ -16,9 +17,6 @@ import {
   withEngine,
   withFolder,
 } from "./engine_harness.ts";
-
-/** Hosts report to the main thread ten times a second. */
-const nextReport = () => new Promise<void>((resolve) => setTimeout(resolve, 50));
 
 const strict = { consistency: "strict", deadlineMs } as const;
 
@@ -143,8 +141,11 @@ Deno.test("an actor that throws too often is suspended, and resume() folds what 
     assert.ok(answer.type === "answered" && answer.suspended?.parked === 3);
     const listed = async () => {
       await engine.flush(deadlineMs);
-      for (let left = 100; left > 0 && engine.suspended().length === 0; left--) await nextReport();
-      return engine.suspended();
+      // Hosts report to the main thread ten times a second.
+      return await eventually("a list of the suspended", deadlineMs, () => {
+        const suspended = engine.suspended();
+        return Promise.resolve(suspended.length === 0 ? null : suspended);
+      });
     };
     assert.deepEqual(await listed(), [{ ...target, sinceMs: answer.suspended.sinceMs }]);
     assert.match(await engine.metrics(), /^sensorium_suspended_actors 1$/m);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Node } from "../services/node.ts";
+import { within } from "../services/within.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("latin1");
@@ -12,97 +13,73 @@ const runs = 250;
 
 const line = fc.oneof(
   fc.constantFrom(
-    ...[
-      "GET / HTTP/1.1",
-      "POST /readings HTTP/1.1",
-      "GET /sensors HTTP/1.0",
-      "GET /sensors HTTP/9.9",
-      "GET",
-      "GET / ",
-      "",
-    ],
-    ...[
-      "PRI * HTTP/2.0",
-      "OPTIONS * HTTP/1.1",
-      "CONNECT a:1 HTTP/1.1",
-      "GET http://[ HTTP/1.1",
-      "GET /\x00 HTTP/1.1",
-    ],
-    ...[
-      "GET  /  HTTP/1.1",
-      "get /sensors http/1.1",
-      "POST /series?import=1&import=0 HTTP/1.1",
-      "\xff\xfe HTTP/1.1",
-    ],
-    ...[
-      `GET /${"a".repeat(100_000)} HTTP/1.1`,
-      "POST /actors/sensor/%ff/resume HTTP/1.1",
-      "GET /events HTTP/1.1",
-    ],
+    "GET / HTTP/1.1",
+    "POST /readings HTTP/1.1",
+    "GET /sensors HTTP/1.0",
+    "GET /sensors HTTP/9.9",
+    "GET",
+    "GET / ",
+    "",
+    "PRI * HTTP/2.0",
+    "OPTIONS * HTTP/1.1",
+    "CONNECT a:1 HTTP/1.1",
+    "GET http://[ HTTP/1.1",
+    "GET /\x00 HTTP/1.1",
+    "GET  /  HTTP/1.1",
+    "get /sensors http/1.1",
+    "POST /series?import=1&import=0 HTTP/1.1",
+    "\xff\xfe HTTP/1.1",
+    `GET /${"a".repeat(100_000)} HTTP/1.1`,
+    "POST /actors/sensor/%ff/resume HTTP/1.1",
+    "GET /events HTTP/1.1",
   ),
   fc.string({ unit: "binary", maxLength: 60 }),
 );
 const header = fc.oneof(
   fc.constantFrom(
-    ...[
-      "Host: a",
-      "Host:",
-      "Host: a\r\nHost: b",
-      "Host: \xff",
-      "Content-Type: application/json",
-      "Connection: close",
-    ],
-    ...[
-      "Content-Length: 27",
-      "Content-Length: -1",
-      "Content-Length: 27, 28",
-      "Content-Length: 99999999999999999999",
-    ],
-    ...[
-      "Content-Length: 2\r\nContent-Length: 3",
-      "Transfer-Encoding: chunked",
-      "Transfer-Encoding: chunked, gzip",
-    ],
-    ...[
-      "Transfer-Encoding: chunked\r\nContent-Length: 3",
-      "Content-Encoding: gzip",
-      "Expect: 100-continue",
-      "Expect: x",
-    ],
-    ...[
-      "Upgrade: websocket\r\nConnection: upgrade",
-      "Upgrade: h2c\r\nHTTP2-Settings: x\r\nConnection: upgrade",
-      ": a",
-    ],
-    ...[
-      " folded",
-      "A\x00: b",
-      "A: b\x00",
-      "Idempotency-Key: \x7f",
-      `X: ${"y".repeat(70_000)}`,
-      "no colon",
-      "Range: bytes=0-",
-    ],
+    "Host: a",
+    "Host:",
+    "Host: a\r\nHost: b",
+    "Host: \xff",
+    "Content-Type: application/json",
+    "Connection: close",
+    "Content-Length: 27",
+    "Content-Length: -1",
+    "Content-Length: 27, 28",
+    "Content-Length: 99999999999999999999",
+    "Content-Length: 2\r\nContent-Length: 3",
+    "Transfer-Encoding: chunked",
+    "Transfer-Encoding: chunked, gzip",
+    "Transfer-Encoding: chunked\r\nContent-Length: 3",
+    "Content-Encoding: gzip",
+    "Expect: 100-continue",
+    "Expect: x",
+    "Upgrade: websocket\r\nConnection: upgrade",
+    "Upgrade: h2c\r\nHTTP2-Settings: x\r\nConnection: upgrade",
+    ": a",
+    " folded",
+    "A\x00: b",
+    "A: b\x00",
+    "Idempotency-Key: \x7f",
+    `X: ${"y".repeat(70_000)}`,
+    "no colon",
+    "Range: bytes=0-",
   ),
   fc.string({ unit: "binary", maxLength: 40 }),
 );
 const rest = fc.oneof(
   fc.constantFrom(
-    ...[
-      '{"id":"a","values":{"t":1}}',
-      "",
-      "1b\r\n",
-      '1b\r\n{"id":"a","values":{"t":1}}\r\n0\r\n\r\n',
-      "zz\r\n",
-      "-1\r\n",
-    ],
-    ...[
-      "ffffffffffffffffff\r\nx",
-      "0\r\n\r\n",
-      "0\r\nTrailer: \x00\r\n\r\n",
-      "GET / HTTP/1.1\r\n\r\n",
-      "1;ext=\x00\r\na\r\n",
-    ],
+    '{"id":"a","values":{"t":1}}',
+    "",
+    "1b\r\n",
+    '1b\r\n{"id":"a","values":{"t":1}}\r\n0\r\n\r\n',
+    "zz\r\n",
+    "-1\r\n",
+    "ffffffffffffffffff\r\nx",
+    "0\r\n\r\n",
+    "0\r\nTrailer: \x00\r\n\r\n",
+    "GET / HTTP/1.1\r\n\r\n",
+    "1;ext=\x00\r\na\r\n",
   ),
   fc.string({ unit: "binary", maxLength: 60 }),
 );
@@ -116,16 +93,6 @@ const request = fc.oneof(
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 300 }) },
 );
 
-async function within<T>(what: string, promise: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`Waited for ${what}`)), answerDeadlineMs);
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** Sends the bytes, ends its side, and reads until the node ends its own or the live feed begins. */
 async function exchange(port: number, bytes: Uint8Array): Promise<string> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -135,7 +102,7 @@ async function exchange(port: number, bytes: Uint8Array): Promise<string> {
     await connection.closeWrite();
     const buffer = new Uint8Array(65_536);
     for (;;) {
-      const read = await within("the node to end the connection", connection.read(buffer));
+      const read = await within("the node to end the connection", connection.read(buffer), answerDeadlineMs);
       if (read === null) return answer;
       answer += decoder.decode(buffer.subarray(0, read));
       if (answer.includes("text/event-stream")) return answer;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import type { AppOptions } from "../../actors/http/app.ts";
+import { within } from "../services/within.ts";
 import { type Bench, withApp } from "../unit/http_app_under_test.ts";
 
 interface Served extends Bench {
@@ -20,16 +21,6 @@ function withServer(options: Partial<AppOptions>, test: (served: Served) => Prom
 }
 
 const encoder = new TextEncoder();
-
-async function within<T>(what: string, promise: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`Waited 10 s for ${what}`)), 10_000);
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 /** Writes raw bytes, reads one answer with a length, and goes. */
 async function raw(port: number, text: string): Promise<string> {

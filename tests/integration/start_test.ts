@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { withSmallDisk } from "../contract/small_disk.ts";
+import { withSmallDisk } from "../services/small_disk.ts";
 import { eventually } from "../services/eventually.ts";
 import { freePort } from "../services/free_port.ts";
 import { Node, runStart } from "../services/node.ts";
@@ -66,10 +66,9 @@ Deno.test("start refuses when the data folder cannot be written", async () => {
 });
 
 Deno.test("start refuses a full disk, naming the folder and what to do", async () => {
-  await using folder = await tempFolder();
   // What is free: nothing for a lock, too little for a store, too little for a log beside it.
   for (const freeBytes of [0, 60_000, 220_000]) {
-    await withSmallDisk(folder.path, freeBytes, async (disk) => {
+    await withSmallDisk(freeBytes, async ({ folder: disk }) => {
       const ports = ["--port", `${freePort()}`, "--admin-port", `${freePort()}`];
       const sentence = new RegExp(`${disk}/data.*full.*ree some space`);
       await assertRefused(["cluster", ...ports, "--data", join(disk, "data")], sentence);

@@ -49,6 +49,17 @@ export class SmallDisk implements AsyncDisposable {
   }
 }
 
+/** Runs `use` on a disk of 8 MiB of which `freeBytes` are free; says so where no disk can be mounted. */
+export async function withSmallDisk(
+  freeBytes: number,
+  use: (disk: SmallDisk) => Promise<void>,
+): Promise<void> {
+  await using disk = await SmallDisk.mount("sensorium-disk-", 8);
+  if (disk === null) return console.warn("SKIPPED: mounting a small disk needs root.");
+  await disk.fill(freeBytes);
+  await use(disk);
+}
+
 /** Writes until there is no room: of the last block, what there is room for. */
 async function writeAll(file: Deno.FsFile): Promise<void> {
   const block = new Uint8Array(blockBytes);

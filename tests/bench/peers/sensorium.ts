@@ -3,18 +3,14 @@
  * `sends` messages that an actor of the shard sends to others of it, 1,000 in a turn, which is dispatch without the log.
  */
 
-import { z } from "zod";
 import { encodeFrame } from "../../../runtime/core/frame.ts";
 import { defineActor, Registry } from "../../../runtime/core/registry.ts";
+import { type Count, countMessage, countState } from "../count_actor.ts";
 import { type BenchFrame, ShardBench } from "../shard_bench.ts";
 import { compete, messageAt, messagesOf, report, Reports, variant } from "./contest.ts";
 
 const messagesPerFrame = 1000;
 const isSending = variant === "sends";
-
-interface Count {
-  value: number;
-}
 
 await compete((course) => {
   const { actors } = course;
@@ -24,18 +20,8 @@ await compete((course) => {
 
   const counting = defineActor<Count, number>({
     kind: "count",
-    state: {
-      version: 1,
-      create: () => ({ value: 0 }),
-      encode: (state, hot) => hot.f64(state.value),
-      decode: (_id, _version, hot) => ({ value: hot.f64() }),
-      bytes: () => 64,
-    },
-    message: {
-      version: 1,
-      schema: z.number(),
-      accepts: (value): value is number => typeof value === "number",
-    },
+    state: countState,
+    message: countMessage,
     receive: (state, message) => {
       if (message !== report) state.value += message;
       else {
@@ -49,7 +35,7 @@ await compete((course) => {
   const sending = defineActor<null, number>({
     kind: "send",
     state: { version: 1, create: () => null, encode: () => {}, decode: () => null, bytes: () => 0 },
-    message: counting.message,
+    message: countMessage,
     // The number says how many more of the round's messages are to be sent.
     receive: (_state, count, context) => {
       for (const end = next + count; next < end; next++) {
