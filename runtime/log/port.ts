@@ -73,6 +73,8 @@ export type LogErrorCode =
   | "out_of_range"
   /** The file is damaged or not ours; it was left untouched. */
   | "corrupt"
+  /** Settings, credentials or what is there do not fit: trying again does not help. Nothing was changed. */
+  | "refused"
   | "closed";
 
 export class LogError extends Error {

@@ -71,6 +71,7 @@ const codes: readonly LogErrorCode[] = [
   "unknown",
   "out_of_range",
   "corrupt",
+  "refused",
   "closed",
 ];
 

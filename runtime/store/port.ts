@@ -92,6 +92,8 @@ export type StoreErrorCode =
   | "unknown"
   /** The file is damaged or not ours, or of a newer version; it was left untouched. */
   | "corrupt"
+  /** Settings, credentials or what is there do not fit: trying again does not help. Nothing was changed. */
+  | "refused"
   | "closed";
 
 export class StoreError extends Error {

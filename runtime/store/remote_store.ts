@@ -37,6 +37,7 @@ const storeErrorCodes: Readonly<Record<StoreErrorCode, true>> = {
   unavailable: true,
   unknown: true,
   corrupt: true,
+  refused: true,
   closed: true,
 };
 
