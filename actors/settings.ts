@@ -133,7 +133,7 @@ export const settingsSchema = z.object({
     value: "SIZE",
     expects: "a number and KiB, MiB or GiB, from 16MiB to 1024GiB",
     meaning:
-      "Of all actors in memory; above it those used least lately are kept in the store alone, and loaded when needed.",
+      "Memory of actors; above it those used least lately stay in the store alone until they are needed.",
   }),
   bodyLimit: quantity(unitBytes, 2 ** 10, 2 ** 30).prefault("8MiB").register(settingNotes, {
     group: "Input",
