@@ -12,7 +12,7 @@ import { parseProxies } from "./http/client_address.ts";
 
 /** What a person needs to know of a setting besides its type and default. */
 export interface SettingNote {
-  readonly group: "Addresses" | "Access" | "Data" | "Work" | "Input" | "Screen";
+  readonly group: "Addresses" | "Access" | "Data" | "Servers" | "Work" | "Input" | "Screen";
   /** What stands for the value in the help; empty for a switch. */
   readonly value: string;
   /** What would be right, after "give": "a port number from 0 to 65535". */
@@ -20,6 +20,8 @@ export interface SettingNote {
   /** What it is for; of a switch, what the flag does that the help shows: the one that changes the default. */
   readonly meaning: string;
   readonly isSecret?: boolean;
+  /** Its variable's name, where that is not made of the flag's. */
+  readonly variable?: string;
 }
 
 export const settingNotes = z.registry<SettingNote>();
@@ -47,6 +49,17 @@ const secret = z.string().regex(/^[!-~]{8,512}$/);
 
 /** How many a second; null: as many as come. */
 const rate = z.literal("off").transform(() => null).or(wholeNumber(1, 1_000_000));
+
+/** The text of a URL of one of these schemes; what its parts mean, `cli/servers.ts` tells. */
+function url(...schemes: readonly string[]) {
+  return z.string().refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol));
+}
+
+/** `host:port`, or `[address]:port` of an IPv6 address. */
+const broker = /^([0-9A-Za-z._-]{1,255}|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/;
+
+// What Kafka lets a topic be called, short enough for what is put behind it.
+const topic = z.string().regex(/^[0-9A-Za-z._-]{1,200}$/);
 
 const portText = "a port number from 0 to 65535 (0: any free one)";
 
@@ -111,6 +124,105 @@ export const settingsSchema = z.object({
     value: "TIME",
     expects: "a number and s, m, h or d, from 1h to 3650d",
     meaning: "How long history is kept.",
+  }),
+  kafkaBrokers: z.string().transform((text) => text.split(",").map((part) => part.trim()))
+    .refine((brokers) => brokers.every((text) => broker.test(text))).optional().register(settingNotes, {
+      group: "Servers",
+      value: "LIST",
+      expects: "host:port of one or more brokers separated by commas, such as 127.0.0.1:9092",
+      meaning: "Kafka's brokers. With --mysql-url: mailboxes and store are there instead of in the data folder.",
+      variable: "KAFKA_BROKERS",
+    }),
+  kafkaTls: z.stringbool().prefault("false").register(settingNotes, {
+    group: "Servers",
+    value: "",
+    expects: "true or false",
+    meaning: "Talk TLS with Kafka.",
+    variable: "KAFKA_TLS",
+  }),
+  kafkaCa: z.string().min(1).optional().register(settingNotes, {
+    group: "Servers",
+    value: "PATH",
+    expects: "the path of a PEM file",
+    meaning: "The authority that signed the brokers' certificates, if it is not one that the system trusts.",
+    variable: "KAFKA_CA",
+  }),
+  kafkaSasl: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).optional().register(settingNotes, {
+    group: "Servers",
+    value: "MECHANISM",
+    expects: "plain, scram-sha-256 or scram-sha-512",
+    meaning: "How to log in to Kafka; needs --kafka-username and --kafka-password.",
+    variable: "KAFKA_SASL",
+  }),
+  kafkaUsername: z.string().min(1).optional().register(settingNotes, {
+    group: "Servers",
+    value: "NAME",
+    expects: "a name",
+    meaning: "Who logs in to Kafka.",
+    variable: "KAFKA_USERNAME",
+  }),
+  kafkaPassword: z.string().min(1).optional().register(settingNotes, {
+    group: "Servers",
+    value: "TEXT",
+    expects: "a password",
+    meaning: "Their password. Other users see flags: prefer the file.",
+    isSecret: true,
+    variable: "KAFKA_PASSWORD",
+  }),
+  mysqlUrl: url("mysql:").optional().register(settingNotes, {
+    group: "Servers",
+    value: "URL",
+    expects: "mysql://user:password@host:port/database",
+    meaning: "The MySQL or MariaDB database of the store; made when it is missing and the user may.",
+    isSecret: true,
+    variable: "MYSQL_URL",
+  }),
+  mysqlTls: z.stringbool().prefault("false").register(settingNotes, {
+    group: "Servers",
+    value: "",
+    expects: "true or false",
+    meaning: "Talk TLS with MySQL.",
+    variable: "MYSQL_TLS",
+  }),
+  mysqlCa: z.string().min(1).optional().register(settingNotes, {
+    group: "Servers",
+    value: "PATH",
+    expects: "the path of a PEM file",
+    meaning: "The authority that signed MySQL's certificate, if it is not one that the system trusts.",
+    variable: "MYSQL_CA",
+  }),
+  redisUrl: url("redis:", "rediss:").optional().register(settingNotes, {
+    group: "Servers",
+    value: "URL",
+    expects: "redis://user:password@host:port/database, or rediss:// with TLS",
+    meaning: "Redis, for ?consistency=cached and dashboards.",
+    isSecret: true,
+    variable: "REDIS_URL",
+  }),
+  redisCa: z.string().min(1).optional().register(settingNotes, {
+    group: "Servers",
+    value: "PATH",
+    expects: "the path of a PEM file",
+    meaning: "The authority that signed Redis's certificate, if it is not one that the system trusts.",
+    variable: "REDIS_CA",
+  }),
+  prefix: z.string().regex(/^[0-9a-z][0-9a-z._-]{0,63}$/).prefault("sensorium").register(settingNotes, {
+    group: "Servers",
+    value: "NAME",
+    expects: "up to 64 of a-z, 0-9, dot, dash and underscore",
+    meaning: "First part of the names of topics, groups and keys: of one cluster alone.",
+  }),
+  entryTopic: topic.prefault("ENTRY").register(settingNotes, {
+    group: "Servers",
+    value: "TOPIC",
+    expects: "a topic's name",
+    meaning: "Where other systems put readings, as POST /readings takes them; made when it is missing.",
+  }),
+  okTopic: topic.prefault("OK").register(settingNotes, {
+    group: "Servers",
+    value: "TOPIC",
+    expects: "a topic's name",
+    meaning: "Where other systems put recoveries: {\"id\": ...}; made when it is missing.",
   }),
   checkpointMs: wholeNumber(10, 60_000).prefault("1000").register(settingNotes, {
     group: "Work",
@@ -196,7 +308,7 @@ function describe(key: string, schema: z.ZodType): Setting {
     key: settingsSchema.keyof().parse(key),
     schema,
     flag: `--${words}`,
-    variable: `SENSORIUM_${words.toUpperCase().replaceAll("-", "_")}`,
+    variable: note.variable ?? `SENSORIUM_${words.toUpperCase().replaceAll("-", "_")}`,
     defaultText: schema instanceof z.ZodPrefault ? String(schema.def.defaultValue) : null,
     isSwitch: note.value === "",
     note,
