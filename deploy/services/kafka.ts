@@ -7,7 +7,7 @@
 
 import { join } from "node:path";
 import { type Certificates, makeCertificates } from "./certificates.ts";
-import { type DownloadProgress, fetchKafka } from "./download.ts";
+import { cacheFolder, type DownloadProgress, fetchKafka } from "./download.ts";
 import { checkJava, javaProgram } from "./java.ts";
 import {
   kafkaCleanerBytes,
@@ -41,6 +41,7 @@ export interface KafkaOptions {
   readonly progress?: DownloadProgress;
 }
 
+const loggingFile = "log4j2.properties";
 const noProgress: DownloadProgress = { begin() {}, onBytes() {}, end() {} };
 
 /** Fetches, formats, starts. Resolves when the broker answers; `secure`'s authority is then in `folder/tls/ca.pem`. */
@@ -50,8 +51,8 @@ export async function startKafka(options: KafkaOptions): Promise<Server> {
   return server;
 }
 
-/** All but the start. `id`: of its process, where it runs already. */
-export async function prepareKafka(options: KafkaOptions, id: ProcessId | null = null): Promise<Server> {
+/** All but the start. */
+export async function prepareKafka(options: KafkaOptions): Promise<Server> {
   const { folder, secure } = options;
   const environment = Deno.env.toObject();
   const java = javaProgram(environment);
@@ -61,24 +62,24 @@ export async function prepareKafka(options: KafkaOptions, id: ProcessId | null =
   const certificates = secure === undefined ? null : await makeCertificates(join(folder, "tls"));
   const propertiesFile = join(folder, "server.properties");
   await Deno.writeTextFile(propertiesFile, serverProperties(options, certificates), { mode: 0o600 });
-  const loggingFile = join(folder, "log4j2.properties");
-  await Deno.writeTextFile(loggingFile, loggingProperties);
-  const jvm = [
-    "-cp",
-    join(jars, "*"),
-    `-Dlog4j2.configurationFile=${loggingFile}`,
-    "-Djava.awt.headless=true",
-  ];
-  if (!await isFormatted(folder)) await format(java, jvm, propertiesFile, secure);
-  const heap = [`-Xms${kafkaHeapMebibytes}m`, `-Xmx${kafkaHeapMebibytes}m`, "-XX:+ExitOnOutOfMemoryError"];
-  return kafkaServer(options, java, [...heap, ...jvm, "kafka.Kafka", propertiesFile], id);
+  await Deno.writeTextFile(join(folder, loggingFile), loggingProperties);
+  if (!await isFormatted(folder)) await format(java, jvm(jars, folder), propertiesFile, secure);
+  return kafkaServer(options);
 }
 
-function kafkaServer({ folder, port }: KafkaOptions, program: string, args: string[], id: ProcessId | null) {
+/** One that is prepared. `id`: of its process, where it runs already. */
+export function kafkaServer({ folder, port }: KafkaOptions, id: ProcessId | null = null): Server {
+  const environment = Deno.env.toObject();
+  const heap = [`-Xms${kafkaHeapMebibytes}m`, `-Xmx${kafkaHeapMebibytes}m`, "-XX:+ExitOnOutOfMemoryError"];
   const plan = {
     name: "Kafka",
-    program,
-    args,
+    program: javaProgram(environment),
+    args: [
+      ...heap,
+      ...jvm(cacheFolder(environment), folder),
+      "kafka.Kafka",
+      join(folder, "server.properties"),
+    ],
     folder,
     address: `127.0.0.1:${port}`,
     answers: async (signal: AbortSignal) => isVersions(await askTcp(port, askVersions, signal)),
@@ -87,11 +88,21 @@ function kafkaServer({ folder, port }: KafkaOptions, program: string, args: stri
   return new Server(plan, id);
 }
 
+function jvm(jars: string, folder: string): readonly string[] {
+  const logging = `-Dlog4j2.configurationFile=${join(folder, loggingFile)}`;
+  return ["-cp", join(jars, "*"), logging, "-Djava.awt.headless=true"];
+}
+
 function isFormatted(folder: string): Promise<boolean> {
   return Deno.stat(join(folder, "log", "meta.properties")).then(() => true, () => false);
 }
 
-async function format(java: string, jvm: readonly string[], propertiesFile: string, secure?: KafkaSecurity) {
+async function format(
+  java: string,
+  flags: readonly string[],
+  propertiesFile: string,
+  secure?: KafkaSecurity,
+) {
   const users = secure === undefined ? [] : ["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((mechanism) => [
     "--add-scram",
     `${mechanism}=[name=${secure.user},password=${secure.password}]`,
@@ -106,7 +117,7 @@ async function format(java: string, jvm: readonly string[], propertiesFile: stri
     propertiesFile,
     ...users,
   ];
-  await run(java, [...jvm, "kafka.tools.StorageTool", ...args], preparationDeadlineMs);
+  await run(java, [...flags, "kafka.tools.StorageTool", ...args], preparationDeadlineMs);
 }
 
 /** As Kafka makes them: 16 random bytes in base64url. One that begins with "-" would read as a flag. */

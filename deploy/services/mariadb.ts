@@ -6,7 +6,6 @@
  * 2. What it has committed survives its crash: `innodb_flush_log_at_trx_commit` is 1, as by default.
  */
 
-import { userInfo } from "node:os";
 import { join } from "node:path";
 import mysql from "mysql2/promise";
 import { type Certificates, makeCertificates } from "./certificates.ts";
@@ -17,7 +16,10 @@ import {
   stopDeadlineMs,
 } from "./limits.ts";
 import { plainPath, type ProcessId, run } from "./processes.ts";
+import { findProgram } from "./programs.ts";
 import { Server } from "./server.ts";
+
+const configuration = "my.cnf";
 
 export interface MariadbOptions {
   readonly folder: string;
@@ -39,19 +41,26 @@ export async function startMariadb(options: MariadbOptions): Promise<Server> {
   return server;
 }
 
-/** All but the start. `id`: of its process, where it runs already. */
-export async function prepareMariadb(options: MariadbOptions, id: ProcessId | null = null): Promise<Server> {
-  const { folder, port, databases, tls = false } = options;
+/** All but the start. */
+export async function prepareMariadb(options: MariadbOptions): Promise<Server> {
+  const { folder, tls = false } = options;
   await Deno.mkdir(folder, { recursive: true });
   const certificates = tls ? await makeCertificates(join(folder, "tls")) : null;
-  const file = join(folder, "my.cnf");
-  await Deno.writeTextFile(file, myCnf(options, certificates), { mode: 0o600 });
+  await Deno.writeTextFile(join(folder, configuration), myCnf(options, certificates), { mode: 0o600 });
   await Deno.writeTextFile(join(folder, "init.sql"), initSql(options), { mode: 0o600 });
   if (!await isInstalled(folder)) await install(folder);
+  return mariadbServer(options);
+}
+
+/** One that is prepared. `id`: of its process, where it runs already. */
+export function mariadbServer(
+  { folder, port, databases }: MariadbOptions,
+  id: ProcessId | null = null,
+): Server {
   const plan = {
     name: "MariaDB",
-    program: "mariadbd",
-    args: [`--defaults-file=${file}`, ...userFlags()],
+    program: findProgram("mariadbd") ?? "mariadbd",
+    args: [`--defaults-file=${join(folder, configuration)}`, ...userFlags()],
     folder,
     address: `mysql://root@127.0.0.1:${port}/${databases[0]}`,
     answers: () => isServing(port, databases[0]),
@@ -62,7 +71,7 @@ export async function prepareMariadb(options: MariadbOptions, id: ProcessId | nu
 
 /** MariaDB runs as root only when that is said. */
 function userFlags(): readonly string[] {
-  return userInfo().uid === 0 ? ["--user=root"] : [];
+  return Deno.uid() === 0 ? ["--user=root"] : [];
 }
 
 function isInstalled(folder: string): Promise<boolean> {

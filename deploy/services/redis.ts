@@ -7,6 +7,8 @@ import { askTcp } from "./probe.ts";
 import { plainPath, type ProcessId } from "./processes.ts";
 import { Server } from "./server.ts";
 
+const configuration = "redis.conf";
+
 export interface RedisOptions {
   readonly folder: string;
   readonly port: number;
@@ -23,20 +25,24 @@ export async function startRedis(options: RedisOptions): Promise<Server> {
   return server;
 }
 
-/** All but the start. `id`: of its process, where it runs already. */
-export async function prepareRedis(options: RedisOptions, id: ProcessId | null = null): Promise<Server> {
-  const { folder, port, password, tlsPort } = options;
+/** All but the start. */
+export async function prepareRedis(options: RedisOptions): Promise<Server> {
+  const { folder, tlsPort } = options;
   await Deno.mkdir(folder, { recursive: true });
   const certificates = tlsPort === undefined ? null : await makeCertificates(join(folder, "tls"));
-  const file = join(folder, "redis.conf");
-  await Deno.writeTextFile(file, redisConf(options, certificates), { mode: 0o600 });
+  await Deno.writeTextFile(join(folder, configuration), redisConf(options, certificates), { mode: 0o600 });
+  return redisServer(options);
+}
+
+/** One that is prepared. `id`: of its process, where it runs already. */
+export function redisServer({ folder, port, password }: RedisOptions, id: ProcessId | null = null): Server {
   const question = new TextEncoder().encode(
     `${password === undefined ? "" : `AUTH ${password}\r\n`}PING\r\n`,
   );
   const plan = {
     name: "Redis",
     program: "redis-server",
-    args: [file],
+    args: [join(folder, configuration)],
     folder,
     address: `redis://${password === undefined ? "" : `:${encodeURIComponent(password)}@`}127.0.0.1:${port}`,
     answers: async (signal: AbortSignal) => {
