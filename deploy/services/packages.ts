@@ -9,8 +9,8 @@ import type { Kind } from "./state.ts";
 /** On a slow line. */
 const installDeadlineMs = 15 * 60_000;
 
-/** Java packages that are new enough, the best first. A system's `default-jre-headless` may be too old. */
-const javaPackages = ["openjdk-21-jre-headless", "openjdk-17-jre-headless"];
+/** Java packages that are new enough, that which we test with first. A system's `default-jre-headless` may be too old. */
+const javaPackages = ["openjdk-17-jre-headless", "openjdk-21-jre-headless"];
 
 const programsOf = (kind: Kind): readonly string[] => {
   switch (kind) {

@@ -152,7 +152,9 @@ function tellStale(kind: Kind, state: State, say: Say): void {
   const entry = state[kind];
   if (entry === undefined) return;
   say(
-    `${kind}: process ${entry.pid}, started ${entry.startedAt}, has ended without "services down": starting it again.`,
+    `${
+      serverNames[kind]
+    }: process ${entry.pid}, started ${entry.startedAt}, has ended by itself: it is started again.`,
   );
 }
 
