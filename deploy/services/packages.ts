@@ -32,8 +32,9 @@ async function packageOf(kind: Kind): Promise<string> {
   if (kind === "mariadb") return "mariadb-server";
   if (kind === "redis") return "redis-server";
   for (const name of javaPackages) {
-    const isKnown = await run("apt-cache", ["show", name], installDeadlineMs).then(() => true, () => false);
-    if (isKnown) return name;
+    // Of a package that others merely mention it knows nothing, and does not mind.
+    const known = await run("apt-cache", ["show", name], installDeadlineMs).catch(() => "");
+    if (known.includes("Package:")) return name;
   }
   return "default-jre-headless";
 }

@@ -87,8 +87,8 @@ export interface BackgroundCommand {
 
 export interface Background {
   readonly id: ProcessId;
-  /** Resolves when it has ended, with how. */
-  readonly ended: Promise<string>;
+  /** Resolves when it has ended, with how. Who does not ask is not kept running by it. */
+  readonly ended: () => Promise<string>;
 }
 
 /**
@@ -104,13 +104,17 @@ export async function startInBackground(command: BackgroundCommand): Promise<Bac
       detached: true,
       stdio: ["ignore", log, log],
     });
-    const ended = Promise.withResolvers<string>();
-    child.on("exit", (code, name) => ended.resolve(name === null ? `with code ${code}` : `by ${name}`));
-    child.on("error", (error) => ended.resolve(`before it ran: ${errorMessage(error)}`));
+    const end = Promise.withResolvers<string>();
+    child.on("exit", (code, name) => end.resolve(name === null ? `with code ${code}` : `by ${name}`));
+    child.on("error", (error) => end.resolve(`before it ran: ${errorMessage(error)}`));
     child.unref();
+    const ended = () => {
+      child.ref();
+      return end.promise;
+    };
     const found = child.pid === undefined ? null : await processOf(child.pid);
-    if (found === null) throw new Error(`${command.program} ended ${await ended.promise}`);
-    return { id: { pid: found.pid, startTicks: found.startTicks }, ended: ended.promise };
+    if (found === null) throw new Error(`${command.program} ended ${await ended()}`);
+    return { id: { pid: found.pid, startTicks: found.startTicks }, ended };
   } finally {
     closeSync(log);
   }

@@ -26,7 +26,7 @@ export interface ServerPlan {
 export class Server implements AsyncDisposable {
   readonly #plan: ServerPlan;
   #id: ProcessId | null;
-  #ended: Promise<string> | null = null;
+  #ended: (() => Promise<string>) | null = null;
 
   /** `id`: of the process that runs already; null: it is not running. */
   constructor(plan: ServerPlan, id: ProcessId | null = null) {
@@ -116,7 +116,7 @@ export class Server implements AsyncDisposable {
         `${this.name} (process ${this.#id.pid}) has not ended ${killDeadlineMs} ms after SIGKILL`,
       );
     }
-    await this.#ended;
+    await this.#ended?.();
     [this.#id, this.#ended] = [null, null];
   }
 
