@@ -1,6 +1,6 @@
 /** `deno task services`: see `--help`. Exit codes: 0 done, 1 failed or not all is running, 2 refused. */
 
-import { failureExitCode } from "../../actors/cli/refusal.ts";
+import { failureExitCode, Refusal } from "../../actors/cli/refusal.ts";
 import type { TaskArguments } from "../../actors/operations/read_arguments.ts";
 import { print, runTask } from "../../actors/operations/run_task.ts";
 import { readCommand, spec } from "./read_command.ts";
@@ -16,6 +16,12 @@ function say(line: string): void {
 
 async function work(given: TaskArguments): Promise<number> {
   const command = readCommand(given);
+  if (Deno.build.os !== "linux") {
+    throw new Refusal(
+      "Cannot serve on this system: the task needs Linux, whose /proc tells which processes run. Start Kafka, MySQL " +
+        "and Redis otherwise, and set KAFKA_BROKERS, MYSQL_URL and REDIS_URL.",
+    );
+  }
   switch (command.verb) {
     case "up": {
       const addresses = await up(command, say);
