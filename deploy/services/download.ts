@@ -1,0 +1,120 @@
+/**
+ * Kafka's jars, from Maven Central or a mirror of it.
+ *
+ * 1. A file has its name in the cache only when its hash was right: what is there needs no second look.
+ */
+
+import { createHash, randomUUID } from "node:crypto";
+import { basename, join } from "node:path";
+import { Refusal } from "../../actors/cli/refusal.ts";
+import { errorMessage } from "../../runtime/core/errors.ts";
+import { type Jar, kafkaJars, kafkaVersion } from "./kafka_jars.ts";
+import { downloadTimeoutMs, parallelDownloads } from "./limits.ts";
+
+type Environment = Readonly<Record<string, string>>;
+
+const mavenCentral = "https://repo1.maven.org/maven2";
+
+/** Where jars come from, without a slash at its end. Throws a `Refusal`. */
+export function repositoryUrl(environment: Environment): string {
+  const text = environment["MAVEN_REPOSITORY_URL"] || mavenCentral;
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text.replace(/\/+$/, "");
+  throw new Refusal(
+    `Cannot fetch Kafka: MAVEN_REPOSITORY_URL is not a URL. Set it to a Maven repository, such as ${mavenCentral}.`,
+  );
+}
+
+/** Throws a `Refusal`. */
+export function cacheFolder(environment: Environment): string {
+  const { XDG_CACHE_HOME: cache, HOME: home } = environment;
+  const base = cache || (home ? join(home, ".cache") : null);
+  if (base !== null) return join(base, "sensorium", `kafka-${kafkaVersion}`);
+  throw new Refusal(
+    "Cannot fetch Kafka: neither HOME nor XDG_CACHE_HOME is set. Set one, to keep the jars there.",
+  );
+}
+
+export interface DownloadProgress {
+  begin(files: number, bytes: number): void;
+  onBytes(bytes: number): void;
+  end(): void;
+}
+
+/** The folder with all of Kafka's jars; fetches those that are missing. */
+export async function fetchKafka(environment: Environment, progress: DownloadProgress): Promise<string> {
+  const folder = cacheFolder(environment);
+  await Deno.mkdir(folder, { recursive: true });
+  const present = new Set(Array.from(Deno.readDirSync(folder), ({ name }) => name));
+  const missing = kafkaJars.filter(({ path }) => !present.has(basename(path)));
+  if (missing.length === 0) return folder;
+  const repository = repositoryUrl(environment);
+  progress.begin(missing.length, missing.reduce((sum, { bytes }) => sum + bytes, 0));
+  try {
+    const rest = missing.values();
+    const workers = Array.from({ length: parallelDownloads }, async () => {
+      for (const jar of rest) await fetchJar(repository, folder, jar, progress);
+    });
+    await Promise.all(workers);
+  } finally {
+    progress.end();
+  }
+  return folder;
+}
+
+async function fetchJar(
+  repository: string,
+  folder: string,
+  jar: Jar,
+  progress: DownloadProgress,
+): Promise<void> {
+  const url = new URL(`${repository}/${jar.path}`);
+  // Another process may fetch the same file at the same time.
+  const partial = join(folder, `${basename(jar.path)}.${randomUUID()}.part`);
+  try {
+    const sha256 = await fetchFile(url, partial, progress);
+    if (sha256 !== jar.sha256) {
+      throw new Refusal(
+        `Cannot use ${
+          shown(url)
+        }: it is not the file that was expected (SHA-256 ${sha256}, and ${jar.sha256} was ` +
+          "wanted). Is MAVEN_REPOSITORY_URL a true mirror, and no proxy in between?",
+      );
+    }
+    await Deno.rename(partial, join(folder, basename(jar.path)));
+  } finally {
+    await Deno.remove(partial).catch(() => {});
+  }
+}
+
+/** Resolves with the file's SHA-256. */
+async function fetchFile(url: URL, file: string, progress: DownloadProgress): Promise<string> {
+  const hash = createHash("sha256");
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(downloadTimeoutMs) });
+    if (!response.ok || response.body === null) {
+      await response.body?.cancel();
+      throw new Error(`the answer was ${response.status} ${response.statusText}`);
+    }
+    const counted = response.body.pipeThrough(
+      new TransformStream<Uint8Array, Uint8Array>({
+        transform(bytes, controller) {
+          hash.update(bytes);
+          progress.onBytes(bytes.length);
+          controller.enqueue(bytes);
+        },
+      }),
+    );
+    await Deno.writeFile(file, counted);
+  } catch (cause) {
+    const sentence =
+      `Cannot fetch ${shown(url)}: ${errorMessage(cause)}. Kafka's jars come from Maven Central; set ` +
+      "MAVEN_REPOSITORY_URL to a mirror that this machine reaches, or HTTPS_PROXY.";
+    throw new Refusal(sentence, { cause });
+  }
+  return hash.digest("hex");
+}
+
+/** Without the password that it may carry. */
+function shown(url: URL): string {
+  return `${url.origin}${url.pathname}`;
+}
