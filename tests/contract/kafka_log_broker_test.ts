@@ -88,12 +88,11 @@ async function losesNothing({ server, ports }: Broker): Promise<void> {
   }
   let isOver = false;
   const appending = range(0, 4).map((shard) => appendNumbered(log, shard, () => isOver));
-  for (const _ of range(0, 2)) {
-    await collectors[0]!.count(collectors[0]!.frames.length + 20);
-    await server.kill();
-    await server.start();
-    await within("frames after the restart", collectors[0]!.count(collectors[0]!.frames.length + 20), 15_000);
-  }
+  await collectors[0]!.count(20);
+  await server.kill();
+  await server.start();
+  const last = collectors[0]!.frames.length;
+  await within("frames after the restart", collectors[0]!.count(last + 20), 15_000);
   isOver = true;
   const acknowledged = await within("the appends to settle", Promise.all(appending), 30_000);
   for (const [shard, numbers] of acknowledged.entries()) {
@@ -162,10 +161,10 @@ async function endsAtGap({ ports }: Broker): Promise<void> {
   const subscription = await log.subscribe(1, 0, () => assert.fail("delivered"), ended.resolve);
   const admin = new Kafka({ brokers: [...settings.brokers], logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
-  await admin.deleteTopicRecords({
-    topic: `${settings.prefix}.mailbox`,
-    partitions: [{ partition: 1, offset: "6" }],
-  });
+  const topic = `${settings.prefix}.mailbox`;
+  // The library deletes nothing of a topic that it has not asked about.
+  await admin.fetchTopicOffsets(topic);
+  await admin.deleteTopicRecords({ topic, partitions: [{ partition: 1, offset: "6" }] });
   await admin.disconnect();
   subscription.grant(plenty);
   const error = await within("the end of the subscription", ended.promise);
@@ -197,10 +196,22 @@ async function authenticates({ ca, ports }: Broker): Promise<void> {
   assert.equal((await log.append([{ shard: 0, text: "TLS" }])).length, 1);
   await log.close();
   const refusals: readonly [KafkaSettings, RegExp][] = [
-    [settingsOf(ports.sasl, { sasl: sasl("plain", "wrong-password") }), /refuses the user name or the password/],
+    [
+      settingsOf(ports.sasl, { sasl: sasl("plain", "wrong-password") }),
+      /refuses the user name or the password/,
+    ],
     [settingsOf(ports.sasl, { sasl: sasl("scram-sha-512", "wrong-password") }), /refuses the user name/],
     [settingsOf(ports.tls, { tls: { ca: null }, sasl: sasl("plain") }), /certificate that is not trusted/],
-    [settingsOf(ports.plain, { tls: { ca } }), /does not speak TLS/],
+    [
+      settingsOf(ports.plain, { tls: { ca } }),
+      /closes the connection at once.*by TLS and without a user name/,
+    ],
+    [
+      settingsOf(ports.tls, { sasl: sasl("plain") }),
+      /closes the connection at once.*without TLS and as node/,
+    ],
+    [settingsOf(ports.sasl), /closes the connection at once.*without TLS and without a user name/],
+    [settingsOf(ports.plain, { sasl: sasl("plain") }), /takes no user name by plain on this port/],
   ];
   for (const [settings, sentence] of refusals) {
     const error = await rejectsWith("refused", within(`a refusal: ${sentence}`, open(settings)));
@@ -212,8 +223,6 @@ async function authenticates({ ca, ports }: Broker): Promise<void> {
 Deno.test({
   name: "KafkaLog on a broker of its own",
   ignore: skipUnlessServed("The log on a broker that dies", ["kafka"]),
-  sanitizeResources: false,
-  sanitizeOps: false,
   fn: async (t) => {
     const folder = await Deno.makeTempDir({ prefix: "sensorium-kafka-" });
     const broker = await startBroker(folder);
@@ -224,7 +233,7 @@ Deno.test({
       await t.step("fails appends fast while the broker is stopped, then goes on", () => failsFast(broker));
       await t.step("loses and repeats nothing when the broker is killed", () => losesNothing(broker));
     } finally {
-      await broker.server.stop();
+      await within("the broker to stop", broker.server.stop(), 20_000);
       await Deno.remove(folder, { recursive: true });
     }
   },

@@ -1,14 +1,25 @@
 /** `kafkajs` as everything here uses it: quiet, with our time limits, TLS and SASL. */
 
-import { Kafka, type KafkaConfig, type LogEntry, logLevel, type SASLOptions } from "kafkajs";
-import { authenticationTimeoutMs, connectionTimeoutMs, requestTimeoutMs, retries } from "./limits.ts";
+import {
+  Kafka,
+  type KafkaConfig,
+  type LogEntry,
+  logLevel,
+  type RetryOptions,
+  type SASLOptions,
+} from "kafkajs";
+import { authenticationTimeoutMs, connectionTimeoutMs, requestTimeoutMs } from "./limits.ts";
 import type { KafkaSettings } from "./settings.ts";
 
 /**
- * `hear` gets what the library logs at level ERROR. It logs as errors what happens all the time, so nothing of it is
+ * `retry` is for connections, whatever its producers and consumers do. `hear` gets what the library logs at level ERROR. It logs as errors what happens all the time, so nothing of it is
  * for a person.
  */
-export function kafkaClient(settings: KafkaSettings, hear: (entry: LogEntry) => void = () => {}): Kafka {
+export function kafkaClient(
+  settings: KafkaSettings,
+  retry: RetryOptions,
+  hear: (entry: LogEntry) => void = () => {},
+): Kafka {
   const { brokers, tls, sasl, prefix } = settings;
   const config: KafkaConfig = {
     clientId: prefix,
@@ -16,7 +27,7 @@ export function kafkaClient(settings: KafkaSettings, hear: (entry: LogEntry) => 
     connectionTimeout: connectionTimeoutMs,
     authenticationTimeout: authenticationTimeoutMs,
     requestTimeout: requestTimeoutMs,
-    retry: retries,
+    retry,
     logLevel: logLevel.ERROR,
     logCreator: () => hear,
   };

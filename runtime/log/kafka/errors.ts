@@ -21,7 +21,6 @@ export function typeOf(thrown: unknown): string {
 }
 
 const certificate = /certificate|UnknownIssuer|SELF_SIGNED|UNABLE_TO_VERIFY|CERT_/i;
-const notTls = /corrupt message|InvalidContentType|wrong version number|unexpected message|packet length/i;
 const denied: ReadonlySet<string> = new Set([
   "TOPIC_AUTHORIZATION_FAILED",
   "GROUP_AUTHORIZATION_FAILED",
@@ -41,9 +40,10 @@ export function refusalOf(thrown: unknown, settings: KafkaSettings): LogError | 
         `${text}.`,
     );
   }
-  if (settings.tls !== null && notTls.test(text)) {
+  if (typeOf(thrown) === "ILLEGAL_SASL_STATE" || typeOf(thrown) === "UNSUPPORTED_SASL_MECHANISM") {
     return refused(
-      `Kafka at ${at} does not speak TLS on this port: ${text}. Name a TLS port, or turn TLS off.`,
+      `Kafka at ${at} takes no user name by ${settings.sasl?.mechanism} on this port: ${text}. ` +
+        "Name a port that does, or another mechanism.",
     );
   }
   if (settings.tls !== null && certificate.test(text)) {
@@ -57,11 +57,19 @@ export function refusalOf(thrown: unknown, settings: KafkaSettings): LogError | 
   return null;
 }
 
+/** The broker hung up before it said anything: it speaks another protocol on this port, or is starting or ending. */
+export function isClosedAtOnce(thrown: unknown): boolean {
+  return /Closed connection|closed by the server|disconnected before secure TLS/.test(textOf(thrown));
+}
+
 /** What a person is told while the brokers cannot be used. */
 export function waitingSentence(thrown: unknown, settings: KafkaSettings): string {
-  const closed = thrown instanceof Error && /Closed connection|closed by the server/.test(textOf(thrown));
-  const hint = closed ? "; it closes connections at once, as one does that expects TLS or credentials" : "";
-  return `Kafka at ${settings.brokers.join(", ")} does not answer: ${textOf(thrown)}${hint}.`;
+  const at = settings.brokers.join(", ");
+  if (!isClosedAtOnce(thrown)) return `Kafka at ${at} does not answer: ${textOf(thrown)}.`;
+  const does = settings.tls === null ? "without TLS" : "by TLS";
+  const and = settings.sasl === null ? "without a user name" : `as ${settings.sasl.username}`;
+  return `Kafka at ${at} closes the connection at once. It was asked ${does} and ${and}: ` +
+    "see whether it expects that on this port.";
 }
 
 export function unavailable(thrown: unknown, settings: KafkaSettings): LogError {

@@ -22,8 +22,8 @@ import {
 import { KafkaAppends } from "./appends.ts";
 import { kafkaClient } from "./client.ts";
 import { MailboxConsumer } from "./consumer.ts";
-import { refusalOf, waitingSentence } from "./errors.ts";
-import { closeDeadlineMs, fewRetries, reconnectMs } from "./limits.ts";
+import { isClosedAtOnce, refusalOf, waitingSentence } from "./errors.ts";
+import { closeDeadlineMs, fewRetries, maxClosedConnections, reconnectMs, retries } from "./limits.ts";
 import { MailboxOffsets } from "./offsets.ts";
 import type { KafkaSettings } from "./settings.ts";
 import { ensureMailboxTopic } from "./topic.ts";
@@ -50,6 +50,7 @@ export class KafkaLog implements MailboxLog, SharedLog {
   /** Waits for the brokers as long as it takes; throws a `LogError` "refused" when waiting does not help. */
   static async open(options: KafkaLogOptions): Promise<KafkaLog> {
     const { settings, onWaiting } = options;
+    let closed = 0;
     for (let isWaiting = false;; isWaiting = true) {
       try {
         const log = await tryOpen(options);
@@ -58,7 +59,11 @@ export class KafkaLog implements MailboxLog, SharedLog {
       } catch (thrown) {
         const refusal = refusalOf(thrown, settings);
         if (refusal !== null) throw refusal;
-        onWaiting(waitingSentence(thrown, settings));
+        const sentence = waitingSentence(thrown, settings);
+        // A broker that starts or ends may close a connection, too, but not again and again.
+        closed = isClosedAtOnce(thrown) ? closed + 1 : 0;
+        if (closed >= maxClosedConnections) throw new LogError("refused", sentence, { cause: thrown });
+        onWaiting(sentence);
         await new Promise((resolve) => setTimeout(resolve, reconnectMs));
       }
     }
@@ -68,7 +73,12 @@ export class KafkaLog implements MailboxLog, SharedLog {
     this.identity = identity;
     this.#shards = shards;
     const topic = mailboxTopic(settings);
-    this.#appends = new KafkaAppends({ kafka: kafkaClient(settings), settings, topic, waiting: onWaiting });
+    this.#appends = new KafkaAppends({
+      kafka: kafkaClient(settings, retries),
+      settings,
+      topic,
+      waiting: onWaiting,
+    });
     this.#offsets = new MailboxOffsets({
       admin,
       settings,
@@ -76,7 +86,7 @@ export class KafkaLog implements MailboxLog, SharedLog {
       begins: (shard, begin) => this.#consumer.begins(shard, begin),
     });
     this.#consumer = new MailboxConsumer({
-      kafka: kafkaClient(settings, (entry) => this.#consumer.hear(entry)),
+      kafka: kafkaClient(settings, retries, (entry) => this.#consumer.hear(entry)),
       group: `${settings.prefix}.nodes`,
       topic,
       shards,
@@ -171,7 +181,7 @@ export const mailboxTopic = ({ prefix }: KafkaSettings): string => `${prefix}.ma
 
 async function tryOpen(options: KafkaLogOptions): Promise<KafkaLog> {
   const { settings, shards, expected } = options;
-  const admin = kafkaClient(settings).admin({ retry: fewRetries });
+  const admin = kafkaClient(settings, fewRetries).admin({ retry: fewRetries });
   let log: KafkaLog | null = null;
   try {
     await admin.connect();

@@ -35,6 +35,9 @@ export const requestTimeoutMs = 10_000;
 /** Between attempts to reach the brokers again. */
 export const reconnectMs = 300;
 
+/** Connections closed by a broker one after another, after which it is taken to want TLS or credentials, or neither. */
+export const maxClosedConnections = 5;
+
 /** Callers of `extent` who come within this time share one request. */
 export const extentGatherMs = 5;
 
