@@ -1,9 +1,7 @@
-/** The log's contract over Kafka, in this thread and in its own. */
+/** The log's contract over Kafka. */
 
 import type { KafkaSettings } from "../../runtime/log/kafka/settings.ts";
 import { KafkaLog } from "../../runtime/log/kafka/kafka_log.ts";
-import { startKafkaLogThread } from "../../runtime/log/kafka/start_kafka_log_thread.ts";
-import { RemoteLog } from "../../runtime/log/remote_log.ts";
 import { serverAddress, skipUnlessServed, uniqueName } from "../services/servers.ts";
 import { logContract } from "./log_contract.ts";
 
@@ -19,20 +17,5 @@ if (!skipUnlessServed("The log's contract over Kafka", ["kafka"])) {
   logContract("KafkaLog", async (shards) => {
     const log = await KafkaLog.open({ settings: settings(), shards, expected: null, onWaiting });
     return { log, other: () => log.client(), dispose: () => log.close() };
-  });
-
-  logContract("RemoteLog on Kafka", async (shards) => {
-    const thread = startKafkaLogThread({ settings: settings(), shards, report: console.error, onWaiting });
-    const connect = () => new RemoteLog(thread.connect());
-    const log = connect();
-    await thread.ready;
-    return {
-      log,
-      other: connect,
-      async dispose() {
-        await log.close();
-        await thread.close();
-      },
-    };
   });
 }
