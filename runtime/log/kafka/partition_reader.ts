@@ -10,6 +10,7 @@
 
 import type { LogFrame } from "../../core/log_frame.ts";
 import { LogError, type SubscriptionEnded } from "../port.ts";
+import { fetchPartitionBytes } from "./limits.ts";
 
 export interface Reader {
   readonly deliver: (frames: readonly LogFrame[]) => void;
@@ -66,9 +67,7 @@ export class PartitionReader {
       this.begins(first);
     }
     this.#missing = null;
-    const last = this.#kept.at(-1);
-    // A batch that was on its way when the partition was paused follows what is kept.
-    this.#kept = last !== undefined && last.offset + 1 === first ? [...this.#kept, ...frames] : frames;
+    this.#kept = this.#isFollowed(first) ? [...this.#kept, ...frames] : frames;
     this.#serve();
   }
 
@@ -110,6 +109,16 @@ export class PartitionReader {
   clear(): void {
     this.#readers.clear();
     this.#kept = [];
+  }
+
+  /**
+   * Whether what begins at `first` is kept beside what is kept already: it was on its way when the partition was
+   * paused. Of more than a fetch, the reader that has no credit yet fetches again.
+   */
+  #isFollowed(first: number): boolean {
+    const last = this.#kept.at(-1);
+    if (last === undefined || last.offset + 1 !== first) return false;
+    return this.#kept.reduce((sum, { text }) => sum + text.length, 0) < fetchPartitionBytes;
   }
 
   #has(offset: number): boolean {
