@@ -10,7 +10,7 @@ import { errorMessage, InvariantError } from "./core/errors.ts";
 
 /** The part of a `MessagePort` (or `Worker`, or `parentPort`) that is needed. */
 export interface Port {
-  postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+  postMessage(message: unknown, transfer: ArrayBuffer[]): void;
   on(event: "message", listener: (message: unknown) => void): unknown;
   off(event: "message", listener: (message: unknown) => void): unknown;
 }
@@ -75,9 +75,9 @@ export function serve(port: Port, handlers: Handlers): () => void {
       const handler = handlers[method];
       if (handler === undefined) throw new Error(`No such call: ${method}`);
       const value = await handler(...(unseal(args) as never[]));
-      port.postMessage({ rpc: "reply", id, value: seal(value) });
+      port.postMessage({ rpc: "reply", id, value: seal(value) }, []);
     } catch (thrown) {
-      port.postMessage({ rpc: "reply", id, error: toWireError(thrown) });
+      port.postMessage({ rpc: "reply", id, error: toWireError(thrown) }, []);
     }
   };
   port.on("message", onMessage);
@@ -157,7 +157,7 @@ export class RpcClient {
     const id = this.#nextId++;
     return new Promise<T>((resolve, reject) => {
       const endMs = performance.now() + (this.#deadline?.afterMs ?? Infinity);
-      this.#port.postMessage({ rpc: "call", id, method, args: seal(args) }, transfer);
+      this.#port.postMessage({ rpc: "call", id, method, args: seal(args) }, [...transfer]);
       this.#pending.set(id, { method, endMs, resolve: resolve as (value: unknown) => void, reject });
       this.#watch();
     });

@@ -11,6 +11,7 @@ import type { LogFrame } from "../core/log_frame.ts";
 import { Deliveries } from "./deliveries.ts";
 import { Fifo } from "../core/fifo.ts";
 import type { LogLimits } from "./limits.ts";
+import { LogClient, type SharedLog } from "./log_client.ts";
 import { checkOffset, checkShard, type LogCore } from "./log_core.ts";
 import {
   type AppendReceipt,
@@ -29,7 +30,7 @@ interface WaitingAppend {
   reject(error: unknown): void;
 }
 
-export class LocalLog implements MailboxLog {
+export class LocalLog implements MailboxLog, SharedLog {
   readonly #core: LogCore;
   readonly #clock: () => number;
   readonly #limits: LogLimits;
@@ -50,11 +51,11 @@ export class LocalLog implements MailboxLog {
 
   /** Another client, with subscriptions of its own. */
   client(): LogClient {
-    return new LogClient(this, this.#deliveries);
+    return new LogClient(this);
   }
 
   async append(frames: readonly NewFrame[]): Promise<readonly AppendReceipt[]> {
-    this.checkOpen();
+    this.#checkOpen();
     let bytes = 0;
     for (const { shard, text } of frames) {
       checkShard(this.#core, shard);
@@ -85,7 +86,7 @@ export class LocalLog implements MailboxLog {
   // The port's calls are asynchronous: what is thrown here must arrive as a rejection.
   extent(shard: number): Promise<LogExtent> {
     return Promise.try(() => {
-      this.checkOpen();
+      this.#checkOpen();
       checkShard(this.#core, shard);
       return this.#core.extent(shard);
     });
@@ -93,7 +94,7 @@ export class LocalLog implements MailboxLog {
 
   trim(shard: number, below: number): Promise<void> {
     return Promise.try(() => {
-      this.checkOpen();
+      this.#checkOpen();
       checkShard(this.#core, shard);
       this.#core.trim(shard, below);
     });
@@ -104,14 +105,22 @@ export class LocalLog implements MailboxLog {
     return this.#closing;
   }
 
-  checkOpen(): void {
-    if (this.#closing !== null) throw new LogError("closed", "The log is closed.");
+  open(
+    shard: number,
+    from: number,
+    deliver: (frames: readonly LogFrame[]) => void,
+    failed?: SubscriptionEnded,
+  ): Promise<Subscription> {
+    return Promise.try(() => {
+      this.#checkOpen();
+      checkShard(this.#core, shard);
+      checkOffset(this.#core, shard, from);
+      return this.#deliveries.open(shard, from, deliver, failed);
+    });
   }
 
-  checkReadable(shard: number, from: number): void {
-    this.checkOpen();
-    checkShard(this.#core, shard);
-    checkOffset(this.#core, shard, from);
+  #checkOpen(): void {
+    if (this.#closing !== null) throw new LogError("closed", "The log is closed.");
   }
 
   async #close(): Promise<void> {
@@ -155,66 +164,5 @@ export class LocalLog implements MailboxLog {
     }
     this.#waitingBytes -= bytes;
     return group;
-  }
-}
-
-/** One client of a `LocalLog`: its `close` ends its subscriptions and leaves the log open. */
-export class LogClient implements MailboxLog {
-  readonly #log: LocalLog;
-  readonly #deliveries: Deliveries;
-  readonly #subscriptions = new Map<number, Subscription>();
-  #isClosed = false;
-
-  constructor(log: LocalLog, deliveries: Deliveries) {
-    this.#log = log;
-    this.#deliveries = deliveries;
-  }
-
-  append(frames: readonly NewFrame[]): Promise<readonly AppendReceipt[]> {
-    return Promise.try(() => {
-      this.#checkOpen();
-      return this.#log.append(frames);
-    });
-  }
-
-  subscribe(
-    shard: number,
-    from: number,
-    deliver: (frames: readonly LogFrame[]) => void,
-    failed?: SubscriptionEnded,
-  ): Promise<Subscription> {
-    return Promise.try(() => {
-      this.#checkOpen();
-      this.#log.checkReadable(shard, from);
-      this.#subscriptions.get(shard)?.close();
-      const subscription = this.#deliveries.open(shard, from, deliver, failed);
-      this.#subscriptions.set(shard, subscription);
-      return subscription;
-    });
-  }
-
-  extent(shard: number): Promise<LogExtent> {
-    return Promise.try(() => {
-      this.#checkOpen();
-      return this.#log.extent(shard);
-    });
-  }
-
-  trim(shard: number, below: number): Promise<void> {
-    return Promise.try(() => {
-      this.#checkOpen();
-      return this.#log.trim(shard, below);
-    });
-  }
-
-  close(): Promise<void> {
-    this.#isClosed = true;
-    for (const subscription of this.#subscriptions.values()) subscription.close();
-    this.#subscriptions.clear();
-    return Promise.resolve();
-  }
-
-  #checkOpen(): void {
-    if (this.#isClosed) throw new LogError("closed", "This client of the log is closed.");
   }
 }

@@ -7,9 +7,9 @@ import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { serve, toWireError } from "../rpc.ts";
 import { threadMemory } from "../thread_memory.ts";
-import { serveLog } from "./serve_log.ts";
+import { serveOwner } from "./serve_owner.ts";
 import { SqliteLog } from "./sqlite_log.ts";
-import type { LogThreadData, LogToOwner, OwnerCalls, OwnerToLog } from "./thread_messages.ts";
+import type { LogThreadData, LogToOwner, OwnerCalls } from "./thread_messages.ts";
 
 const owner = parentPort;
 if (owner === null) throw new Error("log_thread.ts runs as a worker thread: start it by startLogThread().");
@@ -21,7 +21,7 @@ try {
   const report = (sentence: string) => post({ type: "report", sentence });
   const log = new SqliteLog({ directory, shards, expected, limits, clock: Date.now, report });
   const extents = await Promise.all(Array.from({ length: shards }, (_, shard) => log.extent(shard)));
-  serveOwner(log);
+  serveOwner(owner, log);
   const ownerCalls: OwnerCalls = {
     hold: () => Promise.try(() => log.held.hold()),
     seal: () => log.held.seal(),
@@ -33,35 +33,4 @@ try {
 } catch (thrown) {
   post({ type: "failed", ...toWireError(thrown) });
   process.exit(1);
-}
-
-function serveOwner(log: SqliteLog): void {
-  const ends = new Set<() => void>();
-  const named = new Map<string, () => void>();
-  const connect = ({ port, client }: OwnerToLog & { readonly type: "connect" }) => {
-    const end = serveLog(log, port);
-    port.on("close", () => ends.delete(end));
-    ends.add(end);
-    if (client === undefined) return;
-    named.get(client)?.();
-    named.set(client, end);
-  };
-  const turn = () => new Promise((resolve) => setImmediate(resolve));
-  const close = async () => {
-    // What came on other ports before the word to close is still to be read from them.
-    await turn();
-    await log.close();
-    // The answers to what `close` committed leave before their ports close.
-    await turn();
-    for (const end of ends) end();
-    process.exit(0);
-  };
-  owner?.on("message", (message: OwnerToLog) => {
-    switch (message.type) {
-      case "connect":
-        return connect(message);
-      case "close":
-        return void close();
-    }
-  });
 }

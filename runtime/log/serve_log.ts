@@ -10,12 +10,11 @@ import type { MessagePort } from "node:worker_threads";
 import { errorMessage } from "../core/errors.ts";
 import type { LogFrame } from "../core/log_frame.ts";
 import { seal, serve, toWireError } from "../rpc.ts";
-import type { LocalLog } from "./local_log.ts";
-import type { NewFrame, Subscription } from "./port.ts";
+import type { MailboxLog, NewFrame, Subscription } from "./port.ts";
 import type { ClientToLog, FrameBatch, LogToClient } from "./thread_messages.ts";
 
 /** Returns a function that ends the service and closes the port. */
-export function serveLog(log: LocalLog, port: MessagePort): () => void {
+export function serveLog(log: { client(): MailboxLog }, port: MessagePort): () => void {
   const client = log.client();
   const subscriptions = new Map<number, Subscription>();
   const outbox = new ClientOutbox(port);

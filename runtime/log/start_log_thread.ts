@@ -51,13 +51,36 @@ export function startLogThread(options: LogThreadOptions): LogThread {
   const { openDeadlineMs = threadOpenDeadlineMs, closeDeadlineMs = threadCloseDeadlineMs } = options;
   const data: LogThreadData = { directory, shards, expected, limits };
   const worker = new Worker(new URL("./log_thread.ts", import.meta.url), { workerData: data });
+  return ownLogThread(worker, {
+    report,
+    onWaiting: () => {},
+    opening: (ready) =>
+      orLate(ready, openDeadlineMs, () =>
+        new LogError(
+          "unavailable",
+          `Cannot open the log: ${directory} is not open after ${openDeadlineMs} ms; its disk hangs.`,
+        )),
+    closeDeadlineMs,
+    lateClose: `The log's thread did not close ${directory} within ${closeDeadlineMs} ms: its disk hangs.`,
+  });
+}
+
+/** What the owner of any log's thread does with it. */
+export interface LogThreadOwner {
+  readonly report: (sentence: string) => void;
+  /** Hears what the log waits for; null when it works again. */
+  readonly onWaiting: (sentence: string | null) => void;
+  /** Bounds the time of opening, where it is bounded. */
+  readonly opening: (ready: Promise<LogOpening>) => Promise<LogOpening>;
+  readonly closeDeadlineMs: number;
+  readonly lateClose: string;
+}
+
+export function ownLogThread(worker: Worker, owner: LogThreadOwner): LogThread {
+  const { opening, closeDeadlineMs, lateClose } = owner;
   let isClosing = false;
   const exited = awaitExit(worker, () => isClosing);
-  const ready = orLate(awaitReady(worker, exited, report), openDeadlineMs, () =>
-    new LogError(
-      "unavailable",
-      `Cannot open the log: ${directory} is not open after ${openDeadlineMs} ms; its disk hangs.`,
-    ));
+  const ready = opening(awaitReady(worker, exited, owner));
   // Whoever awaits `ready` hears of a failure; nobody has to.
   ready.catch(() => {});
   const rpc = new RpcClient(worker, ({ code, message }) => reviveLogError(code, message), {
@@ -85,10 +108,7 @@ export function startLogThread(options: LogThreadOptions): LogThread {
       if (!await hasSettled(exited, closeDeadlineMs)) {
         // Of a thread that hangs in a call of the system, not even the termination has to end.
         await hasSettled(worker.terminate(), closeDeadlineMs);
-        throw new LogError(
-          "unavailable",
-          `The log's thread did not close ${directory} within ${closeDeadlineMs} ms: its disk hangs.`,
-        );
+        throw new LogError("unavailable", lateClose);
       }
       const error = await exited;
       if (error !== null) throw error;
@@ -110,7 +130,7 @@ function awaitExit(worker: Worker, isExpected: () => boolean): Promise<Error | n
 function awaitReady(
   worker: Worker,
   exited: Promise<Error | null>,
-  report: (sentence: string) => void,
+  { report, onWaiting }: LogThreadOwner,
 ): Promise<LogOpening> {
   return new Promise((resolve, reject) => {
     worker.on("message", (message: LogToOwner) => {
@@ -121,6 +141,8 @@ function awaitReady(
           return reject(reviveLogError(message.code, message.message));
         case "report":
           return report(message.sentence);
+        case "waiting":
+          return onWaiting(message.for);
       }
     });
     void exited.then((error) => {

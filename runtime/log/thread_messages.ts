@@ -5,17 +5,26 @@
 
 import type { MessagePort } from "node:worker_threads";
 import type { ThreadMemory } from "../thread_memory.ts";
+import type { KafkaSettings } from "./kafka/settings.ts";
 import type { LogLimits } from "./limits.ts";
 import type { Sealed } from "../rpc.ts";
 import { LogError, type LogErrorCode, type LogExtent } from "./port.ts";
 
-/** `workerData` of the log's thread. */
+/** `workerData` of the thread of a log on files. */
 export interface LogThreadData {
   readonly directory: string;
   readonly shards: number;
   /** See `SegmentedLogOptions`. */
   readonly expected: string | null;
   readonly limits: LogLimits;
+}
+
+/** `workerData` of the thread of a log on Kafka. */
+export interface KafkaLogThreadData {
+  readonly settings: KafkaSettings;
+  readonly shards: number;
+  /** Identity of the log that must be there; null: any will do. */
+  readonly expected: string | null;
 }
 
 /** What the log is when it is open. */
@@ -44,7 +53,9 @@ export type LogToOwner =
   | { readonly type: "ready"; readonly opening: LogOpening }
   | { readonly type: "failed"; readonly code: string; readonly message: string }
   /** Something a person should know; the log goes on. */
-  | { readonly type: "report"; readonly sentence: string };
+  | { readonly type: "report"; readonly sentence: string }
+  /** What the log waits for before it opens, or goes on; null: for nothing any more. */
+  | { readonly type: "waiting"; readonly for: string | null };
 
 export type ClientToLog =
   | { readonly type: "grant"; readonly subscription: number; readonly bytes: number }

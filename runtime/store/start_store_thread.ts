@@ -1,5 +1,6 @@
 /** Starts the thread that owns the embedded store. */
 
+import { errorMessage } from "../core/errors.ts";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import {
   hasSettled,
@@ -83,7 +84,7 @@ export function startStoreThread(
     rpc.fail(error);
     closed.resolve();
   };
-  worker.on("error", (error) => died(`its thread failed: ${error.message}`));
+  worker.on("error", (error: unknown) => died(`its thread failed: ${errorMessage(error)}`));
   worker.on("exit", (code) => {
     died(`its thread ended with code ${code}`);
     const sentence = `The store's thread ended with code ${code}.`;

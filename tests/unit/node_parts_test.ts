@@ -146,6 +146,6 @@ Deno.test("NodeMetrics.text() follows the naming rules of Prometheus when it is 
   assert.ok(types.length > 10);
   for (const [, name, type] of types) {
     assert.match(text, new RegExp(`^# HELP ${name} \\S`, "m"));
-    assert.equal(name?.endsWith("_total"), type === "counter", name);
+    assert.equal(name?.endsWith("_total"), type === "counter", `found ${name}`);
   }
 });

@@ -155,7 +155,7 @@ Deno.test("a trace has a request's time-out and its answer", () => {
   const rig = new RequestsRig();
   const traced = (): string[] => {
     const answer = rig.request({ type: "trace", kind: "asker", id: "a", limit: 10 });
-    assert.ok(answer?.type === "answered", answer?.type);
+    assert.ok(answer?.type === "answered", `found ${answer?.type}`);
     const { messages } = JSON.parse(answer.json) as TraceAnswer;
     return messages.map(({ message, timer, outcome }) => `${message} ${timer} ${outcome}`);
   };

@@ -60,7 +60,7 @@ class Rig extends ShardDriver {
 
   trace(id: string, limit = maxTracedMessages): TraceAnswer {
     const answer = this.request({ type: "trace", kind: "k", id, limit });
-    assert.ok(answer?.type === "answered", answer?.type);
+    assert.ok(answer?.type === "answered", `found ${answer?.type}`);
     return JSON.parse(answer.json);
   }
 

@@ -49,7 +49,7 @@ Deno.test("compare() names each field that differs", () => {
     wrong.channels.temperature!["1h"]![field] = value;
     const verdict = compare(expected, wrong);
     assert.equal(verdict.wrong.length, 1);
-    assert.ok(verdict.wrong[0]!.includes(`${field} is ${value}`), verdict.wrong[0]);
+    assert.ok(verdict.wrong[0]!.includes(`${field} is ${value}`), `found ${verdict.wrong[0]}`);
   }
 });
 

@@ -1,0 +1,50 @@
+/** `kafkajs` as everything here uses it: quiet, with our time limits, TLS and SASL. */
+
+import {
+  Kafka,
+  type KafkaConfig,
+  type LogEntry,
+  logLevel,
+  type RetryOptions,
+  type SASLOptions,
+} from "kafkajs";
+import { authenticationTimeoutMs, connectionTimeoutMs, requestTimeoutMs } from "./limits.ts";
+import type { KafkaSettings } from "./settings.ts";
+
+/**
+ * `retry` is for connections, whatever its producers and consumers do. `hear` gets what the library logs at level ERROR. It logs as errors what happens all the time, so nothing of it is
+ * for a person.
+ */
+export function kafkaClient(
+  settings: KafkaSettings,
+  retry: RetryOptions,
+  hear: (entry: LogEntry) => void = () => {},
+): Kafka {
+  const { brokers, tls, sasl, prefix } = settings;
+  const config: KafkaConfig = {
+    clientId: prefix,
+    brokers: [...brokers],
+    connectionTimeout: connectionTimeoutMs,
+    authenticationTimeout: authenticationTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    retry,
+    logLevel: logLevel.ERROR,
+    logCreator: () => hear,
+  };
+  if (tls !== null) config.ssl = tls.ca === null ? true : { ca: [tls.ca] };
+  if (sasl !== null) config.sasl = saslOf(sasl);
+  return new Kafka(config);
+}
+
+function saslOf({ mechanism, username, password }: NonNullable<KafkaSettings["sasl"]>): SASLOptions {
+  switch (mechanism) {
+    case "plain":
+      return { mechanism, username, password };
+    case "scram-sha-256":
+      return { mechanism, username, password };
+    case "scram-sha-512":
+      return { mechanism, username, password };
+    default:
+      return mechanism satisfies never;
+  }
+}

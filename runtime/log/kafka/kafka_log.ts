@@ -1,0 +1,205 @@
+/**
+ * `MailboxLog` on a Kafka topic, one partition per shard, for any number of clients.
+ *
+ * 1. `append` resolves when all in-sync replicas have the frames; see `appends.ts` for what happens when they do not.
+ * 2. The stamps are the brokers' `LogAppendTime`. A shard's stamps go back only where a broker's clock does.
+ * 3. `close` sends what waits; the log answers "closed" from then on.
+ */
+
+import type { Admin } from "kafkajs";
+import type { LogFrame } from "../../core/log_frame.ts";
+import { throwToThread } from "../deliveries.ts";
+import { LogClient, type SharedLog } from "../log_client.ts";
+import {
+  type AppendReceipt,
+  LogError,
+  type LogExtent,
+  type MailboxLog,
+  type NewFrame,
+  type Subscription,
+  type SubscriptionEnded,
+} from "../port.ts";
+import { KafkaAppends } from "./appends.ts";
+import { kafkaClient } from "./client.ts";
+import { MailboxConsumer } from "./consumer.ts";
+import { isClosedAtOnce, refusalOf, waitingSentence } from "./errors.ts";
+import { closeDeadlineMs, fewRetries, maxClosedConnections, reconnectMs, retries } from "./limits.ts";
+import { MailboxOffsets } from "./offsets.ts";
+import type { KafkaSettings } from "./settings.ts";
+import { ensureMailboxTopic } from "./topic.ts";
+import { hasSettled } from "../../rpc.ts";
+
+export interface KafkaLogOptions {
+  readonly settings: KafkaSettings;
+  readonly shards: number;
+  /** Identity of the log that must be there; null: any will do. */
+  readonly expected: string | null;
+  /** Hears what is waited for, while opening and later; null when it works again. */
+  readonly onWaiting: (sentence: string | null) => void;
+}
+
+export class KafkaLog implements MailboxLog, SharedLog {
+  readonly identity: string;
+  readonly #shards: number;
+  readonly #appends: KafkaAppends;
+  readonly #consumer: MailboxConsumer;
+  readonly #offsets: MailboxOffsets;
+  readonly #own: LogClient;
+  #closing: Promise<void> | null = null;
+
+  /** Waits for the brokers as long as it takes; throws a `LogError` "refused" when waiting does not help. */
+  static async open(options: KafkaLogOptions): Promise<KafkaLog> {
+    const { settings, onWaiting } = options;
+    let closed = 0;
+    for (let isWaiting = false;; isWaiting = true) {
+      try {
+        const log = await tryOpen(options);
+        if (isWaiting) onWaiting(null);
+        return log;
+      } catch (thrown) {
+        const refusal = refusalOf(thrown, settings);
+        if (refusal !== null) throw refusal;
+        const sentence = waitingSentence(thrown, settings);
+        // A broker that starts or ends may close a connection, too, but not again and again.
+        closed = isClosedAtOnce(thrown) ? closed + 1 : 0;
+        if (closed >= maxClosedConnections) throw new LogError("refused", sentence, { cause: thrown });
+        onWaiting(sentence);
+        await new Promise((resolve) => setTimeout(resolve, reconnectMs));
+      }
+    }
+  }
+
+  constructor(identity: string, { settings, shards, onWaiting }: KafkaLogOptions, admin: Admin) {
+    this.identity = identity;
+    this.#shards = shards;
+    const topic = mailboxTopic(settings);
+    this.#appends = new KafkaAppends({
+      kafka: kafkaClient(settings, retries),
+      settings,
+      topic,
+      waiting: onWaiting,
+    });
+    this.#offsets = new MailboxOffsets({
+      admin,
+      settings,
+      topic,
+      begins: (shard, begin) => this.#consumer.begins(shard, begin),
+    });
+    this.#consumer = new MailboxConsumer({
+      kafka: kafkaClient(settings, retries, (entry) => this.#consumer.hear(entry)),
+      group: `${settings.prefix}.nodes`,
+      topic,
+      shards,
+      extent: (shard) => this.#offsets.extent(shard),
+    });
+    this.#own = this.client();
+  }
+
+  async start(): Promise<void> {
+    await this.#appends.open();
+    await this.#consumer.open();
+  }
+
+  /** Another client, with subscriptions of its own. */
+  client(): LogClient {
+    return new LogClient(this);
+  }
+
+  async append(frames: readonly NewFrame[]): Promise<readonly AppendReceipt[]> {
+    this.#checkOpen();
+    for (const { shard } of frames) this.#checkShard(shard);
+    return frames.length === 0 ? [] : await this.#appends.append(frames);
+  }
+
+  subscribe(
+    shard: number,
+    from: number,
+    deliver: (frames: readonly LogFrame[]) => void,
+    failed?: SubscriptionEnded,
+  ): Promise<Subscription> {
+    return this.#own.subscribe(shard, from, deliver, failed);
+  }
+
+  async open(
+    shard: number,
+    from: number,
+    deliver: (frames: readonly LogFrame[]) => void,
+    failed: SubscriptionEnded = throwToThread,
+  ): Promise<Subscription> {
+    const { begin, end } = await this.extent(shard);
+    this.#checkOpen();
+    if (!Number.isInteger(from) || from < begin || from > end) {
+      throw new LogError(
+        "out_of_range",
+        `Cannot read shard ${shard} from offset ${from}: the log begins at ${begin} and ends before ${end}; ` +
+          `a reader may begin at ${begin} to ${end}.`,
+      );
+    }
+    return this.#consumer.subscribe(shard, from, deliver, failed);
+  }
+
+  async extent(shard: number): Promise<LogExtent> {
+    this.#checkOpen();
+    this.#checkShard(shard);
+    return await this.#offsets.extent(shard);
+  }
+
+  extents(): Promise<readonly LogExtent[]> {
+    return this.#offsets.extents();
+  }
+
+  async trim(shard: number, below: number): Promise<void> {
+    this.#checkOpen();
+    this.#checkShard(shard);
+    await this.#offsets.trim(shard, below);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#appends.close();
+    await Promise.all([this.#consumer.close(), this.#offsets.close()]);
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== null) throw new LogError("closed", "The log is closed.");
+  }
+
+  #checkShard(shard: number): void {
+    if (Number.isInteger(shard) && shard >= 0 && shard < this.#shards) return;
+    throw new LogError(
+      "out_of_range",
+      `The log has no shard ${shard}; its shards are 0 to ${this.#shards - 1}.`,
+    );
+  }
+}
+
+export const mailboxTopic = ({ prefix }: KafkaSettings): string => `${prefix}.mailbox`;
+
+async function tryOpen(options: KafkaLogOptions): Promise<KafkaLog> {
+  const { settings, shards, expected } = options;
+  const admin = kafkaClient(settings, fewRetries).admin({ retry: fewRetries });
+  let log: KafkaLog | null = null;
+  try {
+    await admin.connect();
+    const { clusterId } = await admin.describeCluster();
+    const identity = `kafka:${clusterId}/${settings.prefix}`;
+    if (expected !== null && expected !== identity) {
+      throw new LogError(
+        "refused",
+        `The log at ${settings.brokers.join(", ")} is ${identity}, and the store belongs to ${expected}. ` +
+          "Name the cluster and the prefix that the store was made with, or use another store.",
+      );
+    }
+    await ensureMailboxTopic(admin, mailboxTopic(settings), shards);
+    log = new KafkaLog(identity, options, admin);
+    await log.start();
+    return log;
+  } catch (thrown) {
+    await (log === null ? hasSettled(admin.disconnect(), closeDeadlineMs) : log.close());
+    throw thrown;
+  }
+}

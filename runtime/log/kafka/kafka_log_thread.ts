@@ -1,0 +1,58 @@
+/**
+ * The Kafka log's thread: owns the connections, serves any number of clients. `start_kafka_log_thread.ts` starts it.
+ *
+ * 1. While the brokers cannot be reached it is not ready, says what it waits for, and keeps the ports it is given.
+ */
+
+import process from "node:process";
+import { parentPort, workerData } from "node:worker_threads";
+import { serve, toWireError } from "../../rpc.ts";
+import { threadMemory } from "../../thread_memory.ts";
+import { LogError } from "../port.ts";
+import { serveOwner } from "../serve_owner.ts";
+import type { KafkaLogThreadData, LogToOwner, OwnerCalls, OwnerToLog } from "../thread_messages.ts";
+import { KafkaLog } from "./kafka_log.ts";
+
+const owner = parentPort;
+if (owner === null) {
+  throw new Error("kafka_log_thread.ts runs as a worker thread: start it by startKafkaLogThread().");
+}
+
+const post = (message: LogToOwner) => owner.postMessage(message);
+
+// `kafkajs` sets a timer in the past whenever its queue of requests is empty, and the runtime warns of that.
+const emitWarning = process.emitWarning.bind(process);
+process.emitWarning = (warning: string | Error, ...more: unknown[]) => {
+  if (more[0] !== "TimeoutNegativeWarning") emitWarning(warning);
+};
+
+const early: OwnerToLog[] = [];
+const keep = (message: OwnerToLog) => {
+  if (message.type === "close") process.exit(0);
+  early.push(message);
+};
+owner.on("message", keep);
+
+const noFiles = () =>
+  Promise.reject(new LogError("refused", "The log is on Kafka: it has no files to hold."));
+const ownerCalls: OwnerCalls = {
+  hold: noFiles,
+  seal: noFiles,
+  release: noFiles,
+  memory: () => Promise.resolve(threadMemory()),
+};
+
+try {
+  const { settings, shards, expected }: KafkaLogThreadData = workerData;
+  const onWaiting = (sentence: string | null) => post({ type: "waiting", for: sentence });
+  serve(owner, { ...ownerCalls });
+  const log = await KafkaLog.open({ settings, shards, expected, onWaiting });
+  const extents = await log.extents();
+  owner.off("message", keep);
+  const handle = serveOwner(owner, log);
+  early.forEach(handle);
+  post({ type: "ready", opening: { identity: log.identity, extents } });
+} catch (thrown) {
+  post({ type: "failed", ...toWireError(thrown) });
+  process.exit(1);
+}

@@ -1,0 +1,64 @@
+/** Limits and defaults of the log on Kafka, each with its reason. Bytes of text are UTF-16 units. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Text of one send: about 20 ms of encoding, so that what waits behind it does not wait long. */
+export const sendBytes = 4 * MiB;
+
+/** Text of one `append` at most: twice what a gateway appends at once. */
+export const maxAppendBytes = 8 * MiB;
+
+/** `max.message.bytes` of the topic: one append's frames are one batch, and a unit of text is up to 3 bytes of it. */
+export const maxBatchBytes = 3 * maxAppendBytes + 1 * MiB;
+
+/** Text waiting to be sent; above it appends are refused as "unavailable" and the caller slows down. */
+export const queuedBytes = 64 * MiB;
+
+/** A send under way for so long means that no broker answers: further appends fail at once. */
+export const stalledAfterMs = 2000;
+
+/** When a send ends as "unknown": before a caller in another thread gives up its call, at 30 s. */
+export const sendDeadlineMs = 25_000;
+
+/** Kafka's own client library tries again so often, after at most a second each: back within a second of the broker. */
+export const retries = { retries: 30, initialRetryTime: 100, maxRetryTime: 1000 } as const;
+
+/** For calls whose callers try again by themselves, and while opening. */
+export const fewRetries = { retries: 1, initialRetryTime: 100, maxRetryTime: 200 } as const;
+
+/** How long the brokers may take to accept a connection, to say who they are, and to answer. */
+export const connectionTimeoutMs = 2000;
+export const authenticationTimeoutMs = 5000;
+export const requestTimeoutMs = 10_000;
+
+/** Between attempts to reach the brokers again. */
+export const reconnectMs = 300;
+
+/** Connections closed by a broker one after another, after which it is taken to want TLS or credentials, or neither. */
+export const maxClosedConnections = 5;
+
+/** Callers of `extent` who come within this time share one request. */
+export const extentGatherMs = 5;
+
+/** DeleteRecords at most so often: each writes to the broker's metadata. */
+export const trimIntervalMs = 1000;
+
+/**
+ * A partition that gets credit while a fetch waits is in the next one: this long later at most. Ten empty fetches a
+ * second cost a percent of a core.
+ */
+export const fetchWaitMs = 100;
+/** Of one fetch, so that what is queued between the broker and the subscribers stays small. */
+export const fetchBytes = 4 * MiB;
+/** Of one partition: four times a usual frame, so that a batch of several fits when it is not the first. */
+export const fetchPartitionBytes = 1 * MiB;
+
+/** The least that brokers allow by default: so long a dead member keeps its partitions. */
+export const sessionTimeoutMs = 6000;
+export const heartbeatMs = 1000;
+/** How long a new member waits for one that died: the others hear of it by their heartbeat. */
+export const rebalanceTimeoutMs = 3000;
+
+/** How long `close` waits for brokers that do not answer. */
+export const closeDeadlineMs = 2000;

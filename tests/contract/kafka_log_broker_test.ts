@@ -1,0 +1,240 @@
+/** What only a log on Kafka can meet: a broker that dies or stops, deleted records, foreign topics, credentials. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Kafka, logLevel } from "kafkajs";
+import { startKafka } from "../../deploy/services/kafka.ts";
+import type { Server } from "../../deploy/services/server.ts";
+import { KafkaLog } from "../../runtime/log/kafka/kafka_log.ts";
+import type { KafkaSettings, SaslMechanism } from "../../runtime/log/kafka/settings.ts";
+import { startKafkaLogThread } from "../../runtime/log/kafka/start_kafka_log_thread.ts";
+import { LogError, type MailboxLog, type NewFrame } from "../../runtime/log/port.ts";
+import { RemoteLog } from "../../runtime/log/remote_log.ts";
+import { freePort } from "../services/free_port.ts";
+import { skipUnlessServed, uniqueName } from "../services/servers.ts";
+import { within } from "../services/within.ts";
+import { Collector, range } from "./log_collector.ts";
+import { readAll, rejectsWith } from "./log_contract.ts";
+
+const plenty = 1 << 30;
+const secret = "not-to-be-shown";
+
+interface Broker {
+  readonly server: Server;
+  readonly ca: string;
+  readonly ports: { readonly plain: number; readonly sasl: number; readonly tls: number };
+}
+
+async function startBroker(folder: string): Promise<Broker> {
+  const [plain, sasl, tls, controllerPort] = [freePort(), freePort(), freePort(), freePort()];
+  const server = await startKafka({
+    folder,
+    port: plain,
+    controllerPort,
+    secure: { saslPlaintextPort: sasl, saslSslPort: tls, user: "node", password: secret },
+  });
+  return { server, ca: await Deno.readTextFile(join(folder, "tls", "ca.pem")), ports: { plain, sasl, tls } };
+}
+
+const settingsOf = (port: number, more: Partial<KafkaSettings> = {}): KafkaSettings => ({
+  brokers: [`127.0.0.1:${port}`],
+  tls: null,
+  sasl: null,
+  prefix: uniqueName("log"),
+  ...more,
+});
+
+const open = (settings: KafkaSettings, expected: string | null = null, shards = 4) =>
+  KafkaLog.open({ settings, shards, expected, onWaiting: () => {} });
+
+/** Appends numbered frames one after another, as a gateway does: "unknown" is repeated, "unavailable" is given up. */
+async function appendNumbered(log: MailboxLog, shard: number, isOver: () => boolean): Promise<number[]> {
+  const acknowledged: number[] = [];
+  for (let n = 0; !isOver(); n++) {
+    const frames: NewFrame[] = [{ shard, text: `${n}` }, { shard, text: `${n} again` }];
+    for (;;) {
+      try {
+        await log.append(frames);
+        acknowledged.push(n);
+        break;
+      } catch (thrown) {
+        if (!(thrown instanceof LogError)) throw thrown;
+        if (thrown.code === "unknown") continue;
+        assert.equal(thrown.code, "unavailable", thrown.message);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        break;
+      }
+    }
+  }
+  return acknowledged;
+}
+
+/** What a shard makes of its frames: a number at or below the last is a repeat. */
+function withoutRepeats(texts: readonly string[]): number[] {
+  const kept: number[] = [];
+  for (const text of texts) {
+    if (text.endsWith("again")) continue;
+    const n = Number(text);
+    if (n > (kept.at(-1) ?? -1)) kept.push(n);
+  }
+  return kept;
+}
+
+async function losesNothing({ server, ports }: Broker): Promise<void> {
+  const log = await open(settingsOf(ports.plain));
+  const collectors = range(0, 4).map(() => new Collector());
+  for (const [shard, collector] of collectors.entries()) {
+    (await log.subscribe(shard, 0, collector.deliver)).grant(plenty);
+  }
+  let isOver = false;
+  const appending = range(0, 4).map((shard) => appendNumbered(log, shard, () => isOver));
+  await collectors[0]!.count(20);
+  await server.kill();
+  await server.start();
+  const last = collectors[0]!.frames.length;
+  await within("frames after the restart", collectors[0]!.count(last + 20), 15_000);
+  isOver = true;
+  const acknowledged = await within("the appends to settle", Promise.all(appending), 30_000);
+  for (const [shard, numbers] of acknowledged.entries()) {
+    const { end } = await log.extent(shard);
+    const collector = collectors[shard]!;
+    await collector.count(end);
+    assert.deepEqual(collector.offsets, range(0, end), "each record is delivered once, in order");
+    const folded = new Set(withoutRepeats(collector.texts));
+    assert.deepEqual(numbers.filter((n) => !folded.has(n)), [], `lost of shard ${shard}`);
+    assert.equal(collector.texts.length % 2, 0, "a batch is whole");
+  }
+  await log.close();
+}
+
+async function failsFast({ server, ports }: Broker): Promise<void> {
+  const waiting: (string | null)[] = [];
+  let heard = () => {};
+  const onWaiting = (sentence: string | null) => {
+    waiting.push(sentence);
+    heard();
+  };
+  const until = (is: (sentence: string | null) => boolean, what: string) =>
+    within(
+      what,
+      new Promise<void>((resolve) => {
+        heard = () => is(waiting.at(-1) ?? null) ? resolve() : undefined;
+      }),
+      15_000,
+    );
+  const thread = startKafkaLogThread({
+    settings: settingsOf(ports.plain),
+    shards: 4,
+    report: console.error,
+    onWaiting,
+  });
+  const log = new RemoteLog(thread.connect());
+  await thread.ready;
+  await log.append([{ shard: 0, text: "before" }]);
+  const down = until((sentence) => sentence !== null, "the log to say what it waits for");
+  await server.stop();
+  const stopped = log.append([{ shard: 0, text: "meanwhile" }]).catch((error: LogError) => error.code);
+  await down;
+  assert.match(waiting.at(-1) ?? "", /^Kafka at 127\.0\.0\.1:\d+ does not answer: /);
+  const startMs = performance.now();
+  await rejectsWith("unavailable", log.append([{ shard: 0, text: "refused" }]));
+  assert(performance.now() - startMs < 500, "it fails at once");
+  const up = until((sentence) => sentence === null, "the log to go on");
+  await server.start();
+  const readyMs = performance.now();
+  await up;
+  assert(performance.now() - readyMs < 2500, `${performance.now() - readyMs} ms after the broker`);
+  await stopped;
+  await log.append([{ shard: 0, text: "after" }]);
+  const { texts } = await readAll(log, 0, 0);
+  assert.equal(texts.at(-1), "after");
+  assert(!texts.includes("refused"));
+  await log.close();
+  await thread.close();
+}
+
+async function endsAtGap({ ports }: Broker): Promise<void> {
+  const settings = settingsOf(ports.plain);
+  const log = await open(settings);
+  await log.append(range(0, 10).map((n) => ({ shard: 1, text: `${n}` })));
+  const ended = Promise.withResolvers<LogError>();
+  const subscription = await log.subscribe(1, 0, () => assert.fail("delivered"), ended.resolve);
+  const admin = new Kafka({ brokers: [...settings.brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const topic = `${settings.prefix}.mailbox`;
+  // The library deletes nothing of a topic that it has not asked about.
+  await admin.fetchTopicOffsets(topic);
+  await admin.deleteTopicRecords({ topic, partitions: [{ partition: 1, offset: "6" }] });
+  await admin.disconnect();
+  subscription.grant(plenty);
+  const error = await within("the end of the subscription", ended.promise);
+  assert.equal(error.code, "out_of_range");
+  assert.match(error.message, /Records 0\.\.5 of shard 1 are missing/);
+  assert.deepEqual((await readAll(log, 1, 6)).offsets, range(6, 10));
+  await log.close();
+}
+
+async function refusesOtherTopics({ ports }: Broker): Promise<void> {
+  const settings = settingsOf(ports.plain);
+  const log = await open(settings);
+  await log.close();
+  const count = await rejectsWith("refused", open(settings, null, 8));
+  assert.match(count.message, /has 4 partitions, and there are 8 shards/);
+  const other = await rejectsWith("refused", open(settings, "kafka:another/log"));
+  assert.match(other.message, /belongs to kafka:another\/log/);
+  await (await open(settings, log.identity)).close();
+}
+
+async function authenticates({ ca, ports }: Broker): Promise<void> {
+  const sasl = (mechanism: SaslMechanism, password = secret) => ({ mechanism, username: "node", password });
+  for (const mechanism of ["plain", "scram-sha-256", "scram-sha-512"] as const) {
+    const log = await open(settingsOf(ports.sasl, { sasl: sasl(mechanism) }));
+    await log.append([{ shard: 0, text: mechanism }]);
+    await log.close();
+  }
+  const log = await open(settingsOf(ports.tls, { tls: { ca }, sasl: sasl("scram-sha-256") }));
+  assert.equal((await log.append([{ shard: 0, text: "TLS" }])).length, 1);
+  await log.close();
+  const refusals: readonly [KafkaSettings, RegExp][] = [
+    [
+      settingsOf(ports.sasl, { sasl: sasl("plain", "wrong-password") }),
+      /refuses the user name or the password/,
+    ],
+    [settingsOf(ports.sasl, { sasl: sasl("scram-sha-512", "wrong-password") }), /refuses the user name/],
+    [settingsOf(ports.tls, { tls: { ca: null }, sasl: sasl("plain") }), /certificate that is not trusted/],
+    [
+      settingsOf(ports.plain, { tls: { ca } }),
+      /closes the connection at once.*by TLS and without a user name/,
+    ],
+    [
+      settingsOf(ports.tls, { sasl: sasl("plain") }),
+      /closes the connection at once.*without TLS and as node/,
+    ],
+    [settingsOf(ports.sasl), /closes the connection at once.*without TLS and without a user name/],
+    [settingsOf(ports.plain, { sasl: sasl("plain") }), /takes no user name by plain on this port/],
+  ];
+  for (const [settings, sentence] of refusals) {
+    const error = await rejectsWith("refused", within(`a refusal: ${sentence}`, open(settings)));
+    assert.match(error.message, sentence);
+    assert.doesNotMatch(error.message, /wrong-password|not-to-be-shown/);
+  }
+}
+
+Deno.test({
+  name: "KafkaLog on a broker of its own",
+  ignore: skipUnlessServed("The log on a broker that dies", ["kafka"]),
+  fn: async (t) => {
+    const folder = await Deno.makeTempDir({ prefix: "sensorium-kafka-" });
+    const broker = await startBroker(folder);
+    try {
+      await t.step("refuses a topic of another size, and another log", () => refusesOtherTopics(broker));
+      await t.step("authenticates, and says what is wrong without secrets", () => authenticates(broker));
+      await t.step("ends a subscription below which records were deleted", () => endsAtGap(broker));
+      await t.step("fails appends fast while the broker is stopped, then goes on", () => failsFast(broker));
+      await t.step("loses and repeats nothing when the broker is killed", () => losesNothing(broker));
+    } finally {
+      await within("the broker to stop", broker.server.stop(), 20_000);
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
