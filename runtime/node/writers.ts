@@ -124,7 +124,7 @@ class Opening {
 
   async openStore(): Promise<StoreThread> {
     const { shards, report } = this.#settings;
-    const store = startStoreThread({ path: this.#storePath, shards });
+    const store = startStoreThread({ type: "sqlite", path: this.#storePath, shards });
     this.store = store;
     await this.#orClose(store, async () => {
       const { log, warning } = await store.ready;

@@ -69,7 +69,7 @@ function test(name: string, body: (thread: StoreThread, path: string) => Promise
   Deno.test(name, async () => {
     const folder = await Deno.makeTempDir({ prefix: "store-" });
     const path = join(folder, "store.db");
-    const thread = startStoreThread({ path, shards: shardCount });
+    const thread = startStoreThread({ type: "sqlite", path, shards: shardCount });
     try {
       await body(thread, path);
     } finally {
@@ -185,14 +185,14 @@ test("startStoreThread() remembers the log that it is bound to", async (thread, 
   assert.equal((await thread.ready).log, null);
   await thread.bindLog("a log");
   await thread.close();
-  const second = startStoreThread({ path, shards: shardCount });
+  const second = startStoreThread({ type: "sqlite", path, shards: shardCount });
   assert.equal((await second.ready).log, "a log");
   await second.close();
 });
 
 test("startStoreThread() is refused while another one has the file", async (thread, path) => {
   await thread.ready;
-  const second = startStoreThread({ path, shards: shardCount });
+  const second = startStoreThread({ type: "sqlite", path, shards: shardCount });
   await assert.rejects(second.ready, { name: "StoreError", code: "unavailable" });
   await second.close();
 });
@@ -200,7 +200,7 @@ test("startStoreThread() is refused while another one has the file", async (thre
 test("startStoreThread() is refused with the sentence of the file it cannot open", async (thread, path) => {
   await thread.ready;
   await thread.close();
-  const second = startStoreThread({ path, shards: 3 });
+  const second = startStoreThread({ type: "sqlite", path, shards: 3 });
   await assert.rejects(second.ready, { name: "StoreError", code: "corrupt", message: /made for 8 shards/ });
   await second.close();
 });
