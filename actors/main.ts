@@ -102,6 +102,7 @@ async function openEngine(
       shards: settings.shards,
       threads,
       retentionMs: settings.retention,
+      actorBytes: settings.actorMemory,
       limits: { checkpointIntervalMs: settings.checkpointMs },
       isTraced,
       report,

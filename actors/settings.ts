@@ -128,6 +128,13 @@ export const settingsSchema = z.object({
       meaning: "Threads that fold shards. auto: one for each core but one.",
     },
   ),
+  actorMemory: quantity(unitBytes, 16 * 2 ** 20, 2 ** 40).prefault("512MiB").register(settingNotes, {
+    group: "Work",
+    value: "SIZE",
+    expects: "a number and KiB, MiB or GiB, from 16MiB to 1024GiB",
+    meaning:
+      "Memory of actors; above it those used least lately stay in the store alone until they are needed.",
+  }),
   bodyLimit: quantity(unitBytes, 2 ** 10, 2 ** 30).prefault("8MiB").register(settingNotes, {
     group: "Input",
     value: "SIZE",

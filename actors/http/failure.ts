@@ -45,6 +45,7 @@ function storeProblem(error: StoreError): ProblemError | null {
     case "closed":
       return new ProblemError("stopping", error.message, retryAfter(1));
     case "corrupt":
+    case "refused":
       return null;
   }
 }

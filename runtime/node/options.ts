@@ -33,7 +33,7 @@ export interface EngineOptions {
   readonly actorBytes?: number;
   /** How long history is kept. */
   readonly retentionMs?: number;
-  /** Heap that ends a host thread when it is exhausted. */
+  /** Heap that ends a host thread when it is exhausted; unless told otherwise, what `actorBytes` asks for. */
   readonly hostHeapMiB?: number;
   /** For long sums; none unless told otherwise. */
   readonly compute?: ComputeEngineOptions;
@@ -62,6 +62,11 @@ export interface Settled extends Required<Omit<EngineOptions, "limits" | "comput
   readonly compute: ComputeSettings | null;
 }
 
+/** More than the default, should one thread's share of the actors not leave half of that free. */
+function heapFor(actorBytes: number, threads: number): number {
+  return Math.max(defaultHostHeapMiB, Math.ceil(2 * actorBytes / threads / 2 ** 20));
+}
+
 /** The options with every default in its place. Throws an error that says which of them cannot be. */
 export function settle(options: EngineOptions): Settled {
   const { services = [] } = options;
@@ -76,7 +81,7 @@ export function settle(options: EngineOptions): Settled {
     threads,
     actorBytes,
     retentionMs: options.retentionMs ?? defaultRetentionMs,
-    hostHeapMiB: options.hostHeapMiB ?? defaultHostHeapMiB,
+    hostHeapMiB: options.hostHeapMiB ?? heapFor(actorBytes, threads),
     compute: options.compute === undefined
       ? null
       : { threads: 1, heapMiB: defaultComputeHeapMiB, ...options.compute },

@@ -33,6 +33,7 @@ Deno.test("readSettings() gives the defaults when nothing is given", () => {
     retention: 7 * 86_400_000,
     checkpointMs: 1000,
     threads: null,
+    actorMemory: 512 * 2 ** 20,
     bodyLimit: 8 * 2 ** 20,
     maxRatePerId: 1000,
     maxRatePerClient: null,
