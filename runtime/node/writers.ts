@@ -183,7 +183,7 @@ async function readMemory(
   const [ofLog, ofStore] = await read;
   // A thread that has ended is told of as lost, and has no memory.
   if (ofLog.status === "rejected" || ofStore.status === "rejected") return null;
-  return new Map([["log", ofLog.value], ["store", ofStore.value]]);
+  return new Map([["log", ofLog.value], ...ofStore.value]);
 }
 
 /** The log's beginning may be trimmed: what it led to is in the store alone. */

@@ -12,7 +12,8 @@ import {
 import type { ThreadMemory } from "../thread_memory.ts";
 import type { MySqlStoreOptions } from "./mysql/mysql_store.ts";
 import { StoreError } from "./port.ts";
-import { reviveStoreError } from "./remote_store.ts";
+import { reviveStoreError, type StorePorts } from "./remote_store.ts";
+import { startStoreReader } from "./start_store_reader.ts";
 import type { SqliteStoreOptions } from "./sqlite_store.ts";
 
 /** Which store the thread owns. */
@@ -57,12 +58,14 @@ export interface OwnerCalls {
   memory(): Promise<ThreadMemory>;
 }
 
-export interface StoreThread extends OwnerCalls {
+export interface StoreThread extends Omit<OwnerCalls, "memory"> {
   readonly worker: Worker;
   /** Settles when the thread has ended: null after `close`, else why. */
   readonly exited: Promise<Error | null>;
-  /** A port for a `RemoteStore`, in this thread or handed to another one. */
-  connect(): MessagePort;
+  /** For a `RemoteStore`, in this thread or in one that they are handed to. */
+  connect(): StorePorts;
+  /** Of each of the store's threads, by its name. */
+  memory(): Promise<ReadonlyMap<string, ThreadMemory>>;
   /** Resolves when the store is open; rejects with the `StoreError` that opening ended with. A server is waited for. */
   readonly ready: Promise<StoreThreadOpening>;
   /** Settles the calls that have arrived, closes the store and ends the thread, at the deadline in any case. */
@@ -75,6 +78,7 @@ export function startStoreThread(
 ): StoreThread {
   const name = nameOf(options);
   const worker = new Worker(new URL("./store_thread.ts", import.meta.url), { workerData: options });
+  const reader = options.type === "sqlite" ? startStoreReader(options.path) : null;
   const ready = Promise.withResolvers<StoreThreadOpening>();
   const closed = Promise.withResolvers<void>();
   const exited = Promise.withResolvers<Error | null>();
@@ -95,6 +99,7 @@ export function startStoreThread(
   worker.on("message", (message: StoreThreadAnswer) => {
     switch (message.type) {
       case "ready":
+        reader?.open();
         return ready.resolve(message.opening);
       case "waiting":
         return onWaiting(message.for);
@@ -117,6 +122,11 @@ export function startStoreThread(
     const sentence = `The store's thread ended with code ${code}.`;
     exited.resolve(isClosing ? null : new StoreError("unavailable", sentence));
   });
+  void reader?.exited.then((error) => {
+    if (error === null) return;
+    died(`the thread that reads it ended: ${error.message}`);
+    exited.resolve(error);
+  });
   const send = (request: StoreThreadRequest, transfer: MessagePort[] = []) =>
     worker.postMessage(request, transfer);
   return {
@@ -126,14 +136,22 @@ export function startStoreThread(
     bindLog: (log) => rpc.call("bindLog", [log]),
     hold: () => rpc.call("hold", []),
     release: () => rpc.call("release", []),
-    memory: () => rpc.call("memory", []),
+    memory: async () => {
+      const [own, ofReader] = await Promise.all([rpc.call<ThreadMemory>("memory", []), reader?.memory()]);
+      return new Map([
+        ["store", own],
+        ...ofReader === undefined ? [] : [["store-reader", ofReader] as const],
+      ]);
+    },
     connect: () => {
       const { port1, port2 } = new MessageChannel();
       send({ type: "connect", port: port2 }, [port2]);
-      return port1;
+      return { writes: port1, reads: reader?.connect() ?? null };
     },
     close: async () => {
       isClosing = true;
+      // First: who closes the file last copies the write-ahead log into it.
+      await reader?.close(closeDeadlineMs);
       send({ type: "close" });
       const isClosed = await hasSettled(closed.promise, closeDeadlineMs);
       // Of a thread that hangs in a call of the system, not even the termination has to end.

@@ -136,7 +136,7 @@ test("RemoteStore rejects as unavailable what waits when its thread is killed", 
 Deno.test("RemoteStore fails commits as unknown and other calls as unavailable when its thread hangs", async () => {
   // A thread that hangs is a port that nobody reads.
   const { port1, port2 } = new MessageChannel();
-  const store = new RemoteStore(port1, 50);
+  const store = new RemoteStore({ writes: port1, reads: null }, 50);
   const made = checkpoint({ shard: 0, epoch: 1, commit: 0 });
   const calls = [store.commit([made]), store.claim(0, "a"), store.list("sensor", null, 1)];
   const codes = (await within("the calls to fail", Promise.allSettled<unknown>(calls))).map((outcome) =>
@@ -154,7 +154,7 @@ Deno.test("RemoteStore fails commits as unknown and other calls as unavailable w
 
 Deno.test("RemoteStore fails what is late and nothing else when its thread is slow", async () => {
   const { port1, port2 } = new MessageChannel();
-  const store = new RemoteStore(port1, 1000);
+  const store = new RemoteStore({ writes: port1, reads: null }, 1000);
   const first = store.countActors();
   port2.on("message", (message) => {
     // The first call is never answered.
@@ -167,10 +167,13 @@ Deno.test("RemoteStore fails what is late and nothing else when its thread is sl
   port2.close();
 });
 
-test("startStoreThread() memory() tells what the thread uses, and fails when it is gone", async (thread) => {
+test("startStoreThread() memory() tells what each thread uses, and fails when one is gone", async (thread) => {
   await thread.ready;
-  const { heapBytes, externalBytes } = await thread.memory();
-  assert.ok(heapBytes > 1e5 && externalBytes >= 0, `${heapBytes} and ${externalBytes} bytes`);
+  const memory = await thread.memory();
+  assert.deepEqual([...memory.keys()], ["store", "store-reader"]);
+  for (const { heapBytes, externalBytes } of memory.values()) {
+    assert.ok(heapBytes > 1e5 && externalBytes >= 0, `${heapBytes} and ${externalBytes} bytes`);
+  }
   await thread.worker.terminate();
   await assert.rejects(thread.memory(), { code: "unavailable" });
 });
