@@ -13,6 +13,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { Json } from "../core/actor.ts";
 import type { HostDeath } from "../core/attempts.ts";
 import type { End } from "../core/supervision_api.ts";
+import type { StorePorts } from "../store/remote_store.ts";
 import { HostDiedError, type HostEnd, type HostLife } from "./host_life.ts";
 import type { HostMessage, HostTotals, MetricsJson, ShardReport, ShardRequest } from "./host_protocol.ts";
 import { hostStopMs } from "./limits.ts";
@@ -26,7 +27,7 @@ export interface HostParts {
   thread(): HostLife;
   /** A new port to the log's (store's) thread; the same name again replaces the earlier port. */
   connectLog(client: string): MessagePort;
-  connectStore(client: string): MessagePort;
+  connectStore(client: string): StorePorts;
   onReport(shards: readonly ShardReport[]): void;
   /** What the tree says of it. */
   details(): Json;

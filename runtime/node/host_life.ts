@@ -13,6 +13,7 @@ import { errorMessage } from "../core/errors.ts";
 import type { AbandonedThreads } from "./abandoned.ts";
 import type { ShardLimits } from "../core/limits.ts";
 import { RpcClient, type WireError } from "../rpc.ts";
+import { portsOf } from "../store/remote_store.ts";
 import {
   type HostAssignment,
   type HostMessage,
@@ -109,13 +110,13 @@ export class HostLife {
 
   /** Lets it fold for practice while it waits. */
   rehearse(call: RehearsalCall): void {
-    this.#port.postMessage(call, [call.log, call.store]);
+    this.#port.postMessage(call, [call.log, ...portsOf(call.store)]);
   }
 
   /** Makes it the host of these shards. */
   assign(assignment: HostAssignment): void {
     this.#name = `host-${assignment.host}`;
-    this.#port.postMessage(assignment, [assignment.log, assignment.store]);
+    this.#port.postMessage(assignment, [assignment.log, ...portsOf(assignment.store)]);
   }
 
   #receive(message: unknown): void {

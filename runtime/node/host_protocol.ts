@@ -6,6 +6,7 @@ import type { Address } from "../core/actor.ts";
 import type { HostDeath } from "../core/attempts.ts";
 import type { ShardLimits } from "../core/limits.ts";
 import type { Answer, ShardGauges, ShardQuery } from "../core/shard_api.ts";
+import type { StorePorts } from "../store/remote_store.ts";
 import type { Notice } from "./notice.ts";
 
 /** What a thread for shards is started with. */
@@ -25,7 +26,7 @@ export interface HostThreadStart {
 export interface RehearsalCall {
   readonly type: "rehearse";
   readonly log: MessagePort;
-  readonly store: MessagePort;
+  readonly store: StorePorts;
   /** By shard: the last offset that its owner has folded. */
   readonly folded: readonly number[];
 }
@@ -36,7 +37,7 @@ export interface HostAssignment {
   readonly host: number;
   readonly shards: readonly number[];
   readonly log: MessagePort;
-  readonly store: MessagePort;
+  readonly store: StorePorts;
   /** By shard: the thread before this one died in this turn of it. */
   readonly deaths: Readonly<Record<number, HostDeath>>;
 }

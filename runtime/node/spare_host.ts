@@ -9,6 +9,7 @@
 
 import type { MessagePort } from "node:worker_threads";
 import type { End } from "../core/supervision_api.ts";
+import type { StorePorts } from "../store/remote_store.ts";
 import { HostLife, type HostSettings, type ThreadCare } from "./host_life.ts";
 import { hostStopMs, rehearsalIntervalMs, sparePauseMs, spareStartMs } from "./limits.ts";
 import type { Child, Running } from "./supervisor.ts";
@@ -20,7 +21,7 @@ export interface SpareParts {
   readonly clock: TimerClock;
   /** A new port to the log's (store's) thread; the same name again replaces the earlier port. */
   connectLog(client: string): MessagePort;
-  connectStore(client: string): MessagePort;
+  connectStore(client: string): StorePorts;
   /** By shard: the last offset that its owner has folded. */
   folded(): readonly number[];
 }

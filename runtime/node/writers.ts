@@ -124,7 +124,7 @@ class Opening {
 
   async openStore(): Promise<StoreThread> {
     const { shards, report } = this.#settings;
-    const store = startStoreThread({ path: this.#storePath, shards });
+    const store = startStoreThread({ type: "sqlite", path: this.#storePath, shards });
     this.store = store;
     await this.#orClose(store, async () => {
       const { log, warning } = await store.ready;
@@ -183,7 +183,7 @@ async function readMemory(
   const [ofLog, ofStore] = await read;
   // A thread that has ended is told of as lost, and has no memory.
   if (ofLog.status === "rejected" || ofStore.status === "rejected") return null;
-  return new Map([["log", ofLog.value], ["store", ofStore.value]]);
+  return new Map([["log", ofLog.value], ...ofStore.value]);
 }
 
 /** The log's beginning may be trimmed: what it led to is in the store alone. */

@@ -5,6 +5,8 @@
  * 2. The other calls of the turn run after its commits, in the order they came: they see every commit before them.
  * 3. When a transaction fails, each commit call in it is tried alone, so that one call's failure is its own.
  *
+ * A store that is concurrent, because it is on a server, gets the other calls at once: only its commits are grouped.
+ *
  * The queue needs no bound of its own: a shard has one commit in flight, and callers bound what they read ahead.
  */
 
@@ -19,13 +21,17 @@ interface QueuedCommit {
 
 export class CallQueue {
   readonly #store: Store;
+  readonly #isConcurrent: boolean;
+  /** Calls that a concurrent store has not answered. */
+  readonly #atOnce = new Set<Promise<unknown>>();
   #commits: QueuedCommit[] = [];
   #others: (() => Promise<void>)[] = [];
   #isRunning = false;
   #whenIdle: (() => void)[] = [];
 
-  constructor(store: Store) {
+  constructor(store: Store, { isConcurrent = false } = {}) {
     this.#store = store;
+    this.#isConcurrent = isConcurrent;
   }
 
   commit(checkpoints: readonly Checkpoint[]): Promise<readonly CommitResult[]> {
@@ -36,16 +42,27 @@ export class CallQueue {
   }
 
   call<T>(work: (store: Store) => Promise<T>): Promise<T> {
+    if (this.#isConcurrent) return this.#callAtOnce(work);
     return new Promise((resolve, reject) => {
       this.#others.push(() => work(this.#store).then(resolve, reject));
       this.#schedule();
     });
   }
 
+  async #callAtOnce<T>(work: (store: Store) => Promise<T>): Promise<T> {
+    const call = work(this.#store);
+    this.#atOnce.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#atOnce.delete(call);
+    }
+  }
+
   /** Resolves when every call made so far is settled. */
-  idle(): Promise<void> {
-    if (!this.#isRunning) return Promise.resolve();
-    return new Promise((resolve) => this.#whenIdle.push(resolve));
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#atOnce);
+    if (this.#isRunning) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
   }
 
   #schedule(): void {

@@ -17,6 +17,8 @@ export const walBytes = 32 * MiB;
 
 /** Page cache: the pages that a commit touches. What else is read comes from the system's own cache. */
 export const cacheBytes = 4 * MiB;
+/** The same of the connection that reads: the upper pages of the indexes. */
+export const readCacheBytes = 2 * MiB;
 
 /**
  * File up to which opening checks every page and every index: 112 MiB take 400 ms from the page cache (the pages alone

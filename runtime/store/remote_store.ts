@@ -1,5 +1,5 @@
 /**
- * Port `Store` over a `MessagePort` to the store's thread.
+ * Port `Store` over message ports to the store's threads.
  *
  * A checkpoint is copied, not moved: a few megabytes cost less than a millisecond, and its owner can send it again
  * when the outcome is not known.
@@ -51,28 +51,50 @@ export function reviveStoreError({ code, message }: WireError): Error {
   return code === "invariant" ? new InvariantError(message) : new Error(message);
 }
 
+/** Ends of one client's connection to a store; they move to the thread that uses them. */
+export interface StorePorts {
+  readonly writes: MessagePort;
+  /** Null: what writes reads too. */
+  readonly reads: MessagePort | null;
+}
+
+/** As `postMessage` is told what moves. */
+export function portsOf({ writes, reads }: StorePorts): MessagePort[] {
+  return reads === null ? [writes] : [writes, reads];
+}
+
+function clientOf(port: MessagePort, deadlineMs: number): RpcClient {
+  return new RpcClient(port, reviveStoreError, {
+    afterMs: deadlineMs,
+    error: (method) =>
+      new StoreError(
+        method === "commit" ? "unknown" : "unavailable",
+        `The store's thread did not answer "${method}" within ${deadlineMs} ms: its disk hangs, or is overloaded`,
+      ),
+  });
+}
+
 export class RemoteStore implements Store {
-  readonly #port: MessagePort;
+  readonly #ports: readonly MessagePort[];
   readonly #rpc: RpcClient;
+  readonly #reads: RpcClient;
   #closed = false;
 
-  constructor(port: MessagePort, deadlineMs = threadCallDeadlineMs) {
-    this.#port = port;
-    this.#rpc = new RpcClient(port, reviveStoreError, {
-      afterMs: deadlineMs,
-      error: (method) =>
-        new StoreError(
-          method === "commit" ? "unknown" : "unavailable",
-          `The store's thread did not answer "${method}" within ${deadlineMs} ms: its disk hangs, or is overloaded`,
-        ),
-    });
-    port.on("close", () => this.fail("its thread closed the connection"));
+  constructor(ports: StorePorts, deadlineMs = threadCallDeadlineMs) {
+    this.#ports = portsOf(ports);
+    this.#rpc = clientOf(ports.writes, deadlineMs);
+    this.#reads = ports.reads === null ? this.#rpc : clientOf(ports.reads, deadlineMs);
+    for (const port of this.#ports) port.on("close", () => this.fail("its thread closed the connection"));
   }
 
-  /** Rejects the waiting calls and all later ones: the store's thread is gone. */
+  /** Rejects the waiting calls and all later ones: a thread of the store is gone. */
   fail(reason: string): void {
-    if (this.#closed) return;
-    this.#rpc.fail(new StoreError("unavailable", `Cannot reach the store: ${reason}`));
+    if (!this.#closed) this.#fail(new StoreError("unavailable", `Cannot reach the store: ${reason}`));
+  }
+
+  #fail(error: StoreError): void {
+    this.#rpc.fail(error);
+    this.#reads.fail(error);
   }
 
   claim(shard: number, owner: string, death: HostDeath | null = null): Promise<Claim> {
@@ -80,11 +102,11 @@ export class RemoteStore implements Store {
   }
 
   load(shard: number, keys: readonly Address[]): Promise<Loaded> {
-    return this.#rpc.call("load", [shard, keys]);
+    return this.#reads.call("load", [shard, keys]);
   }
 
   due(shard: number, afterMs: number, limit: number): Promise<readonly DueActor[]> {
-    return this.#rpc.call("due", [shard, afterMs, limit]);
+    return this.#reads.call("due", [shard, afterMs, limit]);
   }
 
   commit(checkpoints: readonly Checkpoint[]): Promise<readonly CommitResult[]> {
@@ -92,7 +114,7 @@ export class RemoteStore implements Store {
   }
 
   list(kind: string, after: string | null, limit: number): Promise<ListPage> {
-    return this.#rpc.call("list", [kind, after, limit]);
+    return this.#reads.call("list", [kind, after, limit]);
   }
 
   countActors(): Promise<readonly ActorCount[]> {
@@ -106,7 +128,7 @@ export class RemoteStore implements Store {
     toMs: number,
     limit: number,
   ): Promise<readonly StoredHistoryRow[]> {
-    return this.#rpc.call("history", [actor, stepMs, fromMs, toMs, limit]);
+    return this.#reads.call("history", [actor, stepMs, fromMs, toMs, limit]);
   }
 
   expireHistory(beforeMs: number, limit: number): Promise<number> {
@@ -114,11 +136,11 @@ export class RemoteStore implements Store {
   }
 
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetterPage> {
-    return this.#rpc.call("deadLetters", [filter]);
+    return this.#reads.call("deadLetters", [filter]);
   }
 
   deadLetter(id: string): Promise<StoredDeadLetter | null> {
-    return this.#rpc.call("deadLetter", [id]);
+    return this.#reads.call("deadLetter", [id]);
   }
 
   expireDeadLetters(beforeMs: number, limit: number): Promise<number> {
@@ -128,8 +150,8 @@ export class RemoteStore implements Store {
   /** Ends this connection; the store's thread goes on. */
   close(): Promise<void> {
     this.#closed = true;
-    this.#rpc.fail(new StoreError("closed", "Cannot use the store: this connection to it is closed"));
-    this.#port.close();
+    this.#fail(new StoreError("closed", "Cannot use the store: this connection to it is closed"));
+    for (const port of this.#ports) port.close();
     return Promise.resolve();
   }
 }

@@ -12,6 +12,7 @@ import { dirname } from "node:path";
 import { platform } from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
+import { FileLock } from "./file_lock.ts";
 import { cacheBytes, openWaitMs, pageBytes, walBytes, wholeCheckBytes } from "./limits.ts";
 import { StoreError } from "./port.ts";
 import { applicationId, countedVersion, migrate, schemaVersion } from "./schema.ts";
@@ -45,6 +46,8 @@ export interface StoreOpening extends StoreMeta {
 }
 
 export interface StoreFile {
+  /** Released by whoever closes `db`. */
+  readonly lock: FileLock;
   readonly db: DatabaseSync;
   readonly meta: StoreMeta;
   readonly warning: string | null;
@@ -234,10 +237,8 @@ function create({ path, shards }: StoreFileOptions): void {
 export const autoCheckpointPages = walBytes / pageBytes;
 
 function configure(db: DatabaseSync, maxBytes: number | undefined): void {
-  // EXCLUSIVE: this connection is the only one, so the log's index lives in memory and a second opener is refused.
   db.exec(`
     PRAGMA busy_timeout = ${openWaitMs};
-    PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = ${autoCheckpointPages};
@@ -250,10 +251,22 @@ function configure(db: DatabaseSync, maxBytes: number | undefined): void {
 
 /** Opens the file, made new where there is none. Throws a `StoreError`. */
 export function openStoreFile(options: StoreFileOptions): StoreFile {
+  const { path } = options;
+  // First: beside a foreign file nothing is left.
+  if (existsSync(path)) translated(`open the store ${path}`, () => checkHeader(path));
+  const lock = new FileLock(path);
+  try {
+    return { lock, ...openLocked(options) };
+  } catch (thrown) {
+    lock.release();
+    throw thrown;
+  }
+}
+
+function openLocked(options: StoreFileOptions): Omit<StoreFile, "lock"> {
   const { path, maxBytes } = options;
   return translated(`open the store ${path}`, () => {
-    if (existsSync(path)) checkHeader(path);
-    else create(options);
+    if (!existsSync(path)) create(options);
     const warning = checkWal(path);
     const meta = probe(options);
     const db = new DatabaseSync(path);

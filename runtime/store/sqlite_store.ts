@@ -42,6 +42,7 @@ import {
 import { RequestRows } from "./request_rows.ts";
 import { ShardRows } from "./shard_rows.ts";
 import { heldWalBytes } from "./limits.ts";
+import { SqliteReads } from "./sqlite_reads.ts";
 import { Tallies } from "./tallies.ts";
 import { isFull, translated } from "./sqlite_errors.ts";
 import {
@@ -60,7 +61,7 @@ export interface SqliteStoreOptions extends StoreFileOptions {
 }
 
 /** The statements over every table; throws when one is not as it should be. */
-function rowsOf(db: StoreFile["db"]) {
+function rowsOf({ db, lock }: StoreFile) {
   try {
     const tallies = new Tallies(db);
     return {
@@ -75,6 +76,7 @@ function rowsOf(db: StoreFile["db"]) {
     };
   } catch (thrown) {
     db.close();
+    lock.release();
     throw thrown;
   }
 }
@@ -95,6 +97,7 @@ export class SqliteStore implements Store {
   readonly #keys: KeyRows;
   readonly #history: HistoryRows;
   readonly #deadLetters: DeadLetterRows;
+  readonly #reads: SqliteReads;
   #closed = false;
   #isHeld = false;
 
@@ -109,7 +112,7 @@ export class SqliteStore implements Store {
     // Prepared, because only statements report SQLite's result code.
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#end = db.prepare("COMMIT");
-    const rows = translated(`open the store ${options.path}`, () => rowsOf(db));
+    const rows = translated(`open the store ${options.path}`, () => rowsOf(this.#file));
     this.#shards = rows.shards;
     this.#tallies = rows.tallies;
     this.#actors = rows.actors;
@@ -118,6 +121,7 @@ export class SqliteStore implements Store {
     this.#keys = rows.keys;
     this.#history = rows.history;
     this.#deadLetters = rows.deadLetters;
+    this.#reads = new SqliteReads(rows, (doing, work) => this.#read(doing, work));
   }
 
   /** What the file says about itself. */
@@ -237,18 +241,15 @@ export class SqliteStore implements Store {
   }
 
   load(shard: number, keys: readonly Address[]): Promise<Loaded> {
-    return this.#read(`load actors of shard ${shard}`, () => ({
-      ...this.#actors.load(shard, keys),
-      epoch: this.#shards.epoch(shard),
-    }));
+    return this.#reads.load(shard, keys);
   }
 
   due(shard: number, afterMs: number, limit: number): Promise<readonly DueActor[]> {
-    return this.#read(`read timers of shard ${shard}`, () => this.#actors.due(shard, afterMs, limit));
+    return this.#reads.due(shard, afterMs, limit);
   }
 
   list(kind: string, after: string | null, limit: number): Promise<ListPage> {
-    return this.#read(`list ${kind}`, () => this.#actors.list(kind, after, limit));
+    return this.#reads.list(kind, after, limit);
   }
 
   countActors(): Promise<readonly ActorCount[]> {
@@ -262,10 +263,7 @@ export class SqliteStore implements Store {
     toMs: number,
     limit: number,
   ): Promise<readonly StoredHistoryRow[]> {
-    return this.#read(
-      `read history of ${actor.kind}/${actor.id}`,
-      () => this.#history.read(actor, stepMs, fromMs, toMs, limit),
-    );
+    return this.#reads.history(actor, stepMs, fromMs, toMs, limit);
   }
 
   expireHistory(beforeMs: number, limit: number): Promise<number> {
@@ -273,11 +271,11 @@ export class SqliteStore implements Store {
   }
 
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetterPage> {
-    return this.#read("list dead letters", () => this.#deadLetters.list(filter));
+    return this.#reads.deadLetters(filter);
   }
 
   deadLetter(id: string): Promise<StoredDeadLetter | null> {
-    return this.#read("read a dead letter", () => this.#deadLetters.find(id));
+    return this.#reads.deadLetter(id);
   }
 
   expireDeadLetters(beforeMs: number, limit: number): Promise<number> {
@@ -287,6 +285,9 @@ export class SqliteStore implements Store {
   close(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#closed = true;
-    return Promise.try(() => this.#db.close());
+    return Promise.try(() => {
+      this.#db.close();
+      this.#file.lock.release();
+    });
   }
 }

@@ -1,9 +1,10 @@
 /**
- * Entry of the store's thread: owns the one `SqliteStore` and answers any number of ports.
+ * Entry of the store's thread: owns the one `SqliteStore` or `MySqlStore` and answers any number of ports.
  *
  *     in:  { type: "connect", port }    serve this port; many may be connected
- *          { type: "close" }            settle the calls that came, close the file
- *     out: { type: "ready", opening } or { type: "failed", code, message } once, then { type: "closed" } at the end
+ *          { type: "close" }            settle the calls that came, close the store
+ *     out: { type: "ready", opening } or { type: "failed", code, message } once, then { type: "closed" } at the end;
+ *          { type: "waiting", for } whenever it begins or ends to wait for a server, also before it is open
  *
  * and the owner's calls (`OwnerCalls`).
  *
@@ -17,8 +18,16 @@ import { type Checkpoint, freeCheckpoint } from "../core/checkpoint.ts";
 import { type Handlers, serve, toWireError } from "../rpc.ts";
 import { CallQueue } from "./call_queue.ts";
 import type { DeadLetterFilter, Store } from "./port.ts";
-import { SqliteStore, type SqliteStoreOptions } from "./sqlite_store.ts";
-import type { OwnerCalls, StoreThreadAnswer, StoreThreadRequest } from "./start_store_thread.ts";
+import { MySqlStore } from "./mysql/mysql_store.ts";
+import { StoreError } from "./port.ts";
+import { SqliteStore } from "./sqlite_store.ts";
+import type {
+  OwnerCalls,
+  StoreThreadAnswer,
+  StoreThreadOpening,
+  StoreThreadOptions,
+  StoreThreadRequest,
+} from "./start_store_thread.ts";
 import { threadMemory } from "../thread_memory.ts";
 
 function handlersOf(queue: CallQueue): Handlers {
@@ -49,16 +58,57 @@ function handlersOf(queue: CallQueue): Handlers {
   };
 }
 
-function run(store: SqliteStore, answer: (message: StoreThreadAnswer) => void): void {
+/** A store of either kind, with what its owner alone calls. */
+interface Owned extends Omit<OwnerCalls, "memory"> {
+  readonly store: Store;
+  readonly queue: CallQueue;
+  open(): Promise<StoreThreadOpening>;
+}
+
+const answer = (message: StoreThreadAnswer) => parentPort?.postMessage(message);
+
+function sqlite(store: SqliteStore): Owned {
   const queue = new CallQueue(store);
-  const handlers = handlersOf(queue);
-  const ports: MessagePort[] = [];
-  const ownerCalls: OwnerCalls = {
+  return {
+    store,
+    queue,
+    open: () => Promise.resolve(store.opening),
     bindLog: (log) => store.bindLog(log),
     hold: () => queue.call(() => store.hold()),
     release: () => queue.call(() => store.release()),
-    memory: () => Promise.resolve(threadMemory()),
   };
+}
+
+function mysql(store: MySqlStore): Owned {
+  const refused = () => {
+    const sentence =
+      "Cannot hold a store on MySQL for a copy: it has no file; back its database up with the server's tools";
+    return Promise.reject(new StoreError("refused", sentence));
+  };
+  return {
+    store,
+    // Its reads have connections of their own.
+    queue: new CallQueue(store, { isConcurrent: true }),
+    open: () => store.open(),
+    bindLog: (log) => store.bindLog(log),
+    hold: refused,
+    release: refused,
+  };
+}
+
+function make(options: StoreThreadOptions): Owned {
+  switch (options.type) {
+    case "sqlite":
+      return sqlite(new SqliteStore(options));
+    case "mysql":
+      return mysql(new MySqlStore(options, (waitingFor) => answer({ type: "waiting", for: waitingFor })));
+  }
+}
+
+function run({ store, queue, bindLog, hold, release }: Owned): void {
+  const handlers = handlersOf(queue);
+  const ports: MessagePort[] = [];
+  const ownerCalls: OwnerCalls = { bindLog, hold, release, memory: () => Promise.resolve(threadMemory()) };
   if (parentPort !== null) serve(parentPort, { ...ownerCalls });
   const close = async () => {
     await queue.idle();
@@ -78,15 +128,15 @@ function run(store: SqliteStore, answer: (message: StoreThreadAnswer) => void): 
   });
 }
 
-function start(options: SqliteStoreOptions): void {
-  const answer = (message: StoreThreadAnswer) => parentPort?.postMessage(message);
+async function start(options: StoreThreadOptions): Promise<void> {
   try {
-    const store = new SqliteStore(options);
-    run(store, answer);
-    answer({ type: "ready", opening: store.opening });
+    const owned = make(options);
+    run(owned);
+    const { identity, log, warning } = await owned.open();
+    answer({ type: "ready", opening: { identity, log, warning } });
   } catch (thrown) {
     answer({ type: "failed", ...toWireError(thrown) });
   }
 }
 
-start(workerData);
+void start(workerData);

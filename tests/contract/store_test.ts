@@ -57,7 +57,7 @@ storeContract("SqliteStore", () =>
 
 storeContract("RemoteStore", () =>
   onDisk(async (path) => {
-    const thread = startStoreThread({ path, shards: shardCount });
+    const thread = startStoreThread({ type: "sqlite", path, shards: shardCount });
     await thread.ready;
     const store = new RemoteStore(thread.connect());
     const close = async () => {

@@ -69,7 +69,7 @@ function test(name: string, body: (thread: StoreThread, path: string) => Promise
   Deno.test(name, async () => {
     const folder = await Deno.makeTempDir({ prefix: "store-" });
     const path = join(folder, "store.db");
-    const thread = startStoreThread({ path, shards: shardCount });
+    const thread = startStoreThread({ type: "sqlite", path, shards: shardCount });
     try {
       await body(thread, path);
     } finally {
@@ -136,7 +136,7 @@ test("RemoteStore rejects as unavailable what waits when its thread is killed", 
 Deno.test("RemoteStore fails commits as unknown and other calls as unavailable when its thread hangs", async () => {
   // A thread that hangs is a port that nobody reads.
   const { port1, port2 } = new MessageChannel();
-  const store = new RemoteStore(port1, 50);
+  const store = new RemoteStore({ writes: port1, reads: null }, 50);
   const made = checkpoint({ shard: 0, epoch: 1, commit: 0 });
   const calls = [store.commit([made]), store.claim(0, "a"), store.list("sensor", null, 1)];
   const codes = (await within("the calls to fail", Promise.allSettled<unknown>(calls))).map((outcome) =>
@@ -154,7 +154,7 @@ Deno.test("RemoteStore fails commits as unknown and other calls as unavailable w
 
 Deno.test("RemoteStore fails what is late and nothing else when its thread is slow", async () => {
   const { port1, port2 } = new MessageChannel();
-  const store = new RemoteStore(port1, 1000);
+  const store = new RemoteStore({ writes: port1, reads: null }, 1000);
   const first = store.countActors();
   port2.on("message", (message) => {
     // The first call is never answered.
@@ -167,10 +167,13 @@ Deno.test("RemoteStore fails what is late and nothing else when its thread is sl
   port2.close();
 });
 
-test("startStoreThread() memory() tells what the thread uses, and fails when it is gone", async (thread) => {
+test("startStoreThread() memory() tells what each thread uses, and fails when one is gone", async (thread) => {
   await thread.ready;
-  const { heapBytes, externalBytes } = await thread.memory();
-  assert.ok(heapBytes > 1e5 && externalBytes >= 0, `${heapBytes} and ${externalBytes} bytes`);
+  const memory = await thread.memory();
+  assert.deepEqual([...memory.keys()], ["store", "store-reader"]);
+  for (const { heapBytes, externalBytes } of memory.values()) {
+    assert.ok(heapBytes > 1e5 && externalBytes >= 0, `${heapBytes} and ${externalBytes} bytes`);
+  }
   await thread.worker.terminate();
   await assert.rejects(thread.memory(), { code: "unavailable" });
 });
@@ -185,14 +188,14 @@ test("startStoreThread() remembers the log that it is bound to", async (thread, 
   assert.equal((await thread.ready).log, null);
   await thread.bindLog("a log");
   await thread.close();
-  const second = startStoreThread({ path, shards: shardCount });
+  const second = startStoreThread({ type: "sqlite", path, shards: shardCount });
   assert.equal((await second.ready).log, "a log");
   await second.close();
 });
 
 test("startStoreThread() is refused while another one has the file", async (thread, path) => {
   await thread.ready;
-  const second = startStoreThread({ path, shards: shardCount });
+  const second = startStoreThread({ type: "sqlite", path, shards: shardCount });
   await assert.rejects(second.ready, { name: "StoreError", code: "unavailable" });
   await second.close();
 });
@@ -200,7 +203,7 @@ test("startStoreThread() is refused while another one has the file", async (thre
 test("startStoreThread() is refused with the sentence of the file it cannot open", async (thread, path) => {
   await thread.ready;
   await thread.close();
-  const second = startStoreThread({ path, shards: 3 });
+  const second = startStoreThread({ type: "sqlite", path, shards: 3 });
   await assert.rejects(second.ready, { name: "StoreError", code: "corrupt", message: /made for 8 shards/ });
   await second.close();
 });

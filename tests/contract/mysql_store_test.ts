@@ -1,0 +1,143 @@
+/** The contract of port `Store` on MySQL, and what a random run of it comes to beside the one in memory. */
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { MemoryStore } from "../../runtime/store/memory_store.ts";
+import { MemoryStoreCore } from "../../runtime/store/memory_store_core.ts";
+import type { Store } from "../../runtime/store/port.ts";
+import { skipUnlessServed } from "../services/servers.ts";
+import { dropDatabase, newDatabase, openStore, withConnection } from "./mysql_databases.ts";
+import { storeContract } from "./store_contract.ts";
+import { actorRows, checkpoint, type CheckpointParts, deadLetter, textOf } from "./store_fixtures.ts";
+
+const tables = [
+  "meta",
+  "shards",
+  "actors",
+  "cold_rows",
+  "tallies",
+  "outbox",
+  "requests",
+  "idempotency_keys",
+  "history",
+  "dead_letters",
+];
+
+/** One database for all tests, emptied after each: to make its tables takes longer than most of them. */
+async function emptied(settings: ReturnType<typeof newDatabase>): Promise<void> {
+  await withConnection(settings, async (connection) => {
+    for (const table of tables) await connection.run(`DELETE FROM ${table}`);
+  }, settings.database);
+}
+
+/** A small world, so that the commits meet each other's rows. */
+const ids = ["a", "B", "é", "😀"];
+const commitParts: fc.Arbitrary<CheckpointParts> = fc.record({
+  actors: fc.uniqueArray(
+    fc.record({
+      id: fc.constantFrom(...ids),
+      hot: fc.string({ maxLength: 20 }),
+      cold: fc.option(fc.string({ maxLength: 20 }), { nil: undefined }),
+      dueMs: fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }),
+    }).map(({ cold, dueMs, ...actor }) => ({
+      ...actor,
+      ...(cold === undefined ? {} : { cold }),
+      ...(dueMs === undefined ? {} : { dueMs }),
+    })),
+    { selector: ({ id }) => id },
+  ),
+  history: fc.uniqueArray(
+    fc.record({
+      id: fc.constantFrom(...ids),
+      startMs: fc.integer({ min: 0, max: 4 }),
+      part: fc.constant(0),
+      row: fc.string({ maxLength: 20 }),
+    }),
+    { selector: ({ id, startMs }) => `${startMs} ${id}`, maxLength: 6 },
+  ),
+  deadLetters: fc.uniqueArray(
+    fc.record({ id: fc.constantFrom("x", "y", "z"), replays: fc.nat(3), atMs: fc.nat(9) }),
+    { selector: ({ id }) => id },
+  ).map((letters) => letters.map(({ id, replays, atMs }) => deadLetter(id, { replays, atMs }))),
+  replayed: fc.uniqueArray(
+    fc.record({ id: fc.constantFrom("x", "y"), replays: fc.nat(4), atMs: fc.nat(9) }),
+    { selector: ({ id }) => id },
+  ),
+  requestsDone: fc.uniqueArray(fc.integer({ min: 1, max: 4 })),
+  keysBeforeMs: fc.nat(5),
+});
+
+async function everything(store: Store): Promise<unknown> {
+  const actors = ids.map((id) => ({ kind: "sensor", id }));
+  const histories = await Promise.all(actors.map((actor) => store.history(actor, 60_000, 0, 9, 99)));
+  return {
+    loaded: actorRows(await store.load(0, actors)),
+    due: await store.due(0, 0, 3),
+    listed: await store.list("sensor", "B", 2),
+    counted: await store.countActors(),
+    histories: histories.map((rows) => rows.map(({ startMs, part, row }) => [startMs, part, textOf(row)])),
+    letters: await store.deadLetters({ after: null, limit: 2 }),
+    afterY: await store.deadLetters({ after: "y", limit: 2 }),
+  };
+}
+
+if (!skipUnlessServed("The store on MySQL", ["mysql"])) {
+  const settings = newDatabase();
+  Deno.test.afterAll(() => dropDatabase(settings));
+
+  storeContract("MySqlStore", async () => {
+    let store = await openStore(settings);
+    return {
+      store,
+      reopen: async () => {
+        await store.close();
+        return store = await openStore(settings);
+      },
+      dispose: async () => {
+        await store.close();
+        await emptied(settings);
+      },
+    };
+  });
+
+  Deno.test("MySqlStore answers as the store in memory does after random commits", async () => {
+    const store = await openStore(settings);
+    try {
+      await fc.assert(
+        fc.asyncProperty(fc.array(commitParts, { minLength: 1, maxLength: 6 }), async (commits) => {
+          await emptied(settings);
+          const [tables, memory] = [await openStore(settings), new MemoryStore(new MemoryStoreCore(8))];
+          for (const one of [tables, memory]) {
+            const claim = await one.claim(0, "a");
+            for (const [index, part] of commits.entries()) {
+              const extra = {
+                requests: [{ n: index + 1, kind: "sensor", id: "a", service: "s", body: "1", dueMs: 1 }],
+                keys: { atMs: index, hashes: new Uint8Array(8).fill(index) },
+                requestsDone: part.requestsDone!.filter((n) => n <= index),
+              };
+              const made = checkpoint({ ...claim, commit: index }, { ...part, ...extra });
+              assert.deepEqual(await one.commit([made]), ["committed"]);
+            }
+          }
+          assert.deepEqual(await everything(tables), await everything(memory));
+          const [claimed, expected] = [await tables.claim(0, "b"), await memory.claim(0, "b")];
+          assert.deepEqual(
+            { ...claimed, keys: [...claimed.keys] },
+            { ...expected, keys: [...expected.keys] },
+          );
+          const expired = [await tables.expireHistory(3, 2), await tables.expireDeadLetters(5, 1)];
+          assert.deepEqual(expired, [await memory.expireHistory(3, 2), await memory.expireDeadLetters(5, 1)]);
+          assert.deepEqual(
+            (await everything(tables) as { letters: unknown }).letters,
+            (await everything(memory) as { letters: unknown }).letters,
+          );
+          await tables.close();
+        }),
+        { numRuns: 15 },
+      );
+    } finally {
+      await store.close();
+      await emptied(settings);
+    }
+  });
+}
