@@ -66,7 +66,7 @@ test("MySqlStore claim() ends the owner's transaction that holds the row", async
     const name = String(row?.writer);
     await owner.close();
     // As an owner whose process was stopped inside a transaction.
-    await stuck.run("SELECT GET_LOCK(?, 0)", [name]);
+    await stuck.run("SELECT GET_LOCK(?, 5)", [name]);
     await stuck.run("START TRANSACTION");
     await stuck.run("UPDATE shards SET commit_number = 7 WHERE shard = 0");
     const next = await openStore(settings);
