@@ -181,6 +181,12 @@ Deno.test({
       { onWaiting },
     );
     const store = new RemoteStore(thread.connect());
+    await using _ = {
+      [Symbol.asyncDispose]: async () => {
+        await store.close();
+        await thread.close();
+      },
+    };
     await hears(1);
     assert.match(String(said[0]), /^MySQL at 127\.0\.0\.1:\d+ does not answer: .*ECONNREFUSED/);
     await assert.rejects(store.claim(0, "a"), { code: "unavailable" });
@@ -209,7 +215,5 @@ Deno.test({
     await hears(6);
 
     await assert.rejects(thread.hold(), { code: "refused", message: /has no file/ });
-    await store.close();
-    await thread.close();
   },
 });
