@@ -1,7 +1,6 @@
 /** A MariaDB server of a test's own, to be stopped and started. */
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { userInfo } from "node:os";
 import type { MySqlSettings } from "../../runtime/store/mysql/settings.ts";
@@ -11,7 +10,7 @@ import { settingsOf, withConnection } from "./mysql_databases.ts";
 export class OwnMariaDb implements AsyncDisposable {
   readonly folder: string;
   readonly settings: MySqlSettings;
-  #process: ChildProcess | null = null;
+  #process: Deno.ChildProcess | null = null;
 
   private constructor(folder: string, port: number) {
     this.folder = folder;
@@ -31,22 +30,27 @@ export class OwnMariaDb implements AsyncDisposable {
       "--innodb-log-file-size=8M",
     ]);
     if (status !== 0) throw new Error(`Cannot make a MariaDB folder: ${stderr}`);
-    return new OwnMariaDb(folder, await freePort());
+    return new OwnMariaDb(folder, freePort());
   }
 
   /** Resolves when it answers. */
   async start(options: readonly string[] = []): Promise<void> {
-    this.#process = spawn("mariadbd", [
-      "--no-defaults",
-      `--datadir=${join(this.folder, "data")}`,
-      `--port=${this.settings.port}`,
-      "--bind-address=127.0.0.1",
-      `--socket=${join(this.folder, "socket")}`,
-      `--user=${userInfo().username}`,
-      "--innodb-log-file-size=8M",
-      "--innodb-buffer-pool-size=32M",
-      ...options,
-    ], { stdio: "ignore" });
+    this.#process = new Deno.Command("mariadbd", {
+      args: [
+        "--no-defaults",
+        `--datadir=${join(this.folder, "data")}`,
+        `--port=${this.settings.port}`,
+        "--bind-address=127.0.0.1",
+        `--socket=${join(this.folder, "socket")}`,
+        `--user=${userInfo().username}`,
+        "--innodb-log-file-size=8M",
+        "--innodb-buffer-pool-size=32M",
+        ...options,
+      ],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
     for (const endMs = performance.now() + 20_000;;) {
       try {
         return await withConnection(this.settings, () => Promise.resolve());
@@ -68,11 +72,10 @@ export class OwnMariaDb implements AsyncDisposable {
   async stop(): Promise<void> {
     const process = this.#process;
     this.#process = null;
-    if (process === null || process.exitCode !== null) return;
-    const exited = once(process, "exit");
+    if (process === null) return;
     process.kill("SIGCONT");
     process.kill("SIGTERM");
-    await exited;
+    await process.status;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
