@@ -40,10 +40,7 @@ export class MySqlConnection {
   private constructor(settings: MySqlSettings, database: string | undefined) {
     const { host, port, user, password, tls } = settings;
     this.#socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 });
-    this.#socket.on("close", () => {
-      this.#isLost = true;
-      this.#lost.resolve();
-    });
+    for (const event of ["end", "error", "close"]) this.#socket.on(event, () => this.#end());
     this.#driver = createConnection({
       host,
       port,
@@ -59,7 +56,7 @@ export class MySqlConnection {
       ...(tls === null ? {} : { ssl: { ...(tls.ca === null ? {} : { ca: tls.ca }), verifyIdentity: true } }),
     });
     // Whoever calls hears of it; an idle connection is looked at before it is used.
-    this.#driver.on("error", () => {});
+    this.#driver.on("error", () => this.destroy());
   }
 
   /** Throws what the driver does. `database`: null for a connection without one. */
@@ -76,6 +73,11 @@ export class MySqlConnection {
       connection.destroy();
       throw thrown;
     }
+  }
+
+  #end(): void {
+    this.#isLost = true;
+    this.#lost.resolve();
   }
 
   get isLost(): boolean {
@@ -136,6 +138,7 @@ export class MySqlConnection {
   destroy(): void {
     this.#driver.destroy();
     this.#socket.destroy();
+    this.#end();
   }
 }
 

@@ -194,11 +194,17 @@ async function migrated(
     for (const statement of step) await connection.run(statement);
     await connection.run("UPDATE meta SET version = ?", [version + index + 1]);
   }
-  // So that a claim has a row to lock.
-  const rows = Array.from({ length: shards }, (_, shard) => `(${shard}, 0, 0, '', '', '{}', '{}')`);
-  await connection.run(`INSERT IGNORE INTO shards VALUES ${rows.join()}`);
+  await makeShards(connection, shards);
   const identity = text(meta?.identity, "the store's own row");
   return { identity, log: typeof meta?.log === "string" ? meta.log : null };
+}
+
+/** So that a claim has a row to lock. Rows that are there are not touched: a stuck owner may hold one. */
+async function makeShards(connection: MySqlConnection, shards: number): Promise<void> {
+  const [row] = await connection.rows("SELECT COUNT(*) AS n FROM shards");
+  if (row?.n === shards) return;
+  const rows = Array.from({ length: shards }, (_, shard) => `(${shard}, 0, 0, '', '', '{}', '{}')`);
+  await connection.run(`INSERT IGNORE INTO shards VALUES ${rows.join()}`);
 }
 
 async function checkOurs(connection: MySqlConnection, settings: MySqlSettings): Promise<void> {

@@ -1,0 +1,63 @@
+/** Databases that the store on MySQL refuses, with a sentence each. */
+
+import assert from "node:assert/strict";
+import type { MySqlSettings } from "../../runtime/store/mysql/settings.ts";
+import { skipUnlessServed } from "../services/servers.ts";
+import { openStore, withConnection, withDatabase } from "./mysql_databases.ts";
+
+const ignore = skipUnlessServed("The store on MySQL", ["mysql"]);
+
+async function refuses(settings: MySqlSettings, message: RegExp): Promise<void> {
+  await assert.rejects(openStore(settings), (thrown) => {
+    assert.ok(thrown instanceof Error && "code" in thrown);
+    assert.equal(thrown.code, "refused");
+    assert.match(thrown.message, message);
+    assert.ok(!thrown.message.includes("a secret"), "no password");
+    return true;
+  });
+}
+
+const cases: readonly [name: string, sql: string, message: RegExp][] = [
+  ["a newer version", "UPDATE meta SET version = 99", /have version 99, and this program knows up to/],
+  ["another prefix", "UPDATE meta SET prefix = 'other'", /with the prefix "other", not "sensorium"; set/],
+  ["another shard count", "UPDATE meta SET shards = 3", /it was made for 3 shards, not 8; set 3/],
+  ["another program", "DROP TABLE meta", /it holds tables of another program .* a database of its own/],
+];
+
+for (const [name, sql, message] of cases) {
+  Deno.test({
+    name: `MySqlStore open() refuses a database of ${name}`,
+    ignore,
+    fn: () =>
+      withDatabase(async (settings) => {
+        await (await openStore(settings)).close();
+        await withConnection(settings, (connection) => connection.run(sql), settings.database);
+        await refuses(settings, message);
+      }),
+  });
+}
+
+Deno.test({
+  name: "MySqlStore open() refuses wrong credentials, and TLS that is not offered",
+  ignore,
+  fn: () =>
+    withDatabase(async (settings) => {
+      await refuses(
+        { ...settings, user: "nobody", password: "a secret" },
+        /Access denied for user 'nobody'.*; correct the user or the password/,
+      );
+      await refuses({ ...settings, tls: { ca: "not a certificate" } }, /Cannot open the store on MySQL at/);
+    }),
+});
+
+Deno.test({
+  name: "MySqlStore open() makes the tables once when several nodes start together",
+  ignore,
+  fn: () =>
+    withDatabase(async (settings) => {
+      const stores = await Promise.all([1, 2, 3].map(() => openStore(settings)));
+      const claims = await Promise.all(stores.map((store, shard) => store.claim(shard, "a")));
+      assert.deepEqual(claims.map(({ epoch }) => epoch), [1, 1, 1]);
+      for (const store of stores) await store.close();
+    }),
+});
