@@ -70,5 +70,6 @@ export function seriesDefinition(
     message: seriesMessageType,
     receive: (state, message, context) => receive(state, message, context, counts),
     queries: windowQueries,
+    published: publishedWindows,
   });
 }
