@@ -15,6 +15,7 @@ import type { SlabPool } from "../analytics/slab.ts";
 import type { WindowState } from "../analytics/window_state.ts";
 import {
   admit,
+  publishedWindows,
   type WindowCounts,
   windowCounts,
   windowQueries,

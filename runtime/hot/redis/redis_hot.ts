@@ -120,8 +120,8 @@ export class RedisHotState implements HotState {
       readDeadlineMs,
       (client) => client.hmget(`${this.#prefix}:${key}`, "epoch", "position", "at", "json"),
     );
-    const [epoch, position, at, json] = values;
-    if (epoch == null || position == null || at == null || json == null) return null;
+    const [epoch = null, position = null, at = null, json = null] = values;
+    if (epoch === null || position === null || at === null || json === null) return null;
     return { key, epoch: Number(epoch), position: Number(position), atMs: Number(at), json };
   }
 
