@@ -5,6 +5,7 @@ import { Redis } from "ioredis";
 import { type HotEntry, HotError } from "../../runtime/hot/port.ts";
 import { RedisHotState } from "../../runtime/hot/redis/redis_hot.ts";
 import { redisSettings } from "../../runtime/hot/redis/settings.ts";
+import { freePort } from "../services/free_port.ts";
 import { OwnRedis } from "../services/own_redis.ts";
 import { skipUnlessInstalled } from "../services/required.ts";
 import { serverAddress, skipUnlessServed, uniqueName } from "../services/servers.ts";
@@ -170,5 +171,46 @@ Deno.test(
     assert.match(sentence, /WRONGPASS|NOAUTH/);
     assert.doesNotMatch(sentence, /wr0ng|nobody/);
     await wrong.hot.close();
+  },
+);
+
+const tlsIgnore = ignore || skipUnlessInstalled("Redis by TLS", ["openssl"]);
+
+Deno.test(
+  "RedisHotState trusts the certificate that it is given, and no other",
+  { ignore: tlsIgnore },
+  async () => {
+    const folder = await Deno.makeTempDir({ prefix: "redis-tls-" });
+    try {
+      const [key, certificate] = [`${folder}/key.pem`, `${folder}/cert.pem`];
+      const { success } = await new Deno.Command("openssl", {
+        args: `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost
+        -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout ${key} -out ${certificate}`.split(/\s+/),
+        stderr: "null",
+      }).output();
+      assert.ok(success, "openssl makes a certificate");
+      const port = freePort();
+      await using _redis = await OwnRedis.start(
+        "--tls-cert-file",
+        certificate,
+        "--tls-key-file",
+        key,
+        "--tls-auth-clients",
+        "no",
+        "--tls-port",
+        `${port}`,
+      );
+      const url = `rediss://localhost:${port}`;
+      const trusting = await connected(url, "p", await Deno.readTextFile(certificate));
+      await trusting.hot.put([entry()]);
+      assert.notEqual(await trusting.hot.get(entry().key), null);
+      await trusting.hot.close();
+      const distrusting = new Bench(url);
+      await distrusting.failed;
+      assert.match(distrusting.told[0] ?? "", /certificate/i);
+      await distrusting.hot.close();
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
   },
 );
