@@ -1,7 +1,7 @@
 /** The hot state on real Redis servers. */
 
 import assert from "node:assert/strict";
-import { Redis } from "ioredis";
+import { Redis } from "../../runtime/hot/redis/client.ts";
 import { type HotEntry, HotError } from "../../runtime/hot/port.ts";
 import { RedisHotState } from "../../runtime/hot/redis/redis_hot.ts";
 import { redisSettings } from "../../runtime/hot/redis/settings.ts";

@@ -1,7 +1,7 @@
 /** What an engine publishes to a real Redis server: nothing unconfirmed, and again what was flushed. */
 
 import assert from "node:assert/strict";
-import { Redis } from "ioredis";
+import { Redis } from "../../runtime/hot/redis/client.ts";
 import { Registry } from "prom-client";
 import { hotKey } from "../../runtime/hot/port.ts";
 import { redisSettings } from "../../runtime/hot/redis/settings.ts";

@@ -7,7 +7,7 @@
  * 3. `close` leaves no socket and no timer.
  */
 
-import { Redis } from "ioredis";
+import { Redis } from "./client.ts";
 import { errorMessage } from "../../core/errors.ts";
 import { connectDeadlineMs, reconnectMs } from "../limits.ts";
 import { HotError } from "../port.ts";

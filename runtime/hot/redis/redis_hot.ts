@@ -6,7 +6,7 @@
  * 3. `onLost` is called when what was put may not be there: with every connection, and within about a second of a flush.
  */
 
-import type { Redis } from "ioredis";
+import type { Redis } from "./client.ts";
 import { entryLifeMs, lookIntervalMs, putDeadlineMs, readDeadlineMs } from "../limits.ts";
 import { type HotEntry, HotError, type HotState } from "../port.ts";
 import { RedisConnection, type RedisTrouble } from "./connection.ts";
