@@ -4,7 +4,7 @@ import type { Address } from "../../runtime/core/actor.ts";
 import { MAILBOX } from "../../runtime/core/checkpoint.ts";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import type { TraceAnswer } from "../../runtime/core/queries.ts";
-import type { HotState } from "../../runtime/hot/port.ts";
+import { HotError, hotKey, type HotState } from "../../runtime/hot/port.ts";
 import type { AskResult, Consistency, Engine } from "../../runtime/node/engine.ts";
 import type { LogFailure } from "./failure.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -42,11 +42,9 @@ export class ActorReader {
     consistency: Consistency,
   ): Promise<ReadAnswer> {
     // With arguments there is no end of different answers, and hardly one is asked for twice.
-    const key = Object.keys(args).length === 0 ? `${target.kind}/${target.id}?${query}` : null;
-    if (consistency === "cached" && key !== null) {
-      const cached = await this.#cached(key);
-      if (cached !== null) return cached;
-    }
+    const key = consistency === "cached" && Object.keys(args).length === 0 ? hotKey(target, query) : null;
+    const cached = key === null ? null : await this.#cached(key);
+    if (cached !== null && cached !== "unreachable") return cached;
     // Nothing cached, or too old: what the thread knows is the next best.
     const asked = consistency === "cached" ? "local" : consistency;
     const { engine, limits } = this.#options;
@@ -55,7 +53,8 @@ export class ActorReader {
       deadlineMs: limits.askDeadlineMs,
     });
     const answered = expectAnswer(result, target, query);
-    if (key !== null) this.#remember(key, answered);
+    // Only what is read from there is put there: a strict read pays nothing for it.
+    if (key !== null && cached === null) this.#remember(key, answered);
     return readAnswer(answered, asked);
   }
 
@@ -71,7 +70,7 @@ export class ActorReader {
     return { ...readAnswer(answered, consistency), value: JSON.parse(answered.json) };
   }
 
-  async #cached(key: string): Promise<ReadAnswer | null> {
+  async #cached(key: string): Promise<ReadAnswer | "unreachable" | null> {
     const { hot, limits, log } = this.#options;
     try {
       const entry = await hot.get(key);
@@ -84,6 +83,7 @@ export class ActorReader {
         age: { consistency: "cached", ageMs },
       };
     } catch (thrown) {
+      if (thrown instanceof HotError) return "unreachable";
       log(`Cannot read a cached answer; the actor is asked instead: ${errorMessage(thrown)}`, thrown);
       return null;
     }
@@ -92,7 +92,9 @@ export class ActorReader {
   #remember(key: string, { epoch, positions, json, ageMs }: Answered): void {
     const { hot, log } = this.#options;
     const entry = { key, epoch, position: positions[MAILBOX] ?? -1, atMs: Date.now() - ageMs, json };
-    hot.put([entry]).catch((thrown) => log(`Cannot cache an answer: ${errorMessage(thrown)}`, thrown));
+    hot.put([entry]).catch((thrown: unknown) => {
+      if (!(thrown instanceof HotError)) log(`Cannot cache an answer: ${errorMessage(thrown)}`, thrown);
+    });
   }
 }
 

@@ -21,7 +21,14 @@ import {
 import type { SlabPool } from "../analytics/slab.ts";
 import type { Value } from "../analytics/channel.ts";
 import type { Values, WindowState } from "../analytics/window_state.ts";
-import { admit, type WindowCounts, windowCounts, windowQueries, windowStateType } from "./windowed_actor.ts";
+import {
+  admit,
+  publishedWindows,
+  type WindowCounts,
+  windowCounts,
+  windowQueries,
+  windowStateType,
+} from "./windowed_actor.ts";
 
 /** Where the values begin in a message. */
 const firstValue = 4;
@@ -117,5 +124,6 @@ export function sensorDefinition(
     message: sensorMessageType,
     receive: (state, message, context) => receive(state, message, context, counts),
     queries: windowQueries,
+    published: publishedWindows,
   });
 }

@@ -1,7 +1,7 @@
 /** What all kinds of actors with windows share: state type, queries, and which readings are let in. */
 
 import { z } from "zod";
-import type { Context, Query } from "../../runtime/core/actor.ts";
+import type { Context, Publication, Query } from "../../runtime/core/actor.ts";
 import { maxAheadMs } from "../../runtime/core/limits.ts";
 import type { StateType } from "../../runtime/core/state.ts";
 import type { ActorCounter } from "../../runtime/node/actor_module.ts";
@@ -10,7 +10,7 @@ import { decodeState, encodeCold, encodeHot, stateVersion } from "../analytics/s
 import { maxActorChannels, minuteMs } from "../analytics/limits.ts";
 import { fiveMinuteHistory, oneMinuteHistory } from "../analytics/resolution.ts";
 import { parseTimeArgument, timeForms } from "./timestamp.ts";
-import { answerPanes, answerState, answerWindows } from "../analytics/window_answer.ts";
+import { answerPanes, answerState, answerWindows, type WindowsAnswer } from "../analytics/window_answer.ts";
 import { WindowState } from "../analytics/window_state.ts";
 
 /**
@@ -67,6 +67,29 @@ export const windowQueries = {
     answer: (state) => answerPanes(state, oneMinuteHistory),
   },
 } satisfies Record<string, Query<WindowState>>;
+
+/** Channels whose values stand as single fields: a table shows no more columns. */
+const maxFieldChannels = 8;
+
+/** What others read of a sensor's or a series' windows; fields as `temperature.1h.mean`. */
+export const publishedWindows: Publication = {
+  query: "windows",
+  fields({ channels }: WindowsAnswer) {
+    const fields: Record<string, string | number> = {};
+    for (const [channel, windows] of Object.entries(channels).slice(0, maxFieldChannels)) {
+      const hour = windows["1h"];
+      if (hour === undefined) continue;
+      const { count, mean, min, max, last } = hour;
+      for (const [name, value] of Object.entries({ count, mean, min, max })) {
+        if (value !== null) fields[`${channel}.1h.${name}`] = value;
+      }
+      if (last !== null) {
+        fields[`${channel}.last`] = typeof last.value === "boolean" ? Number(last.value) : last.value;
+      }
+    }
+    return fields;
+  },
+};
 
 /** What turns of a kind count for `/metrics`, refolds included. */
 export interface WindowCounts {

@@ -15,6 +15,7 @@ import type { SlabPool } from "../analytics/slab.ts";
 import type { WindowState } from "../analytics/window_state.ts";
 import {
   admit,
+  publishedWindows,
   type WindowCounts,
   windowCounts,
   windowQueries,
@@ -70,5 +71,6 @@ export function seriesDefinition(
     message: seriesMessageType,
     receive: (state, message, context) => receive(state, message, context, counts),
     queries: windowQueries,
+    published: publishedWindows,
   });
 }

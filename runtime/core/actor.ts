@@ -116,4 +116,13 @@ export interface ActorDefinition<S = unknown, M extends Json = Json> {
   answered?(state: S, answer: ServiceAnswer, context: Context): void;
   /** By name; `state` is the one that `GET /actors/{kind}/{id}` answers with. */
   readonly queries: Readonly<Record<string, Query<S>>>;
+  /** What is told of a changed actor where the node has a hot state that others read; see `publishing.ts`. */
+  readonly published?: Publication;
+}
+
+export interface Publication {
+  /** A query that needs no arguments. */
+  readonly query: string;
+  /** Single values of its answer, for programs that show no JSON. */
+  fields?(answer: never): Readonly<Record<string, string | number>>;
 }

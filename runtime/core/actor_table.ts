@@ -194,6 +194,15 @@ export class ActorTable {
     return inserted;
   }
 
+  visit(visit: (entry: ActorEntry) => void): void {
+    for (const actors of this.#byKind) {
+      actors.sweep(1, (entry) => {
+        visit(entry);
+        return "keep";
+      });
+    }
+  }
+
   /** To be called when the actor's state may have grown or shrunk. */
   weigh(entry: ActorEntry): void {
     const parkedUnits = entry.suspension?.parkedUnits ?? 0;

@@ -51,6 +51,23 @@ export interface ShardLimits {
   readonly maxOpenRequestUnits: number;
 }
 
+export interface PublishingLimits {
+  readonly intervalMs: number;
+  /** Answers of one checkpoint, and the time that they may take; folding waits meanwhile. */
+  readonly maxAnswers: number;
+  readonly maxMs: number;
+  /** Actors whose answers are due; further ones are published when they change again. */
+  readonly maxWaiting: number;
+}
+
+/** Once a second for 5 ms: half a percent of a thread's time for each shard. */
+export const defaultPublishingLimits: PublishingLimits = {
+  intervalMs: 1000,
+  maxAnswers: 200,
+  maxMs: 5,
+  maxWaiting: 100_000,
+};
+
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const minuteMs = 60_000;

@@ -33,6 +33,7 @@ import type { ShardLimits } from "./limits.ts";
 import { LogClock } from "./log_clock.ts";
 import type { LogFrame } from "./log_frame.ts";
 import { placeKey } from "./place.ts";
+import { Publishing, type PublishingOptions } from "./publishing.ts";
 import { Queries } from "./queries.ts";
 import type { Registry } from "./registry.ts";
 import {
@@ -53,6 +54,8 @@ interface ShardOptions {
   readonly limits: ShardLimits;
   /** Whoever must know in which turn a host died or hangs; without one nobody does. */
   readonly witness?: TurnWitness;
+  /** Null or left out: it publishes nothing. */
+  readonly publishing?: PublishingOptions | null;
 }
 
 const nobody: TurnWitness = { enterFrame() {}, enterTurn() {}, leave() {} };
@@ -84,6 +87,7 @@ interface Tenure {
   mayEvict: boolean;
   asksForGap: number;
   readonly clock: LogClock;
+  readonly publishing: Publishing | null;
 }
 
 export class Shard implements ShardMachine {
@@ -143,7 +147,7 @@ export class Shard implements ShardMachine {
   started(claim: Claim, nowMs: number): void {
     if (this.#state !== "claiming") return;
     this.counters.claims++;
-    const { limits, witness = nobody } = this.#options;
+    const { limits, witness = nobody, publishing = null } = this.#options;
     const fold = new Fold(
       {
         ...this.#options,
@@ -171,6 +175,7 @@ export class Shard implements ShardMachine {
       mayEvict: false,
       asksForGap: 0,
       clock: new LogClock(fold.turns.clockMs, nowMs),
+      publishing: publishing === null ? null : new Publishing(publishing),
     };
     this.#tenure = tenure;
     this.#state = "running";
@@ -279,6 +284,8 @@ export class Shard implements ShardMachine {
     this.#sendOutbox(tenure);
     tenure.fold.requests.confirmed(checkpoint.requests);
     this.#sendRequests(tenure);
+    const published = tenure.publishing?.confirmed(commit) ?? null;
+    if (published !== null) this.#actions.push({ type: "published", published });
     this.#actions.push({ type: "trim", below: (checkpoint.positions[MAILBOX]?.offset ?? -1) + 1 });
     this.#queries.answerBarriers(tenure);
     tenure.mayEvict = true;
@@ -349,6 +356,13 @@ export class Shard implements ShardMachine {
     if (this.#state === "refused" || this.#state === "stopped") {
       this.#answer(query.queryId, { type: "moved" });
     } else this.#queries.add(query);
+  }
+
+  publishAll(): void {
+    const tenure = this.#tenure;
+    if (tenure === null || tenure.publishing === null) return;
+    tenure.publishing.addAll(tenure.fold.table);
+    if (tenure.publishing.isWaiting) tenure.pace.moved();
   }
 
   hurry(): void {
@@ -486,6 +500,7 @@ export class Shard implements ShardMachine {
     const index = queue.peek()?.foldedEntries ?? fold.position.index;
     const position = { offset, index };
     const { keyRetentionMs, maxColdBytes } = this.#options.limits;
+    tenure.publishing?.changed(fold.turns.changed);
     let checkpoint: Checkpoint;
     try {
       checkpoint = capture(fold, {
@@ -509,7 +524,23 @@ export class Shard implements ShardMachine {
     }
     tenure.inFlight = checkpoint;
     tenure.pace.captured(nowMs);
+    this.#capturePublished(tenure, checkpoint, nowMs);
     this.#actions.push({ type: "commit", checkpoint });
+  }
+
+  /** In the middle of a frame no position says what an answer reflects. */
+  #capturePublished(
+    { publishing, fold, clock, epoch, pace }: Tenure,
+    checkpoint: Checkpoint,
+    nowMs: number,
+  ): void {
+    if (publishing === null) return;
+    const { offset, index } = checkpoint.positions[MAILBOX] ?? { offset: -1, index: 1 };
+    if (index === 0) {
+      const atMs = Math.max(fold.turns.clockMs, clock.logNowMs(nowMs));
+      publishing.capture(fold.table, checkpoint.commit, { epoch, position: offset, atMs });
+    }
+    if (publishing.isWaiting) pace.moved();
   }
 
   /** When a tick is due: a timer wants the clock to move and no frame has come. */

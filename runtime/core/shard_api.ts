@@ -12,6 +12,7 @@ import type { HostDeath } from "./attempts.ts";
 import type { Address } from "./actor.ts";
 import type { Checkpoint, Claim, CommitResult, DueActor, Loaded, SuspendedActor } from "./checkpoint.ts";
 import type { LogFrame } from "./log_frame.ts";
+import type { Published } from "./publishing.ts";
 
 export type Action =
   /**
@@ -64,6 +65,8 @@ export type Action =
     readonly beganMs: number;
     readonly endedMs: number;
   }
+  /** What a confirmed checkpoint has to tell; only where the shard publishes. */
+  | { readonly type: "published"; readonly published: Published }
   /** Frames of the mailbox below this offset are in a confirmed checkpoint. */
   | { readonly type: "trim"; readonly below: number }
   /** The answer to a query or a barrier. */
@@ -131,6 +134,8 @@ export interface ShardMachine {
   /** The target's log has acknowledged outbox frame `n`. The driver repeats an append until it can say so. */
   appended(epoch: number, target: number, n: number, nowMs: number): void;
   query(query: ShardQuery): void;
+  /** Publishes every actor in memory again, spread over the next checkpoints. Nothing where the shard does not publish. */
+  publishAll(): void;
   /** Makes the next checkpoint due at once. */
   hurry(): void;
   /**

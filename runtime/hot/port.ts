@@ -3,9 +3,13 @@
  *
  * 1. Nothing here is the truth: an entry may vanish at any time.
  * 2. An entry never goes back: a put with a lower (epoch, position) than the stored one changes nothing.
+ * 3. What cannot be reached says so soon, with a `HotError`: nobody waits for it, and nothing is kept for later.
  */
 
+import type { Address } from "../core/actor.ts";
+
 export interface HotEntry {
+  /** See `hotKey`. */
   readonly key: string;
   readonly epoch: number;
   readonly position: number;
@@ -13,10 +17,22 @@ export interface HotEntry {
   readonly atMs: number;
   /** The answer as JSON text. */
   readonly json: string;
+  /** Single values of the answer, for programs that show no JSON; `get` does not give them back. */
+  readonly fields?: Readonly<Record<string, string | number>>;
 }
 
 export interface HotState {
   put(entries: readonly HotEntry[]): Promise<void>;
   get(key: string): Promise<HotEntry | null>;
   close(): Promise<void>;
+}
+
+/** The state cannot be reached now. Whoever made the adapter hears of it from there, once. */
+export class HotError extends Error {
+  override readonly name = "HotError";
+}
+
+/** The key of what an actor answers to a query without arguments. */
+export function hotKey({ kind, id }: Address, query: string): string {
+  return `${kind}/${id}?${query}`;
 }

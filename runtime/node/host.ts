@@ -91,6 +91,7 @@ export class ShardHost implements HostCalls {
         wake: (runner) => this.#loop.wake(runner),
         answered: (queryId, answer) => this.#answered(queryId, answer),
         requested: (request) => parts.post({ type: "request", request }),
+        published: (published) => parts.post({ type: "published", published }),
       })
     );
     this.#byShard = new Map(this.#runners.map((runner) => [runner.shard, runner]));
@@ -136,6 +137,11 @@ export class ShardHost implements HostCalls {
 
   metrics(): Promise<MetricsJson> {
     return this.#metrics.json();
+  }
+
+  publishAll(): Promise<void> {
+    for (const runner of this.#runners) runner.publishAll();
+    return Promise.resolve();
   }
 
   async stop(): Promise<void> {

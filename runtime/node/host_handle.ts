@@ -12,6 +12,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Json } from "../core/actor.ts";
 import type { HostDeath } from "../core/attempts.ts";
+import type { Published } from "../core/publishing.ts";
 import type { End } from "../core/supervision_api.ts";
 import type { StorePorts } from "../store/remote_store.ts";
 import { HostDiedError, type HostEnd, type HostLife } from "./host_life.ts";
@@ -33,6 +34,8 @@ export interface HostParts {
   details(): Json;
   /** A shard asks a service, perhaps again. */
   onRequest(request: ShardRequest): void;
+  /** A confirmed checkpoint tells of its actors. */
+  onPublished(published: Published): void;
   readonly report: Report;
   /** The thread ended; `metrics` are the last it reported. */
   onDeath(metrics: MetricsJson): void;
@@ -119,6 +122,8 @@ export class HostHandle {
         return;
       case "request":
         return this.#parts.onRequest(message.request);
+      case "published":
+        return this.#parts.onPublished(message.published);
       case "notice":
         return this.#parts.report(message.notice);
       case "warm":

@@ -32,6 +32,7 @@ export interface HostSettings {
   readonly limits: ShardLimits;
   readonly heapMiB: number;
   readonly isTraced: boolean;
+  readonly isPublishing: boolean;
 }
 
 /** Who looks after threads that hang, and those that do not end. */

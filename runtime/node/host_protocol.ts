@@ -5,6 +5,7 @@ import type { MetricObjectWithValues, MetricValue } from "prom-client";
 import type { Address } from "../core/actor.ts";
 import type { HostDeath } from "../core/attempts.ts";
 import type { ShardLimits } from "../core/limits.ts";
+import type { Published } from "../core/publishing.ts";
 import type { Answer, ShardGauges, ShardQuery } from "../core/shard_api.ts";
 import type { StorePorts } from "../store/remote_store.ts";
 import type { Notice } from "./notice.ts";
@@ -17,6 +18,8 @@ export interface HostThreadStart {
   readonly limits: ShardLimits;
   /** See `tracing.ts`. */
   readonly isTraced: boolean;
+  /** Confirmed checkpoints tell of their actors. */
+  readonly isPublishing: boolean;
   readonly main: MessagePort;
   /** See `turn_board.ts`. */
   readonly board: SharedArrayBuffer;
@@ -75,6 +78,7 @@ export type HostMessage =
   | { readonly type: "report"; readonly shards: readonly ShardReport[]; readonly totals: HostTotals }
   | { readonly type: "metrics"; readonly metrics: MetricsJson }
   | { readonly type: "request"; readonly request: ShardRequest }
+  | { readonly type: "published"; readonly published: Published }
   /** Something a person should know; the host goes on. */
   | { readonly type: "notice"; readonly notice: Notice };
 
@@ -82,13 +86,14 @@ export type HostMessage =
 export interface HostCalls {
   ask(shard: number, folded: number, request: ShardQuery["request"]): Promise<Answer>;
   metrics(): Promise<MetricsJson>;
+  publishAll(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export function isHostMessage(message: unknown): message is HostMessage {
   return typeof message === "object" && message !== null && "type" in message &&
     (message.type === "warm" || message.type === "report" || message.type === "metrics" ||
-      message.type === "request" || message.type === "notice");
+      message.type === "request" || message.type === "published" || message.type === "notice");
 }
 
 export function isRehearsalCall(message: unknown): message is RehearsalCall {

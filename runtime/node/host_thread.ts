@@ -5,6 +5,7 @@
 
 import { workerData } from "node:worker_threads";
 import { invariant } from "../core/errors.ts";
+import { defaultPublishingLimits } from "../core/limits.ts";
 import type { ShardQuery } from "../core/shard_api.ts";
 import { Shard } from "../core/shard.ts";
 import { RemoteLog } from "../log/remote_log.ts";
@@ -23,7 +24,9 @@ import {
 import { Rehearsal } from "./rehearsal.ts";
 import { TurnBoard } from "./turn_board.ts";
 
-const { definitionsUrl, shardCount, limits, isTraced, main, board: memory }: HostThreadStart = workerData;
+const start: HostThreadStart = workerData;
+const { definitionsUrl, shardCount, limits, isTraced, isPublishing, main, board: memory } = start;
+const publishing = isPublishing ? { limits: defaultPublishingLimits, nowMs: machineClock.nowMs } : null;
 const { registry, counters } = await loadActorModule(definitionsUrl);
 const tracing = isTraced ? (await import("./open_telemetry.ts")).openTelemetry() : null;
 const board = new TurnBoard(memory);
@@ -37,7 +40,9 @@ function post(message: HostMessage): void {
 function become({ host: number, shards, log, store, deaths }: HostAssignment): ShardHost {
   const host = new ShardHost({
     name: `host-${number}`,
-    machines: shards.map((shard) => new Shard({ shard, shardCount, registry, limits, witness: board })),
+    machines: shards.map((shard) =>
+      new Shard({ shard, shardCount, registry, limits, witness: board, publishing })
+    ),
     log: new RemoteLog(log),
     store: new RemoteStore(store),
     clock: machineClock,
@@ -79,6 +84,7 @@ serve(main, {
   ask: (shard: number, folded: number, request: ShardQuery["request"]) =>
     assigned().ask(shard, folded, request),
   metrics: () => assigned().metrics(),
+  publishAll: () => assigned().publishAll(),
   ping: () => {},
   stop: () => {
     rehearsal?.stop();

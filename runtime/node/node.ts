@@ -156,7 +156,8 @@ export class EmbeddedEngine implements Engine {
       report: settings.report,
     });
     const { shards: shardCount, definitionsUrl, limits, isTraced, hostHeapMiB: heapMiB } = settings;
-    this.#hostSettings = { shardCount, definitionsUrl, limits, isTraced, heapMiB };
+    const isPublishing = settings.onPublished !== null;
+    this.#hostSettings = { shardCount, definitionsUrl, limits, isTraced, isPublishing, heapMiB };
     this.#abandoned = new AbandonedThreads({
       clock: this.#clock,
       residentBytes: () => process.memoryUsage().rss,
@@ -235,6 +236,7 @@ export class EmbeddedEngine implements Engine {
         if (own.every((shard) => this.#board.isSettled(shard))) this.#settleIfAll();
       },
       onRequest: (request) => this.#services.request(request),
+      onPublished: (published) => this.#settings.onPublished?.(published),
       onDeath: (metrics) => {
         for (const shard of own) this.#board.lost(shard);
         if (this.#stopping === null) this.#metrics.hostDied(metrics);
@@ -371,6 +373,14 @@ export class EmbeddedEngine implements Engine {
   resume(target: Address, control: Control, key?: string): Promise<void> {
     const piece = controlPiece(target, control, key ?? null, this.shardCount);
     return this.#gateway.send([piece], key !== undefined);
+  }
+
+  /** Hands out every actor in memory to `onPublished` again, spread over the next seconds. */
+  publishAll(): void {
+    for (const host of this.#hosts) {
+      // One that dies has no actors in memory.
+      host.call("publishAll", []).catch(() => {});
+    }
   }
 
   suspended(): readonly Suspended[] {

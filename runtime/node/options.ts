@@ -1,6 +1,7 @@
 /** How an engine is started. */
 
 import { defaultShardLimits, type ShardLimits } from "../core/limits.ts";
+import type { Published } from "../core/publishing.ts";
 import type { ComputeSettings } from "./compute_pool.ts";
 import type { Report } from "./notice.ts";
 import { checkServices, type Service } from "./service.ts";
@@ -46,6 +47,8 @@ export interface EngineOptions {
    * (`OTEL_DENO=true`) does that send anything.
    */
   readonly isTraced?: boolean;
+  /** Hears what changed actors answer, from confirmed checkpoints only; null or left out: nothing is computed for it. */
+  readonly onPublished?: ((published: Published) => void) | null;
   /** Hears what those who run it should know while it goes on; `repeats.ts` makes few of many. */
   readonly report?: Report;
   /** The log's or the store's thread is gone: the process must end, and be started again. Called once. */
@@ -88,6 +91,7 @@ export function settle(options: EngineOptions): Settled {
     services,
     limits: { ...defaultShardLimits, actorBytes: shardBytes, ...options.limits },
     isTraced: options.isTraced ?? false,
+    onPublished: options.onPublished ?? null,
     report: options.report ?? (() => {}),
     onWorn: options.onWorn ??
       ((sentence) =>

@@ -14,6 +14,7 @@ import type { HostDeath } from "../core/attempts.ts";
 import type { Checkpoint } from "../core/checkpoint.ts";
 import { errorMessage } from "../core/errors.ts";
 import type { LogFrame } from "../core/log_frame.ts";
+import type { Published } from "../core/publishing.ts";
 import type { Action, Answer, ShardMachine, ShardQuery } from "../core/shard_api.ts";
 import type { LogError, MailboxLog, Subscription } from "../log/port.ts";
 import type { Store } from "../store/port.ts";
@@ -49,6 +50,7 @@ export interface Surroundings {
   answered(queryId: number, answer: Answer): void;
   /** A service is asked; what comes of it comes through the log. */
   requested(request: ShardRequest): void;
+  published(published: Published): void;
 }
 
 interface Replay {
@@ -125,6 +127,11 @@ export class ShardRunner {
     this.#around.wake(this);
   }
 
+  publishAll(): void {
+    this.#tell(() => this.#machine.publishAll());
+    this.#around.wake(this);
+  }
+
   stop(): void {
     if (this.#isOver()) return;
     this.#tell(() => this.#machine.stop());
@@ -189,6 +196,8 @@ export class ShardRunner {
         return void this.#tick(action.text);
       case "folded":
         return this.#spans?.folded(action, this.isReplaying);
+      case "published":
+        return this.#around.published(action.published);
       case "trim":
         return void this.#trim(action.below);
       case "answer":

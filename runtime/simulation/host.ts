@@ -237,6 +237,7 @@ export class Driver implements Party {
         this.#ask(action.epoch, "ticks", () => this.#world.append(this.shard, action.text), () => {});
         return;
       case "folded":
+      case "published":
         return;
       case "trim":
         this.#world.network.request({

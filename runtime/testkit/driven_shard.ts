@@ -247,6 +247,7 @@ export class DrivenShard {
         return this.#append(this.shard, action.text, () => {});
       case "trim":
       case "folded":
+      case "published":
         return;
       case "request": {
         const { n, from, service, body, dueMs } = action;

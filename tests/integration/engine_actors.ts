@@ -66,6 +66,7 @@ const counter = defineActor({
     added.value += 1;
     if ("alsoTo" in message) context.send({ kind: "counter", id: message.alsoTo }, { add: message.add });
   },
+  published: { query: "state" },
   queries: {
     state: { arguments: z.unknown(), answer: (state: State) => state },
     /** Ends the host's thread: what a crash in native code, or an exhausted heap, would do. */

@@ -21,7 +21,8 @@ import { attemptsAtClaim, type HostDeath } from "../../runtime/core/attempts.ts"
 import { joinBytes, packedRow, packRows } from "../../runtime/core/bytes.ts";
 import { type Control, controlBody, controlType, replyBody } from "../../runtime/core/control.ts";
 import { encodeFrame, type WireType } from "../../runtime/core/frame.ts";
-import { defaultShardLimits, type ShardLimits } from "../../runtime/core/limits.ts";
+import type { Published } from "../../runtime/core/publishing.ts";
+import { defaultShardLimits, type PublishingLimits, type ShardLimits } from "../../runtime/core/limits.ts";
 import type { LogFrame } from "../../runtime/core/log_frame.ts";
 import type { Registry } from "../../runtime/core/registry.ts";
 import { Shard } from "../../runtime/core/shard.ts";
@@ -80,9 +81,23 @@ export class ShardDriver {
   /** How many actors each load asked for. */
   readonly loads: number[] = [];
 
-  constructor(registry: Registry, limits: Partial<ShardLimits> = {}, shard = 0, shardCount = 1) {
+  readonly published: Published[] = [];
+
+  constructor(
+    registry: Registry,
+    limits: Partial<ShardLimits> = {},
+    shard = 0,
+    shardCount = 1,
+    publishing: PublishingLimits | null = null,
+  ) {
     this.registry = registry;
-    const options = { shard, shardCount, registry, limits: { ...defaultShardLimits, ...limits } };
+    const options = {
+      shard,
+      shardCount,
+      registry,
+      limits: { ...defaultShardLimits, ...limits },
+      publishing: publishing === null ? null : { limits: publishing, nowMs: () => this.nowMs },
+    };
     this.#makeShard = () => new Shard({ ...options, witness: new TurnBoard(this.#board) });
     this.shard = this.#makeShard();
   }
@@ -224,6 +239,9 @@ export class ShardDriver {
         return;
       case "folded":
         this.folded.push(action);
+        return;
+      case "published":
+        this.published.push(action.published);
         return;
       case "grant":
       case "trim":

@@ -1,0 +1,72 @@
+/**
+ * What a node's confirmed checkpoints tell, on its way to a hot state that others read too.
+ *
+ * 1. It is put in the order in which it was told, newest first of each key, and shed when the state is slow.
+ * 2. When the state may have lost what it had, all actors in memory are published again.
+ */
+
+import { Counter, type Registry } from "prom-client";
+import type { Published } from "../core/publishing.ts";
+import { type HotEntry, hotKey, type HotState } from "../hot/port.ts";
+import { PublishQueue } from "../hot/publish_queue.ts";
+import { RedisHotState } from "../hot/redis/redis_hot.ts";
+import type { RedisSettings } from "../hot/redis/settings.ts";
+import type { Clock } from "./clock.ts";
+import type { Report } from "./notice.ts";
+import { Trouble } from "./trouble.ts";
+
+export interface HotPublishingParts {
+  readonly settings: RedisSettings;
+  readonly clock: Pick<Clock, "nowMs">;
+  readonly report: Report;
+  /** Where `sensorium_published_total` goes. */
+  readonly registry: Registry;
+}
+
+export class HotPublishing {
+  readonly hot: HotState;
+  readonly #queue: PublishQueue;
+  #publishAll: (() => void) | null = null;
+
+  /** Connects in the background: it throws nothing, and nobody has to wait for it. */
+  constructor({ settings, clock, report, registry }: HotPublishingParts) {
+    const outcomes = new Counter({
+      name: "sensorium_published_total",
+      help: "Answers of confirmed checkpoints on their way to the hot state, by what became of them.",
+      labelNames: ["outcome"],
+      registers: [registry],
+    });
+    const trouble = new Trouble({
+      clock,
+      component: "redis",
+      event: "redis-unavailable",
+      end: "Redis is back: cached reads are answered from it again.",
+      report,
+    });
+    this.hot = new RedisHotState({ settings, trouble, onLost: () => this.#publishAll?.() });
+    this.#queue = new PublishQueue(this.hot, (outcome, entries) => outcomes.inc({ outcome }, entries));
+  }
+
+  /** For `EngineOptions.onPublished`. */
+  readonly onPublished = ({ epoch, position, atMs, answers }: Published): void => {
+    this.#queue.add(answers.map((answer): HotEntry => ({
+      key: hotKey(answer, answer.query),
+      epoch,
+      position,
+      atMs,
+      json: answer.json,
+      fields: answer.fields,
+    })));
+  };
+
+  /** From now on, `publishAll` is called when Redis may have lost what it had; and once now. */
+  follow(engine: { publishAll(): void }): void {
+    this.#publishAll = () => engine.publishAll();
+    engine.publishAll();
+  }
+
+  async close(): Promise<void> {
+    this.#publishAll = null;
+    await this.hot.close();
+  }
+}

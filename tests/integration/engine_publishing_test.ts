@@ -1,0 +1,95 @@
+/** What an engine publishes to a real Redis server: nothing unconfirmed, and again what was flushed. */
+
+import assert from "node:assert/strict";
+import { Redis } from "../../runtime/hot/redis/client.ts";
+import { Registry } from "prom-client";
+import { hotKey } from "../../runtime/hot/port.ts";
+import { redisSettings } from "../../runtime/hot/redis/settings.ts";
+import { machineClock } from "../../runtime/node/clock.ts";
+import { HotPublishing } from "../../runtime/node/hot_publishing.ts";
+import type { EmbeddedEngine } from "../../runtime/node/node.ts";
+import { eventually } from "../services/eventually.ts";
+import { OwnRedis } from "../services/own_redis.ts";
+import { skipUnlessInstalled } from "../services/required.ts";
+import { add, deadlineMs, startCounters, withFolder } from "./engine_harness.ts";
+
+const ignore = skipUnlessInstalled("What an engine publishes", ["redis-server"]);
+
+interface Bench {
+  readonly engine: EmbeddedEngine;
+  readonly publishing: HotPublishing;
+  readonly redis: OwnRedis;
+  /** The counter's total as Redis has it, once it is so. */
+  has(id: string, total: number): Promise<unknown>;
+}
+
+function withPublishing(test: (bench: Bench) => Promise<void>): Promise<void> {
+  return withFolder(async (dataDir) => {
+    await using redis = await OwnRedis.start();
+    const publishing = new HotPublishing({
+      settings: redisSettings(redis.url, { prefix: "p" }),
+      clock: machineClock,
+      report: () => {},
+      registry: new Registry(),
+    });
+    const engine = await startCounters(dataDir, { onPublished: publishing.onPublished });
+    publishing.follow(engine);
+    const has = (id: string, total: number) =>
+      eventually(`counter ${id} to have ${total} in Redis`, 10_000, async () => {
+        const entry = await publishing.hot.get(hotKey({ kind: "counter", id }, "state"));
+        return entry !== null && JSON.parse(entry.json).total === total ? true : null;
+      });
+    try {
+      await test({ engine, publishing, redis, has });
+    } finally {
+      await engine.stop(deadlineMs);
+      await publishing.close();
+    }
+  });
+}
+
+Deno.test(
+  "Engine publishes changed actors, and those in memory again after a flush",
+  { ignore },
+  () =>
+    withPublishing(async ({ engine, redis, has }) => {
+      for (const id of ["a", "b", "c"]) await add(engine, id, 2);
+      for (const id of ["a", "b", "c"]) await has(id, 2);
+      const client = new Redis(redis.url);
+      await client.flushall();
+      await client.quit();
+      for (const id of ["a", "b", "c"]) await has(id, 2);
+    }),
+);
+
+Deno.test(
+  "Engine publishes what a dead host had folded once the next one has a checkpoint of it",
+  { ignore },
+  () =>
+    withPublishing(async ({ engine, publishing, has }) => {
+      await add(engine, "a", 1);
+      await has("a", 1);
+      await add(engine, "a", 1);
+      engine.killHost(0, "a drill");
+      engine.killHost(1, "a drill");
+      const entry = await publishing.hot.get(hotKey({ kind: "counter", id: "a" }, "state"));
+      assert.ok(entry !== null && [1, 2].includes(JSON.parse(entry.json).total));
+      await add(engine, "a", 1);
+      await has("a", 3);
+    }),
+);
+
+Deno.test(
+  "Engine goes on while Redis is stopped, and fills it when it is back",
+  { ignore },
+  () =>
+    withPublishing(async ({ engine, redis, has }) => {
+      await add(engine, "a", 1);
+      await has("a", 1);
+      redis.signal("SIGSTOP");
+      for (let n = 0; n < 20; n++) await add(engine, `s${n}`, 1);
+      await engine.flush(deadlineMs);
+      redis.signal("SIGCONT");
+      await has("s19", 1);
+    }),
+);
