@@ -105,9 +105,13 @@ export const Actors = z.object({
 export const DeadLetterAnswer = z.object({
   id: z.string(),
   shard: z.int().min(0),
-  topic: z.string(),
+  topic: z.string().meta({
+    description: "Where the message is: `mailbox`, or topic/partition of a foreign topic's record.",
+  }),
   offset: z.int(),
-  kind: z.string(),
+  kind: z.string().meta({
+    description: "Empty for a record that is no message: `message` is how it begins.",
+  }),
   actorId: z.string(),
   reason: z.string().meta({ description: "A short label, such as threw, invalid, too-far-ahead." }),
   detail: z.string(),
