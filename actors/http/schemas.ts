@@ -19,7 +19,14 @@ export const Page = z.object({
   next: z.string().nullable().meta({ description: "Pass as `after` for the next page; null on the last." }),
 }).meta({ id: "Page" });
 
-export const State = z.looseObject({ ...whereabouts, ...age }).meta({
+export const State = z.looseObject({
+  ...whereabouts,
+  recovered: z.object({
+    count: z.int().min(0),
+    last: timeMs.nullable().meta({ description: "The newest time of one; null without any." }),
+  }).optional().meta({ description: "Of a sensor: recoveries that it was told of." }),
+  ...age,
+}).meta({
   id: "State",
   description: "The actor's state beside its place in the log.",
 });
