@@ -1,14 +1,13 @@
 /** Limits and defaults of the readers of foreign topics, each with its reason. */
 
-const KiB = 1024;
-const MiB = 1024 * KiB;
+const MiB = 1024 * 1024;
 
-/** Bytes of one partition in a fetch: about 2,000 readings, some milliseconds of parsing. A larger record comes alone. */
-export const fetchPartitionBytes = 256 * KiB;
+/** Bytes of one partition in a fetch: about 8,000 readings, a full append. A larger record comes alone. */
+export const fetchPartitionBytes = 1 * MiB;
 export const fetchBytes = 4 * MiB;
 
 /** Bytes of records read and not yet durable at which a partition is paused; a batch that was queued comes all the same. */
-export const maxHeldBytes = 1 * MiB;
+export const maxHeldBytes = 3 * MiB;
 
 /** How long a fetch waits for records: below the heartbeat's interval, as the client's heart beats between fetches. */
 export const fetchWaitMs = 500;
