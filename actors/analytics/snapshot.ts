@@ -1,12 +1,13 @@
 /**
  * The two rows of a state with windows.
  *
- *     hot   head, times, counters, lists, sequence window, channel table, dirty panes with absolute values
+ *     hot   head, times, counters, lists, sequence window, channel table, dirty panes with absolute values, recoveries
  *     cold  head, and every pane that is not empty, by channel
  *
  * 1. decode(hot, cold) is the state at the hot row's checkpoint, to the last bit: the cold row is moved on to the
  *    hot row's head as the live ring was, then dirty panes overwrite what they find.
- * 2. A hot row of version 1 (no sequence numbers) is read as one whose sender never used any.
+ * 2. A hot row of version 1 (no sequence numbers) is read as one whose sender never used any; one of version 2, or
+ *    without recoveries at its end, as one that had none.
  *
  * 3. What is no state is refused with a `FormatError`: a number out of its range, too, and bytes that are left over. Such
  *    a head would have the ring turned round and round.
@@ -27,7 +28,7 @@ import type { SlabPool } from "./slab.ts";
 import { type ListedReading, noHead, WindowState } from "./window_state.ts";
 
 /** Version of the hot row. */
-export const stateVersion = 2;
+export const stateVersion = 3;
 
 const coldVersion = 1;
 
@@ -116,6 +117,18 @@ function readDirtyPanes(reader: ByteReader, state: WindowState): void {
   }
 }
 
+/** Nothing at all for none, which almost all actors have. */
+function writeRecoveries(writer: ByteWriter, state: WindowState): void {
+  if (state.recoveredCount === 0) return;
+  writer.f64(state.recoveredCount);
+  writer.f64(state.recoveredMs);
+}
+
+function readRecoveries(reader: ByteReader, state: WindowState): void {
+  state.recoveredCount = readCount(reader, "A count of recoveries");
+  state.recoveredMs = readWhole(reader, "The time of a recovery", maxTimeMs);
+}
+
 /** Writes the hot row and hands over the history that waits. */
 export function encodeHot(state: WindowState, writer: ByteWriter, history: HistorySink): void {
   writer.f64(state.head);
@@ -133,6 +146,7 @@ export function encodeHot(state: WindowState, writer: ByteWriter, history: Histo
     channel.writeHeader(writer);
   }
   writeDirtyPanes(writer, state);
+  writeRecoveries(writer, state);
   state.handOverHistory(history);
 }
 
@@ -233,6 +247,7 @@ function decodeInto(
     state.channels[i]!.readHeader(new ByteReader(entry.header));
   }
   readDirtyPanes(hot, state);
+  if (version >= 3 && hot.remaining > 0) readRecoveries(hot, state);
   checkEnd(hot, "A state's row");
 }
 

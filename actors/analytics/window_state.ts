@@ -105,6 +105,9 @@ export class WindowState implements RingSteps {
   lateCount = 0;
   tooOld = noReadings;
   late = noReadings;
+  /** Recoveries told of, and the newest time of one. */
+  recoveredCount = 0;
+  recoveredMs = 0;
   /** Log time of the last cold row, or of the first reading; NaN before it. */
   coldAtMs = NaN;
   #pending: PendingHistory | null = null;

@@ -114,12 +114,18 @@ function replayRoute({ engine, store, deadlines }: CollectionContext): Route {
       const letter = await store.deadLetter(id);
       if (letter === null) throw unknownLetter(id);
       if (letter.replayedAtMs !== null) throw alreadyReplayed(letter.replayedAtMs);
+      if (letter.kind === "") {
+        throw new ProblemError("replays-used-up", noMessage, { members: { replays: 0 } });
+      }
       const detail =
         `It was replayed ${letter.replays} times, which is the most; it died of: ${letter.detail}`;
       throw new ProblemError("replays-used-up", detail, { members: { replays: letter.replays } });
     },
   });
 }
+
+const noMessage = "It is a record of a foreign topic that is no message, and cannot be replayed: " +
+  "mend it where it comes from, and send it again there.";
 
 function alreadyReplayed(atMs: number): ProblemError {
   const detail = `Its message was sent again and folded, at ${new Date(atMs).toISOString()}.`;

@@ -19,7 +19,14 @@ export const Page = z.object({
   next: z.string().nullable().meta({ description: "Pass as `after` for the next page; null on the last." }),
 }).meta({ id: "Page" });
 
-export const State = z.looseObject({ ...whereabouts, ...age }).meta({
+export const State = z.looseObject({
+  ...whereabouts,
+  recovered: z.object({
+    count: z.int().min(0),
+    last: timeMs.nullable().meta({ description: "The newest time of one; null without any." }),
+  }).optional().meta({ description: "Of a sensor: recoveries that it was told of." }),
+  ...age,
+}).meta({
   id: "State",
   description: "The actor's state beside its place in the log.",
 });
@@ -105,9 +112,13 @@ export const Actors = z.object({
 export const DeadLetterAnswer = z.object({
   id: z.string(),
   shard: z.int().min(0),
-  topic: z.string(),
+  topic: z.string().meta({
+    description: "Where the message is: `mailbox`, or topic/partition of a foreign topic's record.",
+  }),
   offset: z.int(),
-  kind: z.string(),
+  kind: z.string().meta({
+    description: "Empty for a record that is no message: `message` is how it begins.",
+  }),
   actorId: z.string(),
   reason: z.string().meta({ description: "A short label, such as threw, invalid, too-far-ahead." }),
   detail: z.string(),

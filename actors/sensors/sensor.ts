@@ -3,6 +3,7 @@
  *
  * 1. A reading counts once: repeats of its number change nothing but `duplicates`.
  * 2. A reading counts for all its channels or for none.
+ * 3. A recovery is counted, and changes nothing else.
  */
 
 import { z } from "zod";
@@ -21,8 +22,10 @@ import {
 import type { SlabPool } from "../analytics/slab.ts";
 import type { Value } from "../analytics/channel.ts";
 import type { Values, WindowState } from "../analytics/window_state.ts";
+import { answerState } from "../analytics/window_answer.ts";
 import {
   admit,
+  isAhead,
   publishedWindows,
   type WindowCounts,
   windowCounts,
@@ -44,7 +47,13 @@ const readingMessage = z.tuple(
   message: "There are as many values as names",
 });
 
-const sensorMessage = z.union([readingMessage]);
+/** First in a message that tells of a recovery. */
+const recovered = "recovered";
+
+/** `["recovered", time or null]`: what was wrong at the sensor is not any more. */
+const recoveredMessage = z.tuple([z.literal(recovered), TimeMs.nullable()]);
+
+const sensorMessage = z.union([readingMessage, recoveredMessage]);
 
 export type ReadingMessage = [
   timeMs: number | null,
@@ -53,7 +62,16 @@ export type ReadingMessage = [
   names: string,
   ...values: Value[],
 ];
-export type SensorMessage = ReadingMessage;
+export type RecoveredMessage = [typeof recovered, timeMs: number | null];
+export type SensorMessage = ReadingMessage | RecoveredMessage;
+
+export function recoveredAt(timeMs: number | null): RecoveredMessage {
+  return [recovered, timeMs];
+}
+
+function isRecovered(value: unknown): value is RecoveredMessage {
+  return Array.isArray(value) && value.length === 2 && value[0] === recovered && isTimeOrNull(value[1]);
+}
 
 /** The verdict of the schema. */
 function isReading(value: unknown): value is ReadingMessage {
@@ -69,7 +87,7 @@ function isReading(value: unknown): value is ReadingMessage {
 export const sensorMessageType: MessageType<SensorMessage> = {
   version: 1,
   schema: sensorMessage,
-  accepts: isReading,
+  accepts: (value) => isReading(value) || isRecovered(value),
 };
 
 /** The message that carries these values. */
@@ -95,7 +113,15 @@ function valuesOf(names: readonly string[], message: ReadingMessage): Values {
   return Object.fromEntries(names.map((name, index) => [name, message[firstValue + index] as Value]));
 }
 
+function noteRecovery(state: WindowState, timeMs: number | null, context: Context): void {
+  const ts = timeMs ?? context.nowMs;
+  if (isAhead(ts, context)) return;
+  state.recoveredCount++;
+  state.recoveredMs = Math.max(state.recoveredMs, ts);
+}
+
 function receive(state: WindowState, message: SensorMessage, context: Context, counts: WindowCounts): void {
+  if (message[0] === recovered) return noteRecovery(state, message[1], context);
   const ts = message[0] ?? context.nowMs;
   const sequence = message[1];
   const names = namesOf(message[3]);
@@ -108,6 +134,10 @@ function receive(state: WindowState, message: SensorMessage, context: Context, c
   if (isInRing || message[2] === 1) return;
   state.noteLate({ ts, values: valuesOf(names, message) });
   counts.late.value++;
+}
+
+function recoveriesOf({ recoveredCount, recoveredMs }: WindowState) {
+  return { count: recoveredCount, last: recoveredCount === 0 ? null : recoveredMs };
 }
 
 /**
@@ -123,7 +153,13 @@ export function sensorDefinition(
     state: windowStateType(pool),
     message: sensorMessageType,
     receive: (state, message, context) => receive(state, message, context, counts),
-    queries: windowQueries,
+    queries: {
+      ...windowQueries,
+      state: {
+        arguments: windowQueries.state.arguments,
+        answer: (state) => ({ ...answerState(state), recovered: recoveriesOf(state) }),
+      },
+    },
     published: publishedWindows,
   });
 }

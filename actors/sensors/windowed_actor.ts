@@ -104,15 +104,18 @@ export function windowCounts(kind: string): WindowCounts {
   };
 }
 
-function refuseAhead(context: Context, ts: number): void {
+/** Whether the time is too far ahead of the log; what has it is a dead letter then. */
+export function isAhead(ts: number, context: Context): boolean {
+  if (ts <= context.nowMs + maxAheadMs) return false;
   context.deadLetter(
     "too-far-ahead",
-    `A reading of ${context.self.kind}/${context.self.id} has the time ${new Date(ts).toISOString()}, ` +
+    `A message to ${context.self.kind}/${context.self.id} has the time ${new Date(ts).toISOString()}, ` +
       `${Math.ceil((ts - context.nowMs) / 1000)} s ahead of the log (${
         new Date(context.nowMs).toISOString()
       }); ` +
       `${maxAheadMs / minuteMs} minutes are accepted. Check the sender's clock.`,
   );
+  return true;
 }
 
 function refuseChannels(context: Context): void {
@@ -147,10 +150,7 @@ export function admit(
     }
     if (verdict === "older") return "older";
   }
-  if (ts > context.nowMs + maxAheadMs) {
-    refuseAhead(context, ts);
-    return "refused";
-  }
+  if (isAhead(ts, context)) return "refused";
   if (state.wouldOverflow(names)) {
     refuseChannels(context);
     return "refused";

@@ -78,8 +78,10 @@ export interface DeadLetter {
    */
   readonly id: string;
   readonly shard: number;
+  /** Where the message is: `MAILBOX`, or `topic/partition` of a foreign topic's record. */
   readonly topic: string;
   readonly offset: number;
+  /** Empty for a record that is no message. */
   readonly kind: string;
   readonly actorId: string;
   /** Short label for counting: "threw", "unknown-kind", "invalid", "too-far-ahead", ... */
@@ -126,6 +128,8 @@ export interface ShardMemory {
   readonly gateways: Readonly<Record<string, { readonly n: number; readonly atMs: number }>>;
   /** Per source shard: the last outbox number folded. */
   readonly inbox: Readonly<Record<string, number>>;
+  /** Per `topic/partition` of a foreign topic: the offset of the last record folded. */
+  readonly sources: Readonly<Record<string, number>>;
   /** Per target shard: the last outbox number given out. */
   readonly outbox: Readonly<Record<string, number>>;
   /** The last number given to a request. */
@@ -145,6 +149,7 @@ export const emptyMemory: ShardMemory = {
   clockMs: 0,
   gateways: {},
   inbox: {},
+  sources: {},
   outbox: {},
   requests: 0,
   attempts: null,

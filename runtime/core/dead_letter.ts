@@ -1,7 +1,9 @@
 /** From a message that is not folded to its dead letter. */
 
 import type { DeadLetter } from "./checkpoint.ts";
+import type { SourceOrigin } from "./frame.ts";
 import type { Place } from "./place.ts";
+import { partitionName } from "./sequence.ts";
 import type { Turn } from "./turn.ts";
 
 /** Why a message is put among the dead letters. */
@@ -27,13 +29,62 @@ export class TurnFailure extends Error {
   }
 }
 
+/** Where a letter says its message is, and the beginning of its id. */
+interface LetterPlace {
+  readonly topic: string;
+  readonly offset: number;
+  readonly id: string;
+}
+
+/**
+ * The place of entry `index` of a foreign topic's frame: a function of the record, however often it is read and however
+ * it is cut into frames. `shard` tells apart what a record has for several shards, the last number what it has for one.
+ */
+function recordPlace({ topic, partition, offsets }: SourceOrigin, shard: number, index: number): LetterPlace {
+  const offset = offsets[index] ?? -1;
+  let first = index;
+  while (first > 0 && offsets[first - 1] === offset) first--;
+  const id = `${topic}-${partition}-${offset}-${shard}-${index - first}`;
+  return { topic: partitionName(topic, partition), offset, id };
+}
+
+function placeOf({ topic, offset, timer, timerNumber, index, source }: Turn, shard: number): LetterPlace {
+  if (timer !== "") return { topic, offset, id: `${shard}-${offset}-t${timerNumber}` };
+  if (source !== null) return recordPlace(source, shard, index);
+  return { topic, offset, id: `${shard}-${offset}-${index}` };
+}
+
+/** The letter of a record that is no message; see `refusedMarker`. */
+export function refusedRecord(
+  shard: number,
+  source: SourceOrigin,
+  index: number,
+  atMs: number,
+  { reason, detail }: Death,
+  beginning: string,
+): DeadLetter {
+  return {
+    ...recordPlace(source, shard, index),
+    shard,
+    kind: "",
+    actorId: "",
+    reason,
+    detail,
+    stack: null,
+    message: JSON.stringify(beginning),
+    messageVersion: 0,
+    atMs,
+    replays: 0,
+  };
+}
+
 /** The letter of the turn's message; `version`: the present one of its kind's messages. */
 export function deadLetter(shard: number, turn: Turn, version: number, death: Death): DeadLetter {
-  const { topic, offset, timer, step, self, message, replay, nowMs } = turn;
-  const entry = timer === "" ? turn.index : `t${turn.timerNumber}`;
+  const { step, self, message, replay, nowMs } = turn;
+  const { topic, offset, id } = placeOf(turn, shard);
   const letter = turn.letters++;
   return {
-    id: replay !== null && letter === 0 ? replay.letter : `${shard}-${offset}-${entry}-${step}-${letter}`,
+    id: replay !== null && letter === 0 ? replay.letter : `${id}-${step}-${letter}`,
     shard,
     topic,
     offset,

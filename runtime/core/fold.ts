@@ -22,7 +22,15 @@ import {
 } from "./checkpoint.ts";
 import { controlVersion, deliveryBody } from "./control.ts";
 import { FormatError } from "./errors.ts";
-import { idOf, partMarker, type Replay, replayMarker, type Run, senderMarker } from "./frame.ts";
+import {
+  idOf,
+  partMarker,
+  refusedMarker,
+  type Replay,
+  replayMarker,
+  type Run,
+  senderMarker,
+} from "./frame.ts";
 import { KeyMemory } from "./keys.ts";
 import { Requests, timedOut } from "./requests.ts";
 import { Sequences } from "./sequence.ts";
@@ -119,6 +127,7 @@ export class Fold {
     const { topic, offset } = work.source;
     this.turns.turn.topic = topic;
     this.turns.turn.offset = offset;
+    this.turns.turn.source = work.frame.origin.type === "source" ? work.frame.origin : null;
     this.#options.witness.enterFrame(this.#epoch, offset);
     try {
       return this.#foldTurns(work, limit, isOver);
@@ -140,10 +149,11 @@ export class Fold {
     const { source, frame } = work;
     this.turns.clockMs = Math.max(this.turns.clockMs, source.stampMs);
     work.hasBegun = true;
-    if (!this.sequences.accept(frame.origin, this.turns.clockMs)) {
-      this.#options.counters.repeatedFrames++;
-      work.dropRepeated();
-    }
+    const repeated = this.sequences.repeated(frame.origin, this.turns.clockMs);
+    if (repeated === 0) return;
+    this.#options.counters.repeatedFrames++;
+    if (repeated === Infinity) work.dropRepeated();
+    else work.skip(repeated);
   }
 
   #foldEntries(work: WorkFrame, limit: number, isOver: () => boolean): FoldProgress {
@@ -198,6 +208,11 @@ export class Fold {
       case replayMarker:
         work.replay = { letter: text, replays: value as number };
         return;
+      case refusedMarker: {
+        const [detail, beginning] = value as readonly [string, string];
+        this.turns.buryRecord(work.at - 1, { reason: text, detail }, beginning);
+        return;
+      }
       case partMarker:
         if (this.keys.has(text, this.turns.clockMs)) {
           this.#options.counters.repeatedParts++;

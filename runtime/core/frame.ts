@@ -10,6 +10,7 @@
  *     -1, hash, count      the next `count` entries are one part of a body with an idempotency key
  *     -2, id, kind         the sender of all following entries
  *     -3, letter, replays  the next entry is a dead letter's message, sent again for this many times by now
+ *     -4, reason, [detail, beginning]   a record of a foreign topic that is no message, and how it begins
  *
  * `contexts` stands in the header of a frame that traced requests wrote to, and in no other; the entries and their places
  * are the same with and without.
@@ -31,6 +32,7 @@ export const entryStride = 3;
 export const partMarker = -1;
 export const senderMarker = -2;
 export const replayMarker = -3;
+export const refusedMarker = -4;
 
 /** A dead letter's message was sent again. */
 export interface Replay {
@@ -46,7 +48,19 @@ export type Origin =
   /** `n` is dense per (source, target). */
   | { readonly type: "shard"; readonly shard: number; readonly n: number }
   /** Moves the clock, carries nothing. */
-  | { readonly type: "tick" };
+  | { readonly type: "tick" }
+  /**
+   * Records of one partition of a foreign topic: entry i is of the record at `offsets[i]`. They never descend; a
+   * record's share of a shard is whole in one frame.
+   */
+  | {
+    readonly type: "source";
+    readonly topic: string;
+    readonly partition: number;
+    readonly offsets: readonly number[];
+  };
+
+export type SourceOrigin = Extract<Origin, { type: "source" }>;
 
 /** [kind, message version], as the frame's maker knew them. */
 export type WireType = readonly [kind: string, version: number];
@@ -60,7 +74,12 @@ export interface Frame {
   readonly contexts?: readonly string[];
 }
 
-type WireOrigin = ["g", string, number] | ["s", number, number] | ["t"];
+/** Of a source the last are the first offset, and each entry's distance from the one before. */
+type WireOrigin =
+  | ["g", string, number]
+  | ["s", number, number]
+  | ["t"]
+  | ["f", string, number, number, readonly number[]];
 
 function wireOrigin(origin: Origin): WireOrigin {
   switch (origin.type) {
@@ -70,6 +89,11 @@ function wireOrigin(origin: Origin): WireOrigin {
       return ["s", origin.shard, origin.n];
     case "tick":
       return ["t"];
+    case "source": {
+      const { topic, partition, offsets } = origin;
+      const first = offsets[0] ?? 0;
+      return ["f", topic, partition, first, offsets.map((offset, at) => offset - (offsets[at - 1] ?? first))];
+    }
   }
 }
 
@@ -125,12 +149,23 @@ function isCount(value: unknown): value is number {
 
 function parseOrigin(value: unknown): Origin {
   if (Array.isArray(value)) {
-    const [tag, who, n] = value;
+    const [tag, who, n, first, distances] = value;
     if (tag === "g" && typeof who === "string" && isCount(n)) return { type: "gateway", start: who, n };
     if (tag === "s" && isCount(who) && isCount(n)) return { type: "shard", shard: who, n };
     if (tag === "t") return { type: "tick" };
+    if (tag === "f" && typeof who === "string" && isCount(n) && isCount(first) && Array.isArray(distances)) {
+      return { type: "source", topic: who, partition: n, offsets: parseOffsets(first, distances) };
+    }
   }
-  throw new FormatError("A frame's origin is none of gateway, shard, tick");
+  throw new FormatError("A frame's origin is none of gateway, shard, tick, source");
+}
+
+function parseOffsets(first: number, distances: readonly unknown[]): readonly number[] {
+  let offset = first;
+  return distances.map((distance) => {
+    if (!isCount(distance)) throw new FormatError("The offsets of a frame's records descend");
+    return offset += distance;
+  });
 }
 
 function parseTypes(value: unknown): readonly WireType[] {
@@ -197,7 +232,7 @@ export function idStart(ends: Int32Array, run: Run, at: number): number {
 
 function parseRun(value: readonly unknown[], at: number, typeCount: number, first: number): Run {
   const [type, text, body] = [value[at], value[at + 1], value[at + 2]];
-  if (typeof type !== "number" || type >= typeCount || type < replayMarker || !Number.isInteger(type)) {
+  if (typeof type !== "number" || type >= typeCount || type < refusedMarker || !Number.isInteger(type)) {
     throw new FormatError(`Entry ${first} of a frame has the unknown type ${String(type)}`);
   }
   if (typeof text !== "string") throw new FormatError(`Entry ${first} of a frame has no id`);
@@ -210,7 +245,25 @@ function parseRun(value: readonly unknown[], at: number, typeCount: number, firs
 }
 
 function isMarkerBody(marker: number, body: unknown): boolean {
-  return marker === senderMarker ? typeof body === "string" : isCount(body);
+  switch (marker) {
+    case senderMarker:
+      return typeof body === "string";
+    case refusedMarker:
+      return Array.isArray(body) && body.length === 2 && body.every((text) => typeof text === "string");
+    default:
+      return isCount(body);
+  }
+}
+
+/** Each entry of a source's frame is of a record, and nobody else refuses records. */
+function checkRecords(origin: Origin, runs: readonly Run[], count: number): void {
+  if (origin.type === "source") {
+    if (origin.offsets.length === count) return;
+    throw new FormatError(`A frame has ${count} entries of ${origin.offsets.length} records`);
+  }
+  if (runs.some(({ type }) => type === refusedMarker)) {
+    throw new FormatError("A frame refuses a record, and is of no foreign topic");
+  }
 }
 
 /** The runs that stand in `value` from its second place on. */
@@ -244,6 +297,7 @@ export function parseFrame(text: string): ParsedFrame {
   const types = parseTypes(wireTypes);
   const contexts = parseContexts(wireContexts);
   const { runs, count } = parseRuns(value, types.length);
+  checkRecords(origin, runs, count);
   const ends = new Int32Array(count);
   const hashes = new Int32Array(count);
   for (const run of runs) {

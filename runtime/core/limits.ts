@@ -129,6 +129,12 @@ export const maxSuspensionDetail = 500;
 /** Suspended actors that a shard lists: they are part of its row and of every report to the main thread. */
 export const maxListedSuspensions = 1000;
 
+/**
+ * Partitions of foreign topics of which a shard remembers the last record: they are part of its row, which is written with
+ * every checkpoint. Readers refuse topics long before.
+ */
+export const maxSourcePartitions = 4096;
+
 /** Actors of a shard that are traced at a time: more than a person looks at. Each holds at most 50 KB. */
 export const maxTracedActors = 100;
 

@@ -4,13 +4,22 @@
  * 1. A gateway's numbers ascend per (start, shard), gaps allowed: a number not above the last is a repeat.
  * 2. A shard's numbers are dense per (source, target): last + 1 is folded, lower ones are repeats, a higher one is
  *    a broken invariant.
- * 3. A gateway start is forgotten `retentionMs` of log time after its last frame; the verdict depends on log time
+ * 3. A foreign topic's offsets never descend within a frame, and ascend from frame to frame of what was not read
+ *    before: those up to the last are repeats, wherever a reader that began anew cut them. So each record is
+ *    folded once, if only every reader hands over nothing before what lies below it is durable.
+ * 4. A gateway start is forgotten `retentionMs` of log time after its last frame; the verdict depends on log time
  *    alone, so every replay gives the same.
  */
 
 import type { ShardMemory } from "./checkpoint.ts";
-import type { Origin } from "./frame.ts";
+import type { Origin, SourceOrigin } from "./frame.ts";
 import { InvariantError } from "./errors.ts";
+import { maxSourcePartitions } from "./limits.ts";
+
+/** A topic's name has no slash. */
+export function partitionName(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
+}
 
 interface GatewayNumber {
   n: number;
@@ -21,6 +30,8 @@ export class Sequences {
   readonly #retentionMs: number;
   readonly #gateways: Map<string, GatewayNumber>;
   readonly #inbox: Map<number, number>;
+  /** By `partitionName`, the last offset folded. */
+  readonly #sources: Map<string, number>;
 
   constructor(memory: ShardMemory, retentionMs: number) {
     this.#retentionMs = retentionMs;
@@ -28,18 +39,38 @@ export class Sequences {
       Object.entries(memory.gateways).map(([start, { n, atMs }]) => [start, { n, atMs }]),
     );
     this.#inbox = new Map(Object.entries(memory.inbox).map(([source, n]) => [Number(source), n]));
+    this.#sources = new Map(Object.entries(memory.sources));
   }
 
-  /** True when the frame is new; it is then remembered. Throws an `InvariantError` on a gap of rule 2. */
-  accept(origin: Origin, nowMs: number): boolean {
+  /**
+   * How many of a frame's first entries are repeats: none, some of a foreign topic's, or all (Infinity). The others are
+   * remembered as folded. Throws an `InvariantError` on a gap of rule 2.
+   */
+  repeated(origin: Origin, nowMs: number): number {
     switch (origin.type) {
       case "gateway":
-        return this.#acceptGateway(origin.start, origin.n, nowMs);
+        return this.#acceptGateway(origin.start, origin.n, nowMs) ? 0 : Infinity;
       case "shard":
-        return this.#acceptShard(origin.shard, origin.n);
+        return this.#acceptShard(origin.shard, origin.n) ? 0 : Infinity;
       case "tick":
-        return true;
+        return 0;
+      case "source":
+        return this.#repeatedRecords(origin);
     }
+  }
+
+  #repeatedRecords({ topic, partition, offsets }: SourceOrigin): number {
+    const name = partitionName(topic, partition);
+    const last = this.#sources.get(name) ?? -1;
+    const newest = offsets.at(-1) ?? -1;
+    if (newest <= last) return Infinity;
+    if (last < 0 && this.#sources.size >= maxSourcePartitions) {
+      throw new InvariantError(
+        `Records of ${name} came, and ${maxSourcePartitions} partitions of foreign topics are remembered already`,
+      );
+    }
+    this.#sources.set(name, newest);
+    return offsets[0]! > last ? 0 : offsets.findIndex((offset) => offset > last);
   }
 
   #acceptGateway(start: string, n: number, nowMs: number): boolean {
@@ -67,11 +98,15 @@ export class Sequences {
   }
 
   /** What a checkpoint remembers of this. */
-  memory(nowMs: number): Pick<ShardMemory, "gateways" | "inbox"> {
+  memory(nowMs: number): Pick<ShardMemory, "gateways" | "inbox" | "sources"> {
     for (const [start, { atMs }] of this.#gateways) {
       if (nowMs - atMs > this.#retentionMs) this.#gateways.delete(start);
     }
     const gateways = [...this.#gateways].map(([start, { n, atMs }]) => [start, { n, atMs }]);
-    return { gateways: Object.fromEntries(gateways), inbox: Object.fromEntries(this.#inbox) };
+    return {
+      gateways: Object.fromEntries(gateways),
+      inbox: Object.fromEntries(this.#inbox),
+      sources: Object.fromEntries(this.#sources),
+    };
   }
 }

@@ -6,7 +6,7 @@
 
 import type { Address, Context, Json, RequestOptions } from "./actor.ts";
 import type { ActorEntry } from "./actor_table.ts";
-import type { Replay } from "./frame.ts";
+import type { Replay, SourceOrigin } from "./frame.ts";
 import { defaultRequestDeadlineMs } from "./limits.ts";
 import { murmur2 } from "./murmur2.ts";
 import { type Place, placeKey } from "./place.ts";
@@ -43,6 +43,8 @@ export class Turn implements Context {
   replay: Replay | null = null;
   topic = "";
   offset = -1;
+  /** Of the frame, when it is one of a foreign topic's records. */
+  source: SourceOrigin | null = null;
   index = -1;
   timer = "";
   /** Timers that have fired before this frame's entries, this one included. */

@@ -14,7 +14,7 @@ import type { ActorTimers } from "./actor_timers.ts";
 import { type Deaths, deathsOf, isBuried, isSamePlace, type TurnWitness } from "./attempts.ts";
 import type { Claim, DeadLetter, SuspendedActor } from "./checkpoint.ts";
 import { type Control, controlVersion, deliveryBody, parseControl } from "./control.ts";
-import { deadLetter, type Death, type Skip, TurnFailure } from "./dead_letter.ts";
+import { deadLetter, type Death, refusedRecord, type Skip, TurnFailure } from "./dead_letter.ts";
 import { errorMessage } from "./errors.ts";
 import { maxListedSuspensions, type ShardLimits } from "./limits.ts";
 import { shardOf } from "./murmur2.ts";
@@ -99,6 +99,15 @@ export class Turns implements TurnEffects {
     this.turn.letters = 0;
     const detail = `This program has no actors of the kind "${self.kind}"`;
     this.#bury(this.turn, { reason: "unknown-kind", detail, version });
+  }
+
+  /** The record of entry `index` of the frame at hand is no message. `beginning`: of its payload. */
+  buryRecord(index: number, death: Death, beginning: string): void {
+    const { source } = this.turn;
+    if (source === null) return;
+    this.deadLetters.push(
+      refusedRecord(this.#options.shard, source, index, this.clockMs, death, beginning),
+    );
   }
 
   /** Takes a message of any version at the place that was set before, and notes it in no trace. */

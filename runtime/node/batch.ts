@@ -10,7 +10,7 @@ import { hash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import type { Address, Json } from "../core/actor.ts";
 import { invariant } from "../core/errors.ts";
-import { encodeEntries, entryStride, partMarker, type WireType } from "../core/frame.ts";
+import { encodeEntries, entryStride, partMarker, type SourceOrigin, type WireType } from "../core/frame.ts";
 import { shardOf } from "../core/murmur2.ts";
 import type { Registry } from "../core/registry.ts";
 import type { Batch } from "./engine.ts";
@@ -24,6 +24,8 @@ export interface Piece {
   readonly messages: number;
   /** Whom its message is for; null when it has several. */
   readonly target: Address | null;
+  /** Of a foreign topic's records, which are a frame of their own. */
+  readonly origin?: SourceOrigin;
 }
 
 /** What a batch hands over; resolves when all pieces are durable. */

@@ -24,6 +24,27 @@ export interface Batch {
   send(): Promise<void>;
 }
 
+/**
+ * Records of one partition of a foreign topic on their way in. Of all nodes together each record is folded once, if
+ * nothing of the partition is sent before what lies below it is durable: a reader that begins anew repeats, and skips
+ * nothing.
+ */
+export interface RecordBatch {
+  /**
+   * A message that a record carries, as in `Batch.add`; a record may carry several. Offsets never descend. `units`: about
+   * how long its text is.
+   */
+  add(offset: number, kind: string, id: string, message: Json, units: number): void;
+  /** What of a record is no message: a dead letter. `beginning`: of its payload. */
+  refuse(offset: number, reason: string, detail: string, beginning: string): void;
+  /** Messages and refusals. */
+  readonly size: number;
+  /** To be sent, and another begun, before the next record. */
+  readonly isFull: boolean;
+  /** Resolves when all is durable. May be called again when it failed. */
+  send(): Promise<void>;
+}
+
 export type Consistency = "strict" | "local" | "cached";
 
 export interface AskOptions {
@@ -87,6 +108,8 @@ export interface Engine {
   shardOf(id: string): number;
   /** `key`: an idempotency key; repeats of the same key with the same messages are folded once. */
   batch(key?: string): Batch;
+  /** For the records of one partition of a foreign topic. */
+  records(topic: string, partition: number): RecordBatch;
   /** Why any `send` would be refused now, to be known before work is put into one; null when it might not be. */
   refusal(): EngineError | null;
   ask(target: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult>;

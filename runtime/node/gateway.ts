@@ -9,10 +9,11 @@
  *    before anything of them is written.
  * 4. A send settles by its deadline. One that is told "timeout" keeps its place: its messages may yet be durable.
  * 5. A frame names the traced requests that wrote to it, and is the same as ever when none did.
- * 6. A log that takes nothing is told of, and that it takes messages again; see `trouble.ts`.
+ * 6. Records of foreign topics are frames of their own, under their own numbers, in the order that they were sent in.
+ * 7. A log that takes nothing is told of, and that it takes messages again; see `trouble.ts`.
  */
 
-import { joinFrame, type WireType } from "../core/frame.ts";
+import { joinFrame, type Origin } from "../core/frame.ts";
 import { errorMessage } from "../core/errors.ts";
 import { Fifo } from "../core/fifo.ts";
 import type { MailboxLog, NewFrame } from "../log/port.ts";
@@ -232,26 +233,31 @@ export class Gateway {
   /** A frame of the lane's first pieces: at least one, and as many of one table of types as fit. */
   #fillFrame(shard: number, lane: Fifo<WaitingPiece>): FilledFrame {
     const pieces: WaitingPiece[] = [];
-    const types: readonly WireType[] = lane.at(0)!.types;
+    const { types, origin: source } = lane.at(0)!;
     let bytes = 0;
     let messages = 0;
     for (let piece = lane.at(0); piece !== undefined && piece.types === types; piece = lane.at(0)) {
       bytes += piece.text.length;
       messages += piece.messages;
-      if (pieces.length > 0 && (bytes > maxFrameBytes || messages > maxFrameMessages)) break;
+      const isFull = bytes > maxFrameBytes || messages > maxFrameMessages || source !== piece.origin;
+      if (pieces.length > 0 && (isFull || source !== undefined)) break;
       pieces.push(piece);
       piece.ticket.piecesWaiting -= 1;
       lane.shift();
       this.#waitingPieces -= 1;
     }
-    const n = this.#lastNumbers[shard]! + 1;
-    this.#lastNumbers[shard] = n;
-    const origin = { type: "gateway", start: this.#parts.start, n } as const;
+    const origin = source ?? this.#nextOrigin(shard);
     const contexts = this.#parts.tracing === null ? null : contextsOf(pieces);
     return {
       frame: { shard, text: joinFrame(origin, types, pieces.map(({ text }) => text), contexts) },
       pieces,
     };
+  }
+
+  #nextOrigin(shard: number): Origin {
+    const n = this.#lastNumbers[shard]! + 1;
+    this.#lastNumbers[shard] = n;
+    return { type: "gateway", start: this.#parts.start, n };
   }
 
   async #append(group: readonly FilledFrame[]): Promise<void> {

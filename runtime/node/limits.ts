@@ -14,6 +14,12 @@ export const maxFrameMessages = 4096;
 /** Messages of one part of a keyed body at most; two parts fit into a frame. */
 export const maxPartMessages = 2000;
 
+/**
+ * Text units for one shard at which a batch of a foreign topic's records is full. With the largest record that readers
+ * take, 512 KiB, its frame stays below the 1 MB that Kafka takes.
+ */
+export const maxRecordUnits = 128 * KiB;
+
 /** Text units in one append at most: about 50 ms of a slow disk, what a waiting client still takes for prompt. */
 export const maxAppendBytes = 4 * MiB;
 

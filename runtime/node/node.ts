@@ -38,6 +38,7 @@ import {
   type Engine,
   EngineError,
   type EngineStatus,
+  type RecordBatch,
   type Suspended,
 } from "./engine.ts";
 import { errorMessage, invariant } from "../core/errors.ts";
@@ -52,6 +53,7 @@ import { NodeMetrics } from "./metrics.ts";
 import { type NodeTree, nodeTree } from "./node_tree.ts";
 import { NodeView } from "./node_view.ts";
 import { type EngineOptions, settle, type Settled } from "./options.ts";
+import { ShardedRecords } from "./record_batch.ts";
 import { mayReplay, replayPiece } from "./replay.ts";
 import { Router } from "./router.ts";
 import { ServiceMetrics } from "./service_metrics.ts";
@@ -328,6 +330,17 @@ export class EmbeddedEngine implements Engine {
       this.#actors.registry,
       this.shardCount,
       key ?? null,
+      (pieces, isKeyed) => this.#gateway.send(pieces, isKeyed),
+    );
+  }
+
+  records(topic: string, partition: number): RecordBatch {
+    const { registry } = this.#actors;
+    return new ShardedRecords(
+      registry,
+      this.shardCount,
+      topic,
+      partition,
       (pieces, isKeyed) => this.#gateway.send(pieces, isKeyed),
     );
   }

@@ -15,9 +15,9 @@ import { shardOf } from "../core/murmur2.ts";
 import type { Piece } from "./batch.ts";
 import { maxReplays } from "./limits.ts";
 
-/** False for a message that was folded after all, and for one that has died often enough. */
-export function mayReplay({ replayedAtMs, replays }: StoredDeadLetter): boolean {
-  return replayedAtMs === null && replays < maxReplays;
+/** False for a message that was folded after all, for one that has died often enough, and for what is no message. */
+export function mayReplay({ kind, replayedAtMs, replays }: StoredDeadLetter): boolean {
+  return kind !== "" && replayedAtMs === null && replays < maxReplays;
 }
 
 /** The next replay as a piece: in the version that it died in, and so in a frame of its own. */

@@ -5,6 +5,7 @@ import {
   entryStride,
   type Origin,
   partMarker,
+  refusedMarker,
   replayMarker,
   senderMarker,
 } from "../core/frame.ts";
@@ -18,6 +19,8 @@ function originText(origin: Origin): string {
       return `${origin.n} of shard${origin.shard}`;
     case "tick":
       return "a tick";
+    case "source":
+      return `${origin.offsets.join()} of ${origin.topic}/${origin.partition}`;
   }
 }
 
@@ -32,6 +35,7 @@ export function frameText(text: string): string {
     const [type, id, body] = entries.slice(at, at + entryStride);
     if (type === partMarker) said.push(`part ${id} of ${body}`);
     else if (type === senderMarker) said.push(`from ${body}/${id}`);
+    else if (type === refusedMarker) said.push(`no message: ${id}`);
     else if (type === replayMarker) said.push(`replay ${body} of ${id}`);
     else {
       const [kind, version] = types[Number(type)] ?? ["?", programVersion];

@@ -198,6 +198,8 @@ export class ShardModel {
     switch (origin.type) {
       case "tick":
         return true;
+      case "source":
+        throw new Error("Nobody in this world reads a foreign topic");
       case "gateway": {
         const last = this.#gateways.get(origin.start);
         const isKnown = last !== undefined &&

@@ -54,7 +54,7 @@ function positionBeforeSnapshot(): Plant {
 
 /**
  * Every frame has an origin and every part a hash that never came before. So both places that may call anything a
- * repeat, `Sequences.accept` and `KeyMemory.has`, always say that it is new, as if they did not look.
+ * repeat, `Sequences.repeated` and `KeyMemory.has`, always say that it is new, as if they did not look.
  */
 function dedupeOff(): Plant {
   const freshen = (frame: LogFrame): LogFrame => {

@@ -55,7 +55,7 @@ function sabotaged(sensor: AnyDefinition): AnyDefinition {
   return {
     ...sensor,
     receive(state: unknown, message: SensorMessage, context: Context) {
-      if (isSabotage(message[3])) sabotage(message[3]);
+      if (message[3] !== undefined && isSabotage(message[3])) sabotage(message[3]);
       sensor.receive(state, message, context);
     },
     queries: {

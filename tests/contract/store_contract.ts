@@ -282,6 +282,7 @@ function shardStateTests(test: Test): void {
       clockMs: 1_700_000_000_123,
       gateways: { "node-1/é": { n: 12, atMs: 5 } },
       inbox: { "2": 8 },
+      sources: { "ENTRY/3": 4711 },
       outbox: { "1": 4 },
       requests: 17,
       attempts: { place: { offset: 7, index: 2, timer: 0, step: 1 }, attempts: 3, epoch: 1, isOpen: false },

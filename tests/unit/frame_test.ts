@@ -10,6 +10,7 @@ import {
   idOf,
   parseFrame,
   partMarker,
+  refusedMarker,
   replayMarker,
   senderMarker,
 } from "../../runtime/core/frame.ts";
@@ -37,6 +38,34 @@ const frame: fc.Arbitrary<Frame> = fc.record({
 
 Deno.test("decodeFrame() gives back what encodeFrame() was given", () => {
   fc.assert(fc.property(frame, (original) => assert.deepEqual(decodeFrame(encodeFrame(original)), original)));
+});
+
+const record = fc.oneof(
+  fc.tuple(fc.nat(1), fc.string(), body),
+  fc.tuple(fc.constant(refusedMarker), fc.string(), fc.tuple(fc.string(), fc.string())),
+);
+const sourceFrame: fc.Arbitrary<Frame> = fc.tuple(
+  fc.array(fc.tuple(record, fc.nat(3)), { maxLength: 20 }),
+  fc.nat(2 ** 40),
+  fc.nat(9),
+).map(([records, first, partition]) => {
+  let offset = first;
+  return {
+    origin: {
+      type: "source",
+      topic: "ENTRY",
+      partition,
+      offsets: records.map(([, distance]) => offset += distance),
+    },
+    types: [["sensor", 1], ["series", 2]],
+    entries: records.flatMap(([entry]) => entry),
+  };
+});
+
+Deno.test("decodeFrame() gives back what encodeFrame() was given of a foreign topic", () => {
+  fc.assert(
+    fc.property(sourceFrame, (original) => assert.deepEqual(decodeFrame(encodeFrame(original)), original)),
+  );
 });
 
 Deno.test("encodeFrame() puts successive messages of one type into one run", () => {
@@ -78,6 +107,11 @@ Deno.test("decodeFrame() throws a FormatError when the text is not a frame", () 
     '[[1,["t"],[]]]',
     '[[2,["x"],[]]]',
     '[[2,["g",1,1],[]]]',
+    '[[2,["f","T",0,1],[]]]',
+    '[[2,["f","T",0,1,[0]],[]]]',
+    '[[2,["f","T",0,1,[0,-1]],[["sensor",1]]],0,"a\x7fb",[1,2]]',
+    '[[2,["f","T",0,1,[0]],[]],-4,"malformed",["one"]]',
+    '[[2,["t"],[]],-4,"malformed",["not JSON","{"]]',
     '[[2,["t"],[[1,2]]]]',
     '[[2,["t"],[]],0,"a",[1]]',
     '[[2,["t"],[["k",1]],[]],0,"a",[1]]',

@@ -75,6 +75,10 @@ export class FakeEngine implements Engine {
     return 5;
   }
 
+  records(): never {
+    throw new Error("HTTP reads no foreign topics");
+  }
+
   batch(key?: string): Batch {
     const messages: Sent[] = [];
     return {

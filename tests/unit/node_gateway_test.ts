@@ -10,6 +10,7 @@ import { type Piece, ShardedBatch } from "../../runtime/node/batch.ts";
 import { Deadlines } from "../../runtime/node/deadlines.ts";
 import { Gateway } from "../../runtime/node/gateway.ts";
 import { EngineError } from "../../runtime/node/engine.ts";
+import { ShardedRecords } from "../../runtime/node/record_batch.ts";
 import { Repeats } from "../../runtime/node/repeats.ts";
 import type { Tracing } from "../../runtime/node/tracing.ts";
 import type { Waiting } from "../../runtime/node/waiting.ts";
@@ -115,6 +116,31 @@ Deno.test("Gateway.send() groups what arrives during an append into the next one
   second.succeed();
   await Promise.all(sends);
   assert.equal(rig.gateway.waitingBytes, 0);
+});
+
+Deno.test("Gateway.send() makes frames of their own of a foreign topic's records, in their order", async () => {
+  using rig = new Rig();
+  const records = (offset: number) => {
+    const batch = new ShardedRecords(registry, 1, "ENTRY", 0, (pieces) => rig.gateway.send(pieces, false));
+    batch.add(offset, "note", "a", `record ${offset}`, 10);
+    return batch.send();
+  };
+  const sends = [rig.send("one"), records(7), records(8), rig.send("two"), rig.send("three")];
+  (await rig.append(0)).succeed();
+  const second = await rig.append(1);
+  const source = (offset: number) => ({ type: "source", topic: "ENTRY", partition: 0, offsets: [offset] });
+  const own = second.frames.map((_, at) => frameOf(second, at)).filter(({ origin }) =>
+    origin.type === "source"
+  );
+  assert.deepEqual(own.map(({ origin }) => origin), [source(7), source(8)]);
+  assert.deepEqual(own.map(({ entries }) => entries), [[0, "a", "record 7"], [0, "a", "record 8"]]);
+  const rest = second.frames.map((_, at) => frameOf(second, at)).filter(({ origin }) =>
+    origin.type === "gateway"
+  );
+  assert.deepEqual(rest.map(({ origin }) => origin), [{ type: "gateway", start: "start", n: 2 }]);
+  assert.deepEqual(rest.map(({ entries }) => entries), [[0, "a", "two", 0, "a", "three"]]);
+  second.succeed();
+  await Promise.all(sends);
 });
 
 Deno.test("Gateway.send() repeats an append under the same number when its outcome is unknown", async () => {

@@ -4,9 +4,11 @@ import { z } from "zod";
 import type { Json } from "../../runtime/core/actor.ts";
 import { TestNode } from "../../runtime/testkit.ts";
 import { SlabPool } from "../../actors/analytics/slab.ts";
-import { readingOf, sensorDefinition, sensorMessageType } from "../../actors/sensors/sensor.ts";
+import { readingOf, recoveredAt, sensorDefinition, sensorMessageType } from "../../actors/sensors/sensor.ts";
 import { seriesMessageType } from "../../actors/series/series.ts";
-import { stubContext } from "./window_rig.ts";
+import { ByteReader } from "../../runtime/core/bytes.ts";
+import { maxAheadMs } from "../../runtime/core/limits.ts";
+import { Rig, stubContext } from "./window_rig.ts";
 
 const noon = Date.UTC(2026, 0, 31, 12);
 
@@ -201,6 +203,7 @@ Deno.test("the queries of a sensor answer JSON and read times as numbers or text
     "duplicates",
     "tooOld",
     "memoryBytes",
+    "recovered",
   ]);
 });
 
@@ -211,4 +214,34 @@ Deno.test("two pools keep their sensors apart", () => {
   one!.receive(state, [noon, null, 0, "a", 1], stubContext(noon));
   other!.state.create("s1");
   assert.ok(pools[0]!.usedBytes > pools[1]!.usedBytes);
+});
+
+Deno.test("a sensor counts recoveries, tells the newest, and has them after a restart", () => {
+  const rig = new Rig();
+  const tell = (timeMs: number | null, nowMs: number) =>
+    rig.definition.receive(rig.state, recoveredAt(timeMs), stubContext(nowMs, rig.deadLetters));
+  const shown = () => rig.definition.queries["state"]!.answer(rig.state, {} as never, { id: "s1", nowMs: 0 });
+  const recovered = z.looseObject({
+    recovered: z.object({ count: z.number(), last: z.number().nullable() }),
+  });
+  assert.deepEqual(recovered.parse(shown()).recovered, { count: 0, last: null });
+  tell(5000, 10_000);
+  tell(null, 10_000);
+  tell(7000, 10_000);
+  tell(10_000 + maxAheadMs + 1, 10_000);
+  assert.deepEqual(rig.deadLetters.map(({ reason }) => reason), ["too-far-ahead"]);
+  rig.checkpoint(10_000);
+  rig.restore();
+  assert.deepEqual(recovered.parse(shown()).recovered, { count: 3, last: 10_000 });
+  assert.deepEqual(rig.state.channels, []);
+});
+
+Deno.test("a sensor that was stored before there were recoveries has had none", () => {
+  const rig = new Rig();
+  rig.send({ ts: 5000, seq: 1, values: { t: 1 }, isImport: false, nowMs: 10_000 });
+  rig.checkpoint(10_000, "never");
+  const state = rig.definition.state.decode("s1", 2, new ByteReader(rig.hot), null);
+  assert.equal(state.recoveredCount, 0);
+  assert.equal(state.channels.length, 1);
+  state.release();
 });

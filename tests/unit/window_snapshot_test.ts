@@ -150,7 +150,7 @@ Deno.test("decodeState() throws a FormatError, and keeps no block, on rows that 
   const beyond = hot.slice();
   new DataView(beyond.buffer).setFloat64(0, 5, true);
   const cases: readonly (readonly [string, number, Uint8Array, Uint8Array | null])[] = [
-    ["a newer version", 3, hot, cold],
+    ["a newer version", 4, hot, cold],
     ["a hot row cut short", 2, hot.subarray(0, hot.length - 1), cold],
     ["an empty hot row", 2, hot.subarray(0, 0), cold],
     ["a cold row cut short", 2, hot, cold!.subarray(0, 100)],
