@@ -130,7 +130,8 @@ export const settingsSchema = z.object({
       group: "Servers",
       value: "LIST",
       expects: "host:port of one or more brokers separated by commas, such as 127.0.0.1:9092",
-      meaning: "Kafka's brokers. With --mysql-url: mailboxes and store are there instead of in the data folder.",
+      meaning:
+        "Kafka's brokers. With --mysql-url: mailboxes and store are there instead of in the data folder.",
       variable: "KAFKA_BROKERS",
     }),
   kafkaTls: z.stringbool().prefault("false").register(settingNotes, {
@@ -222,7 +223,7 @@ export const settingsSchema = z.object({
     group: "Servers",
     value: "TOPIC",
     expects: "a topic's name",
-    meaning: "Where other systems put recoveries: {\"id\": ...}; made when it is missing.",
+    meaning: 'Where other systems put recoveries: {"id": ...}; made when it is missing.',
   }),
   checkpointMs: wholeNumber(10, 60_000).prefault("1000").register(settingNotes, {
     group: "Work",

@@ -1,6 +1,7 @@
 /** Starts the thread that reads the embedded store; `start_store_thread.ts` does, once the file is open. */
 
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { errorMessage } from "../core/errors.ts";
 import { hasSettled, RpcClient, threadCallDeadlineMs } from "../rpc.ts";
 import type { ThreadMemory } from "../thread_memory.ts";
 import { StoreError } from "./port.ts";
@@ -44,7 +45,7 @@ export function startStoreReader(path: string): StoreReaderThread {
   };
   worker.on(
     "error",
-    (error) => end(new StoreError("unavailable", `The store's reader failed: ${error.message}`)),
+    (thrown) => end(new StoreError("unavailable", `The store's reader failed: ${errorMessage(thrown)}`)),
   );
   worker.on(
     "exit",
