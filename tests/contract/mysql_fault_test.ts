@@ -158,7 +158,7 @@ test("MySqlStore commit() is fenced, not repeated, when another claims while its
 
 Deno.test({
   name: "The store's thread waits for a server that is stopped, stands still, and starts again, and says so",
-  ignore: ignoreOwn,
+  ignore: ignore || ignoreOwn,
   fn: async () => {
     await using server = await OwnMariaDb.make();
     const said: (string | null)[] = [];
