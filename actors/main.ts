@@ -9,15 +9,20 @@ import { Registry } from "prom-client";
 import project from "../deno.json" with { type: "json" };
 import { errorMessage } from "../runtime/core/errors.ts";
 import { MemoryHotState } from "../runtime/hot/memory_hot.ts";
+import type { HotState } from "../runtime/hot/port.ts";
+import type { RedisSettings } from "../runtime/hot/redis/settings.ts";
 import { LogError } from "../runtime/log/port.ts";
 import type { Engine } from "../runtime/node/engine.ts";
-import { type EngineOptions, startEngine } from "../runtime/node/node.ts";
+import { HotPublishing } from "../runtime/node/hot_publishing.ts";
+import { type EmbeddedEngine, type EngineOptions, startEngine } from "../runtime/node/node.ts";
+import type { Servers } from "../runtime/node/options.ts";
 import { machineClock } from "../runtime/node/clock.ts";
 import type { Report } from "../runtime/node/notice.ts";
 import { Repeats } from "../runtime/node/repeats.ts";
 import { linkToLauncher } from "../runtime/node/process_link.ts";
 import { StoreError } from "../runtime/store/port.ts";
-import { takeDataFolder } from "./cli/data_folder.ts";
+import { runTopicSource } from "../runtime/topics/topic_source.ts";
+import { type DataFolder, takeDataFolder } from "./cli/data_folder.ts";
 import { describeDenoVersion } from "./cli/deno_version.ts";
 import { helpText } from "./cli/help.ts";
 import { type Fetch, listen, type Listener } from "./cli/listen.ts";
@@ -29,15 +34,18 @@ import { checkPorts, type PortSetting } from "./cli/ports.ts";
 import { readSettings } from "./cli/read_settings.ts";
 import { redactor } from "./cli/redact.ts";
 import { failureExitCode, Refusal, refusalExitCode } from "./cli/refusal.ts";
+import { redisOf, serversOf } from "./cli/servers.ts";
 import { openScreen, renderTable, type TableRow } from "./cli/screen.ts";
 import { untilStopSignal } from "./cli/stop_signal.ts";
 import { type App, createApp } from "./http/app.ts";
 import { type TellRequest, withRequestLog } from "./http/request_log.ts";
 import { nameRequestSpan } from "./http/request_spans.ts";
+import { waitingFetch } from "./http/waiting_app.ts";
 import { listening, source } from "./services.ts";
 import { secretsOf, type Settings } from "./settings.ts";
 import { hostProbes } from "./sources/host_probes.ts";
 import { runHostSource } from "./sources/host_source.ts";
+import { panelTopics } from "./sources/topics.ts";
 
 /** How long requests under way may take at a stop, and then folding and checkpointing; the rest waits in the log. */
 const drainMs = { requests: 5000, folding: 20_000 };
@@ -89,16 +97,22 @@ export type Actors = Pick<EngineOptions, "definitionsUrl" | "hostHeapMiB">;
 
 async function openEngine(
   settings: Settings,
-  actors: Actors,
-  dataDir: string,
+  own:
+    & Pick<
+      EngineOptions,
+      "definitionsUrl" | "hostHeapMiB" | "dataDir" | "onPublished" | "onWaiting" | "onWorn"
+    >
+    & {
+      readonly servers: Servers | null;
+    },
   threads: number,
   report: Report,
-  onWorn: (sentence: string) => void,
-): Promise<Engine> {
+): Promise<EmbeddedEngine> {
+  const { servers, ...rest } = own;
   try {
     return await startEngine({
-      ...actors,
-      dataDir,
+      ...rest,
+      ...servers !== null && { servers },
       shards: settings.shards,
       threads,
       retentionMs: settings.retention,
@@ -107,7 +121,6 @@ async function openEngine(
       isTraced,
       report,
       onFatal: (error) => fail(error, settings.logLevel === "debug"),
-      onWorn,
     });
   } catch (error) {
     // Files that are damaged, not ours, in use or made with other settings, and full disks, are for the user to mend.
@@ -116,13 +129,13 @@ async function openEngine(
   }
 }
 
-function openApp(settings: Settings, engine: Engine, report: Report): App {
+function openApp(settings: Settings, engine: Engine, hot: HotState, registry: Registry, report: Report): App {
   const log = logOf("http", report);
   const app = createApp({
     engine,
-    hot: new MemoryHotState(),
+    hot,
     token: settings.token ?? null,
-    registry: new Registry(),
+    registry,
     version: project.version,
     log: (sentence, thrown) => {
       log.error("unexpected", sentence, { fields: { error: errorMessage(thrown) } });
@@ -158,9 +171,40 @@ function openLog(settings: Settings): Repeats {
   return repeats;
 }
 
+/** Where a node keeps what it must not lose, and what else it talks with. */
+interface Place {
+  readonly folder: DataFolder | null;
+  readonly servers: Servers | null;
+  readonly redis: RedisSettings | null;
+}
+
+async function takePlace(settings: Settings): Promise<Place> {
+  const readText = (path: string) => Deno.readTextFileSync(path);
+  const servers = serversOf(settings, readText);
+  const redis = redisOf(settings, readText);
+  return { folder: servers === null ? await takeDataFolder(settings.data) : null, servers, redis };
+}
+
+function placeRows({ folder, servers, redis }: Place): TableRow[] {
+  const rows: TableRow[] = [];
+  if (folder !== null) rows.push(["data folder", folder.path]);
+  if (servers !== null) {
+    const { kafka, mysql } = servers;
+    rows.push(["Kafka", kafka.brokers.join(",")], ["MySQL", `${mysql.host}:${mysql.port}/${mysql.database}`]);
+  }
+  if (redis !== null) rows.push(["Redis", `${redis.host}:${redis.port}/${redis.database}`]);
+  return rows;
+}
+
+function placeText(place: Place): string {
+  return placeRows(place).map(([name, where]) => name === "data folder" ? where : `${name} at ${where}`).join(
+    ", ",
+  );
+}
+
 function startTable(
   settings: Settings,
-  dataDir: string,
+  place: Place,
   denoVersion: string,
   { url }: Listener,
   admin: Listener,
@@ -172,7 +216,7 @@ function startTable(
     ["docs", `${url}/docs`],
     ["metrics", `${admin.url}/metrics`],
     ...access,
-    ["data folder", dataDir],
+    ...placeRows(place),
     ["Deno", denoVersion],
   ];
 }
@@ -190,6 +234,56 @@ function beginLife(): Life {
   return { stopSignal: Promise.race([untilStopSignal(), promise]), ready };
 }
 
+/** Both ports, which tell what the node waits for until there is an app behind them. */
+class Edge {
+  #app: App | null = null;
+  #waitingFor: string | null = null;
+  readonly #starting = waitingFetch(() => this.#waitingFor);
+
+  readonly fetch: Fetch = (request, connection) =>
+    this.#app?.fetch(request, connection) ?? this.#starting(request);
+  readonly adminFetch: Fetch = (request, connection) =>
+    this.#app?.adminFetch(request, connection) ?? this.#starting(request);
+
+  wait(sentence: string | null): void {
+    this.#waitingFor = sentence;
+  }
+
+  open(app: App): void {
+    this.#app = app;
+  }
+}
+
+async function superviseSources(
+  settings: Settings,
+  { folder, servers }: Place,
+  engine: Engine,
+  app: App,
+  report: Report,
+): Promise<void> {
+  const hostLog = logOf("host-metrics", report);
+  await engine.supervise(source("host-metrics", (signal) =>
+    runHostSource({
+      engine: app.moving.watch(engine),
+      probes: settings.hostMetrics ? hostProbes(folder?.path ?? Deno.cwd()) : [],
+      signal,
+      nowMs: Date.now,
+      warn: (sentence) => hostLog.warn("source-failed", sentence, { like: sentence }),
+      info: (sentence) => hostLog.info("source-works", sentence, { like: sentence, ends: "source-failed" }),
+    })));
+  if (servers === null) return;
+  const topicLog = logOf("topics", report);
+  await engine.supervise(source("topics", (signal) =>
+    runTopicSource({
+      kafka: servers.kafka,
+      engine,
+      topics: panelTopics(settings.entryTopic, settings.okTopic),
+      signal,
+      warn: (sentence) => topicLog.warn("source-failed", sentence),
+      info: (sentence) => topicLog.info("source-works", sentence, { ends: "source-failed" }),
+    })));
+}
+
 async function runNode(settings: Settings, actors: Actors, denoVersion: string): Promise<void> {
   const { host, adminPort } = settings;
   const port = { flag: "--port", port: settings.port };
@@ -203,29 +297,59 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
   const { stopSignal, ready } = beginLife();
 
   await checkPorts(host, [port, admin]);
-  const folder = await takeDataFolder(settings.data);
+  const place = await takePlace(settings);
+  const { folder, servers, redis } = place;
   const { version } = project;
-  log.info("starting", `Sensorium ${version} starts on ${folder.path}.`, {
+  log.info("starting", `Sensorium ${version} starts on ${placeText(place)}.`, {
     isStep: true,
     fields: {
       version,
       deno: denoVersion,
       pid: Deno.pid,
-      dataFolder: folder.path,
+      ...Object.fromEntries(placeRows(place).map(([name, where]) => [fieldName(name), where])),
       shards: settings.shards,
       threads,
     },
   });
+  const edge = new Edge();
+  const listeners = [
+    await listen(host, port, edge.fetch),
+    await listen(host, admin, edge.adminFetch),
+  ] as const;
+  folder?.announce(listeners[1].url);
+  const registry = new Registry();
+  const publishing = redis === null
+    ? null
+    : new HotPublishing({ settings: redis, clock: machineClock, report, registry });
   const worn = Promise.withResolvers<"worn">();
-  const engine = await openEngine(settings, actors, folder.path, threads, report, (sentence) => {
-    log.error("worn", `${sentence}: the node stops, and its launcher starts it again`);
-    worn.resolve("worn");
-  });
-  const app = openApp(settings, engine, report);
-  const listeners = [await listen(host, port, app.fetch), await listen(host, admin, app.adminFetch)] as const;
-  folder.announce(listeners[1].url);
+  const opening = openEngine(
+    settings,
+    {
+      ...actors,
+      dataDir: folder?.path ?? "",
+      servers,
+      ...publishing !== null && { onPublished: publishing.onPublished },
+      onWaiting: (sentence) => edge.wait(sentence),
+      onWorn: (sentence) => {
+        log.error("worn", `${sentence}: the node stops, and its launcher starts it again`);
+        worn.resolve("worn");
+      },
+    },
+    threads,
+    report,
+  );
+  const engine = await Promise.race([opening, stopSignal.then(() => null)]);
+  if (engine === null) {
+    // What it waited for never came, so nothing was accepted.
+    screen.write("stopped\n");
+    Deno.exit(0);
+  }
+  publishing?.follow(engine);
+  const app = openApp(settings, engine, publishing?.hot ?? new MemoryHotState(), registry, report);
+  edge.open(app);
   screen.write(
-    `one node, embedded\n${renderTable(startTable(settings, folder.path, denoVersion, ...listeners))}`,
+    `one node, ${servers === null ? "embedded" : "on servers"}\n` +
+      renderTable(startTable(settings, place, denoVersion, ...listeners)),
   );
 
   ready();
@@ -242,16 +366,7 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
   const again = (setting: PortSetting, fetch: Fetch) => () => listen(host, setting, fetch);
   await engine.supervise(listening("http", http, again(port, app.fetch), drainMs.requests));
   await engine.supervise(listening("admin-http", adminHttp, again(admin, app.adminFetch), drainMs.requests));
-  const sourceLog = logOf("host-metrics", report);
-  await engine.supervise(source("host-metrics", (signal) =>
-    runHostSource({
-      engine: app.moving.watch(engine),
-      probes: settings.hostMetrics ? hostProbes(folder.path) : [],
-      signal,
-      nowMs: Date.now,
-      warn: (sentence) => sourceLog.warn("source-failed", sentence, { like: sentence }),
-      info: (sentence) => sourceLog.info("source-works", sentence, { like: sentence, ends: "source-failed" }),
-    })));
+  await superviseSources(settings, place, engine, app, report);
   const stopSummary = startLiveSummary({
     screen,
     isTerminal: Deno.stdout.isTerminal(),
@@ -269,11 +384,17 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
   stopSummary();
   app.close();
   await engine.stop(isWorn ? wornDrainMs : drainMs.requests + drainMs.folding);
-  folder.release();
+  await publishing?.close();
+  folder?.release();
   log.info("stopped", "It has stopped.", { isStep: true });
   repeats.close();
   if (isWorn) Deno.exit(failureExitCode);
   screen.write("stopped\n");
+}
+
+/** As a field of a log's line is called. */
+function fieldName(name: string): string {
+  return name === "data folder" ? "dataFolder" : name.toLowerCase();
 }
 
 async function main([command, ...args]: readonly string[], actors: Actors): Promise<void> {

@@ -319,8 +319,10 @@ function describe(key: string, schema: z.ZodType): Setting {
 export const settings: readonly Setting[] = Object.entries(settingsSchema.shape)
   .map(([key, schema]) => describe(key, schema));
 
-/** The values of those that are secret. */
+/** The values of those that are secret, and the passwords in those that are URLs. */
 export function secretsOf(values: Settings): string[] {
   const secret = settings.filter(({ note }) => note.isSecret);
-  return secret.map(({ key }) => values[key]).filter((value) => typeof value === "string");
+  const texts = secret.map(({ key }) => values[key]).filter((value) => typeof value === "string");
+  const passwords = texts.map((text) => URL.parse(text)?.password ?? "").filter((text) => text !== "");
+  return [...texts, ...passwords, ...passwords.map(decodeURIComponent)];
 }

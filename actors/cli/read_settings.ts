@@ -24,7 +24,8 @@ interface Given {
   readonly name: string;
 }
 
-const clusterVariables = ["KAFKA_BROKERS", "MYSQL_URL", "REDIS_URL"];
+/** Of variables that tests read. */
+const testPrefix = "SENSORIUM_TEST_";
 const fileSuffix = { flag: "-file", variable: "_FILE" };
 
 function didYouMean(word: string, known: readonly string[]): string {
@@ -81,12 +82,8 @@ function readVariables(environment: Readonly<Record<string, string>>): Map<strin
   const variables = new Map<string, string>();
   for (const [name, text] of Object.entries(environment)) {
     if (text === "") continue;
-    if (clusterVariables.includes(name)) {
-      throw new Refusal(
-        `Cannot start: ${name} is set, but this version runs one embedded node only. Unset ${name} to start it.`,
-      );
-    }
-    if (!name.startsWith("SENSORIUM_")) continue;
+    const isOurs = name.startsWith("SENSORIUM_") || known.includes(name);
+    if (!isOurs || name.startsWith(testPrefix)) continue;
     if (!known.includes(name)) {
       throw new Refusal(
         `Cannot start: there is no setting for the variable ${name}. ${didYouMean(name, known)}`,

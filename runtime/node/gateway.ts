@@ -32,7 +32,7 @@ import {
   maxWaitingBytes,
 } from "./limits.ts";
 import type { Report } from "./notice.ts";
-import { errorCode, retry } from "./retry.ts";
+import { errorCode, isPassing, retry } from "./retry.ts";
 import type { Span, Tracing } from "./tracing.ts";
 import { Trouble } from "./trouble.ts";
 import { sendSentence, type SendWaiting } from "./waiting.ts";
@@ -264,11 +264,15 @@ export class Gateway {
     const { log, clock, backlog, observer } = this.#parts;
     const startMs = clock.nowMs();
     const frames = group.map(({ frame }) => frame);
+    let isUnknown = false;
     const outcome = await retry(() => log.append(frames), {
       clock,
       isWanted: () => true,
-      // Only "unknown" is repeated here: of the others the sender knows that nothing was written.
-      goesOn: (error) => errorCode(error) === "unknown" && clock.nowMs() - startMs < appendBudgetMs,
+      goesOn: (error) => {
+        // Once an attempt may have written them, no later one can tell the sender that nothing was.
+        isUnknown ||= errorCode(error) === "unknown";
+        return isUnknown && isPassing(errorCode(error)) && clock.nowMs() - startMs < appendBudgetMs;
+      },
     });
     if (outcome.type === "done") {
       let messages = 0;
@@ -281,7 +285,7 @@ export class Gateway {
       observer.appended(group.length, messages, clock.nowMs() - startMs);
       this.#trouble.succeeded();
     }
-    const error = outcome.type === "failed" ? appendError(outcome.error) : null;
+    const error = outcome.type === "failed" ? appendError(outcome.error, isUnknown) : null;
     if (error !== null) {
       observer.refused(error.code);
       this.#trouble.failed(
@@ -320,9 +324,9 @@ function contextsOf(pieces: readonly WaitingPiece[]): readonly string[] | null {
   return contexts.size === 0 ? null : [...contexts];
 }
 
-/** What a failed append means to whoever sent. */
-function appendError(error: Error): EngineError {
-  switch (errorCode(error)) {
+/** What a failed append means to whoever sent; `isUnknown`: it may have written all the same. */
+function appendError(error: Error, isUnknown: boolean): EngineError {
+  switch (isUnknown ? "unknown" : errorCode(error)) {
     case "full":
       return new EngineError("log_full", error.message, 30, { cause: error });
     case "unknown":

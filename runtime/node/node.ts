@@ -131,7 +131,7 @@ export class EmbeddedEngine implements Engine {
     this.#metrics = new NodeMetrics({
       waitingBytes: () => this.#gateway.waitingBytes,
       backlogBytes: () => this.#backlog.bytes,
-      isReady: () => this.#board.waitingFor() === null,
+      isReady: () => this.status().ready,
       abandonedThreads: () => this.#abandoned.count,
     });
     this.#gateway = this.#makeGateway(tracing);
@@ -405,7 +405,9 @@ export class EmbeddedEngine implements Engine {
   }
 
   status(): EngineStatus {
-    const waitingFor = this.#stopping === null ? this.#board.waitingFor() : "The node is stopping";
+    const waitingFor = this.#stopping === null
+      ? this.#writers.waitingFor() ?? this.#board.waitingFor()
+      : "The node is stopping";
     const folded = this.#hosts.map(({ totals }) => totals).reduce(addTotals);
     return {
       ready: waitingFor === null,

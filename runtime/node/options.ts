@@ -2,6 +2,8 @@
 
 import { defaultShardLimits, type ShardLimits } from "../core/limits.ts";
 import type { Published } from "../core/publishing.ts";
+import type { KafkaSettings } from "../log/kafka/settings.ts";
+import type { MySqlSettings } from "../store/mysql/settings.ts";
 import type { ComputeSettings } from "./compute_pool.ts";
 import type { Report } from "./notice.ts";
 import { checkServices, type Service } from "./service.ts";
@@ -21,11 +23,18 @@ export interface ComputeEngineOptions {
   readonly heapMiB?: number;
 }
 
+/** What a node keeps messages and state in instead of a folder. */
+export interface Servers {
+  readonly kafka: KafkaSettings;
+  readonly mysql: MySqlSettings;
+}
+
 export interface EngineOptions {
   /** URL of the module that names the actors; see `actor_module.ts`. */
   readonly definitionsUrl: string;
-  /** Folder of the log and the store; made when missing. One engine at a time uses it. */
+  /** Folder of the log and the store; made when missing. One engine at a time uses it. Not used with `servers`. */
   readonly dataDir: string;
+  readonly servers?: Servers;
   /** Into how many shards ids are divided: fixed when the folder is made. */
   readonly shards: number;
   /** Threads that fold shards. */
@@ -51,6 +60,8 @@ export interface EngineOptions {
   readonly onPublished?: ((published: Published) => void) | null;
   /** Hears what those who run it should know while it goes on; `repeats.ts` makes few of many. */
   readonly report?: Report;
+  /** Hears what the node waits for at its servers, while it starts and later; null: for nothing any more. */
+  readonly onWaiting?: (sentence: string | null) => void;
   /** The log's or the store's thread is gone: the process must end, and be started again. Called once. */
   readonly onFatal?: (error: Error) => void;
   /**
@@ -60,9 +71,10 @@ export interface EngineOptions {
   readonly onWorn?: (sentence: string) => void;
 }
 
-export interface Settled extends Required<Omit<EngineOptions, "limits" | "compute">> {
+export interface Settled extends Required<Omit<EngineOptions, "limits" | "compute" | "servers">> {
   readonly limits: ShardLimits;
   readonly compute: ComputeSettings | null;
+  readonly servers: Servers | null;
 }
 
 /** More than the default, should one thread's share of the actors not leave half of that free. */
@@ -80,6 +92,8 @@ export function settle(options: EngineOptions): Settled {
   return {
     definitionsUrl: options.definitionsUrl,
     dataDir: options.dataDir,
+    servers: options.servers ?? null,
+    onWaiting: options.onWaiting ?? (() => {}),
     shards: options.shards,
     threads,
     actorBytes,

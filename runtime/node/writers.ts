@@ -1,15 +1,19 @@
 /**
- * The threads that own the files: one for the log, one for the store, under a supervisor that starts neither again.
+ * The threads that own the log and the store, as files or as connections to servers, under a supervisor that starts
+ * neither again.
  *
  * 1. A store is opened with the log that was folded into it and with no other: both are refused else. The log is
  *    remembered before anything is folded.
  * 2. A thread that ends by itself is the end of both: its file may stay locked until the process ends.
+ * 3. Servers that are away are waited for, which is told.
  */
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { errorMessage, invariant } from "../core/errors.ts";
 import type { End } from "../core/supervision_api.ts";
+import { mailboxTopic } from "../log/kafka/settings.ts";
+import { startKafkaLogThread } from "../log/kafka/start_kafka_log_thread.ts";
 import { type LogThread, startLogThread } from "../log/start_log_thread.ts";
 import type { LogOpening } from "../log/thread_messages.ts";
 import type { LogExtent } from "../log/port.ts";
@@ -21,6 +25,7 @@ import { hostBackoff, metricsDeadlineMs, noRestarts } from "./limits.ts";
 import type { Settled } from "./options.ts";
 import { type Child, type Running, Supervisor } from "./supervisor.ts";
 import { machineTimerClock } from "./timer_clock.ts";
+import { Waits } from "./waits.ts";
 
 export interface Writers {
   readonly log: LogThread;
@@ -28,6 +33,8 @@ export interface Writers {
   readonly supervisor: Supervisor;
   /** Of every shard's log, as it was opened. */
   readonly extents: readonly LogExtent[];
+  /** What they wait for at their servers, as a sentence; null when for nothing. */
+  waitingFor(): string | null;
   /** Resolves, at once, when one of the threads has ended without being closed. */
   readonly lost: Promise<Error>;
   /** Of each of the threads, by its name; null when they do not say so in time. */
@@ -37,7 +44,7 @@ export interface Writers {
 
 /** Opens both; throws the `StoreError` or `LogError` of the one that cannot be opened, with both closed. */
 export async function openWriters(settings: Settled): Promise<Writers> {
-  makeFolder(settings.dataDir);
+  if (settings.servers === null) makeFolder(settings.dataDir);
   const opening = new Opening(settings);
   const supervisor = new Supervisor(
     {
@@ -66,6 +73,7 @@ export async function openWriters(settings: Settled): Promise<Writers> {
     store,
     supervisor,
     extents: opened.extents,
+    waitingFor: () => opening.waits.current,
     lost: lost.promise,
     memory: () => readMemory(log, store),
     close: () => supervisor.stop(),
@@ -114,42 +122,68 @@ class Opening {
   /** What stood in the way, with its code. */
   failure: unknown = null;
   #expected: string | null = null;
+  readonly waits: Waits;
   readonly #settings: Settled;
-  readonly #storePath: string;
 
   constructor(settings: Settled) {
     this.#settings = settings;
-    this.#storePath = join(settings.dataDir, "store.db");
+    this.waits = new Waits(settings.report);
   }
 
   async openStore(): Promise<StoreThread> {
-    const { shards, report } = this.#settings;
-    const store = startStoreThread({ type: "sqlite", path: this.#storePath, shards });
+    const { dataDir, servers, shards, report } = this.#settings;
+    const store = servers === null
+      ? startStoreThread({ type: "sqlite", path: storePath(dataDir), shards })
+      : startStoreThread(
+        { type: "mysql", settings: servers.mysql, shards },
+        { onWaiting: this.#onWaiting("mysql") },
+      );
     this.store = store;
     await this.#orClose(store, async () => {
       const { log, warning } = await store.ready;
       this.#expected = log;
       if (warning !== null) {
-        report({ level: "warn", component: "store", event: "log-cut-short", message: `${warning}.` });
+        const event = servers === null ? "log-cut-short" : "server-settings";
+        report({ level: "warn", component: "store", event, message: `${warning}.` });
       }
     });
     return store;
   }
 
   async openLog(): Promise<LogThread> {
-    const { dataDir, shards, report } = this.#settings;
-    const directory = join(dataDir, "log");
-    const say = (message: string) =>
-      report({ level: "warn", component: "log", event: "files-failed", message });
-    const log = startLogThread({ directory, shards, expected: this.#expected, report: say });
+    const log = this.#startLog();
     this.log = log;
     await this.#orClose(log, async () => {
       const { identity, extents } = this.opened = await log.ready;
       if (this.#expected !== null) return;
-      if (extents.some(({ end }) => end > 0)) throw lostStore(this.#storePath, directory);
+      if (extents.some(({ end }) => end > 0)) throw lostStore(this.#settings);
       await this.store?.bindLog(identity);
     });
     return log;
+  }
+
+  #startLog(): LogThread {
+    const { dataDir, servers, shards, report } = this.#settings;
+    const expected = this.#expected;
+    const say = (event: string) => (message: string) =>
+      report({ level: "warn", component: "log", event, message });
+    if (servers === null) {
+      return startLogThread({ directory: logFolder(dataDir), shards, expected, report: say("files-failed") });
+    }
+    return startKafkaLogThread({
+      settings: servers.kafka,
+      shards,
+      expected,
+      report: say("kafka-failed"),
+      onWaiting: this.#onWaiting("kafka"),
+    });
+  }
+
+  #onWaiting(component: string): (sentence: string | null) => void {
+    return (sentence) => {
+      this.waits.set(component, sentence);
+      this.#settings.onWaiting(this.waits.current);
+    };
   }
 
   /** Waits for `work`; when it fails, closes the thread first. */
@@ -186,11 +220,28 @@ async function readMemory(
   return new Map([["log", ofLog.value], ...ofStore.value]);
 }
 
+const storePath = (dataDir: string) => join(dataDir, "store.db");
+const logFolder = (dataDir: string) => join(dataDir, "log");
+
 /** The log's beginning may be trimmed: what it led to is in the store alone. */
-function lostStore(storePath: string, directory: string): StoreError {
+function lostStore({ dataDir, servers }: Settled): StoreError {
+  if (servers !== null) {
+    const { database, host, port } = servers.mysql;
+    return new StoreError(
+      "refused",
+      `Cannot start: the database "${database}" of MySQL at ${host}:${port} is new, while the topic ` +
+        `${
+          mailboxTopic(servers.kafka)
+        } holds messages of an earlier one; put that database back, or start with ` +
+        "another --prefix",
+    );
+  }
   return new StoreError(
     "corrupt",
-    `Cannot start: the store ${storePath} is new, while the log ${directory} holds messages of an earlier one; ` +
-      "put that store back or restore the whole data folder from a backup, or start with another data folder",
+    `Cannot start: the store ${storePath(dataDir)} is new, while the log ${
+      logFolder(dataDir)
+    } holds messages of ` +
+      "an earlier one; put that store back or restore the whole data folder from a backup, or start with another " +
+      "data folder",
   );
 }

@@ -11,6 +11,7 @@ import { type Admin, type Consumer, type EachBatchPayload, Kafka, logLevel, type
 import { errorMessage } from "../core/errors.ts";
 import { partitionName } from "../core/sequence.ts";
 import type { KafkaSettings } from "../log/kafka/settings.ts";
+import { silenceTimerWarnings } from "../log/kafka/timer_warnings.ts";
 import { machineClock } from "../node/clock.ts";
 import type { Engine, RecordBatch } from "../node/engine.ts";
 import { backoffMs, retry } from "../node/retry.ts";
@@ -52,6 +53,7 @@ interface Partition {
 /** Resolves once `signal` is aborted and nothing is under way. */
 export async function runTopicSource(options: TopicSourceOptions): Promise<void> {
   const { signal, warn, info } = options;
+  silenceTimerWarnings();
   for (let failures = 0; !signal.aborted;) {
     const life = new SourceLife(options);
     try {

@@ -18,7 +18,7 @@ export interface Load {
   readonly bodyReadings?: number;
   readonly historyMs?: number;
   readonly panelRatio?: number;
-  /** How old live readings are when they are sent. */
+  /** How old readings are when they are sent; those of the history are older by as much. */
   readonly lagMs?: number;
   /** Ends it before its time. */
   readonly stop?: AbortSignal;
@@ -31,7 +31,7 @@ export function runLoad(load: Load): Promise<readonly FinishedPhase[]> {
   const plan: Plan = {
     seed: loadSeed,
     sensors: load.sensors,
-    originMs: Date.now(),
+    originMs: Date.now() - (load.lagMs ?? 0),
     ratePerSecond: load.ratePerSecond ?? unpacedRatePerSecond,
     bodyReadings: load.bodyReadings ?? 100,
     historyMs: load.historyMs ?? 0,

@@ -1,14 +1,15 @@
 /**
  * Half an hour (`--seconds 1800`) at 60 % of what the node took just before: does it stand still?
  *
- * 10,000 sensors send most of it; 400,000 others send a reading every few minutes: together they are more than the
- * memory for actors, so that some are evicted and loaded all the time. Strict queries of both, and of their history, are
- * asked without end. All readings are as old as the retention, an hour: their history is written, and deleted within a
- * minute.
+ * 10,000 sensors send most of it; 40,000 others send a reading every 16 seconds: together they are more than the memory
+ * for actors, so that some are evicted and loaded all the time. Their rings are filled first: what they hold grows no
+ * further. Strict queries of both, and of their history, are asked without end. All readings are as old as the retention,
+ * an hour: their history is written, and deleted within a minute.
  *
  * What stands still is judged by the medians of the second and of the last quarter of the run.
  */
 
+import { historyAgesMs } from "../../actors/simulate/history_plan.ts";
 import { sendEvenly } from "./even_load.ts";
 import { writeChart } from "./chart.ts";
 import { isRight } from "../verify/verifier.ts";
@@ -30,12 +31,14 @@ import { SoakQueries } from "./soak_queries.ts";
 import { type Sample, Sampler } from "./soak_samples.ts";
 
 const sensors = 10_000;
-const rareSensors = 400_000;
+const rareSensors = 40_000;
+const rareChannels = 2;
 const rarePerSecond = 2500;
 const share = 0.6;
 const maxRehearsalSeconds = 30;
 const retentionMs = 3_600_000;
-const flags = [...loadFlags, "--retention", "1h"];
+const filledMs = 12 * 3_600_000;
+const flags = [...loadFlags, "--retention", "1h", "--actor-memory", "256MiB"];
 
 /** How much the last quarter's median may be above the second's. Latencies vary more than what is stored. */
 const flatRatio = { memory: 1.15, folder: 1.15, p99: 1.5 };
@@ -53,6 +56,22 @@ async function largestRate(forSeconds: number): Promise<number> {
     const [phase] = await runLoad({ url: bench.url, sensors, ratePerSecond: null, forSeconds });
     return phase!.tally.accepted * 1000 / phase!.tookMs;
   });
+}
+
+/** Once a pane for each rare sensor, oldest first. */
+async function fillRare(url: URL): Promise<void> {
+  for (const ageMs of historyAgesMs(filledMs)) {
+    await sendEvenly({
+      url,
+      name: `fill-${ageMs}`,
+      sensors: rareSensors,
+      channels: rareChannels,
+      ratePerSecond: null,
+      readingsEach: 1,
+      forSeconds: Infinity,
+      lagMs: retentionMs + ageMs,
+    });
+  }
 }
 
 function tableText(all: readonly Sample[]): string {
@@ -150,6 +169,11 @@ async function measure({ seconds, isWritten }: BenchOptions): Promise<readonly R
   return await withBench(flags, async (bench) => {
     const server = await bench.start();
     const pid = await server.nodePid();
+    await fillRare(bench.url);
+    const filled = await runLoad({
+      ...{ url: bench.url, sensors, ratePerSecond: null, forSeconds: 0 },
+      ...{ historyMs: filledMs, lagMs: retentionMs },
+    });
     const ownBefore = ownCpuSeconds();
     const before = await readStats(pid);
     const often = runLoad({
@@ -163,7 +187,7 @@ async function measure({ seconds, isWritten }: BenchOptions): Promise<readonly R
       url: bench.url,
       name: "rare",
       sensors: rareSensors,
-      channels: 2,
+      channels: rareChannels,
       ratePerSecond: rarePerSecond,
       readingsEach: Infinity,
       forSeconds: seconds,
@@ -176,7 +200,8 @@ async function measure({ seconds, isWritten }: BenchOptions): Promise<readonly R
     const asked = queries.run();
     asked.catch(() => {});
     await sampler.run(seconds, seconds / samples);
-    const [phases] = await loads;
+    const [live] = await loads;
+    const phases = [...filled, ...live];
     const all = sampler.samples;
     const metrics = await readMetrics(bench.url);
     const evictions = metrics.get("sensorium_evictions_total") ?? 0;

@@ -136,10 +136,11 @@ Deno.test("no line holds a secret setting, wherever it stands", () => {
 });
 
 Deno.test("secretsOf() knows every secret setting, and the token is one", () => {
-  const values = readSettings({ args: ["--token", "12345678"], environment: {}, readText: () => "" });
-  assert.deepEqual(secretsOf(values), ["12345678"]);
-  const secrets = settings.filter(({ note }) => note.isSecret);
-  assert.ok(secrets.length > 0 && secrets.every(({ key }) => key in values));
+  const environment = { MYSQL_URL: "mysql://al:p%40ss@db/s", KAFKA_PASSWORD: "hidden" };
+  const values = readSettings({ args: ["--token", "12345678"], environment, readText: () => "" });
+  const found = ["12345678", "hidden", "mysql://al:p%40ss@db/s", "p%40ss", "p@ss"];
+  assert.deepEqual(secretsOf(values).sort(), found.sort());
+  assert.ok(settings.filter(({ note }) => note.isSecret).length >= 4);
 });
 
 const formats = [

@@ -34,6 +34,11 @@ Deno.test("readSettings() gives the defaults when nothing is given", () => {
     checkpointMs: 1000,
     threads: null,
     actorMemory: 512 * 2 ** 20,
+    entryTopic: "ENTRY",
+    kafkaTls: false,
+    mysqlTls: false,
+    okTopic: "OK",
+    prefix: "sensorium",
     bodyLimit: 8 * 2 ** 20,
     maxRatePerId: 1000,
     maxRatePerClient: null,
@@ -47,6 +52,7 @@ const understood: readonly (readonly [when: string, given: Case, expected: Recor
   ["a flag's value follows it", { args: ["--port", "8080"] }, { port: 8080 }],
   ["a flag's value is joined by =", { args: ["--port=8080"] }, { port: 8080 }],
   ["a value contains =", { args: ["--data=/a=b"] }, { data: "/a=b" }],
+  ["brokers are listed", { env: { KAFKA_BROKERS: "a:1, [::1]:2" } }, {}],
   ["a variable is set", { env: { SENSORIUM_PORT: "8080" } }, { port: 8080 }],
   ["a flag and a variable are given", { args: ["--port", "1"], env: { SENSORIUM_PORT: "2" } }, { port: 1 }],
   ["a variable is empty", { env: { SENSORIUM_PORT: "", KAFKA_BROKERS: "" } }, { port: 5002 }],
@@ -143,13 +149,10 @@ const refused: readonly (readonly [when: string, given: Case, sentence: RegExp])
   ],
   ["a secret's file is missing", { args: ["--token-file", "/x"] }, /names \/x, which cannot be read/],
   ["a secret is too short", { args: ["--token", "abc"] }, /--token does not fit; give 8 to 512 visible/],
-  [
-    "Kafka is configured",
-    { env: { KAFKA_BROKERS: "a:9092" } },
-    /KAFKA_BROKERS is set, but this version runs one/,
-  ],
-  ["MySQL is configured", { env: { MYSQL_URL: "mysql://a" } }, /MYSQL_URL is set/],
-  ["Redis is configured", { env: { REDIS_URL: "redis://a" } }, /REDIS_URL is set/],
+  ["brokers have no port", { env: { KAFKA_BROKERS: "a" } }, /KAFKA_BROKERS is "a"; give host:port of one/],
+  ["a database has no scheme", { env: { MYSQL_URL: "db/s" } }, /MYSQL_URL does not fit; give mysql:/],
+  ["Redis has another scheme", { env: { REDIS_URL: "http://a" } }, /REDIS_URL does not fit; give redis:/],
+  ["a prefix has capitals", { args: ["--prefix", "Mine"] }, /--prefix is "Mine"; give up to 64 of a-z/],
 ];
 
 for (const [when, given, sentence] of refused) {

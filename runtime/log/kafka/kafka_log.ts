@@ -25,7 +25,7 @@ import { MailboxConsumer } from "./consumer.ts";
 import { isClosedAtOnce, refusalOf, waitingSentence } from "./errors.ts";
 import { closeDeadlineMs, fewRetries, maxClosedConnections, reconnectMs, retries } from "./limits.ts";
 import { MailboxOffsets } from "./offsets.ts";
-import type { KafkaSettings } from "./settings.ts";
+import { type KafkaSettings, mailboxTopic } from "./settings.ts";
 import { ensureMailboxTopic } from "./topic.ts";
 import { hasSettled } from "../../rpc.ts";
 
@@ -176,8 +176,6 @@ export class KafkaLog implements MailboxLog, SharedLog {
     );
   }
 }
-
-export const mailboxTopic = ({ prefix }: KafkaSettings): string => `${prefix}.mailbox`;
 
 async function tryOpen(options: KafkaLogOptions): Promise<KafkaLog> {
   const { settings, shards, expected } = options;

@@ -12,6 +12,7 @@ import { LogError } from "../port.ts";
 import { serveOwner } from "../serve_owner.ts";
 import type { KafkaLogThreadData, LogToOwner, OwnerCalls, OwnerToLog } from "../thread_messages.ts";
 import { KafkaLog } from "./kafka_log.ts";
+import { silenceTimerWarnings } from "./timer_warnings.ts";
 
 const owner = parentPort;
 if (owner === null) {
@@ -20,11 +21,7 @@ if (owner === null) {
 
 const post = (message: LogToOwner) => owner.postMessage(message);
 
-// `kafkajs` sets a timer in the past whenever its queue of requests is empty, and the runtime warns of that.
-const emitWarning = process.emitWarning.bind(process);
-process.emitWarning = (warning: string | Error, ...more: unknown[]) => {
-  if (more[0] !== "TimeoutNegativeWarning") emitWarning(warning);
-};
+silenceTimerWarnings();
 
 const early: OwnerToLog[] = [];
 const keep = (message: OwnerToLog) => {

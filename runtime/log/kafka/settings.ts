@@ -15,3 +15,5 @@ export interface KafkaSettings {
   /** First part of every topic's and group's name: `<prefix>.mailbox`. */
   readonly prefix: string;
 }
+
+export const mailboxTopic = ({ prefix }: KafkaSettings): string => `${prefix}.mailbox`;
