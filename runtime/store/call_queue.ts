@@ -1,42 +1,70 @@
 /**
  * Calls of all ports of the store thread, grouped by turns of its event loop.
  *
- * 1. The commits of a turn are one transaction: one flush of the disk for all shards that were due together.
- * 2. The other calls of the turn run after its commits, in the order they came: they see every commit before them.
- * 3. When a transaction fails, each commit call in it is tried alone, so that one call's failure is its own.
+ * 1. The commits of a turn are one transaction, and so are its claims: one flush of the disk for all shards that were due
+ *    together, or lost their host together.
+ * 2. The claims of the turn run after its commits, the other calls after both, in the order they came: they see every
+ *    commit before them.
+ * 3. When a transaction fails, each call in it is tried alone, so that one call's failure is its own.
  *
  * A store that is concurrent, because it is on a server, gets the other calls at once: only its commits are grouped.
  *
  * The queue needs no bound of its own: a shard has one commit in flight, and callers bound what they read ahead.
  */
 
-import type { Checkpoint, CommitResult } from "../core/checkpoint.ts";
+import type { HostDeath } from "../core/attempts.ts";
+import type { Checkpoint, Claim, CommitResult } from "../core/checkpoint.ts";
 import type { Store } from "./port.ts";
 
-interface QueuedCommit {
-  readonly checkpoints: readonly Checkpoint[];
-  resolve(results: readonly CommitResult[]): void;
+export interface ClaimCall {
+  readonly shard: number;
+  readonly owner: string;
+  readonly death: HostDeath | null;
+}
+
+/** A store in one file also takes several claims as one transaction. */
+export interface QueuedStore extends Store {
+  claimTogether?(claims: readonly ClaimCall[]): Promise<readonly Claim[]>;
+}
+
+interface Queued<Call, Result> {
+  readonly call: Call;
+  resolve(result: Result): void;
   reject(error: unknown): void;
 }
 
+type QueuedCommit = Queued<readonly Checkpoint[], readonly CommitResult[]>;
+type QueuedClaim = Queued<ClaimCall, Claim>;
+
 export class CallQueue {
-  readonly #store: Store;
+  readonly #store: QueuedStore;
   readonly #isConcurrent: boolean;
   /** Calls that a concurrent store has not answered. */
   readonly #atOnce = new Set<Promise<unknown>>();
   #commits: QueuedCommit[] = [];
+  #claims: QueuedClaim[] = [];
   #others: (() => Promise<void>)[] = [];
   #isRunning = false;
   #whenIdle: (() => void)[] = [];
 
-  constructor(store: Store, { isConcurrent = false } = {}) {
+  constructor(store: QueuedStore, { isConcurrent = false } = {}) {
     this.#store = store;
     this.#isConcurrent = isConcurrent;
   }
 
   commit(checkpoints: readonly Checkpoint[]): Promise<readonly CommitResult[]> {
     return new Promise((resolve, reject) => {
-      this.#commits.push({ checkpoints, resolve, reject });
+      this.#commits.push({ call: checkpoints, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  claim(call: ClaimCall): Promise<Claim> {
+    if (this.#store.claimTogether === undefined) {
+      return this.call((store) => store.claim(call.shard, call.owner, call.death));
+    }
+    return new Promise((resolve, reject) => {
+      this.#claims.push({ call, resolve, reject });
       this.#schedule();
     });
   }
@@ -74,27 +102,43 @@ export class CallQueue {
 
   async #run(): Promise<void> {
     const commits = this.#commits;
+    const claims = this.#claims;
     const others = this.#others;
     this.#commits = [];
+    this.#claims = [];
     this.#others = [];
-    await this.#commitTogether(commits);
+    await together(commits, (calls) => this.#commitAll(calls));
+    await together(claims, (calls) => this.#claimAll(calls));
     for (const run of others) await run();
-    if (this.#commits.length + this.#others.length > 0) setImmediate(() => this.#run());
+    if (this.#commits.length + this.#claims.length + this.#others.length > 0) setImmediate(() => this.#run());
     else {
       this.#isRunning = false;
       for (const resolve of this.#whenIdle.splice(0)) resolve();
     }
   }
 
-  async #commitTogether(commits: readonly QueuedCommit[]): Promise<void> {
-    if (commits.length === 0) return;
-    try {
-      const results = await this.#store.commit(commits.flatMap(({ checkpoints }) => checkpoints));
-      let at = 0;
-      for (const { checkpoints, resolve } of commits) resolve(results.slice(at, at += checkpoints.length));
-    } catch (thrown) {
-      if (commits.length === 1) commits[0]!.reject(thrown);
-      else for (const commit of commits) await this.#commitTogether([commit]);
-    }
+  async #commitAll(calls: readonly (readonly Checkpoint[])[]): Promise<readonly (readonly CommitResult[])[]> {
+    const results = await this.#store.commit(calls.flat());
+    let at = 0;
+    return calls.map((checkpoints) => results.slice(at, at += checkpoints.length));
+  }
+
+  async #claimAll(calls: readonly ClaimCall[]): Promise<readonly Claim[]> {
+    return await this.#store.claimTogether?.(calls) ?? [];
+  }
+}
+
+/** Settles the calls by one transaction, or each by its own when that fails. */
+async function together<Call, Result>(
+  queued: readonly Queued<Call, Result>[],
+  run: (calls: readonly Call[]) => Promise<readonly Result[]>,
+): Promise<void> {
+  if (queued.length === 0) return;
+  try {
+    const results = await run(queued.map(({ call }) => call));
+    queued.forEach(({ resolve }, index) => resolve(results[index]!));
+  } catch (thrown) {
+    if (queued.length === 1) queued[0]!.reject(thrown);
+    else for (const one of queued) await together([one], run);
   }
 }

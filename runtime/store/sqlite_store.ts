@@ -26,6 +26,7 @@ import type {
 } from "../core/checkpoint.ts";
 import { errorMessage, invariant } from "../core/errors.ts";
 import { ActorRows } from "./actor_rows.ts";
+import type { ClaimCall } from "./call_queue.ts";
 import { checkShape } from "./checkpoint_shape.ts";
 import { DeadLetterRows } from "./dead_letter_rows.ts";
 import { HistoryRows } from "./history_rows.ts";
@@ -208,13 +209,22 @@ export class SqliteStore implements Store {
     }
   }
 
-  claim(shard: number, owner: string, death: HostDeath | null = null): Promise<Claim> {
-    return this.#write(`claim shard ${shard}`, () => {
-      invariant(shard >= 0 && shard < this.#shardCount, `Shard ${shard} is one of ${this.#shardCount}`);
-      const row = this.#shards.claim(shard, owner, death);
-      const [outbox, requests] = [this.#outbox.read(shard), this.#requests.read(shard)];
-      return { shard, ...row, outbox, requests, keys: this.#keys.read(shard) };
-    });
+  async claim(shard: number, owner: string, death: HostDeath | null = null): Promise<Claim> {
+    const [claim] = await this.claimTogether([{ shard, owner, death }]);
+    return claim!;
+  }
+
+  /** As one transaction. */
+  claimTogether(claims: readonly ClaimCall[]): Promise<readonly Claim[]> {
+    const shards = claims.map(({ shard }) => shard).join(", ");
+    return this.#write(`claim shards ${shards}`, () => claims.map((one) => this.#claimOne(one)));
+  }
+
+  #claimOne({ shard, owner, death }: ClaimCall): Claim {
+    invariant(shard >= 0 && shard < this.#shardCount, `Shard ${shard} is one of ${this.#shardCount}`);
+    const row = this.#shards.claim(shard, owner, death);
+    const [outbox, requests] = [this.#outbox.read(shard), this.#requests.read(shard)];
+    return { shard, ...row, outbox, requests, keys: this.#keys.read(shard) };
   }
 
   commit(checkpoints: readonly Checkpoint[]): Promise<readonly CommitResult[]> {

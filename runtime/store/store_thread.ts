@@ -33,8 +33,7 @@ import { threadMemory } from "../thread_memory.ts";
 function handlersOf(queue: CallQueue): Handlers {
   const call = <T>(work: (store: Store) => Promise<T>) => queue.call(work);
   return {
-    claim: (shard: number, owner: string, death: HostDeath | null) =>
-      call((store) => store.claim(shard, owner, death)),
+    claim: (shard: number, owner: string, death: HostDeath | null) => queue.claim({ shard, owner, death }),
     load: (shard: number, keys: readonly Address[]) => call((store) => store.load(shard, keys)),
     due: (shard: number, afterMs: number, limit: number) => call((store) => store.due(shard, afterMs, limit)),
     commit: async (checkpoints: readonly Checkpoint[]) => {

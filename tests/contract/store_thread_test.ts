@@ -7,6 +7,7 @@ import { CallQueue } from "../../runtime/store/call_queue.ts";
 import { MemoryStore } from "../../runtime/store/memory_store.ts";
 import { MemoryStoreCore } from "../../runtime/store/memory_store_core.ts";
 import { StoreError } from "../../runtime/store/port.ts";
+import { packedRow } from "../../runtime/core/bytes.ts";
 import { RemoteStore } from "../../runtime/store/remote_store.ts";
 import { startStoreThread, type StoreThread } from "../../runtime/store/start_store_thread.ts";
 import { seal } from "../../runtime/rpc.ts";
@@ -91,6 +92,27 @@ test("startStoreThread() serves several ports at once", async (thread) => {
   assert.deepEqual(results, [["committed"], ["committed"], ["committed"]]);
   assert.deepEqual((await clients[0]!.list("sensor", null, 9)).ids, ["s0", "s1", "s2"]);
   for (const client of clients) await client.close();
+});
+
+test("RemoteStore claim() fails alone when it is made at once with others", async (thread) => {
+  const store = new RemoteStore(thread.connect());
+  const shards = [0, shardCount, 1, 0];
+  const settled = await Promise.allSettled(shards.map((shard) => store.claim(shard, "a")));
+  const epochs = settled.map((one) => one.status === "fulfilled" ? one.value.epoch : one.reason.name);
+  assert.deepEqual(epochs, [1, "InvariantError", 1, 2]);
+  await store.close();
+});
+
+test("RemoteStore load() sees every commit that was answered, by whichever thread it is read", async (thread) => {
+  const store = new RemoteStore(thread.connect());
+  let claim = await store.claim(0, "a");
+  for (let n = 1; n <= 50; n++) {
+    await store.commit([checkpoint(claim, { actors: [{ id: "a", hot: `${n}` }] })]);
+    claim = { ...claim, commit: n };
+    const { hot, epoch } = await store.load(0, [{ kind: "sensor", id: "a" }]);
+    assert.deepEqual([new TextDecoder().decode(packedRow(hot, 0)), epoch], [`${n}`, 1]);
+  }
+  await store.close();
 });
 
 test("RemoteStore commit() leaves the checkpoint as it was, so that it can be sent again", async (thread) => {
