@@ -10,7 +10,6 @@ import project from "../deno.json" with { type: "json" };
 import { errorMessage } from "../runtime/core/errors.ts";
 import { MemoryHotState } from "../runtime/hot/memory_hot.ts";
 import type { HotState } from "../runtime/hot/port.ts";
-import type { RedisSettings } from "../runtime/hot/redis/settings.ts";
 import { LogError } from "../runtime/log/port.ts";
 import type { Engine } from "../runtime/node/engine.ts";
 import { HotPublishing } from "../runtime/node/hot_publishing.ts";
@@ -22,7 +21,6 @@ import { Repeats } from "../runtime/node/repeats.ts";
 import { linkToLauncher } from "../runtime/node/process_link.ts";
 import { StoreError } from "../runtime/store/port.ts";
 import { runTopicSource } from "../runtime/topics/topic_source.ts";
-import { type DataFolder, takeDataFolder } from "./cli/data_folder.ts";
 import { describeDenoVersion } from "./cli/deno_version.ts";
 import { helpText } from "./cli/help.ts";
 import { type Fetch, listen, type Listener } from "./cli/listen.ts";
@@ -30,17 +28,17 @@ import { startLiveSummary } from "./cli/live_summary.ts";
 import { askedFormat, lastWord } from "./cli/last_word.ts";
 import { createLogger, logOf } from "./cli/logger.ts";
 import { nearest } from "./cli/nearest.ts";
+import { type Place, placeFields, placeRows, placeText, takePlace } from "./cli/place.ts";
 import { checkPorts, type PortSetting } from "./cli/ports.ts";
 import { readSettings } from "./cli/read_settings.ts";
 import { redactor } from "./cli/redact.ts";
 import { failureExitCode, Refusal, refusalExitCode } from "./cli/refusal.ts";
-import { redisOf, serversOf } from "./cli/servers.ts";
 import { openScreen, renderTable, type TableRow } from "./cli/screen.ts";
 import { untilStopSignal } from "./cli/stop_signal.ts";
 import { type App, createApp } from "./http/app.ts";
 import { type TellRequest, withRequestLog } from "./http/request_log.ts";
+import { Edge } from "./http/edge.ts";
 import { nameRequestSpan } from "./http/request_spans.ts";
-import { waitingFetch } from "./http/waiting_app.ts";
 import { listening, source } from "./services.ts";
 import { secretsOf, type Settings } from "./settings.ts";
 import { hostProbes } from "./sources/host_probes.ts";
@@ -171,37 +169,6 @@ function openLog(settings: Settings): Repeats {
   return repeats;
 }
 
-/** Where a node keeps what it must not lose, and what else it talks with. */
-interface Place {
-  readonly folder: DataFolder | null;
-  readonly servers: Servers | null;
-  readonly redis: RedisSettings | null;
-}
-
-async function takePlace(settings: Settings): Promise<Place> {
-  const readText = (path: string) => Deno.readTextFileSync(path);
-  const servers = serversOf(settings, readText);
-  const redis = redisOf(settings, readText);
-  return { folder: servers === null ? await takeDataFolder(settings.data) : null, servers, redis };
-}
-
-function placeRows({ folder, servers, redis }: Place): TableRow[] {
-  const rows: TableRow[] = [];
-  if (folder !== null) rows.push(["data folder", folder.path]);
-  if (servers !== null) {
-    const { kafka, mysql } = servers;
-    rows.push(["Kafka", kafka.brokers.join(",")], ["MySQL", `${mysql.host}:${mysql.port}/${mysql.database}`]);
-  }
-  if (redis !== null) rows.push(["Redis", `${redis.host}:${redis.port}/${redis.database}`]);
-  return rows;
-}
-
-function placeText(place: Place): string {
-  return placeRows(place).map(([name, where]) => name === "data folder" ? where : `${name} at ${where}`).join(
-    ", ",
-  );
-}
-
 function startTable(
   settings: Settings,
   place: Place,
@@ -232,26 +199,6 @@ function beginLife(): Life {
   const { promise, resolve } = Promise.withResolvers<void>();
   const ready = linkToLauncher({ onStop: resolve, onOrphaned: () => Deno.exit(failureExitCode) });
   return { stopSignal: Promise.race([untilStopSignal(), promise]), ready };
-}
-
-/** Both ports, which tell what the node waits for until there is an app behind them. */
-class Edge {
-  #app: App | null = null;
-  #waitingFor: string | null = null;
-  readonly #starting = waitingFetch(() => this.#waitingFor);
-
-  readonly fetch: Fetch = (request, connection) =>
-    this.#app?.fetch(request, connection) ?? this.#starting(request);
-  readonly adminFetch: Fetch = (request, connection) =>
-    this.#app?.adminFetch(request, connection) ?? this.#starting(request);
-
-  wait(sentence: string | null): void {
-    this.#waitingFor = sentence;
-  }
-
-  open(app: App): void {
-    this.#app = app;
-  }
 }
 
 async function superviseSources(
@@ -306,7 +253,7 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
       version,
       deno: denoVersion,
       pid: Deno.pid,
-      ...Object.fromEntries(placeRows(place).map(([name, where]) => [fieldName(name), where])),
+      ...placeFields(place),
       shards: settings.shards,
       threads,
     },
@@ -390,11 +337,6 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
   repeats.close();
   if (isWorn) Deno.exit(failureExitCode);
   screen.write("stopped\n");
-}
-
-/** As a field of a log's line is called. */
-function fieldName(name: string): string {
-  return name === "data folder" ? "dataFolder" : name.toLowerCase();
 }
 
 async function main([command, ...args]: readonly string[], actors: Actors): Promise<void> {
