@@ -14,7 +14,6 @@ import { LogError } from "../runtime/log/port.ts";
 import type { Engine } from "../runtime/node/engine.ts";
 import { HotPublishing } from "../runtime/node/hot_publishing.ts";
 import { type EmbeddedEngine, type EngineOptions, startEngine } from "../runtime/node/node.ts";
-import type { Servers } from "../runtime/node/options.ts";
 import { machineClock } from "../runtime/node/clock.ts";
 import type { Report } from "../runtime/node/notice.ts";
 import { Repeats } from "../runtime/node/repeats.ts";
@@ -93,31 +92,20 @@ function fail(error: unknown, isStackWanted: boolean): never {
 /** Which actors the node holds, and the heap of a thread that folds them. */
 export type Actors = Pick<EngineOptions, "definitionsUrl" | "hostHeapMiB">;
 
-async function openEngine(
-  settings: Settings,
-  own:
-    & Pick<
-      EngineOptions,
-      "definitionsUrl" | "hostHeapMiB" | "dataDir" | "onPublished" | "onWaiting" | "onWorn"
-    >
-    & {
-      readonly servers: Servers | null;
-    },
-  threads: number,
-  report: Report,
-): Promise<EmbeddedEngine> {
-  const { servers, ...rest } = own;
+type OwnOptions = Omit<
+  EngineOptions,
+  "shards" | "retentionMs" | "actorBytes" | "limits" | "isTraced" | "onFatal"
+>;
+
+async function openEngine(settings: Settings, options: OwnOptions): Promise<EmbeddedEngine> {
   try {
     return await startEngine({
-      ...rest,
-      ...servers !== null && { servers },
+      ...options,
       shards: settings.shards,
-      threads,
       retentionMs: settings.retention,
       actorBytes: settings.actorMemory,
       limits: { checkpointIntervalMs: settings.checkpointMs },
       isTraced,
-      report,
       onFatal: (error) => fail(error, settings.logLevel === "debug"),
     });
   } catch (error) {
