@@ -257,22 +257,19 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
     ? null
     : new HotPublishing({ settings: redis, clock: machineClock, report, registry });
   const worn = Promise.withResolvers<"worn">();
-  const opening = openEngine(
-    settings,
-    {
-      ...actors,
-      dataDir: folder?.path ?? "",
-      servers,
-      ...publishing !== null && { onPublished: publishing.onPublished },
-      onWaiting: (sentence) => edge.wait(sentence),
-      onWorn: (sentence) => {
-        log.error("worn", `${sentence}: the node stops, and its launcher starts it again`);
-        worn.resolve("worn");
-      },
-    },
+  const opening = openEngine(settings, {
+    ...actors,
+    dataDir: folder?.path ?? "",
+    ...servers !== null && { servers },
     threads,
     report,
-  );
+    ...publishing !== null && { onPublished: publishing.onPublished },
+    onWaiting: (sentence) => edge.wait(sentence),
+    onWorn: (sentence) => {
+      log.error("worn", `${sentence}: the node stops, and its launcher starts it again`);
+      worn.resolve("worn");
+    },
+  });
   const engine = await Promise.race([opening, stopSignal.then(() => null)]);
   if (engine === null) {
     // What it waited for never came, so nothing was accepted.
