@@ -63,7 +63,8 @@ export class KafkaLog implements MailboxLog, SharedLog {
         // A broker that starts or ends may close a connection, too, but not again and again.
         closed = isClosedAtOnce(thrown) ? closed + 1 : 0;
         if (closed >= maxClosedConnections) throw new LogError("refused", sentence, { cause: thrown });
-        onWaiting(sentence);
+        // One that is refused in a moment is told once.
+        if (closed === 0) onWaiting(sentence);
         await new Promise((resolve) => setTimeout(resolve, reconnectMs));
       }
     }
