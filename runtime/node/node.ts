@@ -202,6 +202,7 @@ export class EmbeddedEngine implements Engine {
       start: crypto.randomUUID(),
       shardCount: this.shardCount,
       log: this.#log,
+      logWaitingFor: () => this.#writers.logWaitingFor(),
       clock: this.#clock,
       backlog: this.#backlog,
       shards: this.#board,
@@ -291,6 +292,7 @@ export class EmbeddedEngine implements Engine {
     });
     const watch = setInterval(() => {
       this.#view.look();
+      this.#gateway.look();
       this.#watchdog.tick(this.#clock.nowMs());
       if (this.#stopping === null) this.#abandoned.check();
     }, watchdogTickMs);
