@@ -9,7 +9,7 @@ import type { Server } from "../../deploy/services/server.ts";
 import type { Injection } from "./faults.ts";
 import type { Fault } from "./plan.ts";
 import type { Stage } from "./stage.ts";
-import type { StageServers } from "./stage_servers.ts";
+import type { NodeServers } from "../services/node_servers.ts";
 
 type ServerFault = Extract<Fault, { readonly kind: `${string}-${"kafka" | "mariadb" | "redis"}` }>;
 
@@ -23,7 +23,7 @@ export async function injectServerFault(stage: Stage, fault: ServerFault): Promi
   return { fromMs, limitMs: Infinity, check: () => stage.untilCached() };
 }
 
-async function breakServer(stage: Stage, servers: StageServers, fault: ServerFault): Promise<void> {
+async function breakServer(stage: Stage, servers: NodeServers, fault: ServerFault): Promise<void> {
   switch (fault.kind) {
     case "kill-kafka":
       return await kill(servers.kafka);

@@ -14,7 +14,7 @@ import { freePort } from "../services/free_port.ts";
 import { SmallDisk } from "../services/small_disk.ts";
 import { Client } from "./client.ts";
 import { ServerProcess } from "./server_process.ts";
-import { environmentOf, killServers, type StageServers, startServers } from "./stage_servers.ts";
+import { environmentOf, killServers, type NodeServers, startServers } from "../services/node_servers.ts";
 
 export const shards = 8;
 const threads = 2;
@@ -41,7 +41,7 @@ const treeSchema = z.object({ tree: z.object({ children: z.array(branchSchema) }
 interface Ground {
   readonly folder: string;
   readonly disk: SmallDisk | null;
-  readonly servers: StageServers | null;
+  readonly servers: NodeServers | null;
 }
 
 const cachedSchema = z.object({
@@ -54,7 +54,7 @@ export class Stage {
   readonly folder: string;
   readonly disk: SmallDisk | null;
   /** Null: the node is on its folder. */
-  readonly servers: StageServers | null;
+  readonly servers: NodeServers | null;
   readonly client: Client;
   server: ServerProcess;
   readonly #marks: string;
