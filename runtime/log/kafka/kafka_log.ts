@@ -133,6 +133,7 @@ export class KafkaLog implements MailboxLog, SharedLog {
   async append(frames: readonly NewFrame[]): Promise<readonly AppendReceipt[]> {
     this.#checkOpen();
     for (const { shard } of frames) this.#checkShard(shard);
+    if (this.#away.watch !== null) throw new LogError("unavailable", this.#away.watch);
     return frames.length === 0 ? [] : await this.#appends.append(frames);
   }
 
