@@ -189,6 +189,13 @@ function beginLife(): Life {
   return { stopSignal: Promise.race([untilStopSignal(), promise]), ready };
 }
 
+/** Rejects when Redis refuses what it is asked with: a mistake in the settings, and not an outage. */
+async function refusedBy(publishing: HotPublishing | null): Promise<never> {
+  const { promise: never } = Promise.withResolvers<never>();
+  const sentence = publishing === null ? await never : await publishing.refused;
+  throw new Refusal(`Cannot start: ${sentence.replace(/\. Cached reads .*/, "")}; correct REDIS_URL.`);
+}
+
 async function superviseSources(
   settings: Settings,
   { folder, servers }: Place,
@@ -270,7 +277,7 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
       worn.resolve("worn");
     },
   });
-  const engine = await Promise.race([opening, stopSignal.then(() => null)]);
+  const engine = await Promise.race([opening, stopSignal.then(() => null), refusedBy(publishing)]);
   if (engine === null) {
     // What it waited for never came, so nothing was accepted.
     screen.write("stopped\n");

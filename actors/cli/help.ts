@@ -9,6 +9,8 @@ const introduction = `Sensorium keeps one live, durable actor for everything tha
   deno task start cluster --data /var/lib/s      another data folder
   SENSORIUM_TOKEN=... deno task start cluster --host 0.0.0.0
                                                  reachable from other machines, with a token
+  KAFKA_BROKERS=k:9092 MYSQL_URL=mysql://u:p@m/db deno task start cluster
+                                                 on Kafka and MySQL instead of a data folder
 
 Then open the page it names, or send a first reading:
 

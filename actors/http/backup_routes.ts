@@ -30,7 +30,7 @@ export function backupRoutes(backups: Backups): Route[] {
       summary: "Holds the files: trimming pauses, the store's file stays as it is.",
       segments: {},
       success: { ...success, schema: BegunBackup },
-      problems: ["backup-running", "unavailable", "disk-full"],
+      problems: ["backup-running", "backup-elsewhere", "unavailable", "disk-full"],
       answer: async () => jsonResponse(await backups.begin()),
     }),
     step("renew", "Says that the client is still there.", Done, (id) => {

@@ -58,6 +58,8 @@ function backupProblem({ code, message }: BackupError): ProblemError {
       return new ProblemError("unknown-backup", message);
     case "lost":
       return new ProblemError("backup-lost", message);
+    case "elsewhere":
+      return new ProblemError("backup-elsewhere", message);
   }
 }
 

@@ -49,6 +49,11 @@ export const problemKinds = {
   ),
   "replays-used-up": kind(409, "The dead letter was replayed often enough", "Mend the cause first."),
   "backup-running": kind(409, "Another backup runs", "Wait for its end."),
+  "backup-elsewhere": kind(
+    409,
+    "Servers keep what the node has",
+    "Back Kafka and MySQL up with their own tools.",
+  ),
   "backup-lost": kind(410, "The backup was given up", "What was copied is worthless: begin again."),
   "body-too-large": kind(413, "The body is too large", "Send it in several bodies."),
   "unknown-media-type": kind(415, "This media type is not understood", "`detail` names those that are."),

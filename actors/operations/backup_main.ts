@@ -7,6 +7,7 @@ import { showProgress } from "./progress.ts";
 import {
   dataFlag,
   dataFolder,
+  type Environment,
   type TaskArguments,
   type TaskSpec,
   token,
@@ -28,6 +29,8 @@ the node has accepted before is in the backup. Meanwhile the node accepts and
 answers as always; it trims its log again when the backup ends, or half a minute
 after it was interrupted. DIR is called DIR.partial until it is whole.
 
+A node on Kafka and MySQL has no data folder: back both up with their own tools.
+
   deno task restore DIR --data FOLDER     makes a data folder of it
   deno task inspect --data DIR            tells what is in it`,
   operand: "the folder to make",
@@ -38,6 +41,7 @@ const interruptedExitCode = 130;
 
 async function work(given: TaskArguments): Promise<number> {
   const environment = Deno.env.toObject();
+  refuseServers(given, environment);
   const interrupted = new AbortController();
   const signals: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, () => interrupted.abort());
@@ -65,6 +69,16 @@ async function work(given: TaskArguments): Promise<number> {
     console.error(failureSentence(thrown, isInterrupted));
     return isInterrupted ? interruptedExitCode : failureExitCode;
   }
+}
+
+/** Whoever names no folder means the node that the environment describes. */
+function refuseServers({ flags }: TaskArguments, environment: Environment): void {
+  const onServers = ["MYSQL_URL", "MYSQL_URL_FILE", "KAFKA_BROKERS"].find((name) => environment[name]);
+  if (onServers === undefined || flags.has("--data") || environment["SENSORIUM_DATA"]) return;
+  throw new Refusal(
+    `Cannot back up: ${onServers} is set, and a node on Kafka and MySQL has no files. Back both up with their own ` +
+      "tools, or name the data folder of another node with --data FOLDER.",
+  );
 }
 
 await runTask(spec, Deno.args, work);

@@ -12,12 +12,15 @@
  *    is full, or whose node dies. What the caller does next is then refused: `log` and `end` resolve only when the
  *    files were held all the time.
  * 3. There is one backup at a time.
+ * 4. A node on servers has no files to hold: its servers' own tools back them up, and `begin` says so.
  */
 
 import { errorMessage } from "../core/errors.ts";
+import { mailboxTopic } from "../log/kafka/settings.ts";
 import type { LogThread } from "../log/start_log_thread.ts";
 import type { StoreThread } from "../store/start_store_thread.ts";
 import { backupLeaseMs, maxBackupMs } from "./limits.ts";
+import type { Servers } from "./options.ts";
 import type { TimerClock } from "./timer_clock.ts";
 
 export type BackupErrorCode =
@@ -26,7 +29,9 @@ export type BackupErrorCode =
   /** There is none of that id. */
   | "unknown"
   /** The files were not held all the time: what was copied is worthless. */
-  | "lost";
+  | "lost"
+  /** The node has no files: servers keep what it has. */
+  | "elsewhere";
 
 export class BackupError extends Error {
   override readonly name = "BackupError";
@@ -63,6 +68,8 @@ export interface HeldFiles {
 
 export interface BackupsOptions {
   readonly files: HeldFiles;
+  /** What keeps the node's data instead of its files, and how that is backed up; null: its files do. */
+  readonly elsewhere: string | null;
   readonly clock: TimerClock;
   readonly newId: () => string;
   readonly report: (sentence: string) => void;
@@ -72,6 +79,12 @@ interface Hold {
   readonly id: string;
   readonly beganMs: number;
   cancelTimer: () => void;
+}
+
+/** Why there is nothing to back up here, and what to do instead. */
+export function keptBy({ kafka, mysql: { database, host, port } }: Servers): string {
+  return `This node has no files: its state is in the database "${database}" of MySQL at ${host}:${port}, and what is ` +
+    `not folded yet in the topic ${mailboxTopic(kafka)} of Kafka. Back them up with the servers' own tools.`;
 }
 
 export class NodeBackups implements Backups {
@@ -85,7 +98,8 @@ export class NodeBackups implements Backups {
   }
 
   async begin(): Promise<BegunBackup> {
-    const { files, clock, newId } = this.#options;
+    const { files, clock, newId, elsewhere } = this.#options;
+    if (elsewhere !== null) throw new BackupError("elsewhere", elsewhere);
     if (this.#current !== null) {
       const agoS = Math.round((clock.nowMs() - this.#current.beganMs) / 1000);
       throw new BackupError(

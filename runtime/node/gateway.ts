@@ -11,6 +11,8 @@
  * 5. A frame names the traced requests that wrote to it, and is the same as ever when none did.
  * 6. Records of foreign topics are frames of their own, under their own numbers, in the order that they were sent in.
  * 7. A log that takes nothing is told of, and that it takes messages again; see `trouble.ts`.
+ * 8. While the log says that it waits for its servers, sends are refused at once, and so are those of which no append
+ *    has taken anything: nothing of them is written.
  */
 
 import { joinFrame, type Origin } from "../core/frame.ts";
@@ -24,6 +26,7 @@ import type { Deadlines } from "./deadlines.ts";
 import { EngineError } from "./engine.ts";
 import {
   appendBudgetMs,
+  logAwayRetryS,
   maxAppendBytes,
   maxBacklogBytes,
   maxFrameBytes,
@@ -55,6 +58,8 @@ export interface GatewayParts {
   readonly start: string;
   readonly shardCount: number;
   readonly log: Pick<MailboxLog, "append">;
+  /** What the log waits for, as a sentence; null when it takes messages. */
+  logWaitingFor(): string | null;
   readonly clock: Clock;
   readonly backlog: Backlog;
   readonly shards: ShardKnowledge;
@@ -91,7 +96,7 @@ interface FilledFrame {
 
 export class Gateway {
   readonly #parts: GatewayParts;
-  readonly #lanes: readonly Fifo<WaitingPiece>[];
+  readonly #lanes: Fifo<WaitingPiece>[];
   readonly #lastNumbers: number[];
   readonly #trouble: Trouble;
   /** The lane that the next group begins with, so that a full group starves no shard. */
@@ -170,6 +175,8 @@ export class Gateway {
   refusal(): EngineError | null {
     const { backlog } = this.#parts;
     if (this.#isStopping) return new EngineError("stopping", "Cannot accept messages: the node is stopping");
+    const away = this.#away();
+    if (away !== null) return away;
     if (this.#waitingBytes > maxWaitingBytes) {
       return new EngineError(
         "overloaded",
@@ -183,6 +190,36 @@ export class Gateway {
       );
     }
     return null;
+  }
+
+  #away(): EngineError | null {
+    const waitingFor = this.#parts.logWaitingFor();
+    return waitingFor === null
+      ? null
+      : new EngineError("unavailable", `Cannot accept messages: ${waitingFor}`, logAwayRetryS);
+  }
+
+  /** Sees whether the log waits for its servers; see guarantee 8. To be called now and then. */
+  look(): void {
+    const away = this.#away();
+    if (away === null || this.#waitingPieces === 0) return;
+    for (const [shard, lane] of this.#lanes.entries()) this.#lanes[shard] = this.#refuseUntouched(lane, away);
+  }
+
+  /** What is left of the lane. */
+  #refuseUntouched(lane: Fifo<WaitingPiece>, error: EngineError): Fifo<WaitingPiece> {
+    const left = new Fifo<WaitingPiece>();
+    for (let piece = lane.shift(); piece !== undefined; piece = lane.shift()) {
+      const { ticket, text } = piece;
+      if (ticket.piecesWaiting < ticket.pieces.length) {
+        left.push(piece);
+        continue;
+      }
+      this.#waitingPieces -= 1;
+      this.#waitingBytes -= text.length;
+      ticket.reject(error);
+    }
+    return left;
   }
 
   /** Refuses sends from now on; resolves when those before have settled. */

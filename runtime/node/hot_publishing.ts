@@ -2,7 +2,8 @@
  * What a node's confirmed checkpoints tell, on its way to a hot state that others read too.
  *
  * 1. It is put in the order in which it was told, newest first of each key, and shed when the state is slow.
- * 2. When the state may have lost what it had, all actors in memory are published again.
+ * 2. What the server refuses before `follow` is for whoever starts the node: `refused` resolves, and nothing is reported.
+ * 3. When the state may have lost what it had, all actors in memory are published again.
  */
 
 import { Counter, type Registry } from "prom-client";
@@ -27,6 +28,7 @@ export class HotPublishing {
   readonly hot: HotState;
   readonly #queue: PublishQueue;
   #publishAll: (() => void) | null = null;
+  readonly #refused = Promise.withResolvers<string>();
 
   /** Connects in the background: it throws nothing, and nobody has to wait for it. */
   constructor({ settings, clock, report, registry }: HotPublishingParts) {
@@ -43,8 +45,20 @@ export class HotPublishing {
       end: "Redis is back: cached reads are answered from it again.",
       report,
     });
-    this.hot = new RedisHotState({ settings, trouble, onLost: () => this.#publishAll?.() });
+    const told = {
+      failed: (code: string, sentence: string) => {
+        if (code === "refused" && this.#publishAll === null) this.#refused.resolve(sentence);
+        else trouble.failed(code, sentence);
+      },
+      succeeded: () => trouble.succeeded(),
+    };
+    this.hot = new RedisHotState({ settings, trouble: told, onLost: () => this.#publishAll?.() });
     this.#queue = new PublishQueue(this.hot, (outcome, entries) => outcomes.inc({ outcome }, entries));
+  }
+
+  /** Resolves with a sentence; see guarantee 2. */
+  get refused(): Promise<string> {
+    return this.#refused.promise;
   }
 
   /** For `EngineOptions.onPublished`. */

@@ -41,6 +41,9 @@ export const maxAsks = 20_000;
 /** How long an append with unknown outcome is repeated before its senders are told "timeout". */
 export const appendBudgetMs = 10_000;
 
+/** When senders may come again while the log waits for its servers, in seconds: it is back within one of them. */
+export const logAwayRetryS = 2;
+
 /** How long a send waits before its sender is told "timeout": longer than any disk that works takes for a group. */
 export const sendDeadlineMs = 15_000;
 

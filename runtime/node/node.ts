@@ -24,7 +24,7 @@ import { RemoteStore } from "../store/remote_store.ts";
 import { AbandonedThreads } from "./abandoned.ts";
 import { type ActorModule, loadActorModule } from "./actor_module.ts";
 import { Backlog } from "./backlog.ts";
-import { NodeBackups } from "./backups.ts";
+import { keptBy, NodeBackups } from "./backups.ts";
 import { ShardedBatch } from "./batch.ts";
 import { machineClock } from "./clock.ts";
 import { ComputeMetrics } from "./compute_metrics.ts";
@@ -121,6 +121,7 @@ export class EmbeddedEngine implements Engine {
     this.store = new RemoteStore(writers.store.connect());
     this.backups = new NodeBackups({
       files: writers,
+      elsewhere: settings.servers === null ? null : keptBy(settings.servers),
       clock: machineTimerClock,
       newId: () => crypto.randomUUID(),
       report: (sentence) => this.#warn("backup-hold-failed", sentence),
@@ -201,6 +202,7 @@ export class EmbeddedEngine implements Engine {
       start: crypto.randomUUID(),
       shardCount: this.shardCount,
       log: this.#log,
+      logWaitingFor: () => this.#writers.logWaitingFor(),
       clock: this.#clock,
       backlog: this.#backlog,
       shards: this.#board,
@@ -290,6 +292,7 @@ export class EmbeddedEngine implements Engine {
     });
     const watch = setInterval(() => {
       this.#view.look();
+      this.#gateway.look();
       this.#watchdog.tick(this.#clock.nowMs());
       if (this.#stopping === null) this.#abandoned.check();
     }, watchdogTickMs);

@@ -15,7 +15,7 @@ export class Waits {
     const last = this.#sentences.get(component);
     if (sentence === null) {
       this.#sentences.delete(component);
-      if (last !== undefined) this.#tell("info", component, "answers-again", "It answers again.");
+      if (last !== undefined) this.#tell("info", component, "answers-again", "It answers again.", "waiting");
       return;
     }
     this.#sentences.set(component, sentence);
@@ -24,8 +24,13 @@ export class Waits {
     }
   }
 
-  #tell(level: "info" | "warn", component: string, event: string, message: string): void {
-    this.#report({ level, component, event, message, isStep: true });
+  #tell(level: "info" | "warn", component: string, event: string, message: string, ends?: string): void {
+    this.#report({ level, component, event, message, ...ends !== undefined && { ends } });
+  }
+
+  /** What the component waits for; null for nothing. */
+  of(component: string): string | null {
+    return this.#sentences.get(component) ?? null;
   }
 
   /** All of it as one sentence; null when it waits for nothing. */

@@ -35,6 +35,8 @@ export interface Writers {
   readonly extents: readonly LogExtent[];
   /** What they wait for at their servers, as a sentence; null when for nothing. */
   waitingFor(): string | null;
+  /** The same of the log alone. */
+  logWaitingFor(): string | null;
   /** Resolves, at once, when one of the threads has ended without being closed. */
   readonly lost: Promise<Error>;
   /** Of each of the threads, by its name; null when they do not say so in time. */
@@ -74,6 +76,7 @@ export async function openWriters(settings: Settled): Promise<Writers> {
     supervisor,
     extents: opened.extents,
     waitingFor: () => opening.waits.current,
+    logWaitingFor: () => opening.waits.of(logServer),
     lost: lost.promise,
     memory: () => readMemory(log, store),
     close: () => supervisor.stop(),
@@ -175,7 +178,7 @@ class Opening {
       shards,
       expected,
       report: say("kafka-failed"),
-      onWaiting: this.#onWaiting("kafka"),
+      onWaiting: this.#onWaiting(logServer),
     });
   }
 
@@ -219,6 +222,9 @@ async function readMemory(
   if (ofLog.status === "rejected" || ofStore.status === "rejected") return null;
   return new Map([["log", ofLog.value], ...ofStore.value]);
 }
+
+/** As what is said of the log's servers calls them. */
+const logServer = "kafka";
 
 const storePath = (dataDir: string) => join(dataDir, "store.db");
 const logFolder = (dataDir: string) => join(dataDir, "log");

@@ -11,10 +11,20 @@ import { eventually } from "../services/eventually.ts";
 import { isRight, type Verification, verify } from "../verify/verifier.ts";
 import { checkDamage, inject } from "./faults.ts";
 import { Load } from "./load.ts";
-import { type Fault, faultKinds, planRounds, type Round } from "./plan.ts";
+import {
+  type Fault,
+  type FaultKind,
+  faultKinds,
+  planRounds,
+  type Round,
+  serverFaultKinds,
+  type ServerTimes,
+} from "./plan.ts";
 import { recoveryDeadlineMs, shards, Stage } from "./stage.ts";
 
 export interface ChaosOptions {
+  /** How long servers are away from a node on them; null: the node is on its folder. */
+  readonly onServers: ServerTimes | null;
   readonly seed: number;
   /** No round begins after so many, or so long after the first. */
   readonly rounds: number;
@@ -43,7 +53,10 @@ export interface PlayedRound {
 
 export interface ChaosReport {
   readonly rounds: readonly PlayedRound[];
+  readonly isOnServers: boolean;
   readonly hasDisk: boolean;
+  /** Of the node's process, as often as it was looked at. */
+  readonly peakBytes: number;
   readonly verification: Verification;
   readonly readings: number;
   /** Attempts that were not the first of their body. */
@@ -75,11 +88,19 @@ async function play(stage: Stage, round: Round, number: number, load: Phase): Pr
   return { number, fault: round.fault, atMs, recoveryMs, isLate: recoveryMs > limitMs, surplusDeaths };
 }
 
+function kindsFor({ disk, servers }: Stage): readonly FaultKind[] {
+  if (servers !== null) return serverFaultKinds;
+  return faultKinds.filter((kind) => kind !== "full-disk" || disk !== null);
+}
+
+/** Of a node on its folder, which has no servers to be away. */
+const noTimes: ServerTimes = { stopMs: 0, pauseMs: 0 };
+
 async function playAll(stage: Stage, options: ChaosOptions, load: Phase): Promise<readonly PlayedRound[]> {
-  const { seed, rounds, forMs, maxAfterMs, onRound } = options;
-  const kinds = faultKinds.filter((kind) => kind !== "full-disk" || stage.disk !== null);
+  const { seed, rounds, forMs, maxAfterMs, onRound, onServers } = options;
+  const plan = { kinds: kindsFor(stage), shards, maxAfterMs, serverTimes: onServers ?? noTimes };
   const played: PlayedRound[] = [];
-  for (const round of planRounds(seed, { kinds, shards, maxAfterMs })) {
+  for (const round of planRounds(seed, plan)) {
     if (played.length >= rounds || performance.now() - load.startedAtMs > forMs) break;
     const number = played.length + 1;
     try {
@@ -120,7 +141,9 @@ async function playOn(stage: Stage, options: ChaosOptions): Promise<ChaosReport>
     await checkNothingElseDied(stage);
     return {
       rounds,
+      isOnServers: stage.servers !== null,
       hasDisk: stage.disk !== null,
+      peakBytes: stage.peakBytes,
       verification,
       readings: total(phases, ({ accepted }) => accepted),
       repeatedBodies: total(phases, ({ repeatedBodies }) => repeatedBodies),
@@ -132,12 +155,17 @@ async function playOn(stage: Stage, options: ChaosOptions): Promise<ChaosReport>
   }
 }
 
+/** Threads that died though no fault kills them. */
+export function condemnedThreads({ rounds }: Pick<ChaosReport, "rounds">): number {
+  return rounds.reduce((sum, { surplusDeaths }) => sum + surplusDeaths, 0);
+}
+
 /** Rejects when a round fails; what the verifier found is in the report. The data are kept in both cases. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const stage = await Stage.open();
+  const stage = await Stage.open(options.onServers !== null);
   let isKept = true;
   try {
-    if (stage.disk === null) {
+    if (stage.disk === null && stage.servers === null) {
       options.onNote(
         "SKIPPED: the full disk: mounting a small disk needs root. The other faults are played.",
       );

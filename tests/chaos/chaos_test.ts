@@ -20,6 +20,7 @@ Deno.test("Sensorium loses and repeats nothing when it is killed, paused, sabota
     rounds: faultKinds.length,
     forMs: Infinity,
     maxAfterMs,
+    onServers: null,
     onRound: (round) => console.log(`${faultText(round.fault)}: recovered in ${recoveryText(round)}`),
     onNote: (sentence) => console.error(`\n${sentence}\n`),
     abort: new AbortController().signal,

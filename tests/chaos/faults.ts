@@ -7,6 +7,7 @@ import { z } from "zod";
 import { eventually } from "../services/eventually.ts";
 import { killHard } from "../services/process_tree.ts";
 import type { Fault, FaultKind } from "./plan.ts";
+import { injectServerFault } from "./server_faults.ts";
 import { idOf, recoveryDeadlineMs, type Sight, type Stage } from "./stage.ts";
 
 /** A message that kills its host every time is out of the way by then. */
@@ -39,6 +40,11 @@ const damages: Readonly<Record<FaultKind, Damage>> = {
   "exhaust-query": { isNodeNew: false, hostDeaths: 1 },
   "exhaust-message": { isNodeNew: false, hostDeaths: isolationDeaths },
   "full-disk": { isNodeNew: false, hostDeaths: 0 },
+  "kill-kafka": { isNodeNew: false, hostDeaths: 0 },
+  "kill-mariadb": { isNodeNew: false, hostDeaths: 0 },
+  "kill-redis": { isNodeNew: false, hostDeaths: 0 },
+  "stop-mariadb": { isNodeNew: false, hostDeaths: 0 },
+  "pause-mariadb": { isNodeNew: false, hostDeaths: 0 },
 };
 
 /**
@@ -80,6 +86,12 @@ export function inject(stage: Stage, fault: Fault, round: number): Promise<Injec
     case "loop-message":
     case "exhaust-message":
       return send(stage, fault.sabotage, fault.shard, round);
+    case "kill-kafka":
+    case "kill-mariadb":
+    case "kill-redis":
+    case "stop-mariadb":
+    case "pause-mariadb":
+      return injectServerFault(stage, fault);
   }
 }
 

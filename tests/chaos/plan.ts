@@ -9,6 +9,7 @@
 import { Prng } from "../../runtime/simulation/prng.ts";
 import type { Sabotage } from "./saboteurs.ts";
 
+/** Of a node on its folder. */
 export const faultKinds = [
   "kill-node",
   "kill-launcher",
@@ -19,7 +20,18 @@ export const faultKinds = [
   "exhaust-message",
   "full-disk",
 ] as const;
-export type FaultKind = typeof faultKinds[number];
+
+/** Of a node on servers. */
+export const serverFaultKinds = [
+  "kill-node",
+  "kill-kafka",
+  "kill-mariadb",
+  "kill-redis",
+  "stop-mariadb",
+  "pause-mariadb",
+] as const;
+
+export type FaultKind = typeof faultKinds[number] | typeof serverFaultKinds[number];
 
 export type Fault =
   /** `kill -9` of the node, which its launcher starts again. */
@@ -33,7 +45,19 @@ export type Fault =
   /** A message that kills the thread of its shard, every time. */
   | { readonly kind: "loop-message" | "exhaust-message"; readonly sabotage: Sabotage; readonly shard: number }
   /** Nothing can be written to the data folder for `forMs`. */
-  | { readonly kind: "full-disk"; readonly forMs: number };
+  | { readonly kind: "full-disk"; readonly forMs: number }
+  /** `kill -9` of a server, which is started again at once. */
+  | { readonly kind: "kill-kafka" | "kill-mariadb" | "kill-redis" }
+  /** Ended in good order, and started again after `forMs`. */
+  | { readonly kind: "stop-mariadb"; readonly forMs: number }
+  /** SIGSTOP, and SIGCONT after `forMs`. */
+  | { readonly kind: "pause-mariadb"; readonly forMs: number };
+
+/** How long a server is away. */
+export interface ServerTimes {
+  readonly stopMs: number;
+  readonly pauseMs: number;
+}
 
 export interface Round {
   /** Under load, before the fault. */
@@ -46,6 +70,7 @@ export interface PlanOptions {
   readonly shards: number;
   /** The longest time under load between a recovery and the next fault. */
   readonly maxAfterMs: number;
+  readonly serverTimes: ServerTimes;
 }
 
 /** A node that has barely come back is the more interesting one. */
@@ -54,11 +79,18 @@ const minAfterMs = 100;
 const pauseMs = { min: 200, max: 5000 };
 const fullDiskMs = { min: 1000, max: 3000 };
 
-function faultOf(kind: FaultKind, random: Prng, shards: number): Fault {
+function faultOf(kind: FaultKind, random: Prng, { shards, serverTimes }: PlanOptions): Fault {
   switch (kind) {
     case "kill-node":
     case "kill-launcher":
+    case "kill-kafka":
+    case "kill-mariadb":
+    case "kill-redis":
       return { kind };
+    case "stop-mariadb":
+      return { kind, forMs: serverTimes.stopMs };
+    case "pause-mariadb":
+      return { kind, forMs: serverTimes.pauseMs };
     case "pause-node":
       return { kind, forMs: random.range(pauseMs.min, pauseMs.max) };
     case "full-disk":
@@ -79,11 +111,12 @@ function shuffled<T>(items: readonly T[], random: Prng): readonly T[] {
 }
 
 /** Rounds without end. */
-export function* planRounds(seed: number, { kinds, shards, maxAfterMs }: PlanOptions): Generator<Round> {
+export function* planRounds(seed: number, options: PlanOptions): Generator<Round> {
+  const { kinds, maxAfterMs } = options;
   const random = new Prng(seed);
   for (;;) {
     for (const kind of shuffled(kinds, random)) {
-      yield { afterMs: random.range(minAfterMs, maxAfterMs), fault: faultOf(kind, random, shards) };
+      yield { afterMs: random.range(minAfterMs, maxAfterMs), fault: faultOf(kind, random, options) };
     }
   }
 }

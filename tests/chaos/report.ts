@@ -1,10 +1,10 @@
 /** What a run tells: recoveries by kind of fault, the verdict, the timeline. */
 
 import { quantile } from "../bench/figure.ts";
-import type { ChaosReport, PlayedRound } from "./chaos_run.ts";
-import { type Fault, faultKinds } from "./plan.ts";
+import { type ChaosReport, condemnedThreads, type PlayedRound } from "./chaos_run.ts";
+import type { Fault, FaultKind } from "./plan.ts";
 
-const meanings = {
+const meanings: Readonly<Record<FaultKind, string>> = {
   "kill-node": "`kill -9` of the node; its launcher starts it again",
   "kill-launcher": "`kill -9` of launcher and node; started again at once",
   "pause-node": "SIGSTOP of the node for 0.2 to 5 s; from SIGCONT on",
@@ -13,7 +13,12 @@ const meanings = {
   "exhaust-query": "a query that exhausts the heap, once",
   "exhaust-message": "a message that exhausts the heap, every time",
   "full-disk": "no space for 1 to 3 s; from when there is some on",
-} as const;
+  "kill-kafka": "`kill -9` of Kafka, started again at once; from when it answers on",
+  "kill-mariadb": "`kill -9` of MariaDB, started again at once; from when it answers on",
+  "kill-redis": "`kill -9` of Redis, started again; until cached reads come from it",
+  "stop-mariadb": "MariaDB stopped for a while; from when it answers on",
+  "pause-mariadb": "SIGSTOP of MariaDB for a while; from SIGCONT on",
+};
 
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;
@@ -41,8 +46,8 @@ function recoveryTable(rounds: readonly PlayedRound[]): readonly string[] {
   return [
     "| fault | | rounds | p50 | p99 | max |",
     "| --- | --- | --- | --- | --- | --- |",
-    ...faultKinds.flatMap((kind) =>
-      recoveryRow(kind, meanings[kind], rounds.filter(({ fault }) => fault.kind === kind))
+    ...Object.entries(meanings).flatMap(([kind, meaning]) =>
+      recoveryRow(kind, meaning, rounds.filter(({ fault }) => fault.kind === kind))
     ),
     ...recoveryRow("all", "", rounds),
   ];
@@ -56,11 +61,14 @@ function timelineTable(rounds: readonly PlayedRound[]): readonly string[] {
   return ["| round | at | fault | recovery |", "| --- | --- | --- | --- |", ...rows];
 }
 
-function verdict({ verification, readings, repeatedBodies, tookMs, rounds }: ChaosReport): string {
+function verdict(report: ChaosReport): string {
+  const { verification, readings, repeatedBodies, tookMs, rounds, isOnServers, peakBytes } = report;
   const { lost, twice, wrongSensors, sensors } = verification;
   return `${rounds.length} rounds in ${(tookMs / 1000).toFixed(0)} s, ${readings} readings accepted, ` +
     `${repeatedBodies} bodies repeated; of ${sensors} sensors: **lost ${lost}, twice ${twice}**` +
-    (wrongSensors === 0 ? "" : `, wrong sensors ${wrongSensors}`);
+    (wrongSensors === 0 ? "" : `, wrong sensors ${wrongSensors}`) +
+    (isOnServers ? `, threads condemned by the watchdog ${condemnedThreads(report)}` : "") +
+    `; the node's memory was at most ${(peakBytes / 2 ** 20).toFixed(0)} MiB`;
 }
 
 /** As Markdown. */

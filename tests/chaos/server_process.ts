@@ -14,6 +14,8 @@ export interface ServerOptions {
   readonly dataFolder: string;
   /** More flags, as text. */
   readonly flags?: readonly string[];
+  /** Variables besides those of this process and of the task. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** What is run in the place of the product's launcher: a path of the repository. */
   readonly entry?: string;
 }
@@ -60,13 +62,13 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Spawns; `untilReady` waits. */
   constructor(options: ServerOptions) {
-    const { port, adminPort, dataFolder, flags = [], entry = productEntry } = options;
+    const { port, adminPort, dataFolder, flags = [], environment = {}, entry = productEntry } = options;
     const { env, args } = startCommand(entry);
     const own = ["--port", String(port), "--admin-port", String(adminPort), "--data", dataFolder];
     this.#options = options;
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [...args, "cluster", ...own, ...flags],
-      env,
+      env: { ...env, ...environment },
       cwd: repository,
       stdin: "null",
       stdout: "piped",

@@ -1,5 +1,5 @@
 /**
- * The node that a run plays with, started as a user does, and what the run knows of it.
+ * The node that a run plays with, on its folder or on servers, started as a user does, and what the run knows of it.
  *
  * 1. `recovered` resolves when the node takes a reading for every shard, and a strict query of every shard counts what
  *    was acknowledged, once.
@@ -7,12 +7,14 @@
 
 import { join } from "node:path";
 import { z } from "zod";
+import { processOf } from "../../deploy/services/processes.ts";
 import { shardOf } from "../../runtime/core/murmur2.ts";
 import { eventually } from "../services/eventually.ts";
 import { freePort } from "../services/free_port.ts";
 import { SmallDisk } from "../services/small_disk.ts";
 import { Client } from "./client.ts";
 import { ServerProcess } from "./server_process.ts";
+import { environmentOf, killServers, type NodeServers, startServers } from "../services/node_servers.ts";
 
 export const shards = 8;
 const threads = 2;
@@ -35,33 +37,49 @@ const childSchema = z.object({ id: z.string(), restarts: z.number() });
 const branchSchema = childSchema.extend({ children: z.array(childSchema).optional() });
 const treeSchema = z.object({ tree: z.object({ children: z.array(branchSchema) }) });
 
+/** What the node's data lie on. */
+interface Ground {
+  readonly folder: string;
+  readonly disk: SmallDisk | null;
+  readonly servers: NodeServers | null;
+}
+
+const cachedSchema = z.object({
+  consistency: z.string(),
+  total: z.record(z.string(), z.object({ count: z.number() })),
+});
+
 export class Stage {
   readonly #start: () => ServerProcess;
   readonly folder: string;
   readonly disk: SmallDisk | null;
+  /** Null: the node is on its folder. */
+  readonly servers: NodeServers | null;
   readonly client: Client;
   server: ServerProcess;
   readonly #marks: string;
   #probes = 0;
   #isClosed = false;
+  #peakBytes = 0;
 
-  private constructor(disk: SmallDisk | null, folder: string, marks: string) {
+  private constructor({ folder, disk, servers }: Ground, marks: string) {
     const flags = ["--no-host-metrics", "--shards", `${shards}`, "--threads", `${threads}`];
     const dataFolder = join(folder, "data");
-    const options = { port: freePort(), adminPort: freePort(), dataFolder, flags, entry };
+    const place = servers === null ? { entry } : { environment: environmentOf(servers) };
+    const options = { port: freePort(), adminPort: freePort(), dataFolder, flags, ...place };
     this.#start = () => new ServerProcess(options);
     this.folder = folder;
     this.disk = disk;
+    this.servers = servers;
     this.#marks = marks;
     this.server = this.#start();
     this.client = new Client(this.server.url, recoveryDeadlineMs);
   }
 
-  /** On a disk of its own where one can be mounted. */
-  static async open(): Promise<Stage> {
-    const disk = await SmallDisk.mount(prefix, diskMebibytes);
-    const folder = disk === null ? await Deno.makeTempDir({ prefix }) : disk.folder;
-    const stage = new Stage(disk, folder, await Deno.makeTempDir({ prefix }));
+  /** On its folder: on a disk of its own where one can be mounted. */
+  static async open(isOnServers: boolean): Promise<Stage> {
+    const ground = isOnServers ? await onServers() : await onFolder();
+    const stage = new Stage(ground, await Deno.makeTempDir({ prefix }));
     try {
       await stage.server.untilReady();
       return stage;
@@ -79,7 +97,7 @@ export class Stage {
   }
 
   async recovered(): Promise<void> {
-    const ids = Array.from({ length: shards }, (_, shard) => idOf("probe", shard));
+    const ids = probeIds;
     this.#probes++;
     await this.client.post(`probe-${this.#probes}`, ids.map((id) => ({ id, values: { probes: 1 } })));
     const counts = await Promise.all(ids.map((id) => this.client.count(id, "probes")));
@@ -96,7 +114,53 @@ export class Stage {
     });
   }
 
+  async #cached(id: string): Promise<z.infer<typeof cachedSchema>> {
+    return cachedSchema.parse(await this.client.get(`/sensors/${id}/windows?consistency=cached`));
+  }
+
+  /** Resolves when cached reads come from Redis, and know of all acknowledged probes. */
+  async untilCached(): Promise<void> {
+    await eventually("cached reads to be answered from Redis", recoveryDeadlineMs, async () => {
+      const answers = await Promise.all(probeIds.map((id) => this.#cached(id)));
+      const isRight = answers.every(({ consistency, total }) =>
+        consistency === "cached" && (total.probes?.count ?? 0) === this.#probes
+      );
+      return isRight ? true : null;
+    });
+  }
+
+  /** Resolves when a cached read says that it was answered by the actor. */
+  async untilCachedFallsBack(): Promise<void> {
+    await eventually("cached reads to be answered by actors", recoveryDeadlineMs, async () => {
+      const { consistency } = await this.#cached(probeIds[0]!);
+      return consistency === "local" ? true : null;
+    });
+  }
+
+  async statusOf(path: string): Promise<number> {
+    const response = await fetch(new URL(path, this.server.adminUrl));
+    await response.body?.cancel();
+    return response.status;
+  }
+
+  async untilReadyz(status: number, deadlineMs: number): Promise<void> {
+    await eventually(`${status} of /readyz`, deadlineMs, async () => {
+      return await this.statusOf("/readyz") === status ? true : null;
+    });
+  }
+
+  /** Of the node's process, as often as it was looked at. */
+  get peakBytes(): number {
+    return this.#peakBytes;
+  }
+
+  async noteMemory(): Promise<void> {
+    const found = await processOf(await this.server.nodePid());
+    this.#peakBytes = Math.max(this.#peakBytes, found?.residentBytes ?? 0);
+  }
+
   async look(): Promise<Sight> {
+    await this.noteMemory();
     const { tree } = treeSchema.parse(await this.client.get("/actors"));
     const hosts = tree.children.find(({ id }) => id === "hosts")?.children ?? [];
     // The spare one is started anew whenever it becomes a host.
@@ -114,10 +178,26 @@ export class Stage {
   async close(isKept: boolean): Promise<void> {
     this.#isClosed = true;
     await this.server.kill();
+    if (this.servers !== null) await killServers(this.servers);
     await Deno.remove(this.#marks, { recursive: true });
     if (isKept) return;
     if (this.disk === null) await Deno.remove(this.folder, { recursive: true });
     else await this.disk[Symbol.asyncDispose]();
+  }
+}
+
+async function onFolder(): Promise<Ground> {
+  const disk = await SmallDisk.mount(prefix, diskMebibytes);
+  return { disk, folder: disk?.folder ?? await Deno.makeTempDir({ prefix }), servers: null };
+}
+
+async function onServers(): Promise<Ground> {
+  const folder = await Deno.makeTempDir({ prefix });
+  try {
+    return { disk: null, folder, servers: await startServers(folder) };
+  } catch (thrown) {
+    await Deno.remove(folder, { recursive: true });
+    throw thrown;
   }
 }
 
@@ -128,3 +208,5 @@ export function idOf(prefix: string, shard: number): string {
     if (shardOf(id, shards) === shard) return id;
   }
 }
+
+const probeIds: readonly string[] = Array.from({ length: shards }, (_, shard) => idOf("probe", shard));

@@ -1,6 +1,7 @@
 /** What an engine publishes to a real Redis server: nothing unconfirmed, and again what was flushed. */
 
 import assert from "node:assert/strict";
+import type { Server } from "../../deploy/services/server.ts";
 import { Redis } from "../../runtime/hot/redis/client.ts";
 import { Registry } from "prom-client";
 import { hotKey } from "../../runtime/hot/port.ts";
@@ -9,25 +10,25 @@ import { machineClock } from "../../runtime/node/clock.ts";
 import { HotPublishing } from "../../runtime/node/hot_publishing.ts";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
 import { eventually } from "../services/eventually.ts";
-import { OwnRedis } from "../services/own_redis.ts";
-import { skipUnlessInstalled } from "../services/required.ts";
+import { ownRedis, skipUnlessServersInstalled } from "../services/own_server.ts";
 import { add, deadlineMs, startCounters, withFolder } from "./engine_harness.ts";
 
-const ignore = skipUnlessInstalled("What an engine publishes", ["redis-server"]);
+const ignore = skipUnlessServersInstalled("What an engine publishes", ["redis"]);
 
 interface Bench {
   readonly engine: EmbeddedEngine;
   readonly publishing: HotPublishing;
-  readonly redis: OwnRedis;
+  readonly redis: Server;
   /** The counter's total as Redis has it, once it is so. */
   has(id: string, total: number): Promise<unknown>;
 }
 
 function withPublishing(test: (bench: Bench) => Promise<void>): Promise<void> {
   return withFolder(async (dataDir) => {
-    await using redis = await OwnRedis.start();
+    await using own = await ownRedis();
+    const redis = own.server;
     const publishing = new HotPublishing({
-      settings: redisSettings(redis.url, { prefix: "p" }),
+      settings: redisSettings(redis.address, { prefix: "p" }),
       clock: machineClock,
       report: () => {},
       registry: new Registry(),
@@ -55,7 +56,7 @@ Deno.test(
     withPublishing(async ({ engine, redis, has }) => {
       for (const id of ["a", "b", "c"]) await add(engine, id, 2);
       for (const id of ["a", "b", "c"]) await has(id, 2);
-      const client = new Redis(redis.url);
+      const client = new Redis(redis.address);
       await client.flushall();
       await client.quit();
       for (const id of ["a", "b", "c"]) await has(id, 2);
@@ -86,10 +87,10 @@ Deno.test(
     withPublishing(async ({ engine, redis, has }) => {
       await add(engine, "a", 1);
       await has("a", 1);
-      redis.signal("SIGSTOP");
+      await redis.pause();
       for (let n = 0; n < 20; n++) await add(engine, `s${n}`, 1);
       await engine.flush(deadlineMs);
-      redis.signal("SIGCONT");
+      await redis.resume();
       await has("s19", 1);
     }),
 );

@@ -18,6 +18,10 @@ Deno.test("backup, restore and inspect print help, and refuse what makes no sens
     await runTask("backup", []),
     /Cannot back up: name the folder to make\. See: deno task backup --help/,
   );
+  assertRefused(
+    await runTask("backup", ["/tmp/b"], { MYSQL_URL: "mysql://u:hidden@h/d" }),
+    /^Cannot back up: MYSQL_URL is set, and a node on Kafka and MySQL has no files\. (?!.*hidden)/,
+  );
   assertRefused(await runTask("inspect", ["x"]), /Cannot inspect: "x" is one word too many/);
 });
 

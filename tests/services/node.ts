@@ -47,12 +47,16 @@ export class Node implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #output: Promise<void>;
   readonly #errors: Promise<void>;
+  readonly #ready = Promise.withResolvers<void>();
   #outputText = "";
   #errorText = "";
   readonly url: string;
   readonly adminUrl: string;
 
-  private constructor(process: Deno.ChildProcess, port: number, adminPort: number, onOutput: () => void) {
+  private constructor(process: Deno.ChildProcess, port: number, adminPort: number) {
+    const onOutput = () => {
+      if (/^ +Deno +\d/m.test(this.output) || /"event":"ready"/.test(this.errors)) this.#ready.resolve();
+    };
     this.#process = process;
     this.url = `http://127.0.0.1:${port}`;
     this.adminUrl = `http://127.0.0.1:${adminPort}`;
@@ -66,8 +70,8 @@ export class Node implements AsyncDisposable {
     });
   }
 
-  /** Resolves when the start table stands on its screen, or its log says "ready"; by then it takes readings. */
-  static async start({ dataDir, flags = [], environment = {}, ...ports }: NodeOptions): Promise<Node> {
+  /** Only runs the program. */
+  static launch({ dataDir, flags = [], environment = {}, ...ports }: NodeOptions): Node {
     const port = ports.port ?? freePort();
     const adminPort = ports.adminPort ?? freePort();
     const args = [
@@ -80,15 +84,17 @@ export class Node implements AsyncDisposable {
       dataDir,
       ...flags,
     ];
-    const started = Promise.withResolvers<void>();
-    const process = command(args, environment).spawn();
-    const node = new Node(process, port, adminPort, () => {
-      if (/^ +Deno +\d/m.test(node.output) || /"event":"ready"/.test(node.errors)) started.resolve();
-    });
-    const timer = setTimeout(() => started.reject(new Error("no start table")), startDeadlineMs);
-    const ended = process.status.then(({ code }) => started.reject(new Error(`it ended with ${code}`)));
+    return new Node(command(args, environment).spawn(), port, adminPort);
+  }
+
+  /** Resolves when the start table stands on its screen, or its log says "ready"; by then it takes readings. */
+  static async start(options: NodeOptions): Promise<Node> {
+    const node = Node.launch(options);
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error("no start table")), startDeadlineMs);
+    const ended = node.#process.status.then(({ code }) => late.reject(new Error(`it ended with ${code}`)));
     try {
-      await started.promise;
+      await Promise.race([node.#ready.promise, late.promise]);
       return node;
     } catch (cause) {
       await node[Symbol.asyncDispose]();

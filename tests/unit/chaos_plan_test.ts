@@ -2,12 +2,13 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { faultKinds, type PlanOptions, planRounds, type Round } from "../chaos/plan.ts";
+import { faultKinds, type PlanOptions, planRounds, type Round, serverFaultKinds } from "../chaos/plan.ts";
 
 const options: fc.Arbitrary<PlanOptions> = fc.record({
-  kinds: fc.uniqueArray(fc.constantFrom(...faultKinds), { minLength: 1 }),
+  kinds: fc.uniqueArray(fc.constantFrom(...faultKinds, ...serverFaultKinds.slice(1)), { minLength: 1 }),
   shards: fc.integer({ min: 1, max: 64 }),
   maxAfterMs: fc.integer({ min: 100, max: 10_000 }),
+  serverTimes: fc.constant({ stopMs: 3000, pauseMs: 2000 }),
 });
 const seeds = fc.integer({ min: 0, max: 999_999_999 });
 
@@ -42,7 +43,12 @@ Deno.test("planRounds() keeps pauses, durations and shards within their bounds",
 });
 
 Deno.test("planRounds() differs from seed to seed", () => {
-  const from = { kinds: faultKinds, shards: 8, maxAfterMs: 3000 };
+  const from = {
+    kinds: faultKinds,
+    shards: 8,
+    maxAfterMs: 3000,
+    serverTimes: { stopMs: 3000, pauseMs: 2000 },
+  };
   const plans = Array.from({ length: 100 }, (_, seed) => JSON.stringify(take(seed, from, 8)));
   assert.equal(new Set(plans).size, plans.length);
 });

@@ -16,9 +16,11 @@ Deno.test("adminFetch takes a backup through its steps", () =>
     assert.deepEqual(engine.backups.calls, ["begin", "renew b1", "log b1", "end b1", "abandon b2"]);
   }));
 
+const backupStatuses = [["running", 409], ["unknown", 404], ["lost", 410], ["elsewhere", 409]] as const;
+
 Deno.test("adminFetch says by status why there is no backup", () =>
   withApp({}, async ({ app, engine }) => {
-    for (const [code, status] of [["running", 409], ["unknown", 404], ["lost", 410]] as const) {
+    for (const [code, status] of backupStatuses) {
       engine.backups.failure = new BackupError(code, `It is ${code}.`);
       const answer = await app.adminFetch(post("/backups/b1/end"));
       assert.equal(answer.status, status);

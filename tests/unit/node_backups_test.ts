@@ -12,7 +12,7 @@ interface Rig {
   readonly failing: Set<string>;
 }
 
-function rig(): Rig {
+function rig(elsewhere: string | null = null): Rig {
   const clock = new ManualClock();
   const calls: string[] = [];
   const held = { store: false, log: false };
@@ -40,6 +40,7 @@ function rig(): Rig {
       },
       log: { ...file("log"), seal: () => Promise.try(() => (told("seal log"), ["00000001.db"])) },
     },
+    elsewhere,
     clock,
     newId: () => `b${++ids}`,
     report: () => {},
@@ -58,6 +59,12 @@ Deno.test("NodeBackups holds the log before the store, and releases the log afte
   assert.deepEqual(calls, ["hold log", "hold store", "release store", "seal log", "release log"]);
   assert.equal(clock.timers, 0);
   await assert.rejects(backups.end("b1"), fails("unknown", /no such backup/));
+});
+
+Deno.test("NodeBackups holds nothing when servers keep the data, and says where they are", async () => {
+  const { backups, calls, clock } = rig("They are elsewhere.");
+  await assert.rejects(backups.begin(), fails("elsewhere", /^They are elsewhere\.$/));
+  assert.deepEqual([calls, clock.timers], [[], 0]);
 });
 
 Deno.test("NodeBackups takes one backup at a time", async () => {

@@ -44,6 +44,7 @@ class Rig {
   readonly refusals = ["", ""];
   keysFull = false;
   nowMs = 0;
+  waitingFor: string | null = null;
   readonly reports: string[] = [];
   readonly deadlines: Deadlines;
   readonly gateway: Gateway;
@@ -56,6 +57,7 @@ class Rig {
       start: "start",
       shardCount: 2,
       log: { append: (frames) => this.#append(frames) },
+      logWaitingFor: () => this.waitingFor,
       clock: { nowMs: () => this.nowMs, sleep: () => Promise.resolve() },
       backlog: this.backlog,
       shards: { refusal: (shard) => this.refusals[shard] || null, keysFull: () => this.keysFull },
@@ -371,4 +373,31 @@ Deno.test("Gateway.send() ends its span with what went wrong", async () => {
   (await rig.append(0)).fail(new LogError("full", "The disk is full."));
   await assert.rejects(sending, EngineError);
   assert.match(tracing.ended[0] ?? "", /: The disk is full\.$/);
+});
+
+Deno.test("8: Gateway refuses at once while the log waits for its servers, and what no append has taken", async () => {
+  using rig = new Rig();
+  const underWay = rig.send("under way");
+  const first = await rig.append(0);
+  const waiting = [rig.send("one"), rig.send("two")];
+  rig.waitingFor = "Kafka at k:1 does not answer";
+  rig.gateway.look();
+  for (const send of [...waiting, rig.send("three")]) {
+    await assert.rejects(send, (error) => {
+      assert.ok(error instanceof EngineError);
+      assert.deepEqual([error.code, error.retryAfterS], ["unavailable", 2]);
+      assert.match(error.message, /^Cannot accept messages: Kafka at k:1 does not answer$/);
+      return true;
+    });
+  }
+  rig.waitingFor = null;
+  const after = rig.send("after");
+  first.succeed();
+  await underWay;
+  const second = await rig.append(1);
+  assert.deepEqual(frameOf(second).entries, [0, "a", "after"]);
+  assert.deepEqual(frameOf(second).origin, { type: "gateway", start: "start", n: 2 });
+  second.succeed();
+  await after;
+  assert.equal(rig.gateway.waitingBytes, 0);
 });

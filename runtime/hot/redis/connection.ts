@@ -15,9 +15,13 @@ import type { RedisSettings } from "./settings.ts";
 
 /** Hears of outages. */
 export interface RedisTrouble {
+  /** `code`: "refused" when no repetition cures it, else "unavailable". */
   failed(code: string, sentence: string): void;
   succeeded(): void;
 }
+
+/** What no repetition cures: a wrong user, password or database, or a certificate that is not trusted. */
+const refusals = /WRONGPASS|NOAUTH|NOPERM|invalid password|without any password|DB index|certificate/i;
 
 /** How long a socket may take to close before it is destroyed. */
 const closeMs = 50;
@@ -99,9 +103,11 @@ export class RedisConnection {
     if (!this.#isOut) {
       this.#isOut = true;
       const { host, port } = this.#settings;
+      const isRefused = refusals.test(this.#reason);
+      const found = isRefused ? "refuses what it is asked with" : "cannot be reached";
       this.#trouble.failed(
-        "unavailable",
-        `Redis at ${host}:${port} cannot be reached: ${this.#reason}. Cached reads ask the actors meanwhile.`,
+        isRefused ? "refused" : "unavailable",
+        `Redis at ${host}:${port} ${found}: ${this.#reason}. Cached reads ask the actors meanwhile.`,
       );
     }
     this.#timer = setTimeout(() => this.#open(), reconnectMs);

@@ -53,6 +53,7 @@ export class KafkaAppends {
   #sending: Promise<void> | null = null;
   /** Why nothing is taken now. */
   #down: string | null = null;
+  #succeededMs = -Infinity;
   #reconnecting: ReturnType<typeof setTimeout> | null = null;
   #isClosed = false;
 
@@ -63,6 +64,11 @@ export class KafkaAppends {
   /** Makes the first producer. */
   async open(): Promise<void> {
     this.#producer = await this.#connect();
+  }
+
+  /** When a send succeeded last, on the clock of `performance.now`. */
+  get succeededMs(): number {
+    return this.#succeededMs;
   }
 
   async append(frames: readonly NewFrame[]): Promise<readonly AppendReceipt[]> {
@@ -124,6 +130,7 @@ export class KafkaAppends {
         () => new LogError("unknown", `Kafka has not answered within ${sendDeadlineMs} ms`),
       );
       for (const { frames, resolve } of group) resolve(frames.map(({ shard }) => nextReceipt(bases, shard)));
+      this.#succeededMs = performance.now();
       if (this.#down !== null) this.#recover();
     } catch (thrown) {
       this.#fail(group, thrown);

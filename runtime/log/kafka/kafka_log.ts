@@ -20,6 +20,7 @@ import {
   type SubscriptionEnded,
 } from "../port.ts";
 import { KafkaAppends } from "./appends.ts";
+import { BrokerWatch } from "./broker_watch.ts";
 import { kafkaClient } from "./client.ts";
 import { MailboxConsumer } from "./consumer.ts";
 import { isClosedAtOnce, refusalOf, waitingSentence } from "./errors.ts";
@@ -40,11 +41,17 @@ export interface KafkaLogOptions {
 
 export class KafkaLog implements MailboxLog, SharedLog {
   readonly identity: string;
+  readonly #settings: KafkaSettings;
   readonly #shards: number;
   readonly #appends: KafkaAppends;
   readonly #consumer: MailboxConsumer;
   readonly #offsets: MailboxOffsets;
   readonly #own: LogClient;
+  readonly #onWaiting: (sentence: string | null) => void;
+  #watch: BrokerWatch | null = null;
+  /** What appends and the watch say of the brokers. */
+  readonly #away: { appends: string | null; watch: string | null } = { appends: null, watch: null };
+  #said: string | null = null;
   #closing: Promise<void> | null = null;
 
   /** Waits for the brokers as long as it takes; throws a `LogError` "refused" when waiting does not help. */
@@ -63,7 +70,8 @@ export class KafkaLog implements MailboxLog, SharedLog {
         // A broker that starts or ends may close a connection, too, but not again and again.
         closed = isClosedAtOnce(thrown) ? closed + 1 : 0;
         if (closed >= maxClosedConnections) throw new LogError("refused", sentence, { cause: thrown });
-        onWaiting(sentence);
+        // One that is refused in a moment is told once.
+        if (closed === 0) onWaiting(sentence);
         await new Promise((resolve) => setTimeout(resolve, reconnectMs));
       }
     }
@@ -72,12 +80,13 @@ export class KafkaLog implements MailboxLog, SharedLog {
   constructor(identity: string, { settings, shards, onWaiting }: KafkaLogOptions, admin: Admin) {
     this.identity = identity;
     this.#shards = shards;
+    this.#onWaiting = onWaiting;
     const topic = mailboxTopic(settings);
     this.#appends = new KafkaAppends({
       kafka: kafkaClient(settings, retries),
       settings,
       topic,
-      waiting: onWaiting,
+      waiting: (sentence) => this.#say("appends", sentence),
     });
     this.#offsets = new MailboxOffsets({
       admin,
@@ -93,11 +102,27 @@ export class KafkaLog implements MailboxLog, SharedLog {
       extent: (shard) => this.#offsets.extent(shard),
     });
     this.#own = this.client();
+    this.#settings = settings;
+  }
+
+  #say(who: "appends" | "watch", sentence: string | null): void {
+    this.#away[who] = sentence;
+    if (who === "appends" && sentence === null) this.#watch?.back();
+    const now = this.#away.appends ?? this.#away.watch;
+    if (now === this.#said) return;
+    this.#said = now;
+    this.#onWaiting(now);
   }
 
   async start(): Promise<void> {
     await this.#appends.open();
     await this.#consumer.open();
+    this.#watch = new BrokerWatch({
+      settings: this.#settings,
+      ask: () => this.#offsets.extents(),
+      appendedMs: () => this.#appends.succeededMs,
+      said: (sentence) => this.#say("watch", sentence),
+    });
   }
 
   /** Another client, with subscriptions of its own. */
@@ -108,6 +133,7 @@ export class KafkaLog implements MailboxLog, SharedLog {
   async append(frames: readonly NewFrame[]): Promise<readonly AppendReceipt[]> {
     this.#checkOpen();
     for (const { shard } of frames) this.#checkShard(shard);
+    if (this.#away.watch !== null) throw new LogError("unavailable", this.#away.watch);
     return frames.length === 0 ? [] : await this.#appends.append(frames);
   }
 
@@ -160,6 +186,7 @@ export class KafkaLog implements MailboxLog, SharedLog {
   }
 
   async #close(): Promise<void> {
+    this.#watch?.close();
     await this.#appends.close();
     await Promise.all([this.#consumer.close(), this.#offsets.close()]);
   }

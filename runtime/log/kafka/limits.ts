@@ -38,6 +38,10 @@ export const reconnectMs = 300;
 /** Connections closed by a broker one after another, after which it is taken to want TLS or credentials, or neither. */
 export const maxClosedConnections = 5;
 
+/** How often the brokers are asked whether they are there while nothing is appended, and how long they may take. */
+export const watchIntervalMs = 1000;
+export const watchDeadlineMs = 3000;
+
 /** Callers of `extent` who come within this time share one request. */
 export const extentGatherMs = 5;
 

@@ -1,10 +1,10 @@
 /** Databases of a test's own on the MySQL server that tests are given. */
 
-import { MySqlConnection } from "../../runtime/store/mysql/connection.ts";
-import { MySqlStore } from "../../runtime/store/mysql/mysql_store.ts";
-import type { MySqlSettings } from "../../runtime/store/mysql/settings.ts";
-import { serverAddress, uniqueName } from "../services/servers.ts";
-import { shardCount } from "./store_fixtures.ts";
+import { MySqlConnection } from "../../../runtime/store/mysql/connection.ts";
+import { MySqlStore } from "../../../runtime/store/mysql/mysql_store.ts";
+import type { MySqlSettings } from "../../../runtime/store/mysql/settings.ts";
+import { serverAddress, uniqueName } from "../../services/servers.ts";
+import { shardCount } from "../store_fixtures.ts";
 
 export function settingsOf(url: string, database: string): MySqlSettings {
   const { hostname, port, username, password } = new URL(url);

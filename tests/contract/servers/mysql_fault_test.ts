@@ -2,19 +2,18 @@
 
 import assert from "node:assert/strict";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { RemoteStore } from "../../runtime/store/remote_store.ts";
-import { StoreError } from "../../runtime/store/port.ts";
-import { startStoreThread } from "../../runtime/store/start_store_thread.ts";
-import type { MySqlSettings } from "../../runtime/store/mysql/settings.ts";
-import { skipUnlessInstalled } from "../services/required.ts";
-import { skipUnlessServed } from "../services/servers.ts";
-import { within } from "../services/within.ts";
-import { openStore, withConnection, withDatabase } from "./mysql_databases.ts";
-import { OwnMariaDb } from "./own_mariadb.ts";
-import { checkpoint, shardCount } from "./store_fixtures.ts";
+import { RemoteStore } from "../../../runtime/store/remote_store.ts";
+import { StoreError } from "../../../runtime/store/port.ts";
+import { startStoreThread } from "../../../runtime/store/start_store_thread.ts";
+import type { MySqlSettings } from "../../../runtime/store/mysql/settings.ts";
+import { ownMariadb, skipUnlessServersInstalled } from "../../services/own_server.ts";
+import { skipUnlessServed } from "../../services/servers.ts";
+import { within } from "../../services/within.ts";
+import { checkpoint, shardCount } from "../store_fixtures.ts";
+import { openStore, settingsOf, withConnection, withDatabase } from "./mysql_databases.ts";
 
 const ignore = skipUnlessServed("The store on MySQL", ["mysql"]);
-const ignoreOwn = skipUnlessInstalled("The store on a server of its own", ["mariadbd", "mariadb-install-db"]);
+const ignoreOwn = skipUnlessServersInstalled("The store on a server of its own", ["mariadb"]);
 
 function test(name: string, use: (settings: MySqlSettings) => Promise<void>): void {
   Deno.test({ name, ignore, fn: () => withDatabase(use) });
@@ -158,9 +157,11 @@ test("MySqlStore commit() is fenced, not repeated, when another claims while its
 
 Deno.test({
   name: "The store's thread waits for a server that is stopped, stands still, and starts again, and says so",
-  ignore: ignore || ignoreOwn,
+  ignore: ignoreOwn,
   fn: async () => {
-    await using server = await OwnMariaDb.make();
+    await using own = await ownMariadb();
+    const { server } = own;
+    await server.stop();
     const said: (string | null)[] = [];
     let wake = () => {};
     const onWaiting = (waitingFor: string | null) => {
@@ -177,7 +178,7 @@ Deno.test({
       }
     };
     const thread = startStoreThread(
-      { type: "mysql", settings: server.settings, shards: shardCount },
+      { type: "mysql", settings: settingsOf(server.address, "sensorium"), shards: shardCount },
       { onWaiting },
     );
     const store = new RemoteStore(thread.connect());
@@ -206,11 +207,11 @@ Deno.test({
     assert.equal(said[3], null);
     assert.deepEqual(await store.commit([checkpoint(claim)]), ["committed"]);
 
-    server.pause();
+    await server.pause();
     const commit = store.commit([checkpoint({ ...claim, commit: 1 })]);
     await hears(5);
     await assert.rejects(store.load(0, []), { code: "unavailable", message: /gave no answer/ });
-    server.resume();
+    await server.resume();
     assert.deepEqual(await within("the commit", commit, 20_000), ["committed"]);
     await hears(6);
 

@@ -1,8 +1,8 @@
 /** Databases that the store on MySQL refuses, with a sentence each. */
 
 import assert from "node:assert/strict";
-import type { MySqlSettings } from "../../runtime/store/mysql/settings.ts";
-import { skipUnlessServed } from "../services/servers.ts";
+import type { MySqlSettings } from "../../../runtime/store/mysql/settings.ts";
+import { skipUnlessServed } from "../../services/servers.ts";
 import { openStore, withConnection, withDatabase } from "./mysql_databases.ts";
 
 const ignore = skipUnlessServed("The store on MySQL", ["mysql"]);

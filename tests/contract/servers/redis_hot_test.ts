@@ -1,16 +1,16 @@
 /** The hot state on real Redis servers. */
 
 import assert from "node:assert/strict";
-import { Redis } from "../../runtime/hot/redis/client.ts";
-import { type HotEntry, HotError } from "../../runtime/hot/port.ts";
-import { RedisHotState } from "../../runtime/hot/redis/redis_hot.ts";
-import { redisSettings } from "../../runtime/hot/redis/settings.ts";
-import { freePort } from "../services/free_port.ts";
-import { OwnRedis } from "../services/own_redis.ts";
-import { skipUnlessInstalled } from "../services/required.ts";
-import { serverAddress, skipUnlessServed, uniqueName } from "../services/servers.ts";
-import { within } from "../services/within.ts";
-import { hotContract } from "./hot_contract.ts";
+import { join } from "node:path";
+import { Redis } from "../../../runtime/hot/redis/client.ts";
+import { type HotEntry, HotError } from "../../../runtime/hot/port.ts";
+import { RedisHotState } from "../../../runtime/hot/redis/redis_hot.ts";
+import { redisSettings } from "../../../runtime/hot/redis/settings.ts";
+import { freePort } from "../../services/free_port.ts";
+import { ownRedis, skipUnlessServersInstalled } from "../../services/own_server.ts";
+import { serverAddress, skipUnlessServed, uniqueName } from "../../services/servers.ts";
+import { within } from "../../services/within.ts";
+import { hotContract } from "../hot_contract.ts";
 
 /** A state on a server, and what it tells. */
 class Bench {
@@ -61,12 +61,13 @@ if (!skipUnlessServed("The contract on Redis", ["redis"])) {
   hotContract("RedisHotState", async () => (await connected(serverAddress("redis"))).hot);
 }
 
-const ignore = skipUnlessInstalled("Redis's outages", ["redis-server"]);
+const ignore = skipUnlessServersInstalled("Redis's outages", ["redis"]);
 
 Deno.test("RedisHotState keeps the documented hash, list and life of an entry", { ignore }, async () => {
-  await using redis = await OwnRedis.start();
-  const { hot } = await connected(redis.url, "p");
-  const client = new Redis(redis.url);
+  await using own = await ownRedis();
+  const redis = own.server;
+  const { hot } = await connected(redis.address, "p");
+  const client = new Redis(redis.address);
   await hot.put([entry({ key: "sensor/a?b?windows", atMs: 5000, json: "{}", fields: { "t.last": 21.5 } })]);
   assert.deepEqual(await client.hgetall("p:sensor/a?b?windows"), {
     epoch: "1",
@@ -85,8 +86,9 @@ Deno.test(
   "RedisHotState lets the owner of the higher epoch win when two nodes put at once",
   { ignore },
   async () => {
-    await using redis = await OwnRedis.start();
-    const [old, owner] = [await connected(redis.url, "p"), await connected(redis.url, "p")];
+    await using own = await ownRedis();
+    const redis = own.server;
+    const [old, owner] = [await connected(redis.address, "p"), await connected(redis.address, "p")];
     const puts = Array.from({ length: 100 }, (_, n) => [
       owner.hot.put([entry({ epoch: 2, position: n, json: "2" })]),
       old.hot.put([entry({ epoch: 1, position: 1000 + n, json: "1" })]),
@@ -99,10 +101,11 @@ Deno.test(
 );
 
 Deno.test("RedisHotState says within a second that its data was flushed", { ignore }, async () => {
-  await using redis = await OwnRedis.start();
-  const other = await connected(redis.url);
+  await using own = await ownRedis();
+  const redis = own.server;
+  const other = await connected(redis.address);
   const lost = other.lost;
-  const client = new Redis(redis.url);
+  const client = new Redis(redis.address);
   await client.flushall();
   await client.quit();
   await lost;
@@ -112,8 +115,9 @@ Deno.test("RedisHotState says within a second that its data was flushed", { igno
 });
 
 Deno.test("RedisHotState fails at once while Redis is dead, and is back by itself", { ignore }, async () => {
-  await using redis = await OwnRedis.start();
-  const bench = await connected(redis.url);
+  await using own = await ownRedis();
+  const redis = own.server;
+  const bench = await connected(redis.address);
   await bench.hot.put([entry()]);
   const failed = bench.failed;
   await redis.kill();
@@ -137,10 +141,11 @@ Deno.test(
   "RedisHotState gives up after 100 ms when Redis is stopped, and at once from then on",
   { ignore },
   async () => {
-    await using redis = await OwnRedis.start();
-    const bench = await connected(redis.url);
+    await using own = await ownRedis();
+    const redis = own.server;
+    const bench = await connected(redis.address);
     const failed = bench.failed;
-    redis.signal("SIGSTOP");
+    await redis.pause();
     const startMs = performance.now();
     await assert.rejects(bench.hot.get("sensor/a?windows"), HotError);
     assert.ok(performance.now() - startMs < 1000);
@@ -148,7 +153,7 @@ Deno.test(
     assert.ok(performance.now() - startMs < 1000);
     await failed;
     const lost = bench.lost;
-    redis.signal("SIGCONT");
+    await redis.resume();
     await lost;
     assert.equal(await bench.hot.get("sensor/a?windows"), null);
     await bench.hot.close();
@@ -159,13 +164,11 @@ Deno.test(
   "RedisHotState reaches a server with a password, and never tells a wrong one",
   { ignore },
   async () => {
-    await using redis = await OwnRedis.start("--requirepass", "s3cret:/@");
-    const right = await connected(
-      `redis://default:${encodeURIComponent("s3cret:/@")}@127.0.0.1:${redis.port}`,
-    );
+    await using own = await ownRedis({ password: "s3cret:/@" });
+    const right = await connected(own.server.address);
     await right.hot.put([entry()]);
     await right.hot.close();
-    const wrong = new Bench(`redis://nobody:wr0ng@127.0.0.1:${redis.port}`);
+    const wrong = new Bench(`redis://nobody:wr0ng@${new URL(own.server.address).host}`);
     await wrong.failed;
     const [sentence = ""] = wrong.told;
     assert.match(sentence, /WRONGPASS|NOAUTH/);
@@ -174,43 +177,21 @@ Deno.test(
   },
 );
 
-const tlsIgnore = ignore || skipUnlessInstalled("Redis by TLS", ["openssl"]);
-
 Deno.test(
   "RedisHotState trusts the certificate that it is given, and no other",
-  { ignore: tlsIgnore },
+  { ignore },
   async () => {
-    const folder = await Deno.makeTempDir({ prefix: "redis-tls-" });
-    try {
-      const [key, certificate] = [`${folder}/key.pem`, `${folder}/cert.pem`];
-      const { success } = await new Deno.Command("openssl", {
-        args: `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost
-        -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout ${key} -out ${certificate}`.split(/\s+/),
-        stderr: "null",
-      }).output();
-      assert.ok(success, "openssl makes a certificate");
-      const port = freePort();
-      await using _redis = await OwnRedis.start(
-        "--tls-cert-file",
-        certificate,
-        "--tls-key-file",
-        key,
-        "--tls-auth-clients",
-        "no",
-        "--tls-port",
-        `${port}`,
-      );
-      const url = `rediss://localhost:${port}`;
-      const trusting = await connected(url, "p", await Deno.readTextFile(certificate));
-      await trusting.hot.put([entry()]);
-      assert.notEqual(await trusting.hot.get(entry().key), null);
-      await trusting.hot.close();
-      const distrusting = new Bench(url);
-      await distrusting.failed;
-      assert.match(distrusting.told[0] ?? "", /certificate/i);
-      await distrusting.hot.close();
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    const tlsPort = freePort();
+    await using own = await ownRedis({ tlsPort });
+    const url = `rediss://localhost:${tlsPort}`;
+    const ca = await Deno.readTextFile(join(own.server.folder, "tls", "ca.pem"));
+    const trusting = await connected(url, "p", ca);
+    await trusting.hot.put([entry()]);
+    assert.notEqual(await trusting.hot.get(entry().key), null);
+    await trusting.hot.close();
+    const distrusting = new Bench(url);
+    await distrusting.failed;
+    assert.match(distrusting.told[0] ?? "", /certificate/i);
+    await distrusting.hot.close();
   },
 );

@@ -1,9 +1,9 @@
 /** The log's contract over Kafka. */
 
-import type { KafkaSettings } from "../../runtime/log/kafka/settings.ts";
-import { KafkaLog } from "../../runtime/log/kafka/kafka_log.ts";
-import { serverAddress, skipUnlessServed, uniqueName } from "../services/servers.ts";
-import { logContract } from "./log_contract.ts";
+import type { KafkaSettings } from "../../../runtime/log/kafka/settings.ts";
+import { KafkaLog } from "../../../runtime/log/kafka/kafka_log.ts";
+import { serverAddress, skipUnlessServed, uniqueName } from "../../services/servers.ts";
+import { logContract } from "../log_contract.ts";
 
 const settings = (): KafkaSettings => ({
   brokers: serverAddress("kafka").split(","),

@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { MemoryStore } from "../../runtime/store/memory_store.ts";
-import { MemoryStoreCore } from "../../runtime/store/memory_store_core.ts";
-import type { Store } from "../../runtime/store/port.ts";
-import { skipUnlessServed } from "../services/servers.ts";
+import { MemoryStore } from "../../../runtime/store/memory_store.ts";
+import { MemoryStoreCore } from "../../../runtime/store/memory_store_core.ts";
+import type { Store } from "../../../runtime/store/port.ts";
+import { skipUnlessServed } from "../../services/servers.ts";
 import { dropDatabase, newDatabase, openStore, withConnection } from "./mysql_databases.ts";
-import { storeContract } from "./store_contract.ts";
+import { storeContract } from "../store_contract.ts";
 import {
   actorRows,
   checkpoint,
@@ -15,7 +15,7 @@ import {
   deadLetter,
   shardCount,
   textOf,
-} from "./store_fixtures.ts";
+} from "../store_fixtures.ts";
 
 const tables = [
   "meta",
