@@ -16,6 +16,8 @@ export interface ServerOptions {
   readonly flags?: readonly string[];
   /** What is run in the place of the product's launcher: a path of the repository. */
   readonly entry?: string;
+  /** Variables besides those that this process has. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const repository = new URL("../../", import.meta.url);
@@ -60,13 +62,13 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Spawns; `untilReady` waits. */
   constructor(options: ServerOptions) {
-    const { port, adminPort, dataFolder, flags = [], entry = productEntry } = options;
+    const { port, adminPort, dataFolder, flags = [], entry = productEntry, environment } = options;
     const { env, args } = startCommand(entry);
     const own = ["--port", String(port), "--admin-port", String(adminPort), "--data", dataFolder];
     this.#options = options;
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [...args, "cluster", ...own, ...flags],
-      env,
+      env: { ...env, ...environment },
       cwd: repository,
       stdin: "null",
       stdout: "piped",
