@@ -1,5 +1,5 @@
 /**
- * Kafka's jars, from Maven Central or a mirror of it.
+ * Kafka's jars, and what else is fetched as jars, from Maven Central or a mirror of it.
  *
  * 1. A file has its name in the cache only when its hash was right: what is there needs no second look.
  */
@@ -24,11 +24,11 @@ export function repositoryUrl(environment: Environment): string {
   );
 }
 
-/** Throws a `Refusal`. */
-export function cacheFolder(environment: Environment): string {
+/** Where Kafka's jars are, or those of another `name`. Throws a `Refusal`. */
+export function cacheFolder(environment: Environment, name = `kafka-${kafkaVersion}`): string {
   const { XDG_CACHE_HOME: cache, HOME: home } = environment;
   const base = cache || (home ? join(home, ".cache") : null);
-  if (base !== null) return join(base, "sensorium", `kafka-${kafkaVersion}`);
+  if (base !== null) return join(base, "sensorium", name);
   throw new Refusal(
     "Cannot fetch Kafka: neither HOME nor XDG_CACHE_HOME is set. Set one, to keep the jars there.",
   );
@@ -43,10 +43,21 @@ export interface DownloadProgress {
 /** The folder with all of Kafka's jars; fetches those that are missing. */
 export async function fetchKafka(environment: Environment, progress: DownloadProgress): Promise<string> {
   const folder = cacheFolder(environment);
+  await fetchJars(kafkaJars, folder, environment, progress);
+  return folder;
+}
+
+/** Fetches those that are missing in the folder. */
+export async function fetchJars(
+  jars: readonly Jar[],
+  folder: string,
+  environment: Environment,
+  progress: DownloadProgress,
+): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
   const present = new Set(Array.from(Deno.readDirSync(folder), ({ name }) => name));
-  const missing = kafkaJars.filter(({ path }) => !present.has(basename(path)));
-  if (missing.length === 0) return folder;
+  const missing = jars.filter(({ path }) => !present.has(basename(path)));
+  if (missing.length === 0) return;
   const repository = repositoryUrl(environment);
   progress.begin(missing.length, missing.reduce((sum, { bytes }) => sum + bytes, 0));
   try {
@@ -58,7 +69,6 @@ export async function fetchKafka(environment: Environment, progress: DownloadPro
   } finally {
     progress.end();
   }
-  return folder;
 }
 
 async function fetchJar(

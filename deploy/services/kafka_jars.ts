@@ -15,7 +15,6 @@ export interface Jar {
   readonly sha256: string;
 }
 
-/** Each line: SHA-256, size in bytes, path. */
 const table = `
 a58a84c4271e50df4c96ed916ccb7e48a869f8ed9cdcda1ad5d3d4c33b0214a3 910232 at/yawk/lz4/lz4-java/1.10.1/lz4-java-1.10.1.jar
 23028a3fd006e530bf495f551083208187cafd8f80624d048eba56442f16a50e 316573 com/dynatrace/hash4j/hash4j/0.22.0/hash4j-0.22.0.jar
@@ -64,7 +63,12 @@ d3ef575e3e4979678dc01bf1dcce51021493b4d11fb7f1be8ad982877c16a1c0 41125 org/slf4j
 ef779af5d29a9dde8cc70ce0341f5c6f7735e23edff9685ceaa9d35359b7bb7f 339825 org/yaml/snakeyaml/2.4/snakeyaml-2.4.jar
 `;
 
-export const kafkaJars: readonly Jar[] = table.trim().split("\n").map((line) => {
-  const [sha256 = "", bytes = "", path = ""] = line.split(" ");
-  return { sha256, bytes: Number(bytes), path };
-});
+/** `table`: lines of SHA-256, size in bytes, path. */
+export function jarsOf(table: string): readonly Jar[] {
+  return table.trim().split("\n").map((line) => {
+    const [sha256 = "", bytes = "", path = ""] = line.split(" ");
+    return { sha256, bytes: Number(bytes), path };
+  });
+}
+
+export const kafkaJars: readonly Jar[] = jarsOf(table);

@@ -187,7 +187,7 @@ async function outages(how: Damage, times: number, ratePerSecond: number | null,
       const what = how === "node" ? `node process killed, ${sensors} live sensors` : `a host ${how}`;
       const text = `${what}, ${speed} → answers again`;
       return row(text, found, wanted, lossText(verification), ownCpuText(ownBefore));
-    }, entry);
+    }, { entry });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -52,7 +52,10 @@ export function runLoad(load: Load): Promise<readonly FinishedPhase[]> {
 }
 
 /** Prints what is wrong; the row tells the sums. */
-export async function verifyLoad(url: URL, phases: readonly FinishedPhase[]): Promise<Verification> {
+export async function verifyLoad(
+  url: URL,
+  phases: readonly Pick<FinishedPhase, "ledger">[],
+): Promise<Verification> {
   const verification = await verify({ url, token: null }, phases.map(({ ledger }) => ledger));
   if (!isRight(verification)) console.log(verificationText(verification));
   return verification;

@@ -2,19 +2,20 @@
 
 import { parseArgs } from "node:util";
 import { askLatency } from "./ask_latency.ts";
-import type { BenchOptions, Figure, Row } from "./figure.ts";
+import type { Figure } from "./figure.ts";
 import { hostDeath, hostHang, nodeDeath } from "./failover.ts";
 import { firstReading } from "./first_reading.ts";
 import { folding } from "./folding.ts";
 import { growth } from "./growth.ts";
 import { ingestion } from "./ingestion.ts";
-import { machineText, readMachineTime, stolenText } from "./machine.ts";
+import { machineText } from "./machine.ts";
 import { memory } from "./memory.ts";
 import { overload } from "./overload.ts";
 import { peers } from "./peers/peers.ts";
 import { poison } from "./poison.ts";
 import { queryLatency } from "./query_latency.ts";
 import { recovery } from "./recovery.ts";
+import { measureAll, writeResults } from "./report.ts";
 import { scale } from "./scale.ts";
 import { singleReading } from "./single_reading.ts";
 import { soak } from "./soak.ts";
@@ -86,50 +87,6 @@ function chosen(names: readonly string[]): readonly Figure[] {
   return names.length === 0 ? figures : allFigures.filter(({ name }) => names.includes(name));
 }
 
-/** With the share of the processors' time that other machines took meanwhile: a figure with much of it says little. */
-interface MeasuredRow extends Row {
-  readonly stolen: string;
-}
-
-function verdict(isMet: boolean | null): string {
-  return isMet === null ? "" : isMet ? "yes" : "NO";
-}
-
-function tableText(rows: readonly MeasuredRow[]): string {
-  const lines = rows.map((row) => {
-    const { figure, target, measured, isMet, serverCpu, clientCpu, stolen } = row;
-    const cells = [figure, target, measured, verdict(isMet), serverCpu, clientCpu, stolen];
-    return `| ${cells.join(" | ")} |`;
-  });
-  return [
-    "| figure | target | measured | met | server's processor time | client's | stolen |",
-    "| --- | --- | --- | --- | --- | --- | --- |",
-    ...lines,
-  ].join("\n");
-}
-
-function print(row: Row, stolen: string): void {
-  const target = row.target === "" ? "" : `   wanted ${row.target}: ${verdict(row.isMet)}`;
-  console.log(`${row.figure}\n    ${row.measured}${target}`);
-  if (row.details !== undefined) console.log(`\n${row.details}\n`);
-  if (row.serverCpu !== "") console.log(`    server ${row.serverCpu}; client ${row.clientCpu || "none"}`);
-  if (stolen !== "") console.log(`    ${stolen} of the processors' time went to other machines`);
-}
-
-async function measureAll(wanted: readonly Figure[], options: BenchOptions): Promise<readonly MeasuredRow[]> {
-  const rows: MeasuredRow[] = [];
-  for (const figure of wanted) {
-    const before = await readMachineTime();
-    const measured = await figure.run(options);
-    const stolen = stolenText(before, await readMachineTime());
-    for (const row of measured) {
-      print(row, stolen);
-      rows.push({ ...row, stolen });
-    }
-  }
-  return rows;
-}
-
 const { values, positionals } = readArguments();
 if (values.help) {
   console.log(helpText());
@@ -144,20 +101,5 @@ const wanted = chosen(values.peers ? [...positionals, peers.name] : positionals)
 const machine = machineText();
 console.log(`${machine}\n`);
 const rows = await measureAll(wanted, options);
-if (values.write) {
-  const title = `## ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`;
-  const command = ["deno task bench", ...Deno.args].join(" ");
-  const parts = [
-    title,
-    machine,
-    `\`${command}\``,
-    tableText(rows),
-    ...rows.flatMap((row) => row.details ?? []),
-  ];
-  const text = `\n${parts.join("\n\n")}\n`;
-  const path = new URL("RESULTS.md", import.meta.url).pathname;
-  Deno.writeTextFileSync(path, text, { append: true });
-  // The formatter aligns the table; the gate would refuse it otherwise.
-  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", path] }).output();
-}
+if (values.write) await writeResults(["deno task bench", ...Deno.args].join(" "), machine, rows);
 Deno.exit(rows.every(({ isMet }) => isMet !== false) ? 0 : 1);

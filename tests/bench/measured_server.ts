@@ -1,6 +1,6 @@
 /** A server of its own for one measurement: free ports, an empty folder, nothing left behind. */
 
-import { ServerProcess } from "../chaos/server_process.ts";
+import { type ServerOptions, ServerProcess } from "../chaos/server_process.ts";
 import { freePort } from "../services/free_port.ts";
 
 export interface Bench {
@@ -13,11 +13,14 @@ export interface Bench {
   readonly folder: string;
 }
 
-/** @param entry as in `ServerOptions` */
+/**
+ * @param entry as in `ServerOptions`
+ * @param environment the same: where it finds Kafka and MySQL, if it is to run on them
+ */
 export async function withBench<T>(
   flags: readonly string[],
   use: (bench: Bench) => Promise<T>,
-  entry?: string,
+  { entry, environment = {} }: Pick<ServerOptions, "entry" | "environment"> = {},
 ): Promise<T> {
   const dataFolder = await Deno.makeTempDir({ prefix: "sensorium-bench-" });
   const port = freePort();
@@ -26,6 +29,7 @@ export async function withBench<T>(
     adminPort: freePort(),
     dataFolder,
     flags,
+    environment,
     ...entry === undefined ? {} : { entry },
   };
   const servers: ServerProcess[] = [];

@@ -55,6 +55,23 @@ export function cpuSecondsBetween(before: ProcessStats | null, after: ProcessSta
   return total(after) - total(before);
 }
 
+/** Of several processes, by a name for each. */
+export type Account = ReadonlyMap<string, ProcessStats | null>;
+
+export async function readAccount(pids: ReadonlyMap<string, number>): Promise<Account> {
+  return new Map(
+    await Promise.all(Array.from(pids, async ([name, pid]) => [name, await readStats(pid)] as const)),
+  );
+}
+
+/** What each used of the processors for a million of something: "Kafka 2.1, MariaDB 0.4". */
+export function perMillionText(before: Account, after: Account, count: number): string {
+  return Array.from(after, ([name, stats]) => {
+    const used = cpuSecondsBetween(before.get(name) ?? null, stats) * 1e6 / count;
+    return `${name} ${used.toFixed(1)}`;
+  }).join(", ");
+}
+
 /** Processor seconds of this process so far. */
 export function ownCpuSeconds(): number {
   const { user, system } = process.cpuUsage();

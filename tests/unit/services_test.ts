@@ -132,6 +132,7 @@ Deno.test("repositoryUrl() takes a mirror, and refuses what is none without show
 Deno.test("cacheFolder() is below the user's cache", () => {
   assert.equal(cacheFolder({ HOME: "/h" }), `/h/.cache/sensorium/kafka-${kafkaVersion}`);
   assert.equal(cacheFolder({ HOME: "/h", XDG_CACHE_HOME: "/c" }), `/c/sensorium/kafka-${kafkaVersion}`);
+  assert.equal(cacheFolder({ HOME: "/h" }, "other-1"), "/h/.cache/sensorium/other-1");
   assert.throws(() => cacheFolder({}), refusal(/neither HOME nor XDG_CACHE_HOME/));
 });
 

@@ -1,0 +1,35 @@
+/** Kafka and MariaDB of a run's own, which all of its figures share. */
+
+import { ownKafka, ownMariadb } from "../../services/own_server.ts";
+
+export interface BenchServers extends AsyncDisposable {
+  readonly brokers: string;
+  /** By the name that rows tell. */
+  readonly pids: ReadonlyMap<string, number>;
+  /** What makes a node use them: with topics, groups and a database of its own, called `name`. */
+  environment(name: string): Readonly<Record<string, string>>;
+}
+
+export async function startServers(): Promise<BenchServers> {
+  await using stack = new AsyncDisposableStack();
+  const { server: kafka } = stack.use(await ownKafka());
+  const { server: mariadb } = stack.use(await ownMariadb());
+  const servers = stack.move();
+  const urlOf = (database: string) => {
+    const url = new URL(mariadb.address);
+    url.pathname = `/${database}`;
+    return url.href;
+  };
+  return {
+    brokers: kafka.address,
+    pids: new Map([["Kafka", kafka.pid], ["MariaDB", mariadb.pid]]),
+    environment: (name) => ({
+      KAFKA_BROKERS: kafka.address,
+      MYSQL_URL: urlOf(name),
+      SENSORIUM_PREFIX: name,
+      // A developer's own is no part of these figures.
+      REDIS_URL: "",
+    }),
+    [Symbol.asyncDispose]: () => servers.disposeAsync(),
+  };
+}
