@@ -18,8 +18,6 @@ export interface ServerOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** What is run in the place of the product's launcher: a path of the repository. */
   readonly entry?: string;
-  /** Variables besides those that this process has. */
-  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const repository = new URL("../../", import.meta.url);
@@ -64,11 +62,7 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Spawns; `untilReady` waits. */
   constructor(options: ServerOptions) {
-<<<<<<< HEAD
     const { port, adminPort, dataFolder, flags = [], environment = {}, entry = productEntry } = options;
-=======
-    const { port, adminPort, dataFolder, flags = [], entry = productEntry, environment } = options;
->>>>>>> benchk
     const { env, args } = startCommand(entry);
     const own = ["--port", String(port), "--admin-port", String(adminPort), "--data", dataFolder];
     this.#options = options;
