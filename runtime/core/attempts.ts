@@ -16,13 +16,15 @@
  *    turns of one entry, and the timers before a frame, come between one checkpoint and the next.
  */
 
-import type { Position } from "./checkpoint.ts";
+import { MAILBOX, type Position, type Positions } from "./checkpoint.ts";
 
-/** A turn in numbers that a thread can leave in shared memory; of the shard's own mailbox. */
+/** A turn in numbers that a thread can leave in shared memory. */
 export interface TurnPlace {
-  /** Of the frame. */
+  /** The foreign topic whose record it is of; absent for the mailbox. */
+  readonly topic?: string;
+  /** Of the frame, or of the foreign topic's record. */
   readonly offset: number;
-  /** The entry's number in its frame; -1 for a timer that fires before the entries. */
+  /** The entry's number in its frame or record; -1 for a timer that fires before the entries. */
   readonly index: number;
   /** Which of the timers before the frame's entries, from 1; 0 for an entry. */
   readonly timer: number;
@@ -53,8 +55,8 @@ export interface Attempts extends Deaths {
 
 /** Is told where a fold is, before every turn; see `turn_board.ts`. */
 export interface TurnWitness {
-  /** Turns of this frame follow. */
-  enterFrame(epoch: number, offset: number): void;
+  /** Turns of this frame, or of this record of a foreign topic, follow. `topic`: its number, from 1; 0 for the mailbox. */
+  enterFrame(epoch: number, offset: number, topic: number): void;
   /** As in `TurnPlace`. */
   enterTurn(index: number, timer: number, step: number): void;
   /** No turn is under way. */
@@ -67,7 +69,7 @@ export const buryFrom = 5;
 
 export function isSamePlace(one: TurnPlace, other: TurnPlace): boolean {
   return one.offset === other.offset && one.index === other.index && one.timer === other.timer &&
-    one.step === other.step;
+    one.step === other.step && one.topic === other.topic;
 }
 
 /**
@@ -108,7 +110,10 @@ export function attemptsOf(last: Deaths, isOpen: boolean, buried: readonly Death
   return buried.length === 0 ? { ...last, isOpen } : { ...last, isOpen, buried };
 }
 
-/** Whether a shard that stands at `position` has the turn at `place` behind it. */
-export function isPast(place: Pick<TurnPlace, "offset" | "index">, { offset, index }: Position): boolean {
+const nowhere: Position = { offset: -1, index: 0 };
+
+/** Whether a shard that stands at `positions` has the turn at `place` behind it. */
+export function isPast(place: Pick<TurnPlace, "topic" | "offset" | "index">, positions: Positions): boolean {
+  const { offset, index } = positions[place.topic ?? MAILBOX] ?? nowhere;
   return place.offset <= offset || (place.offset === offset + 1 && index > 0 && place.index < index);
 }

@@ -1,6 +1,6 @@
 /** From a message that is not folded to its dead letter. */
 
-import type { DeadLetter } from "./checkpoint.ts";
+import { type DeadLetter, MAILBOX } from "./checkpoint.ts";
 import type { SourceOrigin } from "./frame.ts";
 import type { Place } from "./place.ts";
 import { partitionName } from "./sequence.ts";
@@ -37,34 +37,44 @@ interface LetterPlace {
 }
 
 /**
- * The place of entry `index` of a foreign topic's frame: a function of the record, however often it is read and however
- * it is cut into frames. `shard` tells apart what a record has for several shards, the last number what it has for one.
+ * The place of a record's entry is a function of the record, however often it is read and however it is cut into frames.
+ * `shard` tells apart what a record has for several shards, `index` what it has for one.
  */
-function recordPlace({ topic, partition, offsets }: SourceOrigin, shard: number, index: number): LetterPlace {
+function recordPlace(
+  topic: string,
+  partition: number,
+  offset: number,
+  shard: number,
+  index: number,
+): LetterPlace {
+  const id = `${topic}-${partition}-${offset}-${shard}-${index}`;
+  return { topic: partitionName(topic, partition), offset, id };
+}
+
+/** Of entry `index` of a frame with records of a foreign topic that were appended to the mailbox. */
+function sourcePlace({ topic, partition, offsets }: SourceOrigin, shard: number, index: number): LetterPlace {
   const offset = offsets[index] ?? -1;
   let first = index;
   while (first > 0 && offsets[first - 1] === offset) first--;
-  const id = `${topic}-${partition}-${offset}-${shard}-${index - first}`;
-  return { topic: partitionName(topic, partition), offset, id };
+  return recordPlace(topic, partition, offset, shard, index - first);
 }
 
 function placeOf({ topic, offset, timer, timerNumber, index, source }: Turn, shard: number): LetterPlace {
   if (timer !== "") return { topic, offset, id: `${shard}-${offset}-t${timerNumber}` };
-  if (source !== null) return recordPlace(source, shard, index);
+  if (source !== null) return sourcePlace(source, shard, index);
+  if (topic !== MAILBOX) return recordPlace(topic, shard, offset, shard, index);
   return { topic, offset, id: `${shard}-${offset}-${index}` };
 }
 
-/** The letter of a record that is no message; see `refusedMarker`. */
+/** The letter of a record that is no message, at the turn's place; see `refusedMarker`. */
 export function refusedRecord(
   shard: number,
-  source: SourceOrigin,
-  index: number,
-  atMs: number,
+  turn: Turn,
   { reason, detail }: Death,
   beginning: string,
 ): DeadLetter {
   return {
-    ...recordPlace(source, shard, index),
+    ...placeOf(turn, shard),
     shard,
     kind: "",
     actorId: "",
@@ -73,7 +83,7 @@ export function refusedRecord(
     stack: null,
     message: JSON.stringify(beginning),
     messageVersion: 0,
-    atMs,
+    atMs: turn.nowMs,
     replays: 0,
   };
 }

@@ -1,9 +1,13 @@
 /**
  * The fold of a shard under one epoch: its memory, and the step from one frame to the next.
  *
- * 1. Frames are folded strictly in order; timers due fire, and requests time out, before a frame's entries: `timers.ts`.
+ * 1. Frames of a topic are folded strictly in order; timers due fire, and requests time out, before the entries of a
+ *    frame of the mailbox: `timers.ts`. Records of foreign topics move no clock.
  * 2. Messages to actors of the same shard are folded in the same turn, in the order they were sent.
- * 3. The result depends on the claim and the frames alone, not on when loads, commits or evictions happen.
+ * 3. The result depends on the claim and the frames, in the order in which they were folded, alone: not on when loads,
+ *    commits or evictions happen. A shard without foreign topics has one order. Of several topics, the order is fixed
+ *    by the checkpoint: what was folded after the last one may be folded again in another order, and nobody has seen
+ *    what came of it, since effects leave after the commit that contains them.
  * 4. A throw in a turn leaves the memory unusable: the shard drops this object and claims itself again, with the
  *    place among the `skips`.
  * 5. The witness is told of every turn before it begins, and of no turn while none is under way.
@@ -17,6 +21,7 @@ import {
   MAILBOX,
   type OpenRequest,
   type Position,
+  type Positions,
   type ReplayedLetter,
   type SnapshotBatch,
 } from "./checkpoint.ts";
@@ -32,11 +37,14 @@ import {
   senderMarker,
 } from "./frame.ts";
 import { KeyMemory } from "./keys.ts";
+import { isRecords } from "./log_frame.ts";
 import { Requests, timedOut } from "./requests.ts";
-import { Sequences } from "./sequence.ts";
+import { partitionName, Sequences } from "./sequence.ts";
 import { requestTimerName } from "./timers.ts";
 import { type FoldOptions, Turns } from "./turns.ts";
 import type { WorkFrame } from "./work.ts";
+
+const start: Position = { offset: -1, index: 0 };
 
 /** The clock is looked at after so many entries of a frame, less one. */
 const clockMask = 63;
@@ -58,12 +66,15 @@ export class Fold {
   readonly keys: KeyMemory;
   readonly requests: Requests;
   readonly turns: Turns;
-  position: Position;
+  /** By topic, behind the last frame that was folded to its end. */
+  readonly #positions: Record<string, Position>;
   replayed: ReplayedLetter[] = [];
 
   readonly #options: FoldOptions;
   readonly #epoch: number;
   #localAt = 0;
+  /** Of the frame at hand, as the witness is told. */
+  #topicNumber = 0;
   readonly #wanted = new Map<string, Address>();
 
   constructor(options: FoldOptions, claim: Claim) {
@@ -78,9 +89,38 @@ export class Fold {
     this.sequences = new Sequences(claim.memory, limits.gatewayRetentionMs);
     this.keys = new KeyMemory(limits.keyRetentionMs);
     this.keys.restore(claim.keys);
-    this.position = claim.positions[MAILBOX] ?? { offset: -1, index: 0 };
+    this.#positions = { ...claim.positions, [MAILBOX]: claim.positions[MAILBOX] ?? start };
+    for (const topic of options.topics) this.#beginTopic(topic);
     this.#epoch = claim.epoch;
     this.turns = new Turns(options, claim, this.timers, this.requests);
+  }
+
+  /**
+   * What came of a topic through the mailbox is folded, and what is still to come so is a repeat once it is folded
+   * directly: so a topic can be declared as keyed by id while it is in use.
+   */
+  #beginTopic(topic: string): void {
+    const name = partitionName(topic, this.#options.shard);
+    const { offset } = this.#positions[topic] ?? start;
+    const last = this.sequences.lastRecord(name);
+    if (last > offset) this.#positions[topic] = { offset: last, index: 0 };
+    else this.sequences.foldedRecords(name, offset);
+  }
+
+  /** Of the mailbox. */
+  get position(): Position {
+    return this.#positions[MAILBOX] ?? start;
+  }
+
+  get positions(): Positions {
+    return this.#positions;
+  }
+
+  /** Where the shard stands: `work` is the frame at hand. Only at a boundary. */
+  positionsAt(work: WorkFrame | undefined): Positions {
+    const positions = { ...this.#positions };
+    if (work?.hasBegun) positions[work.topic] = work.position;
+    return positions;
   }
 
   /** Actors that must be loaded, without those already on their way. */
@@ -124,16 +164,23 @@ export class Fold {
     this.turns.hasSkipped = false;
     if (!this.prepare(work)) return "blocked";
     if (!work.hasBegun) this.#begin(work);
-    const { topic, offset } = work.source;
-    this.turns.turn.topic = topic;
-    this.turns.turn.offset = offset;
-    this.turns.turn.source = work.frame.origin.type === "source" ? work.frame.origin : null;
-    this.#options.witness.enterFrame(this.#epoch, offset);
+    const { origin } = work.frame;
+    const { turn } = this.turns;
+    turn.topic = work.topic;
+    turn.source = origin.type === "source" && work.isOfMailbox ? origin : null;
+    this.#topicNumber = this.#options.topics.indexOf(work.topic) + 1;
+    // A frame that goes on in the middle of a turn is still in that turn's record.
+    this.#enter(work.offsetOf(Math.max(0, work.at - 1)));
     try {
       return this.#foldTurns(work, limit, isOver);
     } finally {
       this.#options.witness.leave();
     }
+  }
+
+  #enter(offset: number): void {
+    this.turns.turn.offset = offset;
+    this.#options.witness.enterFrame(this.#epoch, offset, this.#topicNumber);
   }
 
   #foldTurns(work: WorkFrame, limit: number, isOver: () => boolean): FoldProgress {
@@ -147,13 +194,25 @@ export class Fold {
 
   #begin(work: WorkFrame): void {
     const { source, frame } = work;
-    this.turns.clockMs = Math.max(this.turns.clockMs, source.stampMs);
     work.hasBegun = true;
+    if (isRecords(source)) {
+      work.skip(this.#foldedRecords(work));
+      return;
+    }
+    this.turns.clockMs = Math.max(this.turns.clockMs, source.stampMs);
     const repeated = this.sequences.repeated(frame.origin, this.turns.clockMs);
     if (repeated === 0) return;
     this.#options.counters.repeatedFrames++;
     if (repeated === Infinity) work.dropRepeated();
     else work.skip(repeated);
+  }
+
+  /** How many of a frame's first entries came through the mailbox meanwhile. */
+  #foldedRecords({ topic, frame: { origin, count } }: WorkFrame): number {
+    if (origin.type !== "source") return 0;
+    const last = this.sequences.lastRecord(partitionName(topic, this.#options.shard));
+    const first = origin.offsets.findIndex((offset) => offset > last);
+    return first < 0 ? count : first;
   }
 
   #foldEntries(work: WorkFrame, limit: number, isOver: () => boolean): FoldProgress {
@@ -168,19 +227,23 @@ export class Fold {
       const progress = this.#foldRun(work, run, Math.min(run.end, limit), isOver);
       if (progress !== "folded") return progress;
     }
-    this.position = { offset: work.source.offset, index: 0 };
+    this.#positions[work.topic] = { offset: work.last, index: 0 };
+    if (!work.isOfMailbox) {
+      this.sequences.foldedRecords(partitionName(work.topic, this.#options.shard), work.last);
+    }
     this.#options.counters.frames++;
     return "folded";
   }
 
   #foldRun(work: WorkFrame, run: Run, end: number, isOver: () => boolean): FoldProgress {
     const turn = this.turns.turn;
-    const { targets } = work;
+    const { targets, isOfMailbox } = work;
     const { bodies, first } = run;
     const [kind, version] = work.frame.types[run.type]!;
     while (work.at < end) {
       const at = work.at;
-      turn.index = at;
+      if (isOfMailbox) turn.index = at;
+      else this.#enterRecord(work, at);
       turn.step = 0;
       turn.replay = work.replay;
       work.at = at + 1;
@@ -199,6 +262,12 @@ export class Fold {
     return "folded";
   }
 
+  /** Sets the place of entry `at`. */
+  #enterRecord(work: WorkFrame, at: number): void {
+    this.turns.turn.index = work.indexOf(at);
+    this.#enter(work.offsetOf(at));
+  }
+
   #foldMarker(work: WorkFrame, { type, text, bodies: [value] }: Run): void {
     work.at++;
     switch (type) {
@@ -210,7 +279,9 @@ export class Fold {
         return;
       case refusedMarker: {
         const [detail, beginning] = value as readonly [string, string];
-        this.turns.buryRecord(work.at - 1, { reason: text, detail }, beginning);
+        if (work.isOfMailbox) this.turns.turn.index = work.at - 1;
+        else this.#enterRecord(work, work.at - 1);
+        this.turns.buryRecord({ reason: text, detail }, beginning);
         return;
       }
       case partMarker:

@@ -47,8 +47,8 @@ export type Origin =
   | { readonly type: "gateway"; readonly start: string; readonly n: number }
   /** `n` is dense per (source, target). */
   | { readonly type: "shard"; readonly shard: number; readonly n: number }
-  /** Moves the clock, carries nothing. */
-  | { readonly type: "tick" }
+  /** Moves the clock, carries nothing. `epoch`: of the owner that asks what time it is. */
+  | { readonly type: "tick"; readonly epoch: number }
   /**
    * Records of one partition of a foreign topic: entry i is of the record at `offsets[i]`. They never descend; a
    * record's share of a shard is whole in one frame.
@@ -78,7 +78,7 @@ export interface Frame {
 type WireOrigin =
   | ["g", string, number]
   | ["s", number, number]
-  | ["t"]
+  | ["t", number]
   | ["f", string, number, number, readonly number[]];
 
 function wireOrigin(origin: Origin): WireOrigin {
@@ -88,7 +88,7 @@ function wireOrigin(origin: Origin): WireOrigin {
     case "shard":
       return ["s", origin.shard, origin.n];
     case "tick":
-      return ["t"];
+      return ["t", origin.epoch];
     case "source": {
       const { topic, partition, offsets } = origin;
       const first = offsets[0] ?? 0;
@@ -152,7 +152,7 @@ function parseOrigin(value: unknown): Origin {
     const [tag, who, n, first, distances] = value;
     if (tag === "g" && typeof who === "string" && isCount(n)) return { type: "gateway", start: who, n };
     if (tag === "s" && isCount(who) && isCount(n)) return { type: "shard", shard: who, n };
-    if (tag === "t") return { type: "tick" };
+    if (tag === "t" && isCount(who)) return { type: "tick", epoch: who };
     if (tag === "f" && typeof who === "string" && isCount(n) && isCount(first) && Array.isArray(distances)) {
       return { type: "source", topic: who, partition: n, offsets: parseOffsets(first, distances) };
     }

@@ -15,7 +15,7 @@ import {
   isolateMessagesFrom,
   isPast,
 } from "./attempts.ts";
-import type { Position } from "./checkpoint.ts";
+import type { Positions } from "./checkpoint.ts";
 import type { WorkFrame } from "./work.ts";
 
 export class Isolation {
@@ -40,9 +40,10 @@ export class Isolation {
     if (this.#attempts === null) return Infinity;
     const { place, attempts } = this.#attempts;
     if (attempts < isolateMessagesFrom || isBuried(this.#attempts)) return Infinity;
-    if (place.offset !== work.source.offset) return Infinity;
-    if (this.#isOpen(confirmed)) return work.boundaryAfter(place.index);
-    const before = work.boundaryBefore(place.index);
+    const index = work.entryAt(place);
+    if (index === null) return Infinity;
+    if (this.#isOpen(confirmed)) return work.boundaryAfter(index);
+    const before = work.boundaryBefore(index);
     return work.at > before ? Infinity : before;
   }
 
@@ -56,9 +57,9 @@ export class Isolation {
     return this.#openIn === next || this.#isOpen(confirmed);
   }
 
-  /** What a checkpoint at this position remembers. */
-  attemptsAt(position: Position): Attempts | null {
-    const rest = deathsOf(this.#attempts).filter(({ place }) => !isPast(place, position));
+  /** What a checkpoint at these positions remembers. */
+  attemptsAt(positions: Positions): Attempts | null {
+    const rest = deathsOf(this.#attempts).filter(({ place }) => !isPast(place, positions));
     const last = rest.at(-1);
     if (last?.place !== this.#attempts?.place) this.#openIn = null;
     this.#attempts = last === undefined ? null : attemptsOf(last, this.#openIn !== null, rest.slice(0, -1));

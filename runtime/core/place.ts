@@ -6,9 +6,9 @@
 /** A turn caused by an entry of a frame, or by a timer that fired before the entries of one. */
 export interface Place {
   readonly topic: string;
-  /** Of the frame. */
+  /** Of the frame, or of the foreign topic's record. */
   readonly offset: number;
-  /** The entry's number in its frame; -1 for a timer. */
+  /** The entry's number in its frame or record; -1 for a timer. */
   readonly index: number;
   /** `due/kind/id/name` of the timer; empty for an entry. */
   readonly timer: string;

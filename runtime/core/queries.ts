@@ -8,7 +8,6 @@
 
 import type { Address } from "./actor.ts";
 import { type ActorEntry, actorKey } from "./actor_table.ts";
-import { MAILBOX } from "./checkpoint.ts";
 import { errorMessage } from "./errors.ts";
 import type { Fold } from "./fold.ts";
 import type { LogClock } from "./log_clock.ts";
@@ -82,7 +81,8 @@ export interface Asked {
 }
 
 function standingOf({ epoch, fold }: Asked): Standing {
-  return { epoch, positions: { [MAILBOX]: fold.position.offset }, nowMs: fold.turns.clockMs };
+  const offsets = Object.entries(fold.positions).map(([topic, { offset }]) => [topic, offset]);
+  return { epoch, positions: Object.fromEntries(offsets), nowMs: fold.turns.clockMs };
 }
 
 export class Queries {

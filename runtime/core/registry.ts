@@ -4,6 +4,7 @@ import type { ActorDefinition, Json } from "./actor.ts";
 import type { WireType } from "./frame.ts";
 import { invariant } from "./errors.ts";
 import { maxIdBytes } from "./limits.ts";
+import type { ReadRecord } from "./records.ts";
 
 // deno-lint-ignore no-explicit-any -- a registry holds definitions of many states; each is used with its own
 export type AnyDefinition = ActorDefinition<any, any>;
@@ -12,15 +13,18 @@ export class Registry {
   readonly definitions: readonly AnyDefinition[];
   /** Goes into every frame's header; a definition's place here is its entries' type. */
   readonly wireTypes: readonly WireType[];
+  /** Reads the records of foreign topics; null in a program that folds none. */
+  readonly readRecord: ReadRecord | null;
   readonly #indexByKind: ReadonlyMap<string, number>;
 
-  constructor(definitions: readonly AnyDefinition[]) {
+  constructor(definitions: readonly AnyDefinition[], readRecord: ReadRecord | null = null) {
     for (const { kind, message: { version } } of definitions) {
       invariant(/^[a-z][a-z0-9-]{0,31}$/.test(kind), `A kind is 1 to 32 of a-z, 0-9, "-", unlike "${kind}"`);
       // 0 is the runtime's own: `control.ts`.
       invariant(Number.isInteger(version) && version >= 1, `Message versions begin with 1, unlike ${kind}'s`);
     }
     this.definitions = definitions;
+    this.readRecord = readRecord;
     this.wireTypes = definitions.map((definition) => [definition.kind, definition.message.version] as const);
     this.#indexByKind = new Map(definitions.map((definition, index) => [definition.kind, index]));
     invariant(this.#indexByKind.size === definitions.length, "Every kind is registered once");

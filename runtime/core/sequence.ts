@@ -73,6 +73,16 @@ export class Sequences {
     return offsets[0]! > last ? 0 : offsets.findIndex((offset) => offset > last);
   }
 
+  /** The offset of the last record folded of a foreign topic's partition; -1 for none. */
+  lastRecord(name: string): number {
+    return this.#sources.get(name) ?? -1;
+  }
+
+  /** Records up to this offset are folded, without a frame of the mailbox. */
+  foldedRecords(name: string, offset: number): void {
+    if (offset > this.lastRecord(name)) this.#sources.set(name, offset);
+  }
+
   #acceptGateway(start: string, n: number, nowMs: number): boolean {
     const last = this.#gateways.get(start);
     if (last === undefined || nowMs - last.atMs > this.#retentionMs) {

@@ -8,6 +8,8 @@
  * 4. Answers of an earlier epoch change nothing.
  * 5. An actor whose state cannot be saved is set aside: the shard goes back to the last confirmed checkpoint and
  *    dead-letters the actor's messages up to where it was. Then the actor goes on from what is stored of it.
+ * 6. Records of foreign topics are folded only while the shard's clock tells what time it is: first when the tick of its
+ *    claim has come, then as long as a stamp of the mailbox is not older than `maxClockAgeMs`.
  */
 
 import { type HostDeath, isPast, type TurnWitness } from "./attempts.ts";
@@ -22,16 +24,19 @@ import {
   freeCheckpoint,
   type Loaded,
   MAILBOX,
+  type Positions,
 } from "./checkpoint.ts";
 import { CheckpointPace } from "./checkpoint_pace.ts";
 import { type Skip, TurnFailure } from "./dead_letter.ts";
 import { errorMessage, FormatError, InvariantError } from "./errors.ts";
 import { Fold, type FoldProgress } from "./fold.ts";
-import { joinFrame } from "./frame.ts";
+import { joinFrame, parseFrame } from "./frame.ts";
+import { Inbox } from "./inbox.ts";
 import { Isolation } from "./isolation.ts";
 import type { ShardLimits } from "./limits.ts";
 import { LogClock } from "./log_clock.ts";
-import type { LogFrame } from "./log_frame.ts";
+import { type Delivery, isRecords } from "./log_frame.ts";
+import { parseRecords } from "./records.ts";
 import { placeKey } from "./place.ts";
 import { Publishing, type PublishingOptions } from "./publishing.ts";
 import { Queries } from "./queries.ts";
@@ -45,13 +50,15 @@ import {
   type ShardQuery,
 } from "./shard_api.ts";
 import { Traces } from "./trace.ts";
-import { FrameQueue, type WorkFrame } from "./work.ts";
+import type { FrameQueue, WorkFrame } from "./work.ts";
 
 interface ShardOptions {
   readonly shard: number;
   readonly shardCount: number;
   readonly registry: Registry;
   readonly limits: ShardLimits;
+  /** Foreign topics, keyed by id, of which the partition of the shard's number is folded directly. */
+  readonly topics?: readonly string[];
   /** Whoever must know in which turn a host died or hangs; without one nobody does. */
   readonly witness?: TurnWitness;
   /** Null or left out: it publishes nothing. */
@@ -63,9 +70,14 @@ const nobody: TurnWitness = { enterFrame() {}, enterTurn() {}, leave() {} };
 /** Frames prepared ahead of the one being folded, so that loads overlap with folding. */
 const preparedAhead = 3;
 
+/** While records come, a tick is due when the newest stamp is so old. */
+const recordTickMs = 1000;
+/** Age of the newest stamp from which on records wait for the tick: time enough for it to come while they are folded. */
+const maxClockAgeMs = 2 * recordTickMs;
+
 interface Unsaved extends Damage {
-  /** It ends when all frames below this offset are in a confirmed checkpoint. */
-  readonly below: number;
+  /** It ends when all frames of each topic below this offset are in a confirmed checkpoint. */
+  readonly below: Readonly<Record<string, number>>;
 }
 
 /** What lives and dies with one claim. */
@@ -73,7 +85,7 @@ interface Tenure {
   readonly epoch: number;
   readonly claim: Claim;
   readonly fold: Fold;
-  readonly queue: FrameQueue;
+  readonly inbox: Inbox;
   readonly pace: CheckpointPace;
   readonly isolation: Isolation;
   confirmedCommit: number;
@@ -81,12 +93,14 @@ interface Tenure {
   /** Asked of the store; `created` become new actors when they are not found. */
   loading: readonly Address[] | null;
   dueLimit: number | null;
-  /** Units of text folded but not granted anew. */
-  ungranted: number;
   /** A commit or a load came since the last eviction: trying again may free something. */
   mayEvict: boolean;
   asksForGap: number;
   readonly clock: LogClock;
+  /** The text of its ticks, which no other owner's have. */
+  readonly tick: string;
+  /** One of its ticks was delivered: since then the clock tells what time it is. */
+  hasTicked: boolean;
   readonly publishing: Publishing | null;
 }
 
@@ -138,7 +152,7 @@ export class Shard implements ShardMachine {
     const tenure = this.#tenure;
     if (tenure === null) return;
     tenure.fold.table.clear();
-    this.#frameNumber = tenure.queue.nextNumber;
+    this.#frameNumber = tenure.inbox.nextNumber;
     this.#unanswered = tenure.inFlight;
     this.#tenure = null;
     this.#queries.renewBarriers();
@@ -147,10 +161,11 @@ export class Shard implements ShardMachine {
   started(claim: Claim, nowMs: number): void {
     if (this.#state !== "claiming") return;
     this.counters.claims++;
-    const { limits, witness = nobody, publishing = null } = this.#options;
+    const { limits, shardCount, registry, topics = [], witness = nobody, publishing = null } = this.#options;
     const fold = new Fold(
       {
         ...this.#options,
+        topics,
         witness,
         counters: this.counters,
         skips: this.#skips,
@@ -159,28 +174,30 @@ export class Shard implements ShardMachine {
       },
       claim,
     );
-    const { offset, index } = fold.position;
+    const decode = (source: Delivery, from: number) =>
+      isRecords(source) ? parseRecords(source, from, shardCount, registry) : parseFrame(source.text);
     const tenure: Tenure = {
       epoch: claim.epoch,
       claim,
       fold,
-      queue: new FrameQueue(offset + 1, index, this.#frameNumber),
+      inbox: new Inbox(topics, fold.positions, this.#frameNumber, decode),
       pace: new CheckpointPace(limits, nowMs),
       isolation: new Isolation(claim.memory.attempts),
       confirmedCommit: claim.commit,
       inFlight: null,
       loading: null,
       dueLimit: limits.duePage,
-      ungranted: 0,
       mayEvict: false,
       asksForGap: 0,
       clock: new LogClock(fold.turns.clockMs, nowMs),
+      tick: joinFrame({ type: "tick", epoch: claim.epoch }, [], []),
+      hasTicked: false,
       publishing: publishing === null ? null : new Publishing(publishing),
     };
     this.#tenure = tenure;
     this.#state = "running";
     this.#countUnanswered(claim);
-    this.#subscribe(tenure);
+    for (const queue of tenure.inbox.queues) this.#subscribe(tenure, queue);
     // Log time went on while nobody folded: the tick tells what time it is, for timers and for windows.
     this.#sendTick(tenure, nowMs);
     this.#actions.push({ type: "due", epoch: claim.epoch, afterMs: -1, limit: limits.duePage });
@@ -188,40 +205,40 @@ export class Shard implements ShardMachine {
     this.#sendRequests(tenure);
   }
 
-  #subscribe(tenure: Tenure): void {
-    this.#actions.push({ type: "subscribe", epoch: tenure.epoch, from: tenure.queue.expected });
-    this.#actions.push({ type: "grant", bytes: this.#options.limits.deliveryWindowBytes });
+  #subscribe({ epoch }: Tenure, { topic, expected }: FrameQueue): void {
+    this.#actions.push({ type: "subscribe", epoch, topic, from: expected });
+    this.#actions.push({ type: "grant", topic, bytes: this.#options.limits.deliveryWindowBytes });
   }
 
   #tenureOf(epoch: number): Tenure | null {
     return this.#state === "running" && this.#tenure?.epoch === epoch ? this.#tenure : null;
   }
 
-  deliver(epoch: number, frames: readonly LogFrame[], nowMs: number): void {
+  deliver(epoch: number, frames: readonly Delivery[], nowMs: number): void {
     const tenure = this.#tenureOf(epoch);
     if (tenure === null) return;
     for (const frame of frames) {
-      const arrival = tenure.queue.deliver(frame);
+      const arrival = tenure.inbox.deliver(frame);
+      if (isRecords(frame)) continue;
       if (arrival.type === "gap") {
-        this.#meetGap(tenure, frame, arrival.expected);
+        this.#meetGap(tenure, frame.offset, arrival.expected);
         return;
       }
       if (arrival.type === "repeated") continue;
       tenure.asksForGap = 0;
       tenure.clock.see(frame.stampMs, nowMs);
+      tenure.hasTicked ||= frame.text === tenure.tick;
     }
   }
 
   /** Asks for the missing frames once; then they are missing for good. */
-  #meetGap(tenure: Tenure, frame: LogFrame, expected: number): void {
+  #meetGap(tenure: Tenure, offset: number, expected: number): void {
     if (tenure.asksForGap++ === 0) {
-      this.#subscribe(tenure);
+      this.#subscribe(tenure, tenure.inbox.mailbox);
       return;
     }
     this.#refuse(
-      `Shard ${this.shard} cannot go on: records ${expected}..${
-        frame.offset - 1
-      } of its mailbox are missing. ` +
+      `Shard ${this.shard} cannot go on: records ${expected}..${offset - 1} of its mailbox are missing. ` +
         `They were not folded; restore the log, or the store and the log of the same backup`,
     );
   }
@@ -244,7 +261,7 @@ export class Shard implements ShardMachine {
     const created = tenure.loading.filter((address) => !this.#queries.isWanted(address));
     tenure.loading = null;
     // The newest frame's number: kept as long as any frame at hand, evictable when there is none.
-    this.#guard(() => tenure.fold.insert(loaded, created, tenure.queue.nextNumber - 1));
+    this.#guard(() => tenure.fold.insert(loaded, created, tenure.inbox.nextNumber - 1));
     this.#queries.found(tenure, asked);
     tenure.mayEvict = true;
   }
@@ -313,24 +330,25 @@ export class Shard implements ShardMachine {
 
   /** Skips before the confirmed position will not be met again. */
   #forgetSkips({ positions }: Checkpoint): void {
-    const position = positions[MAILBOX] ?? { offset: -1, index: 0 };
-    for (const [key, { place }] of this.#skips) if (isPast(place, position)) this.#skips.delete(key);
+    for (const [key, { place }] of this.#skips) if (isPast(place, positions)) this.#skips.delete(key);
   }
 
   /** True when there were any: the shard claims itself again, and so loads the actors and their timers anew. */
   #mendUnsaved({ positions }: Checkpoint): boolean {
-    const folded = (positions[MAILBOX]?.offset ?? -1) + 1;
+    const isFolded = ([topic, below]: [string, number]) => below <= (positions[topic]?.offset ?? -1) + 1;
     const before = this.#unsaved.size;
-    for (const [key, { below }] of this.#unsaved) if (below <= folded) this.#unsaved.delete(key);
+    for (const [key, { below }] of this.#unsaved) {
+      if (Object.entries(below).every(isFolded)) this.#unsaved.delete(key);
+    }
     return this.#unsaved.size < before;
   }
 
   #evict(tenure: Tenure): void {
-    const { fold, queue, confirmedCommit } = tenure;
+    const { fold, inbox, confirmedCommit } = tenure;
     if (!tenure.mayEvict || fold.table.bytes <= this.#options.limits.actorBytes) return;
     tenure.mayEvict = false;
-    const inUse = queue.peek()?.number ?? queue.nextNumber;
-    this.counters.evictions += fold.table.evict(this.#options.limits.actorBytes, confirmedCommit, inUse);
+    const { actorBytes } = this.#options.limits;
+    this.counters.evictions += fold.table.evict(actorBytes, confirmedCommit, inbox.oldestNumber);
   }
 
   appended(epoch: number, target: number, n: number, _nowMs: number): void {
@@ -373,6 +391,7 @@ export class Shard implements ShardMachine {
     const tenure = this.#tenure;
     if (tenure === null || this.#state !== "running") return false;
     const startMs = clock();
+    tenure.inbox.turn(this.#mayFoldRecords(tenure, startMs));
     const more = this.#guard(() => this.#foldSlice(tenure, clock, startMs + sliceMs)) ?? false;
     if (this.#tenure !== tenure || this.#state !== "running") return false;
     const nowMs = clock();
@@ -403,16 +422,20 @@ export class Shard implements ShardMachine {
   }
 
   #canFold(tenure: Tenure): boolean {
-    const { fold, queue, pace, inFlight } = tenure;
+    const { fold, inbox, pace, inFlight } = tenure;
     if (pace.isFull && inFlight !== null) return false;
-    return !fold.isAtBoundary(queue.peek()) || (!fold.turns.outbox.isFull && !pace.mustCommit);
+    return !fold.isAtBoundary(inbox.peek()) || (!fold.turns.outbox.isFull && !pace.mustCommit);
+  }
+
+  #mayFoldRecords({ hasTicked, clock, fold }: Tenure, nowMs: number): boolean {
+    return hasTicked && clock.logNowMs(nowMs) - fold.turns.clockMs <= maxClockAgeMs;
   }
 
   /** True when there is more to fold at once. */
   #foldSlice(tenure: Tenure, clock: () => number, endMs: number): boolean {
-    const { fold, queue, pace, isolation, confirmedCommit } = tenure;
+    const { fold, inbox, pace, isolation, confirmedCommit } = tenure;
     const isOver = () => clock() >= endMs;
-    for (let work = queue.peek(); work !== undefined && this.#canFold(tenure); work = queue.peek()) {
+    for (let work = inbox.peek(); work !== undefined && this.#canFold(tenure); work = inbox.peek()) {
       this.#prepareAhead(tenure, preparedAhead);
       if (work.contexts !== null) work.beganMs ??= clock();
       if (!fold.prepare(work)) return false;
@@ -426,36 +449,38 @@ export class Shard implements ShardMachine {
       pace.moved();
       if (progress === "skipped") pace.demand();
       if (progress !== "folded") return true;
-      queue.shift();
-      this.#traces.folded(work.source);
-      if (work.beganMs !== null) this.#tellFolded(work, work.beganMs, clock());
+      const queue = inbox.shift();
+      const nowMs = clock();
+      if (!isRecords(work.source)) this.#traces.folded(work.source);
+      if (work.beganMs !== null) this.#tellFolded(work, work.beganMs, nowMs);
       if (isolation.commitsFrames) pace.demand();
-      this.#countFolded(tenure, work.source.text.length);
-      if (isOver()) return queue.length > 0;
+      this.#countFolded(tenure, queue, work.size);
+      inbox.turn(this.#mayFoldRecords(tenure, nowMs));
+      if (nowMs >= endMs) return inbox.peek() !== undefined;
     }
     return false;
   }
 
-  #tellFolded({ source: { offset }, contexts, messages }: WorkFrame, beganMs: number, endedMs: number): void {
+  #tellFolded({ last, contexts, messages }: WorkFrame, beganMs: number, endedMs: number): void {
     if (contexts === null) return;
-    this.#actions.push({ type: "folded", offset, contexts, messages, beganMs, endedMs });
+    this.#actions.push({ type: "folded", offset: last, contexts, messages, beganMs, endedMs });
   }
 
   /** What the next load brings for the frame at hand and those after it, as far as there is room. */
-  #prepareAhead({ fold, queue }: Tenure, frames: number): void {
+  #prepareAhead({ fold, inbox }: Tenure, frames: number): void {
     for (let ahead = 0; ahead <= frames && fold.wantedCount < this.#options.limits.maxLoadActors; ahead++) {
-      const next = queue.peek(ahead);
+      const next = inbox.peek(ahead);
       if (next === undefined) return;
       fold.prepare(next);
     }
   }
 
-  #countFolded(tenure: Tenure, bytes: number): void {
-    tenure.pace.folded(bytes);
-    tenure.ungranted += bytes;
-    if (tenure.ungranted * 4 < this.#options.limits.deliveryWindowBytes) return;
-    this.#actions.push({ type: "grant", bytes: tenure.ungranted });
-    tenure.ungranted = 0;
+  #countFolded({ pace }: Tenure, queue: FrameQueue, bytes: number): void {
+    pace.folded(bytes);
+    queue.ungranted += bytes;
+    if (queue.ungranted * 4 < this.#options.limits.deliveryWindowBytes) return;
+    this.#actions.push({ type: "grant", topic: queue.topic, bytes: queue.ungranted });
+    queue.ungranted = 0;
   }
 
   #requestLoads(tenure: Tenure): void {
@@ -478,27 +503,25 @@ export class Shard implements ShardMachine {
   }
 
   #answerQueries(tenure: Tenure, nowMs: number): void {
-    const { fold, queue, pace, inFlight, confirmedCommit } = tenure;
+    const { fold, inbox, pace, inFlight, confirmedCommit } = tenure;
     // Not in the middle of a frame, be it one that a claim found begun: the answer's position says what it reflects.
-    if (fold.position.index > 0 || queue.peek()?.hasBegun) return;
+    if (inbox.isAmidst) return;
     const saved = inFlight?.commit ?? confirmedCommit;
     this.#queries.answerReady(tenure, pace.hasChanges(fold) ? fold.turns.nextCommit : saved, nowMs);
   }
 
   /** When the next checkpoint is due, monotonic; Infinity when there is nothing to save, or one is under way. */
-  #checkpointDueMs({ fold, queue, pace, inFlight }: Tenure, nowMs: number): number {
+  #checkpointDueMs({ fold, inbox, pace, inFlight }: Tenure, nowMs: number): number {
     // Inside a turn a checkpoint waits for what the turn waits for, and that wakes the shard by itself.
-    if (inFlight !== null || !fold.isAtBoundary(queue.peek())) return Infinity;
+    if (inFlight !== null || !fold.isAtBoundary(inbox.peek())) return Infinity;
     if (this.#queries.hasBarriers) pace.hurry();
     return pace.dueMs(fold, nowMs);
   }
 
   #checkpointIfDue(tenure: Tenure, nowMs: number): void {
     if (this.#checkpointDueMs(tenure, nowMs) > nowMs) return;
-    const { fold, queue, epoch, claim, isolation } = tenure;
-    const { offset } = fold.position;
-    const index = queue.peek()?.foldedEntries ?? fold.position.index;
-    const position = { offset, index };
+    const { fold, inbox, epoch, isolation } = tenure;
+    const positions = fold.positionsAt(inbox.peek());
     const { keyRetentionMs, maxColdBytes } = this.#options.limits;
     tenure.publishing?.changed(fold.turns.changed);
     let checkpoint: Checkpoint;
@@ -506,18 +529,17 @@ export class Shard implements ShardMachine {
       checkpoint = capture(fold, {
         shard: this.shard,
         epoch,
-        positions: { ...claim.positions, [MAILBOX]: position },
-        attempts: isolation.attemptsAt(position),
+        positions,
+        attempts: isolation.attemptsAt(positions),
         keyRetentionMs,
         maxColdBytes,
       });
     } catch (thrown) {
       if (!(thrown instanceof StateError)) throw thrown;
-      const below = offset + (index > 0 ? 2 : 1);
       this.#unsaved.set(actorKey(thrown.address), {
         reason: "state-not-saved",
         detail: thrown.message,
-        below,
+        below: belowOf(positions),
       });
       this.begin();
       return;
@@ -535,17 +557,19 @@ export class Shard implements ShardMachine {
     nowMs: number,
   ): void {
     if (publishing === null) return;
-    const { offset, index } = checkpoint.positions[MAILBOX] ?? { offset: -1, index: 1 };
-    if (index === 0) {
+    const { offset } = checkpoint.positions[MAILBOX] ?? { offset: -1 };
+    if (Object.values(checkpoint.positions).every(({ index }) => index === 0)) {
       const atMs = Math.max(fold.turns.clockMs, clock.logNowMs(nowMs));
       publishing.capture(fold.table, checkpoint.commit, { epoch, position: offset, atMs });
     }
     if (publishing.isWaiting) pace.moved();
   }
 
-  /** When a tick is due: a timer wants the clock to move and no frame has come. */
-  #tickDueMs({ queue, clock, fold }: Tenure): number {
-    return queue.length > 0 ? Infinity : clock.tickDueMs(fold.timers.nextMs);
+  /** When a tick is due: a timer, or records that came, want the clock to move and no frame has come. */
+  #tickDueMs({ inbox, clock, fold }: Tenure): number {
+    if (inbox.mailbox.length > 0) return Infinity;
+    const byRecords = inbox.hasRecords ? fold.turns.clockMs + recordTickMs : Infinity;
+    return clock.tickDueMs(Math.min(fold.timers.nextMs, byRecords));
   }
 
   #tickIfDue(tenure: Tenure, nowMs: number): void {
@@ -554,7 +578,7 @@ export class Shard implements ShardMachine {
 
   #sendTick(tenure: Tenure, nowMs: number): void {
     tenure.clock.tickSent(nowMs);
-    this.#actions.push({ type: "tick", epoch: tenure.epoch, text: joinFrame({ type: "tick" }, [], []) });
+    this.#actions.push({ type: "tick", epoch: tenure.epoch, text: tenure.tick });
   }
 
   wakeAtMs(nowMs: number): number | null {
@@ -576,8 +600,8 @@ export class Shard implements ShardMachine {
       state: this.#state === "running" || this.#state === "refused" ? this.#state : "claiming",
       epoch: tenure?.epoch ?? 0,
       folded: tenure?.fold.position.offset ?? -1,
-      queuedFrames: tenure?.queue.length ?? 0,
-      oldestStampMs: tenure?.queue.peek()?.source.stampMs ?? null,
+      queuedFrames: tenure?.inbox.length ?? 0,
+      oldestStampMs: oldestStampMs(tenure?.inbox.mailbox.peek()),
       actors: tenure?.fold.table.count ?? 0,
       actorBytes: tenure?.fold.table.bytes ?? 0,
       openRequests: tenure?.fold.requests.size ?? 0,
@@ -585,4 +609,16 @@ export class Shard implements ShardMachine {
       keysFull: (tenure?.fold.keys.size ?? 0) >= this.#options.limits.maxKeys,
     };
   }
+}
+
+function oldestStampMs(work: WorkFrame | undefined): number | null {
+  return work === undefined || isRecords(work.source) ? null : work.source.stampMs;
+}
+
+/** By topic, the offset below which everything has been folded at least in part. */
+function belowOf(positions: Positions): Record<string, number> {
+  const entries = Object.entries(positions);
+  return Object.fromEntries(
+    entries.map(([topic, { offset, index }]) => [topic, offset + (index > 0 ? 2 : 1)]),
+  );
 }

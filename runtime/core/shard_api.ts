@@ -11,7 +11,7 @@
 import type { HostDeath } from "./attempts.ts";
 import type { Address } from "./actor.ts";
 import type { Checkpoint, Claim, CommitResult, DueActor, Loaded, SuspendedActor } from "./checkpoint.ts";
-import type { LogFrame } from "./log_frame.ts";
+import type { Delivery } from "./log_frame.ts";
 import type { Published } from "./publishing.ts";
 
 export type Action =
@@ -20,10 +20,10 @@ export type Action =
    * shard's last host, for `Store.claim`.
    */
   | { readonly type: "claim"; readonly death: HostDeath | null }
-  /** Deliver the mailbox from this offset on: answer with `deliver`. */
-  | { readonly type: "subscribe"; readonly epoch: number; readonly from: number }
-  /** The shard can take this many more units of frame text. */
-  | { readonly type: "grant"; readonly bytes: number }
+  /** Deliver the mailbox, or the shard's partition of a foreign topic, from this offset on: answer with `deliver`. */
+  | { readonly type: "subscribe"; readonly epoch: number; readonly topic: string; readonly from: number }
+  /** The shard can take this much more of the topic: units of frame text, bytes of records. */
+  | { readonly type: "grant"; readonly topic: string; readonly bytes: number }
   /** Read snapshots: answer with `loaded`. */
   | { readonly type: "load"; readonly epoch: number; readonly keys: readonly Address[] }
   /** Read who has timers: answer with `dueLoaded`. */
@@ -77,7 +77,7 @@ export type Action =
 /** What is asked of an actor. */
 export interface ShardQuery {
   readonly queryId: number;
-  /** Answer only when every mailbox frame below this offset is folded. */
+  /** Answer only when every mailbox frame below this offset is folded. Foreign topics are not waited for. */
   readonly folded: number;
   readonly request:
     | {
@@ -94,7 +94,10 @@ export interface ShardQuery {
 }
 
 export type Answer =
-  /** `json` is the query's answer as JSON text; `position` the last mailbox offset folded. */
+  /**
+   * `json` is the query's answer as JSON text; `positions` the last offset folded of each topic. That of the mailbox is
+   * what was asked for; of foreign topics the answer reflects what happens to be folded, and says so.
+   */
   | {
     readonly type: "answered";
     readonly json: string;
@@ -125,8 +128,8 @@ export interface ShardMachine {
   /** Starts, or starts again after a death of what it ran on: `death` says in which turn that was, if in any. */
   begin(death?: HostDeath | null): void;
   started(claim: Claim, nowMs: number): void;
-  /** Frames of a subscription of this epoch, in order. */
-  deliver(epoch: number, frames: readonly LogFrame[], nowMs: number): void;
+  /** Frames of a subscription of this epoch, of each topic in order. */
+  deliver(epoch: number, frames: readonly Delivery[], nowMs: number): void;
   loaded(epoch: number, loaded: Loaded): void;
   dueLoaded(epoch: number, due: readonly DueActor[]): void;
   /** "failed": the outcome could not be found out; the shard claims itself again. */

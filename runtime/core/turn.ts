@@ -43,7 +43,7 @@ export class Turn implements Context {
   replay: Replay | null = null;
   topic = "";
   offset = -1;
-  /** Of the frame, when it is one of a foreign topic's records. */
+  /** Of the frame, when it is one of the mailbox with a foreign topic's records. */
   source: SourceOrigin | null = null;
   index = -1;
   timer = "";

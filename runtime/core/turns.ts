@@ -12,7 +12,7 @@ import type { ActorEntry } from "./actor_table.ts";
 import { actorKey, copyMessage, type Damage } from "./actor_table.ts";
 import type { ActorTimers } from "./actor_timers.ts";
 import { type Deaths, deathsOf, isBuried, isSamePlace, type TurnWitness } from "./attempts.ts";
-import type { Claim, DeadLetter, SuspendedActor } from "./checkpoint.ts";
+import { type Claim, type DeadLetter, MAILBOX, type SuspendedActor } from "./checkpoint.ts";
 import { type Control, controlVersion, deliveryBody, parseControl } from "./control.ts";
 import { deadLetter, type Death, refusedRecord, type Skip, TurnFailure } from "./dead_letter.ts";
 import { errorMessage } from "./errors.ts";
@@ -30,6 +30,8 @@ import { Turn, type TurnEffects } from "./turn.ts";
 export interface FoldOptions {
   readonly shard: number;
   readonly shardCount: number;
+  /** Foreign topics that are folded directly. */
+  readonly topics: readonly string[];
   readonly registry: Registry;
   readonly limits: ShardLimits;
   readonly counters: ShardCounters;
@@ -101,13 +103,9 @@ export class Turns implements TurnEffects {
     this.#bury(this.turn, { reason: "unknown-kind", detail, version });
   }
 
-  /** The record of entry `index` of the frame at hand is no message. `beginning`: of its payload. */
-  buryRecord(index: number, death: Death, beginning: string): void {
-    const { source } = this.turn;
-    if (source === null) return;
-    this.deadLetters.push(
-      refusedRecord(this.#options.shard, source, index, this.clockMs, death, beginning),
-    );
+  /** The record at the place that was set before is no message. `beginning`: of its payload. */
+  buryRecord(death: Death, beginning: string): void {
+    this.deadLetters.push(refusedRecord(this.#options.shard, this.turn, death, beginning));
   }
 
   /** Takes a message of any version at the place that was set before, and notes it in no trace. */
@@ -315,8 +313,14 @@ export class Turns implements TurnEffects {
   }
 
   #findKiller(): Deaths | undefined {
-    const { offset, index, timerNumber, step } = this.turn;
-    const here = { offset, index, timer: timerNumber, step };
+    const { topic, offset, index, timerNumber, step } = this.turn;
+    const here = {
+      ...(topic !== MAILBOX && { topic }),
+      offset,
+      index,
+      timer: timerNumber,
+      step,
+    };
     return this.#killers.find(({ place }) => isSamePlace(place, here));
   }
 

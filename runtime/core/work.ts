@@ -1,19 +1,30 @@
 /**
  * Frames on their way through a shard: delivered, prepared (decoded, actors found), folded.
  *
- * 1. Frames are taken in the order of their offsets, without a gap.
+ * 1. Frames of a topic are taken in the order of their offsets; those of the mailbox without a gap.
  * 2. Preparing finds each entry's actor, so folding needs no look-up; a prepared frame's actors stay in memory until
  *    it is folded (their `used` is its number).
  */
 
 import type { Address } from "./actor.ts";
 import type { ActorEntry, ActorTable } from "./actor_table.ts";
-import type { LogFrame } from "./log_frame.ts";
-import { idOf, idStart, type ParsedFrame, parseFrame, type Replay, type Run, senderMarker } from "./frame.ts";
+import type { TurnPlace } from "./attempts.ts";
+import { MAILBOX, type Position } from "./checkpoint.ts";
+import { type Delivery, isRecords, sizeOf } from "./log_frame.ts";
+import { idOf, idStart, type ParsedFrame, type Replay, type Run, senderMarker } from "./frame.ts";
 import type { Registry } from "./registry.ts";
 
+/** Decodes what was delivered, from an offset on. */
+export type Decode = (source: Delivery, from: number) => ParsedFrame;
+
+/** The first offset that is still to be folded, and how many of its entries are folded already. */
+export interface Start {
+  readonly offset: number;
+  readonly index: number;
+}
+
 export class WorkFrame {
-  readonly source: LogFrame;
+  readonly source: Delivery;
   /** Ascending over all frames of this shard's life; see `ActorEntry.used`. */
   readonly number: number;
   /** Index of the next entry to fold. */
@@ -28,22 +39,82 @@ export class WorkFrame {
   replay: Replay | null = null;
   /** By entry, its actor; null for markers and unknown kinds. */
   targets: (ActorEntry | null)[] = [];
+  /** Offset of the last that it holds. */
+  readonly last: number;
+  /** Of records, by entry the offset of its record; null for a frame of the mailbox. */
+  #offsets: readonly number[] | null = null;
+  readonly #from: number;
+  readonly #decode: Decode;
   #frame: ParsedFrame | null = null;
   #unresolved = -1;
   #run = 0;
   #isRepeated = false;
 
-  /** `index`: entries that a checkpoint says are folded already. */
-  constructor(source: LogFrame, number: number, index: number) {
+  constructor(source: Delivery, number: number, { offset, index }: Start, decode: Decode) {
     this.source = source;
     this.number = number;
+    this.#from = offset;
+    this.#decode = decode;
+    this.last = isRecords(source) ? source.next - 1 : source.offset;
     this.at = index;
     this.hasBegun = index > 0;
-    this.haveTimersFired = index > 0;
+    // Records move no clock.
+    this.haveTimersFired = index > 0 || isRecords(source);
   }
 
   get frame(): ParsedFrame {
-    return this.#frame ??= parseFrame(this.source.text);
+    return this.#frame ??= this.#parse();
+  }
+
+  #parse(): ParsedFrame {
+    const frame = this.#decode(this.source, this.#from);
+    if (this.isOfMailbox || frame.origin.type !== "source") return frame;
+    this.#offsets = frame.origin.offsets;
+    // The record that was folded in part may be gone.
+    if (this.#offsets[0] !== this.#from) this.at = 0;
+    return frame;
+  }
+
+  get isOfMailbox(): boolean {
+    return this.source.topic === MAILBOX;
+  }
+
+  get topic(): string {
+    return this.source.topic;
+  }
+
+  /** What it takes of the shard's window. */
+  get size(): number {
+    return sizeOf(this.source);
+  }
+
+  /** Offset of the record or frame of entry `index`. */
+  offsetOf(index: number): number {
+    return this.#offsets === null ? this.last : this.#offsets[index] ?? this.last;
+  }
+
+  /** The number of entry `index` in its record or frame. */
+  indexOf(index: number): number {
+    if (this.#offsets === null) return index;
+    const offset = this.#offsets[index];
+    let first = index;
+    while (first > 0 && this.#offsets[first - 1] === offset) first--;
+    return index - first;
+  }
+
+  /** Index of the entry at a place, -1 of its timers; null when the place is not in this frame. */
+  entryAt({ topic = MAILBOX, offset, index }: TurnPlace): number | null {
+    if (topic !== this.topic) return null;
+    if (this.isOfMailbox) return offset === this.last ? index : null;
+    const first = this.frame.origin.type === "source" ? this.frame.origin.offsets.indexOf(offset) : -1;
+    return first < 0 ? null : first + index;
+  }
+
+  /** Where its topic stands when the entries before `at` are folded. */
+  get position(): Position {
+    if (this.isOfMailbox) return { offset: this.last - 1, index: this.foldedEntries };
+    if (this.at >= this.frame.count) return { offset: this.last, index: 0 };
+    return { offset: this.offsetOf(this.at) - 1, index: this.indexOf(this.at) };
   }
 
   /** Entries that need not be folded again. */
@@ -150,43 +221,49 @@ export type Arrival =
   | { readonly type: "taken" | "repeated" }
   | { readonly type: "gap"; readonly expected: number };
 
+/** Of one topic. */
 export class FrameQueue {
+  readonly topic: string;
   readonly #frames: (WorkFrame | undefined)[] = [];
+  readonly #decode: Decode;
   #first = 0;
-  #expected: number;
-  #firstIndex: number;
-  #nextNumber: number;
+  #start: Start;
+  /** Units folded but not granted anew. */
+  ungranted = 0;
 
-  /** The next frame has offset `expected`, of which `index` entries are folded already. */
-  constructor(expected: number, index: number, firstNumber: number) {
-    this.#expected = expected;
-    this.#firstIndex = index;
-    this.#nextNumber = firstNumber;
+  constructor(topic: string, start: Start, decode: Decode) {
+    this.topic = topic;
+    this.#start = start;
+    this.#decode = decode;
   }
 
   get length(): number {
     return this.#frames.length - this.#first;
   }
 
+  /** The offset of what comes next. */
   get expected(): number {
-    return this.#expected;
+    return this.#start.offset;
   }
 
-  /** The number that the next frame will get: greater than that of every frame at hand. */
-  get nextNumber(): number {
-    return this.#nextNumber;
+  /** A frame or record is folded in part: be it at hand, or still to come. */
+  get isAmidst(): boolean {
+    const head = this.peek();
+    return head === undefined ? this.#start.index > 0 : head.hasBegun;
   }
 
   peek(ahead = 0): WorkFrame | undefined {
     return this.#frames[this.#first + ahead];
   }
 
-  deliver(frame: LogFrame): Arrival {
-    if (frame.offset < this.#expected) return { type: "repeated" };
-    if (frame.offset > this.#expected) return { type: "gap", expected: this.#expected };
-    this.#frames.push(new WorkFrame(frame, this.#nextNumber++, this.#firstIndex));
-    this.#expected++;
-    this.#firstIndex = 0;
+  /** `number`: that of its frame, should it be taken. */
+  deliver(source: Delivery, number: number): Arrival {
+    const { offset } = this.#start;
+    const next = isRecords(source) ? source.next : source.offset + 1;
+    if (next <= offset) return { type: "repeated" };
+    if (!isRecords(source) && source.offset > offset) return { type: "gap", expected: offset };
+    this.#frames.push(new WorkFrame(source, number, this.#start, this.#decode));
+    this.#start = { offset: next, index: 0 };
     return { type: "taken" };
   }
 

@@ -14,7 +14,7 @@
  *    cannot know: code "unknown") may be repeated by the caller under the same origin number, which receivers drop.
  */
 
-import type { LogFrame } from "../core/log_frame.ts";
+import type { LogFrame, RecordFrame } from "../core/log_frame.ts";
 
 export interface NewFrame {
   readonly shard: number;
@@ -61,6 +61,26 @@ export interface MailboxLog {
   /** Frames below `below` are no longer needed; they go some time later. */
   trim(shard: number, below: number): Promise<void>;
   close(): Promise<void>;
+}
+
+/**
+ * Port `TopicLog`: foreign topics that are keyed by id, partition n of each for shard n. They are only read.
+ *
+ * 1. A subscription delivers each record from `from` on exactly once, in order; never more than the granted bytes plus
+ *    one fetch.
+ * 2. `from` 0 begins with the earliest record. From any other offset on, records that were removed before they were read
+ *    are told of by `removed` of the next frame, and are no end: the following ones are delivered. Control records and
+ *    compaction remove nothing.
+ */
+export interface TopicLog {
+  /** As `MailboxLog.subscribe`; one subscription per topic, shard and client. */
+  read(
+    topic: string,
+    shard: number,
+    from: number,
+    deliver: (frames: readonly RecordFrame[]) => void,
+    failed?: SubscriptionEnded,
+  ): Promise<Subscription>;
 }
 
 export type LogErrorCode =

@@ -1,5 +1,5 @@
 /**
- * `MailboxLog` in another thread, over a message port to the log's thread.
+ * `MailboxLog`, and `TopicLog` where that thread has foreign topics, in another thread, over a message port to the log's thread.
  *
  * 1. Every call settles. When the log's thread ends without a word, calls under way fail as "unknown", later ones
  *    as "unavailable", and subscriptions end as "unavailable"; after an orderly end, calls fail as "closed". When the
@@ -9,7 +9,7 @@
 
 import type { MessagePort } from "node:worker_threads";
 import { MAILBOX } from "../core/checkpoint.ts";
-import type { LogFrame } from "../core/log_frame.ts";
+import type { LogFrame, RecordFrame } from "../core/log_frame.ts";
 import { RpcClient, threadCallDeadlineMs, unseal } from "../rpc.ts";
 import {
   type AppendReceipt,
@@ -19,17 +19,19 @@ import {
   type NewFrame,
   type Subscription,
   type SubscriptionEnded,
+  type TopicLog,
 } from "./port.ts";
 import { throwToThread } from "./deliveries.ts";
 import { type ClientToLog, type FrameBatch, type LogToClient, reviveLogError } from "./thread_messages.ts";
 
-interface RemoteSubscription {
-  readonly shard: number;
-  readonly deliver: (frames: readonly LogFrame[]) => void;
-  readonly failed: SubscriptionEnded;
-}
+type RemoteSubscription =
+  & { readonly topic: string; readonly shard: number; readonly failed: SubscriptionEnded }
+  & (
+    | { readonly of: "frames"; readonly deliver: (frames: readonly LogFrame[]) => void }
+    | { readonly of: "records"; readonly deliver: (frames: readonly RecordFrame[]) => void }
+  );
 
-export class RemoteLog implements MailboxLog {
+export class RemoteLog implements MailboxLog, TopicLog {
   readonly #port: MessagePort;
   readonly #rpc: RpcClient;
   readonly #subscriptions = new Map<number, RemoteSubscription>();
@@ -72,8 +74,24 @@ export class RemoteLog implements MailboxLog {
   ): Promise<Subscription> {
     const subscription = ++this.#lastSubscription;
     await this.#call("subscribe", [shard, from, subscription]);
-    this.#dropShard(shard, subscription);
-    this.#subscriptions.set(subscription, { shard, deliver, failed });
+    return this.#subscribed(subscription, { of: "frames", topic: MAILBOX, shard, deliver, failed });
+  }
+
+  async read(
+    topic: string,
+    shard: number,
+    from: number,
+    deliver: (frames: readonly RecordFrame[]) => void,
+    failed: SubscriptionEnded = throwToThread,
+  ): Promise<Subscription> {
+    const subscription = ++this.#lastSubscription;
+    await this.#call("read", [topic, shard, from, subscription]);
+    return this.#subscribed(subscription, { of: "records", topic, shard, deliver, failed });
+  }
+
+  #subscribed(subscription: number, remote: RemoteSubscription): Subscription {
+    this.#drop(remote, subscription);
+    this.#subscriptions.set(subscription, remote);
     return {
       grant: (bytes) => this.#post({ type: "grant", subscription, bytes }),
       close: () => {
@@ -108,6 +126,11 @@ export class RemoteLog implements MailboxLog {
     switch (message.type) {
       case "frames":
         return unseal(message.batches).forEach((batch) => this.#deliver(batch));
+      case "records": {
+        const reader = this.#subscriptions.get(message.subscription);
+        if (reader?.of === "records") reader.deliver(message.frames);
+        return;
+      }
       case "ended": {
         const ended = this.#subscriptions.get(message.subscription);
         this.#subscriptions.delete(message.subscription);
@@ -120,7 +143,7 @@ export class RemoteLog implements MailboxLog {
 
   #deliver({ subscription: number, offset, stampsMs, texts }: FrameBatch): void {
     const subscription = this.#subscriptions.get(number);
-    if (subscription === undefined) return;
+    if (subscription?.of !== "frames") return;
     const { shard } = subscription;
     subscription.deliver(texts.map((text, place) => ({
       topic: MAILBOX,
@@ -131,10 +154,10 @@ export class RemoteLog implements MailboxLog {
     })));
   }
 
-  /** A second subscription to a shard replaces the first, as it did in the log's thread. */
-  #dropShard(shard: number, except: number): void {
+  /** A second subscription to a topic of a shard replaces the first, as it did in the log's thread. */
+  #drop({ topic, shard }: RemoteSubscription, except: number): void {
     for (const [number, other] of this.#subscriptions) {
-      if (other.shard !== shard || number >= except) continue;
+      if (other.topic !== topic || other.shard !== shard || number >= except) continue;
       this.#subscriptions.delete(number);
       this.#post({ type: "unsubscribe", subscription: number });
     }

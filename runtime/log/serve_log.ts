@@ -8,24 +8,45 @@
 
 import type { MessagePort } from "node:worker_threads";
 import { errorMessage } from "../core/errors.ts";
-import type { LogFrame } from "../core/log_frame.ts";
+import type { LogFrame, RecordFrame } from "../core/log_frame.ts";
 import { seal, serve, toWireError } from "../rpc.ts";
-import type { MailboxLog, NewFrame, Subscription } from "./port.ts";
+import { LogError, type MailboxLog, type NewFrame, type Subscription, type TopicLog } from "./port.ts";
 import type { ClientToLog, FrameBatch, LogToClient } from "./thread_messages.ts";
 
+/** A log that several clients share. */
+export interface ServedLog {
+  client(): MailboxLog;
+  /** Left out where there are no foreign topics. */
+  readonly topics?: TopicLog;
+}
+
 /** Returns a function that ends the service and closes the port. */
-export function serveLog(log: { client(): MailboxLog }, port: MessagePort): () => void {
+export function serveLog(log: ServedLog, port: MessagePort): () => void {
   const client = log.client();
   const subscriptions = new Map<number, Subscription>();
   const outbox = new ClientOutbox(port);
 
+  const failing = (subscription: number) => (thrown: unknown) => {
+    subscriptions.delete(subscription);
+    outbox.post({ type: "ended", subscription, ...toWireError(thrown), message: errorMessage(thrown) });
+  };
   const subscribe = async (shard: number, from: number, subscription: number): Promise<void> => {
     const deliver = (frames: readonly LogFrame[]) => outbox.deliver(subscription, frames);
-    const failed = (thrown: unknown) => {
-      subscriptions.delete(subscription);
-      outbox.post({ type: "ended", subscription, ...toWireError(thrown), message: errorMessage(thrown) });
-    };
-    subscriptions.set(subscription, await client.subscribe(shard, from, deliver, failed));
+    subscriptions.set(
+      subscription,
+      await client.subscribe(shard, from, deliver, failing(subscription)),
+    );
+  };
+  let isOver = false;
+  const read = async (topic: string, shard: number, from: number, subscription: number): Promise<void> => {
+    if (log.topics === undefined) {
+      throw new LogError("refused", `This log has no foreign topics: ${topic} cannot be read.`);
+    }
+    const deliver = (frames: readonly RecordFrame[]) => outbox.records(subscription, frames);
+    const reader = await log.topics.read(topic, shard, from, deliver, failing(subscription));
+    // Not one of the client's own: nobody else would close it.
+    if (isOver) reader.close();
+    else subscriptions.set(subscription, reader);
   };
 
   const stopServing = serve(port, {
@@ -33,11 +54,14 @@ export function serveLog(log: { client(): MailboxLog }, port: MessagePort): () =
     extent: (shard: number) => client.extent(shard),
     trim: (shard: number, below: number) => client.trim(shard, below),
     subscribe,
+    read,
   });
   const end = () => {
     stopServing();
     port.off("message", onMessage);
+    isOver = true;
     void client.close();
+    for (const subscription of subscriptions.values()) subscription.close();
     subscriptions.clear();
   };
   const onMessage = (message: ClientToLog) => {
@@ -79,6 +103,17 @@ class ClientOutbox {
       stampsMs: frames.map((frame) => frame.stampMs),
       texts: frames.map((frame) => frame.text),
     });
+  }
+
+  records(subscription: number, frames: readonly RecordFrame[]): void {
+    this.#flush();
+    const message: LogToClient = { type: "records", subscription, frames };
+    const memory = frames.flatMap(({ offsets, lengths, bytes }) => [
+      offsets.buffer,
+      lengths.buffer,
+      bytes.buffer,
+    ]);
+    this.#port.postMessage(message, memory);
   }
 
   post(message: LogToClient): void {

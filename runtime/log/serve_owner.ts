@@ -2,20 +2,18 @@
 
 import process from "node:process";
 import type { MessagePort } from "node:worker_threads";
-import { serveLog } from "./serve_log.ts";
-import type { MailboxLog } from "./port.ts";
+import { type ServedLog, serveLog } from "./serve_log.ts";
 import type { OwnerToLog } from "./thread_messages.ts";
 
-/** A log that several clients share. */
-export interface ServedLog {
-  client(): MailboxLog;
+/** A log that its thread opened, and closes. */
+interface OwnedLog extends ServedLog {
   close(): Promise<void>;
 }
 
 /**
  * Returns what handles a message, for those that came earlier. `process.exit` in a worker ends the worker alone.
  */
-export function serveOwner(owner: MessagePort, log: ServedLog): (message: OwnerToLog) => void {
+export function serveOwner(owner: MessagePort, log: OwnedLog): (message: OwnerToLog) => void {
   const ends = new Set<() => void>();
   const named = new Map<string, () => void>();
   const connect = ({ port, client }: OwnerToLog & { readonly type: "connect" }) => {

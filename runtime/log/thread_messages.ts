@@ -8,6 +8,7 @@ import type { ThreadMemory } from "../thread_memory.ts";
 import type { KafkaSettings } from "./kafka/settings.ts";
 import type { LogLimits } from "./limits.ts";
 import type { Sealed } from "../rpc.ts";
+import type { RecordFrame } from "../core/log_frame.ts";
 import { LogError, type LogErrorCode, type LogExtent } from "./port.ts";
 
 /** `workerData` of the thread of a log on files. */
@@ -72,6 +73,8 @@ export interface FrameBatch {
 
 export type LogToClient =
   | { readonly type: "frames"; readonly batches: Sealed<readonly FrameBatch[]> }
+  /** Of a subscription to a foreign topic; their memory is handed over. */
+  | { readonly type: "records"; readonly subscription: number; readonly frames: readonly RecordFrame[] }
   /** The subscription ended by itself. */
   | { readonly type: "ended"; readonly subscription: number; readonly code: string; readonly message: string }
   | { readonly type: "bye" };

@@ -8,7 +8,7 @@
  */
 
 import type { Answer, ShardMachine, ShardQuery } from "../core/shard_api.ts";
-import type { MailboxLog } from "../log/port.ts";
+import type { MailboxLog, TopicLog } from "../log/port.ts";
 import type { Store } from "../store/port.ts";
 import type { ActorCounters } from "./actor_module.ts";
 import type { Clock } from "./clock.ts";
@@ -34,6 +34,8 @@ export interface HostParts {
   readonly name: string;
   readonly machines: readonly ShardMachine[];
   readonly log: Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim">;
+  /** As in `Surroundings`; left out: none. */
+  readonly topics?: TopicLog;
   readonly store: Pick<Store, "claim" | "load" | "due" | "commit">;
   readonly clock: Clock;
   readonly board: TurnBoard;
@@ -63,7 +65,7 @@ export class ShardHost implements HostCalls {
 
   constructor(parts: HostParts) {
     this.#parts = parts;
-    const { machines, log, store, clock, board, name, tracing } = parts;
+    const { machines, log, topics = null, store, clock, board, name, tracing } = parts;
     const commits = new CommitGroup(
       store,
       new Trouble({
@@ -82,6 +84,7 @@ export class ShardHost implements HostCalls {
     this.#runners = machines.map((machine) =>
       new ShardRunner(machine, {
         log,
+        topics,
         store,
         commits,
         clock,

@@ -11,12 +11,12 @@
  */
 
 import type { HostDeath } from "../core/attempts.ts";
-import type { Checkpoint } from "../core/checkpoint.ts";
+import { type Checkpoint, MAILBOX } from "../core/checkpoint.ts";
 import { errorMessage } from "../core/errors.ts";
-import type { LogFrame } from "../core/log_frame.ts";
+import type { Delivery } from "../core/log_frame.ts";
 import type { Published } from "../core/publishing.ts";
 import type { Action, Answer, ShardMachine, ShardQuery } from "../core/shard_api.ts";
-import type { LogError, MailboxLog, Subscription } from "../log/port.ts";
+import { LogError, type MailboxLog, type Subscription, type TopicLog } from "../log/port.ts";
 import type { Store } from "../store/port.ts";
 import type { Clock } from "./clock.ts";
 import type { CommitGroup } from "./commit_group.ts";
@@ -38,6 +38,8 @@ export interface RunnerObserver {
 
 export interface Surroundings {
   readonly log: Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim">;
+  /** Foreign topics that are folded directly; null where there are none. */
+  readonly topics: TopicLog | null;
   readonly store: Pick<Store, "claim" | "load" | "due">;
   readonly commits: CommitGroup;
   /** A readable name for the shard's row. */
@@ -59,6 +61,13 @@ interface Replay {
   end: number | null;
 }
 
+/** A subscription, or one that is asked for: what an earlier one still delivers is dropped. */
+interface Reading {
+  subscription: Subscription | null;
+  /** Granted before the subscription stood. */
+  ungrantedBytes: number;
+}
+
 export class ShardRunner {
   readonly shard: number;
   readonly #machine: ShardMachine;
@@ -66,13 +75,10 @@ export class ShardRunner {
   readonly #spans: FrameSpans | null;
   /** Counts claims: what was begun under an earlier one is void. */
   #generation = 0;
-  #subscription: Subscription | null = null;
-  /** Counts subscriptions: what an earlier one still delivers is dropped. */
-  #subscriptions = 0;
-  /** Granted before the subscription stood. */
-  #ungrantedBytes = 0;
-  /** The offset that the log did not have at the last try to read it; null when it had it. */
-  #missingOffset: number | null = null;
+  /** By topic. */
+  readonly #readings = new Map<string, Reading>();
+  /** By topic, the offset that its log did not have at the last try to read it. */
+  readonly #missingOffsets = new Map<string, number>();
   #replay: Replay | null = null;
   #refusal: string | null = null;
   #isPerforming = false;
@@ -177,9 +183,9 @@ export class ShardRunner {
       case "claim":
         return void this.#claim(action.death);
       case "subscribe":
-        return void this.#subscribe(action.epoch, action.from);
+        return void this.#subscribe(action.epoch, action.topic, action.from);
       case "grant":
-        return this.#grant(action.bytes);
+        return this.#grant(action.topic, action.bytes);
       case "load":
         return void this.#load(action.epoch, action.keys);
       case "due":
@@ -209,17 +215,15 @@ export class ShardRunner {
     }
   }
 
-  #unsubscribe(): void {
-    this.#subscription?.close();
-    this.#subscription = null;
-    this.#subscriptions += 1;
-    this.#ungrantedBytes = 0;
+  #unsubscribe(topic: string): void {
+    this.#readings.get(topic)?.subscription?.close();
+    this.#readings.delete(topic);
   }
 
   /** Everything begun so far becomes void. */
   #abandon(): void {
     this.#generation += 1;
-    this.#unsubscribe();
+    for (const topic of [...this.#readings.keys()]) this.#unsubscribe(topic);
     this.#replay = null;
   }
 
@@ -287,49 +291,64 @@ export class ShardRunner {
     this.#around.observer.replayed(this.#around.clock.nowMs() - replay.sinceMs);
   }
 
-  #subscribe(epoch: number, from: number): Promise<void> {
-    this.#unsubscribe();
-    const number = this.#subscriptions;
-    const { log, clock } = this.#around;
-    const deliver = (frames: readonly LogFrame[]) => {
-      if (number !== this.#subscriptions) return;
-      this.#tell(() => this.#machine.deliver(epoch, frames, clock.nowMs()));
+  #subscribe(epoch: number, topic: string, from: number): Promise<void> {
+    this.#unsubscribe(topic);
+    const reading: Reading = { subscription: null, ungrantedBytes: 0 };
+    this.#readings.set(topic, reading);
+    const isWanted = () => this.#readings.get(topic) === reading;
+    const deliver = (frames: readonly Delivery[]) => {
+      if (!isWanted()) return;
+      this.#tell(() => this.#machine.deliver(epoch, frames, this.#around.clock.nowMs()));
       this.#around.wake(this);
     };
     const failed = (error: LogError) => {
-      if (number === this.#subscriptions) this.#lose(error, from);
+      if (isWanted()) this.#lose(error, topic, from);
     };
-    const subscribe = () => log.subscribe(this.shard, from, deliver, failed);
     const subscribed = (subscription: Subscription) => {
-      if (number !== this.#subscriptions) return subscription.close();
-      this.#missingOffset = null;
-      this.#subscription = subscription;
-      if (this.#ungrantedBytes > 0) subscription.grant(this.#ungrantedBytes);
-      this.#ungrantedBytes = 0;
+      if (!isWanted()) return subscription.close();
+      this.#missingOffsets.delete(topic);
+      reading.subscription = subscription;
+      if (reading.ungrantedBytes > 0) subscription.grant(reading.ungrantedBytes);
+      reading.ungrantedBytes = 0;
     };
-    return this.#ask("read its log", subscribe, subscribed, (error) => this.#claimAnew(error, from));
+    const subscribe = () => this.#open(topic, from, deliver, failed);
+    return this.#ask(readingOf(topic), subscribe, subscribed, (error) => this.#claimAnew(error, topic, from));
+  }
+
+  #open(
+    topic: string,
+    from: number,
+    deliver: (frames: readonly Delivery[]) => void,
+    failed: (error: LogError) => void,
+  ): Promise<Subscription> {
+    const { log, topics } = this.#around;
+    if (topic === MAILBOX) return log.subscribe(this.shard, from, deliver, failed);
+    if (topics !== null) return topics.read(topic, this.shard, from, deliver, failed);
+    return Promise.reject(new LogError("refused", `There is no log of foreign topics to read ${topic} from`));
   }
 
   /** The log ended the subscription: a damaged one refuses the shard, any other starts it again. */
-  #lose(error: LogError, from: number): void {
-    this.#around.observer.failed("read its log", error.code);
+  #lose(error: LogError, topic: string, from: number): void {
+    this.#around.observer.failed(readingOf(topic), error.code);
     if (isPassing(error.code)) this.#tell(() => this.#machine.begin());
-    else if (!this.#claimAnew(error, from)) {
-      this.#refuse(`Shard ${this.shard} cannot read its log: ${error.message}`);
+    else if (!this.#claimAnew(error, topic, from)) {
+      this.#refuse(`Shard ${this.shard} cannot ${readingOf(topic)}: ${error.message}`);
     }
   }
 
   /** Claims once more when the log has no such offset; false when that is not the trouble, or did not help. */
-  #claimAnew(error: Error, from: number): boolean {
-    if (errorCode(error) !== "out_of_range" || this.#missingOffset === from) return false;
-    this.#missingOffset = from;
+  #claimAnew(error: Error, topic: string, from: number): boolean {
+    if (errorCode(error) !== "out_of_range" || this.#missingOffsets.get(topic) === from) return false;
+    this.#missingOffsets.set(topic, from);
     this.#tell(() => this.#machine.begin());
     return true;
   }
 
-  #grant(bytes: number): void {
-    if (this.#subscription === null) this.#ungrantedBytes += bytes;
-    else this.#subscription.grant(bytes);
+  #grant(topic: string, bytes: number): void {
+    const reading = this.#readings.get(topic);
+    if (reading === undefined) return;
+    if (reading.subscription === null) reading.ungrantedBytes += bytes;
+    else reading.subscription.grant(bytes);
   }
 
   #load(epoch: number, keys: Parameters<Store["load"]>[1]): Promise<void> {
@@ -395,4 +414,8 @@ export class ShardRunner {
   async #try(operation: string, attempt: () => Promise<unknown>): Promise<void> {
     await retry(attempt, this.#policy(operation, () => false));
   }
+}
+
+function readingOf(topic: string): string {
+  return topic === MAILBOX ? "read its log" : `read ${topic}`;
 }

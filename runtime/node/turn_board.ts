@@ -1,10 +1,11 @@
 /**
- * What a host does right now, readable by other threads when it hangs or is dead: eight 32-bit places of shared memory.
+ * What a host does right now, readable by other threads when it hangs or is dead: nine 32-bit places of shared memory.
  *
  *     [0]     the shard whose slice is running; -1 between slices
  *     [1]     slices and turns begun so far, wrapping around: it moves whenever the host does
- *     [2]     the epoch, and [3] [4] the offset (low and high half), of the frame that is being folded
+ *     [2]     the epoch, and [3] [4] the offset (low and high half), of the frame or record that is being folded
  *     [5..7]  the turn, as in `TurnPlace`: entry (-2: no turn is under way), timer, step
+ *     [8]     the number of its foreign topic; 0: it is of the mailbox
  *
  * 1. Of a host that hangs or is dead, what is read is true. While it runs, the places may be of two successive turns:
  *    they are written one by one, and plainly, since this happens before every turn. (Memory that others read costs
@@ -22,10 +23,11 @@ const highAt = 4;
 const indexAt = 5;
 const timerAt = 6;
 const stepAt = 7;
+const topicAt = 8;
 
 const lowUnits = 2 ** 32;
 
-export const turnBoardBytes = 8 * Int32Array.BYTES_PER_ELEMENT;
+export const turnBoardBytes = 9 * Int32Array.BYTES_PER_ELEMENT;
 export const noShard = -1;
 const noTurn = -2;
 
@@ -49,8 +51,9 @@ export class TurnBoard implements TurnWitness {
     Atomics.store(this.#places, shardAt, noShard);
   }
 
-  enterFrame(epoch: number, offset: number): void {
+  enterFrame(epoch: number, offset: number, topic = 0): void {
     const places = this.#places;
+    places[topicAt] = topic;
     places[epochAt] = epoch;
     places[lowAt] = offset;
     places[highAt] = Math.floor(offset / lowUnits);
@@ -78,13 +81,20 @@ export interface BoardReading {
   readonly death: HostDeath | null;
 }
 
-/** The watcher's side. */
-export function readTurnBoard(memory: SharedArrayBuffer): BoardReading {
+/** The watcher's side. `topics`: the foreign ones that the host folds directly, in its order. */
+export function readTurnBoard(memory: SharedArrayBuffer, topics: readonly string[] = []): BoardReading {
   const places = new Int32Array(memory);
   const at = (place: number) => Atomics.load(places, place);
   const [shard, index] = [at(shardAt), at(indexAt)];
   const offset = at(highAt) * lowUnits + (at(lowAt) >>> 0);
-  const place = { offset, index, timer: at(timerAt), step: at(stepAt) };
+  const topic = topics[at(topicAt) - 1];
+  const place = {
+    ...(topic !== undefined && { topic }),
+    offset,
+    index,
+    timer: at(timerAt),
+    step: at(stepAt),
+  };
   const isInTurn = shard !== noShard && index !== noTurn;
   return { shard, turn: at(countAt), death: isInTurn ? { epoch: at(epochAt), place } : null };
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { MAILBOX } from "../../runtime/core/checkpoint.ts";
 import { type Attempts, attemptsAtClaim, isPast } from "../../runtime/core/attempts.ts";
 
 const place = { offset: 7, index: 2, timer: 0, step: 0 };
@@ -46,10 +47,17 @@ Deno.test("attemptsAtClaim() keeps a message buried when hosts die at other plac
   assert.deepEqual(back, { place, attempts: 6, epoch: 10, isOpen: false });
 });
 
+Deno.test("isPast() goes by the topic of the place", () => {
+  const records = { ...place, topic: "readings" };
+  assert.equal(isPast(records, { [MAILBOX]: { offset: 9, index: 0 } }), false);
+  assert.equal(isPast(records, { readings: { offset: 9, index: 0 } }), true);
+  assert.equal(isPast(place, { readings: { offset: 9, index: 0 } }), false);
+});
+
 Deno.test("isPast() says whether the entry is folded at a position", () => {
-  assert.equal(isPast(place, { offset: 6, index: 0 }), false);
-  assert.equal(isPast(place, { offset: 6, index: 2 }), false);
-  assert.equal(isPast(place, { offset: 6, index: 3 }), true);
-  assert.equal(isPast(place, { offset: 7, index: 0 }), true);
-  assert.equal(isPast({ offset: 7, index: -1 }, { offset: 6, index: 1 }), true);
+  assert.equal(isPast(place, { [MAILBOX]: { offset: 6, index: 0 } }), false);
+  assert.equal(isPast(place, { [MAILBOX]: { offset: 6, index: 2 } }), false);
+  assert.equal(isPast(place, { [MAILBOX]: { offset: 6, index: 3 } }), true);
+  assert.equal(isPast(place, { [MAILBOX]: { offset: 7, index: 0 } }), true);
+  assert.equal(isPast({ offset: 7, index: -1 }, { [MAILBOX]: { offset: 6, index: 1 } }), true);
 });

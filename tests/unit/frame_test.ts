@@ -20,7 +20,7 @@ const origin = fc.oneof(
     noNullPrototype: true,
   }),
   fc.record({ type: fc.constant("shard" as const), shard: fc.nat(), n: fc.nat() }, { noNullPrototype: true }),
-  fc.constant({ type: "tick" as const }),
+  fc.nat().map((epoch) => ({ type: "tick" as const, epoch })),
 );
 const body = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)));
 const entry = fc.oneof(
@@ -70,17 +70,21 @@ Deno.test("decodeFrame() gives back what encodeFrame() was given of a foreign to
 
 Deno.test("encodeFrame() puts successive messages of one type into one run", () => {
   const entries = [0, "a", 1, 0, "b", [2], senderMarker, "s", "sensor", 0, "c", 3, 1, "c", 4, 0, "", 5];
-  const text = encodeFrame({ origin: { type: "tick" }, types: [["sensor", 1], ["series", 2]], entries });
+  const text = encodeFrame({
+    origin: { type: "tick", epoch: 1 },
+    types: [["sensor", 1], ["series", 2]],
+    entries,
+  });
   const runs = '0,"a\x7fb",[1,[2]],-2,"s","sensor",0,"c",[3],1,"c",[4],0,"",[5]';
-  assert.equal(text, `[[2,["t"],[["sensor",1],["series",2]]],${runs}]`);
+  assert.equal(text, `[[2,["t",1],[["sensor",1],["series",2]]],${runs}]`);
   assert.deepEqual(decodeFrame(text).entries, entries);
 });
 
 Deno.test("encodeFrame() changes the header alone when traced requests wrote to the frame", () => {
-  const plain = { origin: { type: "tick" }, types: [["sensor", 1]], entries: [0, "a", 1] } as const;
-  assert.equal(encodeFrame(plain), '[[2,["t"],[["sensor",1]]],0,"a",[1]]');
+  const plain = { origin: { type: "tick", epoch: 1 }, types: [["sensor", 1]], entries: [0, "a", 1] } as const;
+  assert.equal(encodeFrame(plain), '[[2,["t",1],[["sensor",1]]],0,"a",[1]]');
   const traced = encodeFrame({ ...plain, contexts: ["00-1-2-01", "00-3-4-01"] });
-  assert.equal(traced, '[[2,["t"],[["sensor",1]],["00-1-2-01","00-3-4-01"]],0,"a",[1]]');
+  assert.equal(traced, '[[2,["t",1],[["sensor",1]],["00-1-2-01","00-3-4-01"]],0,"a",[1]]');
   const { contexts, ...rest } = parseFrame(traced);
   assert.deepEqual({ ...rest, contexts: null }, parseFrame(encodeFrame(plain)));
   assert.deepEqual(contexts, ["00-1-2-01", "00-3-4-01"]);
@@ -92,7 +96,9 @@ Deno.test("parseFrame() finds the hash of every id when ids are of any character
   });
   fc.assert(fc.property(ids, (some) => {
     const entries = some.flatMap((id, index) => [0, id, index]);
-    const parsed = parseFrame(encodeFrame({ origin: { type: "tick" }, types: [["sensor", 1]], entries }));
+    const parsed = parseFrame(
+      encodeFrame({ origin: { type: "tick", epoch: 1 }, types: [["sensor", 1]], entries }),
+    );
     assert.deepEqual([...parsed.hashes], some.map(hashId));
     assert.deepEqual(some.map((_, at) => idOf(parsed, parsed.runs[0]!, at)), some);
   }));
@@ -104,28 +110,28 @@ Deno.test("decodeFrame() throws a FormatError when the text is not a frame", () 
     "{}",
     "[]",
     "[1]",
-    '[[1,["t"],[]]]',
+    '[[1,["t",1],[]]]',
     '[[2,["x"],[]]]',
     '[[2,["g",1,1],[]]]',
     '[[2,["f","T",0,1],[]]]',
     '[[2,["f","T",0,1,[0]],[]]]',
     '[[2,["f","T",0,1,[0,-1]],[["sensor",1]]],0,"a\x7fb",[1,2]]',
     '[[2,["f","T",0,1,[0]],[]],-4,"malformed",["one"]]',
-    '[[2,["t"],[]],-4,"malformed",["not JSON","{"]]',
-    '[[2,["t"],[[1,2]]]]',
-    '[[2,["t"],[]],0,"a",[1]]',
-    '[[2,["t"],[["k",1]],[]],0,"a",[1]]',
-    '[[2,["t"],[["k",1]],[1]],0,"a",[1]]',
-    '[[2,["t"],[["k",1]],"00-1-2-01"],0,"a",[1]]',
-    '[[2,["t"],[["k",1]]],0,"a"]',
-    '[[2,["t"],[["k",1]]],0,5,[1]]',
-    '[[2,["t"],[["k",1]]],0.5,"a",[1]]',
-    '[[2,["t"],[["k",1]]],0,"a",1]',
-    '[[2,["t"],[["k",1]]],0,"a",[]]',
-    '[[2,["t"],[["k",1]]],0,"a",[1,2]]',
-    '[[2,["t"],[["k",1]]],0,"a\x7fb",[1]]',
-    '[[2,["t"],[["k",1]]],-9,"a",1]',
-    '[[2,["t"],[["k",1]]],-1,"a","x"]',
+    '[[2,["t",1],[]],-4,"malformed",["not JSON","{"]]',
+    '[[2,["t",1],[[1,2]]]]',
+    '[[2,["t",1],[]],0,"a",[1]]',
+    '[[2,["t",1],[["k",1]],[]],0,"a",[1]]',
+    '[[2,["t",1],[["k",1]],[1]],0,"a",[1]]',
+    '[[2,["t",1],[["k",1]],"00-1-2-01"],0,"a",[1]]',
+    '[[2,["t",1],[["k",1]]],0,"a"]',
+    '[[2,["t",1],[["k",1]]],0,5,[1]]',
+    '[[2,["t",1],[["k",1]]],0.5,"a",[1]]',
+    '[[2,["t",1],[["k",1]]],0,"a",1]',
+    '[[2,["t",1],[["k",1]]],0,"a",[]]',
+    '[[2,["t",1],[["k",1]]],0,"a",[1,2]]',
+    '[[2,["t",1],[["k",1]]],0,"a\x7fb",[1]]',
+    '[[2,["t",1],[["k",1]]],-9,"a",1]',
+    '[[2,["t",1],[["k",1]]],-1,"a","x"]',
   ];
   for (const text of bad) assert.throws(() => decodeFrame(text), FormatError, text);
 });

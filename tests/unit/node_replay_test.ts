@@ -24,7 +24,7 @@ const letter: StoredDeadLetter = {
 Deno.test("replayPiece() keeps the version that the message died in, and keys the part by letter and replay", () => {
   const entriesOf = (replayed: StoredDeadLetter) => {
     const { types, text } = replayPiece(replayed, 8);
-    return decodeFrame(joinFrame({ type: "tick" }, types, [text]));
+    return decodeFrame(joinFrame({ type: "tick", epoch: 1 }, types, [text]));
   };
   const { types, entries } = entriesOf(letter);
   assert.deepEqual(types, [["sensor", 4]]);
@@ -47,7 +47,7 @@ Deno.test("mayReplay() is false when the message was folded after all, or died t
 Deno.test("controlPiece() is an entry of version 0, and a part of its own when it has a key", () => {
   const entriesOf = (...args: Parameters<typeof controlPiece>) => {
     const { types, text } = controlPiece(...args);
-    return decodeFrame(joinFrame({ type: "tick" }, types, [text]));
+    return decodeFrame(joinFrame({ type: "tick", epoch: 1 }, types, [text]));
   };
   const target = { kind: "sensor", id: "a/é" };
   const { types, entries } = entriesOf(target, "resume", null, 8);

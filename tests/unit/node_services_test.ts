@@ -111,7 +111,7 @@ class Rig {
     this.sends++;
     if (this.refusal !== null) return Promise.reject(this.refusal);
     const { types, entries: [type, id, body] } = decodeFrame(
-      joinFrame({ type: "tick" }, piece.types, [piece.text]),
+      joinFrame({ type: "tick", epoch: 1 }, piece.types, [piece.text]),
     );
     assert.deepEqual(types, [["asker", 0]]);
     assert.equal(type, 0);

@@ -24,6 +24,7 @@ import { encodeFrame, type WireType } from "../../runtime/core/frame.ts";
 import type { Published } from "../../runtime/core/publishing.ts";
 import { defaultShardLimits, type PublishingLimits, type ShardLimits } from "../../runtime/core/limits.ts";
 import type { LogFrame } from "../../runtime/core/log_frame.ts";
+import { packRecords, type TopicRecord } from "../../runtime/log/pack_records.ts";
 import type { Registry } from "../../runtime/core/registry.ts";
 import { Shard } from "../../runtime/core/shard.ts";
 import type { Action, Answer, ShardQuery } from "../../runtime/core/shard_api.ts";
@@ -41,6 +42,13 @@ interface StoredRow {
 
 export type ServiceCall = Extract<Action, { type: "request" }>;
 
+/** A foreign topic's partition, as far as it was read. */
+interface TopicLog {
+  readonly records: TopicRecord[];
+  /** Index of the next record to be delivered. */
+  next: number;
+}
+
 export class ShardDriver {
   /** The present host's. */
   shard: Shard;
@@ -55,6 +63,9 @@ export class ShardDriver {
   readonly answers = new Map<number, Answer>();
   readonly refusals: string[] = [];
   nowMs = 0;
+  /** Of each delivery of a foreign topic. */
+  recordsAtOnce = Infinity;
+  readonly topics = new Map<string, TopicLog>();
   /** Of one run; 0 folds one frame. */
   sliceMs = 1000;
   /** Commits are made only when this is false. */
@@ -89,17 +100,26 @@ export class ShardDriver {
     shard = 0,
     shardCount = 1,
     publishing: PublishingLimits | null = null,
+    topics: readonly string[] = [],
   ) {
     this.registry = registry;
     const options = {
       shard,
       shardCount,
       registry,
+      topics,
       limits: { ...defaultShardLimits, ...limits },
       publishing: publishing === null ? null : { limits: publishing, nowMs: () => this.nowMs },
     };
     this.#makeShard = () => new Shard({ ...options, witness: new TurnBoard(this.#board) });
     this.shard = this.#makeShard();
+    for (const topic of topics) this.topics.set(topic, { records: [], next: 0 });
+  }
+
+  /** A record of a foreign topic comes. */
+  appendRecord(topic: string, offset: number, key: string | null, value: string | null): void {
+    const encode = (text: string | null) => text === null ? null : new TextEncoder().encode(text);
+    this.topics.get(topic)?.records.push({ offset, key: encode(key), value: encode(value) });
   }
 
   /** Appends one frame of [kind, id, message] and stamps it. */
@@ -140,7 +160,7 @@ export class ShardDriver {
    */
   die(what: "thread" | "process"): never {
     this.#isDead = true;
-    this.#death = what === "thread" ? readTurnBoard(this.#board).death : null;
+    this.#death = what === "thread" ? readTurnBoard(this.#board, [...this.topics.keys()]).death : null;
     throw new Error("The host dies here");
   }
 
@@ -162,9 +182,24 @@ export class ShardDriver {
         this.shard.deliver(this.#epoch, this.log.slice(this.#delivered), this.nowMs);
         this.#delivered = this.log.length;
       }
-      const more = this.#run();
+      const delivered = this.#deliverRecords();
+      const more = this.#run() || delivered;
       idle = actions.length > 0 || more ? 0 : idle + 1;
     }
+  }
+
+  #deliverRecords(): boolean {
+    let isAny = false;
+    for (const [topic, log] of this.topics) {
+      const records = log.records.slice(log.next, log.next + this.recordsAtOnce);
+      const last = records.at(-1);
+      if (last === undefined || this.#epoch === 0) continue;
+      const around = { topic, shard: this.shard.shard, next: last.offset + 1, removed: null };
+      this.shard.deliver(this.#epoch, [packRecords(around, records)], this.nowMs);
+      log.next += records.length;
+      isAny = true;
+    }
+    return isAny;
   }
 
   /** True: there is more to do. */
@@ -203,11 +238,19 @@ export class ShardDriver {
   #perform(action: Action): void {
     switch (action.type) {
       case "claim":
+        // Nothing is delivered before the next subscription.
+        for (const log of this.topics.values()) log.next = log.records.length;
         this.shard.started(this.#claim(action.death), this.nowMs);
         return;
-      case "subscribe":
-        this.#delivered = action.from;
+      case "subscribe": {
+        const log = this.topics.get(action.topic);
+        if (log === undefined) this.#delivered = action.from;
+        else {
+          const next = log.records.findIndex(({ offset }) => offset >= action.from);
+          log.next = next < 0 ? log.records.length : next;
+        }
         return;
+      }
       case "load":
         this.loads.push(action.keys.length);
         this.shard.loaded(action.epoch, this.#load(action.keys));
