@@ -35,6 +35,11 @@ export class MySqlConnection {
   readonly #driver: ReturnType<typeof createConnection>;
   readonly #socket: Socket;
   readonly #lost = Promise.withResolvers<void>();
+  /**
+   * How the calls under way are failed. Not by a reaction of each to `lost`, which would hold all calls and their answers
+   * until the connection ends.
+   */
+  readonly #underWay = new Set<(error: LostConnection) => void>();
   #isLost = false;
 
   private constructor(settings: MySqlSettings, database: string | undefined) {
@@ -55,6 +60,8 @@ export class MySqlConnection {
       ...(database === undefined ? {} : { database }),
       ...(tls === null ? {} : { ssl: { ...(tls.ca === null ? {} : { ca: tls.ca }), verifyIdentity: true } }),
     });
+    // Later than the driver tells a call what the server said before it closed the connection.
+    this.#lost.promise.then(() => this.#underWay.forEach((fail) => fail(lost())));
     // Whoever calls hears of it; an idle connection is looked at before it is used.
     this.#driver.on("error", () => this.destroy());
   }
@@ -95,8 +102,13 @@ export class MySqlConnection {
       reject(new LostConnection(`it gave no answer within ${deadlineMs} ms`));
       this.destroy();
     }, deadlineMs);
-    this.#lost.promise.then(() => reject(new LostConnection("the connection was lost")));
-    promise.then(() => clearTimeout(timer), () => clearTimeout(timer));
+    const settled = () => {
+      clearTimeout(timer);
+      this.#underWay.delete(reject);
+    };
+    this.#underWay.add(reject);
+    promise.then(settled, settled);
+    if (this.#isLost) this.#lost.promise.then(() => reject(lost()));
     // The caller says what the statement answers with; see `isRows` and `affectedRows`.
     start((error, result) => error ? reject(error) : resolve(result as T));
     return promise;
@@ -144,4 +156,8 @@ export class MySqlConnection {
 
 function bufferOf(bytes: Uint8Array): Uint8Array {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function lost(): LostConnection {
+  return new LostConnection("the connection was lost");
 }
