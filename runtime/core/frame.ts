@@ -152,6 +152,8 @@ function parseOrigin(value: unknown): Origin {
     const [tag, who, n, first, distances] = value;
     if (tag === "g" && typeof who === "string" && isCount(n)) return { type: "gateway", start: who, n };
     if (tag === "s" && isCount(who) && isCount(n)) return { type: "shard", shard: who, n };
+    // A tick of before there were epochs in them is nobody's: no claim waits for it.
+    if (tag === "t" && who === undefined) return { type: "tick", epoch: 0 };
     if (tag === "t" && isCount(who)) return { type: "tick", epoch: who };
     if (tag === "f" && typeof who === "string" && isCount(n) && isCount(first) && Array.isArray(distances)) {
       return { type: "source", topic: who, partition: n, offsets: parseOffsets(first, distances) };
