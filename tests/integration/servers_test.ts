@@ -170,7 +170,7 @@ async function refusesWithoutKafka(stage: Stage): Promise<void> {
   const { servers } = stage;
   await servers.kafka.kill();
   const before = await count(stage, "2");
-  const key = "while Kafka is away";
+  const key = "while-kafka-is-away";
   const startMs = performance.now();
   // What is on its way when Kafka dies may be written all the same: its sender is told so by 504, later.
   const first = post(stage, { id: "2", values: { t: 60 } }, key);
