@@ -208,7 +208,7 @@ async function buffersWithoutMysql(stage: Stage): Promise<void> {
   const before = await count(stage, "2");
   await accept(stage, { id: "2", values: { t: 80 } });
   assert.equal(await count(stage, "2"), before + 1, "what is in memory is folded and answered");
-  const list = await ask(`${node.url}/sensors`);
+  const list = await ask(`${node.url}/sensors?consistency=local`);
   assert.equal(list.status, 503);
   assert.match(list.body.detail, /MySQL at /);
 
