@@ -82,6 +82,8 @@ export class Stage {
     const stage = new Stage(ground, await Deno.makeTempDir({ prefix }));
     try {
       await stage.server.untilReady();
+      // Its sensors are there, whatever is broken first.
+      if (stage.servers !== null) await stage.recovered();
       return stage;
     } catch (thrown) {
       await stage.close(false);
