@@ -81,7 +81,8 @@ async function read(output: ReadableStream<Uint8Array>, servers: ReadonlyMap<str
   let before: Account | null = null;
   let round: PeerRound | null = null;
   for await (const line of output.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())) {
-    const [word = "", text = ""] = line.split(" ", 2);
+    const [word = ""] = line.split(" ", 1);
+    const text = line.slice(word.length + 1);
     if (word === "first") before = await readAccount(servers);
     else if (word === "last" && before !== null) {
       const { records, seconds, cpuSeconds } = lastLine.parse(JSON.parse(text));
@@ -117,7 +118,9 @@ async function measureCourse(
   const rounds: PeerRound[] = [];
   try {
     for (let round = 1; round <= run.rounds; round++) {
-      rounds.push(await compete(java, run, { topic, commitMs, name: `peer-${form}-${commitMs}-${round}` }));
+      const scored = await compete(java, run, { topic, commitMs, name: `peer-${form}-${commitMs}-${round}` });
+      console.log(`${figure}, round ${round}: ${perSecond(scored.perSecond)}`);
+      rounds.push(scored);
     }
   } catch (thrown) {
     const measured = `refused: ${errorMessage(thrown)}`;
