@@ -92,6 +92,7 @@ async function startsWithoutServers(stage: Stage): Promise<void> {
   await servers.kafka.start();
   await untilReadyz(stage, 200);
   await accept(stage, { id: "1", values: { t: 1 } });
+  assert.equal(await count(stage, "1"), 1);
   assert.equal((await windows(stage, "1", "cached")).body.consistency, "local", "Redis is not there yet");
   await servers.redis.start();
   await untilCached(stage, "1", 1);
