@@ -1,11 +1,12 @@
 /** The product's actors. Every thread that folds shards imports this module, and has its own memory for panes. */
 
 import type { AnyDefinition } from "../runtime/core/registry.ts";
-import type { ActorCounters } from "../runtime/node/actor_module.ts";
+import type { ActorCounters, RecordReaders } from "../runtime/node/actor_module.ts";
 import { SlabPool } from "./analytics/slab.ts";
 import { sensorDefinition } from "./sensors/sensor.ts";
 import { windowCounts } from "./sensors/windowed_actor.ts";
 import { seriesDefinition } from "./series/series.ts";
+import { readers as recordReaders } from "./sources/records.ts";
 
 const sensors = windowCounts("sensor");
 const series = windowCounts("series");
@@ -22,4 +23,8 @@ export function counters(): ActorCounters {
     series_late: series.late,
     series_duplicates: series.duplicates,
   };
+}
+
+export function readers(): RecordReaders {
+  return recordReaders;
 }

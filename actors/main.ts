@@ -42,7 +42,7 @@ import { listening, source } from "./services.ts";
 import { secretsOf, type Settings } from "./settings.ts";
 import { hostProbes } from "./sources/host_probes.ts";
 import { runHostSource } from "./sources/host_source.ts";
-import { panelTopics } from "./sources/topics.ts";
+import { keyedTopicReaders, panelTopics, type TopicSettings } from "./sources/topics.ts";
 
 /** How long requests under way may take at a stop, and then folding and checkpointing; the rest waits in the log. */
 const drainMs = { requests: 5000, folding: 20_000 };
@@ -196,6 +196,10 @@ async function refusedBy(publishing: HotPublishing | null): Promise<never> {
   throw new Refusal(`Cannot start: ${sentence.replace(/\. Cached reads .*/, "")}; correct REDIS_URL.`);
 }
 
+function topicSettings({ entryTopic, okTopic, keyedTopics = [] }: Settings): TopicSettings {
+  return { entryTopic, okTopic, keyedTopics };
+}
+
 async function superviseSources(
   settings: Settings,
   { folder, servers }: Place,
@@ -214,12 +218,14 @@ async function superviseSources(
       info: (sentence) => hostLog.info("source-works", sentence, { like: sentence, ends: "source-failed" }),
     })));
   if (servers === null) return;
+  const topics = panelTopics(topicSettings(settings));
+  if (topics.size === 0) return;
   const topicLog = logOf("topics", report);
   await engine.supervise(source("topics", (signal) =>
     runTopicSource({
       kafka: servers.kafka,
       engine,
-      topics: panelTopics(settings.entryTopic, settings.okTopic),
+      topics,
       signal,
       warn: (sentence) => topicLog.warn("source-failed", sentence),
       info: (sentence) => topicLog.info("source-works", sentence, { ends: "source-failed" }),
@@ -267,7 +273,7 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
   const opening = openEngine(settings, {
     ...actors,
     dataDir: folder?.path ?? "",
-    ...servers !== null && { servers },
+    ...servers !== null && { servers, topics: keyedTopicReaders(topicSettings(settings)) },
     threads,
     report,
     ...publishing !== null && { onPublished: publishing.onPublished },

@@ -59,7 +59,11 @@ function url(...schemes: readonly string[]) {
 const broker = /^([0-9A-Za-z._-]{1,255}|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/;
 
 // What Kafka lets a topic be called, short enough for what is put behind it.
-const topic = z.string().regex(/^[0-9A-Za-z._-]{1,200}$/);
+
+const topicPattern = /^[0-9A-Za-z._-]{1,200}$/;
+const topic = z.string().regex(topicPattern);
+const topics = z.string().transform((text) => text.split(",").map((part) => part.trim()))
+  .refine((names) => names.every((name) => topicPattern.test(name)) && new Set(names).size === names.length);
 
 const portText = "a port number from 0 to 65535 (0: any free one)";
 
@@ -224,6 +228,13 @@ export const settingsSchema = z.object({
     value: "TOPIC",
     expects: "a topic's name",
     meaning: 'Where other systems put recoveries: {"id": ...}; made when it is missing.',
+  }),
+  keyedTopics: topics.optional().register(settingNotes, {
+    group: "Servers",
+    value: "LIST",
+    expects: "names of topics separated by commas, each once",
+    meaning:
+      "Topics keyed by id, by Kafka's default partitioner, with a partition for each shard: folded directly.",
   }),
   checkpointMs: wholeNumber(10, 60_000).prefault("1000").register(settingNotes, {
     group: "Work",

@@ -5,6 +5,7 @@ import { redisSettings } from "../../runtime/hot/redis/settings.ts";
 import type { KafkaSettings } from "../../runtime/log/kafka/settings.ts";
 import type { Servers } from "../../runtime/node/options.ts";
 import type { MySqlSettings } from "../../runtime/store/mysql/settings.ts";
+import { MAILBOX } from "../../runtime/core/checkpoint.ts";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import type { Settings } from "../settings.ts";
 import { Refusal } from "./refusal.ts";
@@ -31,7 +32,17 @@ export function serversOf(settings: Settings, readText: ReadText): Servers | nul
       "Cannot start: KAFKA_BROKERS is set and MYSQL_URL is not. Set both, or neither for a node on its folder.",
     );
   }
+  checkKeyedTopics(settings);
   return { kafka: kafkaOf(settings, kafkaBrokers, readText), mysql: mysqlOf(settings, mysqlUrl, readText) };
+}
+
+function checkKeyedTopics({ keyedTopics = [], prefix }: Settings): void {
+  const own = [MAILBOX, `${prefix}.mailbox`];
+  const taken = keyedTopics.find((topic) => own.includes(topic));
+  if (taken === undefined) return;
+  throw new Refusal(
+    `Cannot start: --keyed-topics names ${taken}, which is what the node calls its own messages. Leave it out.`,
+  );
 }
 
 /** Null: nobody set it. Throws a `Refusal`. */
@@ -127,10 +138,10 @@ function caOf(name: string, path: string | undefined, readText: ReadText): strin
 
 /** What is set for servers that are not used would be believed to be in force. */
 function checkUnused(
-  { kafkaTls, kafkaCa, kafkaSasl, kafkaUsername, kafkaPassword, mysqlTls, mysqlCa }: Settings,
+  { kafkaTls, kafkaCa, kafkaSasl, kafkaUsername, kafkaPassword, keyedTopics, mysqlTls, mysqlCa }: Settings,
 ) {
   const isKafka = kafkaTls ||
-    [kafkaCa, kafkaSasl, kafkaUsername, kafkaPassword].some((one) => one !== undefined);
+    [kafkaCa, kafkaSasl, kafkaUsername, kafkaPassword, keyedTopics].some((one) => one !== undefined);
   if (isKafka) throw new Refusal("Cannot start: settings of Kafka are given, and KAFKA_BROKERS is not set.");
   if (mysqlTls || mysqlCa !== undefined) {
     throw new Refusal("Cannot start: settings of MySQL are given, and MYSQL_URL is not set.");

@@ -61,7 +61,13 @@ const ShardDetails = z.object({
 const Turn = z.object({
   shard: z.int().min(0),
   forMs: z.number().min(0).meta({ description: "How long it has been in it, to a tenth of a second." }),
-  place: z.object(place).nullable().meta({
+  place: z.object({
+    topic: z.string().optional().meta({
+      description:
+        "Of a record that is folded directly, whose offset it is; left out of the shard's own log.",
+    }),
+    ...place,
+  }).nullable().meta({
     description: "Null outside any turn: it answers a query, or makes a checkpoint.",
   }),
   entry: z.object({ kind: z.string(), id }).nullable().meta({

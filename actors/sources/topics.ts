@@ -15,7 +15,25 @@ function reader(form: RecordForm): ReadTopic {
   };
 }
 
-/** For `runTopicSource`. */
-export function panelTopics(entryTopic = "ENTRY", okTopic = "OK"): ReadonlyMap<string, ReadTopic> {
-  return new Map([[entryTopic, reader("reading")], [okTopic, reader("recovery")]]);
+export interface TopicSettings {
+  readonly entryTopic: string;
+  readonly okTopic: string;
+  /** Topics keyed by id, that are folded directly. */
+  readonly keyedTopics: readonly string[];
+}
+
+/** For `runTopicSource`: those that are re-keyed. */
+export function panelTopics(
+  { entryTopic, okTopic, keyedTopics }: TopicSettings,
+): ReadonlyMap<string, ReadTopic> {
+  const forms = [[entryTopic, "reading"], [okTopic, "recovery"]] as const;
+  const rekeyed = forms.filter(([topic]) => !keyedTopics.includes(topic));
+  return new Map(rekeyed.map(([topic, form]) => [topic, reader(form)]));
+}
+
+/** For the engine: what is folded directly, with the names of its readers. All but the topic of recoveries hold readings. */
+export function keyedTopicReaders(
+  { okTopic, keyedTopics }: TopicSettings,
+): Readonly<Record<string, RecordForm>> {
+  return Object.fromEntries(keyedTopics.map((topic) => [topic, topic === okTopic ? "recovery" : "reading"]));
 }

@@ -24,6 +24,8 @@ export interface LogThreadData {
 export interface KafkaLogThreadData {
   readonly settings: KafkaSettings;
   readonly shards: number;
+  /** Foreign ones that are folded directly. */
+  readonly topics: readonly string[];
   /** Identity of the log that must be there; null: any will do. */
   readonly expected: string | null;
 }

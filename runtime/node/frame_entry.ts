@@ -15,15 +15,16 @@ export function entryOf(text: string, index: number): Address | null {
 }
 
 /**
- * Whom the entry is for that caused the turn at `place`; null when it was a timer, or the frame cannot be read.
+ * Whom the entry is for that caused the turn at `place`; null when it was a timer or is of a foreign topic, or the frame
+ * cannot be read.
  * `log`: one without a subscription of its own to this shard.
  */
 export async function readEntry(
   log: Pick<MailboxLog, "subscribe">,
   shard: number,
-  { offset, index }: TurnPlace,
+  { topic, offset, index }: TurnPlace,
 ): Promise<Address | null> {
-  if (index < 0) return null;
+  if (index < 0 || topic !== undefined) return null;
   const { promise, resolve } = Promise.withResolvers<LogFrame | null>();
   try {
     const deliver = ([frame]: readonly LogFrame[]) => resolve(frame ?? null);

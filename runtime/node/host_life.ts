@@ -30,6 +30,8 @@ export interface HostSettings {
   readonly shardCount: number;
   readonly definitionsUrl: string;
   readonly limits: ShardLimits;
+  /** As in `HostThreadStart`. */
+  readonly topics: Readonly<Record<string, string>>;
   readonly heapMiB: number;
   readonly isTraced: boolean;
   readonly isPublishing: boolean;
@@ -72,6 +74,8 @@ export class HostLife {
   readonly rpc: RpcClient;
   /** Resolves when the thread can be given shards at once; never when it ends before. */
   readonly warm: Promise<void>;
+  /** The foreign topics, in the hosts' order. */
+  readonly topics: readonly string[];
   readonly #worker: Worker;
   readonly #port: MessagePort;
   readonly #warmed = Promise.withResolvers<void>();
@@ -87,6 +91,7 @@ export class HostLife {
     this.#watchdog = watchdog;
     this.#abandoned = abandoned;
     this.warm = this.#warmed.promise;
+    this.topics = Object.keys(settings.topics);
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     abandoned.started(port1);
@@ -139,7 +144,7 @@ export class HostLife {
     this.#unwatch?.();
     void this.#worker.terminate();
     this.#abandoned.add(this.#name, this.#port);
-    const { shard, death } = readTurnBoard(this.board);
+    const { shard, death } = readTurnBoard(this.board, this.topics);
     this.#owner?.ended({ reason, inTurn: death === null ? null : { shard, death } });
     this.rpc.fail(new HostDiedError(`It died: ${reason}`));
   }

@@ -16,6 +16,8 @@ export interface HostThreadStart {
   /** URL of the module that names the actors; see `actor_module.ts`. */
   readonly definitionsUrl: string;
   readonly limits: ShardLimits;
+  /** Foreign topics that are folded directly, each with the name of its reader. */
+  readonly topics: Readonly<Record<string, string>>;
   /** See `tracing.ts`. */
   readonly isTraced: boolean;
   /** Confirmed checkpoints tell of their actors. */

@@ -25,9 +25,9 @@ import { Rehearsal } from "./rehearsal.ts";
 import { TurnBoard } from "./turn_board.ts";
 
 const start: HostThreadStart = workerData;
-const { definitionsUrl, shardCount, limits, isTraced, isPublishing, main, board: memory } = start;
+const { definitionsUrl, shardCount, limits, topics, isTraced, isPublishing, main, board: memory } = start;
 const publishing = isPublishing ? { limits: defaultPublishingLimits, nowMs: machineClock.nowMs } : null;
-const { registry, counters } = await loadActorModule(definitionsUrl);
+const { registry, counters } = await loadActorModule(definitionsUrl, topics);
 const tracing = isTraced ? (await import("./open_telemetry.ts")).openTelemetry() : null;
 const board = new TurnBoard(memory);
 let host: ShardHost | null = null;
@@ -38,12 +38,15 @@ function post(message: HostMessage): void {
 }
 
 function become({ host: number, shards, log, store, deaths }: HostAssignment): ShardHost {
+  const remoteLog = new RemoteLog(log);
+  const foreign = Object.keys(topics);
   const host = new ShardHost({
     name: `host-${number}`,
     machines: shards.map((shard) =>
-      new Shard({ shard, shardCount, registry, limits, witness: board, publishing })
+      new Shard({ shard, shardCount, registry, limits, topics: foreign, witness: board, publishing })
     ),
-    log: new RemoteLog(log),
+    log: remoteLog,
+    topics: remoteLog,
     store: new RemoteStore(store),
     clock: machineClock,
     board,

@@ -72,7 +72,7 @@ export type { EngineOptions } from "./options.ts";
 /** Starts a node on a folder; see guarantee 1. Throws a `LogError`, a `StoreError`, or what the actors' module threw. */
 export async function startEngine(options: EngineOptions): Promise<EmbeddedEngine> {
   const settings = settle(options);
-  const actors = await loadActorModule(settings.definitionsUrl);
+  const actors = await loadActorModule(settings.definitionsUrl, settings.topics);
   const tracing = settings.isTraced ? (await import("./open_telemetry.ts")).openTelemetry() : null;
   const writers = await openWriters(settings);
   const engine = new EmbeddedEngine(settings, actors, writers, tracing);
@@ -142,6 +142,7 @@ export class EmbeddedEngine implements Engine {
       backlog: this.#backlog,
       clock: this.#clock,
       log: this.#log,
+      topics: Object.keys(settings.topics),
       logNowMs: () => this.logNowMs(),
       turnBoard: (host) => this.#hosts[host]?.board ?? null,
     });
@@ -158,9 +159,9 @@ export class EmbeddedEngine implements Engine {
       waitingFor: () => this.#board.waitingFor(),
       report: settings.report,
     });
-    const { shards: shardCount, definitionsUrl, limits, isTraced, hostHeapMiB: heapMiB } = settings;
+    const { shards: shardCount, definitionsUrl, limits, topics, isTraced, hostHeapMiB: heapMiB } = settings;
     const isPublishing = settings.onPublished !== null;
-    this.#hostSettings = { shardCount, definitionsUrl, limits, isTraced, isPublishing, heapMiB };
+    this.#hostSettings = { shardCount, definitionsUrl, limits, topics, isTraced, isPublishing, heapMiB };
     this.#abandoned = new AbandonedThreads({
       clock: this.#clock,
       residentBytes: () => process.memoryUsage().rss,

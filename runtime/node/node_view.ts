@@ -17,6 +17,8 @@ export interface NodeViewParts {
   readonly backlog: Backlog;
   readonly clock: Pick<Clock, "nowMs">;
   readonly log: Pick<MailboxLog, "subscribe">;
+  /** Foreign ones that are folded directly, in the hosts' order. */
+  readonly topics: readonly string[];
   /** Log time now, epoch milliseconds. */
   logNowMs(): number;
   /** A host's; null while it has no thread. */
@@ -42,7 +44,13 @@ export type ShardDetails = {
 export type TurnDetails = {
   readonly shard: number;
   readonly forMs: number;
-  readonly place: { readonly offset: number; readonly index: number; readonly step: number } | null;
+  readonly place: {
+    /** Of a foreign topic that is folded directly; left out of the mailbox. */
+    readonly topic?: string;
+    readonly offset: number;
+    readonly index: number;
+    readonly step: number;
+  } | null;
   readonly entry: { readonly kind: string; readonly id: string } | null;
 };
 
@@ -67,10 +75,11 @@ export class NodeView {
 
   constructor(parts: NodeViewParts) {
     this.#parts = parts;
-    const { hosts, clock, log } = parts;
+    const { hosts, clock, log, topics } = parts;
     this.#watches = Array.from({ length: hosts }, (_, host) =>
       new TurnWatch({
         clock,
+        topics,
         board: () => parts.turnBoard(host),
         find: (shard, place) => readEntry(log, shard, place),
       }));
@@ -114,7 +123,12 @@ function turnDetails({ shard, forMs, place, entry }: LongTurn): TurnDetails {
   return {
     shard,
     forMs: Math.round(forMs),
-    place: place && { offset: place.offset, index: place.index, step: place.step },
+    place: place && {
+      ...(place.topic !== undefined && { topic: place.topic }),
+      offset: place.offset,
+      index: place.index,
+      step: place.step,
+    },
     entry: entry && { kind: entry.kind, id: entry.id },
   };
 }

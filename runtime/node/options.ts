@@ -1,5 +1,6 @@
 /** How an engine is started. */
 
+import { MAILBOX } from "../core/checkpoint.ts";
 import { defaultShardLimits, type ShardLimits } from "../core/limits.ts";
 import type { Published } from "../core/publishing.ts";
 import type { KafkaSettings } from "../log/kafka/settings.ts";
@@ -35,6 +36,11 @@ export interface EngineOptions {
   /** Folder of the log and the store; made when missing. One engine at a time uses it. Not used with `servers`. */
   readonly dataDir: string;
   readonly servers?: Servers;
+  /**
+   * Foreign topics, with the name of what reads their records (see `actor_module.ts`): keyed by id with Kafka's default
+   * partitioner, and of as many partitions as there are shards. They are folded directly. Only with `servers`.
+   */
+  readonly topics?: Readonly<Record<string, string>>;
   /** Into how many shards ids are divided: fixed when the folder is made. */
   readonly shards: number;
   /** Threads that fold shards. */
@@ -84,15 +90,22 @@ function heapFor(actorBytes: number, threads: number): number {
 
 /** The options with every default in its place. Throws an error that says which of them cannot be. */
 export function settle(options: EngineOptions): Settled {
-  const { services = [] } = options;
+  const { services = [], topics = {}, servers = null } = options;
   checkServices(services);
+  if (servers === null && Object.keys(topics).length > 0) {
+    throw new Error("Foreign topics are on Kafka: they can be folded only by an engine on servers");
+  }
+  if (MAILBOX in topics) {
+    throw new Error(`A foreign topic must not be called ${MAILBOX}: that is the shards' own`);
+  }
   const threads = Math.min(options.threads, options.shards);
   const actorBytes = options.actorBytes ?? defaultActorBytes;
   const shardBytes = Math.floor(actorBytes / options.shards);
   return {
     definitionsUrl: options.definitionsUrl,
     dataDir: options.dataDir,
-    servers: options.servers ?? null,
+    servers,
+    topics,
     onWaiting: options.onWaiting ?? (() => {}),
     shards: options.shards,
     threads,

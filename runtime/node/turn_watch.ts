@@ -14,6 +14,8 @@ import { noShard, readTurnBoard } from "./turn_board.ts";
 
 export interface TurnWatchParts {
   readonly clock: Pick<Clock, "nowMs">;
+  /** The foreign ones that the host folds directly, in its order. */
+  readonly topics: readonly string[];
   /** See `turn_board.ts`; null while the host has no thread. */
   board(): SharedArrayBuffer | null;
   /** Whose message caused the turn; null when nobody knows. */
@@ -48,13 +50,13 @@ export class TurnWatch {
 
   /** To be called once in a while. */
   look(): void {
-    const { clock, board: boardOf, find } = this.#parts;
+    const { clock, topics, board: boardOf, find } = this.#parts;
     const board = boardOf();
     if (board === null) {
       this.#seen = null;
       return;
     }
-    const { turn, shard, death } = readTurnBoard(board);
+    const { turn, shard, death } = readTurnBoard(board, topics);
     const seen = this.#seen;
     if (seen === null || seen.board !== board || seen.turn !== turn) {
       this.#seen = { board, turn, sinceMs: clock.nowMs(), isLong: false, entry: null };
@@ -68,7 +70,7 @@ export class TurnWatch {
   get current(): LongTurn | null {
     const seen = this.#seen;
     if (seen === null || !seen.isLong || this.#parts.board() !== seen.board) return null;
-    const { turn, shard, death } = readTurnBoard(seen.board);
+    const { turn, shard, death } = readTurnBoard(seen.board, this.#parts.topics);
     const forMs = this.#parts.clock.nowMs() - seen.sinceMs;
     if (turn !== seen.turn || shard === noShard) return null;
     return { shard, place: death?.place ?? null, entry: seen.entry, forMs };

@@ -95,9 +95,10 @@ function obstacle({ state, shard, host, turn }: AskWaiting): string {
 
 function business({ shard, forMs, place, entry }: TurnDetails): string {
   if (place === null) return `has been busy with shard ${shard} for ${forMs} ms, outside any turn`;
-  const { offset, index } = place;
+  const { topic, offset, index } = place;
+  const where = topic === undefined ? `frame ${offset}` : `record ${offset} of ${topic}`;
   const whose = entry === null ? "" : ` of ${entry.kind} "${entry.id}"`;
-  return `has been in a turn of shard ${shard} for ${forMs} ms, at the message${whose} in frame ${offset}, entry ${index}`;
+  return `has been in a turn of shard ${shard} for ${forMs} ms, at the message${whose} in ${where}, entry ${index}`;
 }
 
 export function sendSentence({ target, shards, messages, state, waitedMs }: SendWaiting): string {

@@ -166,7 +166,7 @@ class Opening {
   }
 
   #startLog(): LogThread {
-    const { dataDir, servers, shards, report } = this.#settings;
+    const { dataDir, servers, topics, shards, report } = this.#settings;
     const expected = this.#expected;
     const say = (event: string) => (message: string) =>
       report({ level: "warn", component: "log", event, message });
@@ -176,6 +176,7 @@ class Opening {
     return startKafkaLogThread({
       settings: servers.kafka,
       shards,
+      topics: Object.keys(topics),
       expected,
       report: say("kafka-failed"),
       onWaiting: this.#onWaiting(logServer),

@@ -50,7 +50,7 @@ Deno.test({
         const ended = runTopicSource({
           kafka,
           engine,
-          topics: panelTopics(entry, ok),
+          topics: panelTopics({ entryTopic: entry, okTopic: ok, keyedTopics: [] }),
           signal: stop.signal,
           warn: (sentence) => said.push(sentence),
           info: (sentence) => said.push(sentence),

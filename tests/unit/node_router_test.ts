@@ -25,7 +25,7 @@ function routerOver(answers: (() => Promise<Answer>)[]) {
   const memory = new SharedArrayBuffer(turnBoardBytes);
   const backlog = new Backlog(1);
   const parts = { hosts: 1, board, backlog, clock, log: new MemoryLog(1, () => 0), logNowMs: () => 5000 };
-  const view = new NodeView({ ...parts, turnBoard: () => memory });
+  const view = new NodeView({ ...parts, topics: [], turnBoard: () => memory });
   const router = new Router({
     clock,
     board,

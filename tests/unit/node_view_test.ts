@@ -23,6 +23,7 @@ function rig() {
   };
   const watch = new TurnWatch({
     clock: { nowMs: () => host.nowMs },
+    topics: [],
     board: () => host.board,
     find: (shard) => (host.asked.push(shard), host.found),
   });
@@ -101,7 +102,7 @@ Deno.test("NodeView.shard() counts what is not folded and dates the oldest of it
   const board = new ShardBoard([{ begin: 0, end: 10 }], () => 0);
   const backlog = new Backlog(1);
   const log = new MemoryLog(1, () => 0);
-  const parts = { hosts: 1, board, backlog, clock: { nowMs: () => 0 }, log };
+  const parts = { hosts: 1, board, backlog, clock: { nowMs: () => 0 }, log, topics: [] };
   const view = new NodeView({ ...parts, logNowMs: () => 5000, turnBoard: () => null });
   const seen = () => {
     const { state, queuedFrames, oldestAgeMs, suspended } = view.shard(0);

@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
-import { MAILBOX } from "../../runtime/core/checkpoint.ts";
-import type { LogFrame } from "../../runtime/core/log_frame.ts";
+import { Buffer } from "node:buffer";
+import type { Fetched } from "../../runtime/log/kafka/feed.ts";
 import { PartitionReader, type Reader } from "../../runtime/log/kafka/partition_reader.ts";
 import type { LogError } from "../../runtime/log/port.ts";
 
-const frames = (from: number, end: number, bytes = 10): LogFrame[] =>
-  Array.from({ length: end - from }, (_, place) => ({
-    topic: MAILBOX,
-    shard: 3,
-    offset: from + place,
-    stampMs: 0,
-    text: "x".repeat(bytes),
-  }));
+/** Frames `from` to before `end`, as a fetch from there brings them. */
+const fetch = (from: number, end: number, bytes = 10): Fetched => ({
+  from,
+  next: end,
+  messages: Array.from({ length: end - from }, (_, place) => ({
+    offset: String(from + place),
+    timestamp: "0",
+    key: null,
+    value: Buffer.from("x".repeat(bytes)),
+  })),
+});
 
 function add(partition: PartitionReader, next: number) {
   const offsets: number[] = [];
@@ -32,7 +35,7 @@ Deno.test("PartitionReader delivers within the credit plus one frame, and the re
   assert.equal(partition.wanted(), null);
   partition.grant(reader, 15);
   assert.equal(partition.wanted(), 0);
-  partition.fetched(frames(0, 5));
+  partition.fetched(fetch(0, 5));
   assert.deepEqual(offsets, [0, 1]);
   assert.equal(partition.wanted(), null);
   partition.grant(reader, 100);
@@ -46,8 +49,8 @@ Deno.test("PartitionReader serves readers of different offsets, each frame once 
   partition.grant(ahead.reader, 1000);
   partition.grant(behind.reader, 1000);
   assert.equal(partition.wanted(), 1);
-  partition.fetched(frames(1, 6));
-  partition.fetched(frames(4, 8));
+  partition.fetched(fetch(1, 6));
+  partition.fetched(fetch(4, 8));
   assert.deepEqual(ahead.offsets, [4, 5, 6, 7]);
   assert.deepEqual(behind.offsets, [1, 2, 3, 4, 5, 6, 7]);
 });
@@ -56,7 +59,7 @@ Deno.test("PartitionReader keeps about a fetch for a reader without credit, whic
   const partition = new PartitionReader(3);
   const [fast, slow] = [add(partition, 0), add(partition, 0)];
   partition.grant(fast.reader, 1 << 30);
-  for (let from = 0; from < 40; from += 4) partition.fetched(frames(from, from + 4, 100_000));
+  for (let from = 0; from < 40; from += 4) partition.fetched(fetch(from, from + 4, 100_000));
   assert.equal(fast.offsets.length, 40);
   partition.grant(slow.reader, 1);
   assert.equal(slow.offsets.length, 0);
@@ -67,10 +70,10 @@ Deno.test("PartitionReader fetches a gap again once, then says which records are
   const partition = new PartitionReader(3);
   const { reader, offsets, ends } = add(partition, 2);
   partition.grant(reader, 1000);
-  partition.fetched(frames(5, 7));
+  partition.fetched(fetch(5, 7));
   assert.equal(partition.wanted(), 2);
   assert.equal(ends.length, 0);
-  partition.fetched(frames(5, 7));
+  partition.fetched(fetch(5, 7));
   assert.deepEqual(offsets, []);
   assert.deepEqual(ends.map(({ code }) => code), ["out_of_range"]);
   assert.match(ends[0]?.message ?? "", /Records 2\.\.4 of shard 3 are missing/);

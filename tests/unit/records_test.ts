@@ -1,7 +1,7 @@
 /** Records of `ENTRY` and `OK`: `actors/sources/records.ts`. */
 
 import assert from "node:assert/strict";
-import { maxRecordBytes, parseRecord, type RecordForm } from "../../actors/sources/records.ts";
+import { maxRecordBytes, parseRecord, readers, type RecordForm } from "../../actors/sources/records.ts";
 import { sensorMessageType } from "../../actors/sensors/sensor.ts";
 
 function parse(form: RecordForm, value: string | Uint8Array | null): unknown[][] {
@@ -49,4 +49,39 @@ Deno.test("parseRecord() refuses what is no message, with the beginning of the r
     if (typeof value === "string") assert.ok(value.startsWith(String(beginning)) && beginning !== "");
   }
   assert.equal(maxRecordBytes, 524_288);
+});
+
+/** As `parse`, of a record that is folded directly. */
+function read(form: RecordForm, value: string): unknown[][] {
+  const found: unknown[][] = [];
+  readers[form](value, {
+    message: (kind, id, message) => {
+      assert.equal(kind, "sensor");
+      found.push([id, message]);
+    },
+    refuse: (reason, detail) => found.push([reason, detail]),
+  });
+  return found;
+}
+
+Deno.test("readers say of a record what parseRecord() says, whichever way it comes", () => {
+  const texts = [
+    '{"id":"a","ts":1,"values":{"t":2.5}}',
+    '[{"id":7,"smoke":"true"},{"id":"b"},{"id":"c","seq":3}]',
+    '{"id":"a","ts":"1970-01-01T00:00:01Z"}',
+    "{",
+    "7",
+    "[]",
+    "[".repeat(20_000),
+    `"${"é".repeat(300_000)}"`,
+  ];
+  for (const form of ["reading", "recovery"] as const) {
+    for (const text of texts) {
+      assert.deepEqual(
+        read(form, text),
+        parse(form, text).map((found) => found.slice(0, 2)),
+        text.slice(0, 50),
+      );
+    }
+  }
 });

@@ -76,6 +76,12 @@ const refused: readonly (readonly [when: string, Readonly<Record<string, string>
   ["an authority without TLS of Redis", { REDIS_URL: "redis://r", REDIS_CA: "/ca.pem" }, /rediss:\/\//],
   ["an authority without Redis", { REDIS_CA: "/ca.pem" }, /REDIS_CA is set and REDIS_URL is not/],
   ["TLS without Kafka", { KAFKA_TLS: "true" }, /settings of Kafka are given, and KAFKA_BROKERS is not set/],
+  ["keyed topics without Kafka", { SENSORIUM_KEYED_TOPICS: "a" }, /settings of Kafka are given/],
+  [
+    "a keyed topic of its own",
+    { ...both, SENSORIUM_KEYED_TOPICS: "a,sensorium.mailbox" },
+    /its own messages/,
+  ],
   ["TLS without MySQL", { MYSQL_TLS: "true" }, /settings of MySQL are given, and MYSQL_URL is not set/],
   ["a user without a mechanism", { ...both, KAFKA_USERNAME: "a" }, /KAFKA_SASL is not; set it to plain/],
   [

@@ -53,6 +53,7 @@ const understood: readonly (readonly [when: string, given: Case, expected: Recor
   ["a flag's value is joined by =", { args: ["--port=8080"] }, { port: 8080 }],
   ["a value contains =", { args: ["--data=/a=b"] }, { data: "/a=b" }],
   ["brokers are listed", { env: { KAFKA_BROKERS: "a:1, [::1]:2" } }, {}],
+  ["topics are listed", { args: ["--keyed-topics", "a, b"] }, {}],
   ["a variable is set", { env: { SENSORIUM_PORT: "8080" } }, { port: 8080 }],
   ["a flag and a variable are given", { args: ["--port", "1"], env: { SENSORIUM_PORT: "2" } }, { port: 1 }],
   ["a variable is empty", { env: { SENSORIUM_PORT: "", KAFKA_BROKERS: "" } }, { port: 5002 }],

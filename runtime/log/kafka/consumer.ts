@@ -1,18 +1,20 @@
 /**
- * The node's member of the consumer group, which fetches for all subscriptions.
+ * The node's member of the consumer group, which fetches for all subscriptions: to the mailbox, and to the foreign topics
+ * that are folded directly.
  *
  * 1. Offsets are not committed: at each join every partition is sought to what its readers want, or paused, before the
  *    first fetch.
  * 2. A batch is handed over at once; a partition that nobody wants to read further is paused.
- * 3. The library jumps to the log's begin where an offset is gone. That is noticed, and ends whoever misses records.
+ * 3. The library jumps to the log's begin where an offset is gone. That is noticed, and whoever misses records is told.
  */
 
 import type { Consumer, EachBatchPayload, Kafka, LogEntry } from "kafkajs";
-import { MAILBOX } from "../../core/checkpoint.ts";
-import type { LogFrame } from "../../core/log_frame.ts";
+import type { LogFrame, RecordFrame } from "../../core/log_frame.ts";
 import { hasSettled } from "../../rpc.ts";
 import type { LogExtent, Subscription, SubscriptionEnded } from "../port.ts";
+import type { Feed } from "./feed.ts";
 import {
+  beyondRetryMs,
   closeDeadlineMs,
   fetchBytes,
   fetchPartitionBytes,
@@ -24,41 +26,64 @@ import {
   sessionTimeoutMs,
 } from "./limits.ts";
 import { PartitionReader, type Reader } from "./partition_reader.ts";
+import { RecordReader } from "./record_reader.ts";
 
 export interface ConsumerParts {
   /** Its errors are heard by `hear`. */
   readonly kafka: Kafka;
   readonly group: string;
-  readonly topic: string;
+  readonly mailbox: string;
+  /** Foreign ones, with a partition for each shard. */
+  readonly topics: readonly string[];
   readonly shards: number;
-  extent(shard: number): Promise<LogExtent>;
+  extent(topic: string, partition: number): Promise<LogExtent>;
+  /** Hears what a person should know. */
+  report(sentence: string): void;
 }
 
-interface Place {
-  readonly reader: PartitionReader;
+interface Place<F extends Feed = Feed> {
+  readonly topic: string;
+  readonly partition: number;
+  readonly feed: F;
   /** Where the next fetch begins; null while the partition is paused. */
   position: number | null;
+  /** It is being asked where the partition begins and ends. */
+  isMeasured: boolean;
 }
 
-export class MailboxConsumer {
+function placesOf<F extends Feed>(topic: string, shards: number, feed: (shard: number) => F): Place<F>[] {
+  return Array.from(
+    { length: shards },
+    (_, partition) => ({ topic, partition, feed: feed(partition), position: null, isMeasured: false }),
+  );
+}
+
+export class LogConsumer {
   readonly #parts: ConsumerParts;
-  readonly #places: readonly Place[];
+  readonly #mailbox: readonly Place<PartitionReader>[];
+  readonly #foreign: ReadonlyMap<string, readonly Place<RecordReader>[]>;
+  readonly #places: ReadonlyMap<string, readonly Place[]>;
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #consumer: Consumer | null = null;
   #isJoined = false;
   #isClosed = false;
-  #restarting: ReturnType<typeof setTimeout> | null = null;
 
   constructor(parts: ConsumerParts) {
+    const { mailbox, topics, shards, report } = parts;
     this.#parts = parts;
-    this.#places = Array.from({ length: parts.shards }, (_, shard) => ({
-      reader: new PartitionReader(shard),
-      position: null,
-    }));
+    this.#mailbox = placesOf(mailbox, shards, (shard) => new PartitionReader(shard));
+    this.#foreign = new Map(
+      topics.map((topic) => [
+        topic,
+        placesOf(topic, shards, (shard) => new RecordReader(topic, shard, report)),
+      ]),
+    );
+    this.#places = new Map<string, readonly Place[]>([[mailbox, this.#mailbox], ...this.#foreign]);
   }
 
   /** Joins the group. */
   async open(): Promise<void> {
-    const { kafka, group, topic } = this.#parts;
+    const { kafka, group } = this.#parts;
     const consumer = kafka.consumer({
       groupId: group,
       allowAutoTopicCreation: false,
@@ -77,11 +102,11 @@ export class MailboxConsumer {
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.#isJoined = false;
       // The library gives up after some errors, and nobody else would begin again.
-      if (!payload.restart) this.#restartLater();
+      if (!payload.restart) this.#openLater();
     });
     try {
       await consumer.connect();
-      await consumer.subscribe({ topic, fromBeginning: true });
+      await consumer.subscribe({ topics: [...this.#places.keys()], fromBeginning: true });
       await consumer.run({ autoCommit: false, eachBatch: (payload) => this.#take(payload) });
     } catch (thrown) {
       consumer.disconnect().catch(() => {});
@@ -89,106 +114,133 @@ export class MailboxConsumer {
     }
   }
 
+  /** To the mailbox. */
   subscribe(
     shard: number,
     from: number,
     deliver: (frames: readonly LogFrame[]) => void,
     failed: SubscriptionEnded,
   ): Subscription {
-    const place = this.#places[shard]!;
+    const place = this.#mailbox[shard]!;
     const reader: Reader = { deliver, failed, next: from, creditBytes: 0 };
-    place.reader.add(reader);
+    place.feed.add(reader);
     return {
       grant: (bytes) => {
-        place.reader.grant(reader, bytes);
-        this.#aim(shard);
+        place.feed.grant(reader, bytes);
+        this.#aim(place);
       },
       close: () => {
-        place.reader.remove(reader);
-        this.#aim(shard);
+        place.feed.remove(reader);
+        this.#aim(place);
       },
     };
   }
 
-  /** The log holds nothing of the shard below `begin`. */
+  /** To one of the foreign topics. */
+  read(
+    topic: string,
+    shard: number,
+    from: number,
+    deliver: (frames: readonly RecordFrame[]) => void,
+  ): Subscription {
+    const place = this.#foreign.get(topic)![shard]!;
+    return place.feed.open(from, deliver, () => this.#aim(place));
+  }
+
+  /** The mailbox holds nothing of the shard below `begin`. */
   begins(shard: number, begin: number): void {
-    this.#places[shard]?.reader.begins(begin);
-    this.#aim(shard);
+    const place = this.#mailbox[shard];
+    if (place === undefined) return;
+    place.feed.begins(begin);
+    this.#aim(place);
   }
 
   /** Hears the library: it tells nobody else that it jumped. */
   hear({ log }: LogEntry): void {
-    if (!log.message.startsWith("Offset out of range") || log.topic !== this.#parts.topic) return;
-    const shard = Number(log.partition);
-    this.#parts.extent(shard).then(({ begin, end }) => {
-      this.#places[shard]?.reader.ends(end);
-      this.begins(shard, begin);
-    }).catch(() => {});
+    if (!log.message.startsWith("Offset out of range")) return;
+    const place = this.#places.get(String(log.topic))?.[Number(log.partition)];
+    if (place !== undefined && !place.isMeasured) this.#measure(place);
+  }
+
+  /** Tells who reads there where the partition begins and ends. */
+  #measure(place: Place): void {
+    const { topic, partition, feed } = place;
+    const again = (afterMs: number) => this.#later(afterMs, () => this.#measure(place));
+    place.isMeasured = true;
+    this.#parts.extent(topic, partition).then(({ begin, end }) => {
+      place.isMeasured = feed.ends(end);
+      feed.begins(begin);
+      this.#aim(place);
+      if (place.isMeasured) again(beyondRetryMs);
+    }, () => again(reconnectMs));
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    if (this.#restarting !== null) clearTimeout(this.#restarting);
-    for (const { reader } of this.#places) reader.clear();
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const place of this.#all()) place.feed.clear();
     if (this.#consumer !== null) await hasSettled(this.#consumer.disconnect(), closeDeadlineMs);
   }
 
-  #restartLater(): void {
+  #openLater(): void {
+    this.#later(reconnectMs, () => {
+      this.open().catch(() => this.#openLater());
+    });
+  }
+
+  #later(afterMs: number, act: () => void): void {
     if (this.#isClosed) return;
-    this.#restarting = setTimeout(() => {
-      this.open().catch(() => this.#restartLater());
-    }, reconnectMs);
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      act();
+    }, afterMs);
+    this.#timers.add(timer);
+  }
+
+  #all(): Place[] {
+    return [...this.#places.values()].flat();
   }
 
   #joined(): void {
     this.#isJoined = true;
-    for (const [shard, place] of this.#places.entries()) {
+    for (const place of this.#all()) {
       place.position = null;
-      this.#pause(shard);
-      this.#aim(shard);
+      this.#pause(place);
+      this.#aim(place);
     }
   }
 
-  #pause(shard: number): void {
-    this.#consumer?.pause([{ topic: this.#parts.topic, partitions: [shard] }]);
+  #pause({ topic, partition }: Place): void {
+    this.#consumer?.pause([{ topic, partitions: [partition] }]);
   }
 
   /** Makes the consumer fetch what is wanted, and nothing else. */
-  #aim(shard: number): void {
-    const place = this.#places[shard]!;
+  #aim(place: Place): void {
     if (!this.#isJoined || this.#isClosed) return;
-    const wanted = place.reader.wanted();
+    const { topic, partition, feed } = place;
+    const wanted = feed.wanted();
     if (wanted === place.position) return;
-    if (wanted === null) this.#pause(shard);
+    if (wanted === null) this.#pause(place);
     else {
-      const { topic } = this.#parts;
-      this.#consumer?.seek({ topic, partition: shard, offset: String(wanted) });
-      if (place.position === null) this.#consumer?.resume([{ topic, partitions: [shard] }]);
+      this.#consumer?.seek({ topic, partition, offset: String(wanted) });
+      if (place.position === null) this.#consumer?.resume([{ topic, partitions: [partition] }]);
     }
     place.position = wanted;
   }
 
   #take({ batch }: EachBatchPayload): Promise<void> {
-    const shard = batch.partition;
-    const place = this.#places[shard];
-    const wanted = place?.reader.wanted() ?? null;
-    if (place === undefined || wanted === null) return Promise.resolve();
-    const frames: LogFrame[] = [];
-    for (const { offset, timestamp, value } of batch.messages) {
-      const number = Number(offset);
-      if (number < wanted) continue;
-      frames.push({
-        topic: MAILBOX,
-        shard,
-        offset: number,
-        stampMs: Number(timestamp),
-        text: value === null ? "" : value.toString("utf8"),
-      });
-    }
+    const place = this.#places.get(batch.topic)?.[batch.partition];
+    if (place === undefined || place.position === null) return Promise.resolve();
+    const next = Number(batch.lastOffset()) + 1;
     // The library goes on after this batch, unless it is told otherwise.
-    place.position = place.position === null ? null : Number(batch.lastOffset()) + 1;
-    place.reader.fetched(frames);
-    this.#aim(shard);
+    place.position = next;
+    place.feed.fetched({ from: fetchedFrom(batch), next, messages: batch.messages });
+    this.#aim(place);
     return Promise.resolve();
   }
+}
+
+/** The library's type does not tell of what its batch has. */
+function fetchedFrom(batch: EachBatchPayload["batch"]): number {
+  return Number("fetchedOffset" in batch ? batch.fetchedOffset : batch.firstOffset());
 }

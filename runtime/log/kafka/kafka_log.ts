@@ -1,5 +1,6 @@
 /**
- * `MailboxLog` on a Kafka topic, one partition per shard, for any number of clients.
+ * `MailboxLog` on a Kafka topic, one partition per shard, for any number of clients; and `TopicLog` on the foreign topics
+ * beside it.
  *
  * 1. `append` resolves when all in-sync replicas have the frames; see `appends.ts` for what happens when they do not.
  * 2. The stamps are the brokers' `LogAppendTime`. A shard's stamps go back only where a broker's clock does.
@@ -7,7 +8,8 @@
  */
 
 import type { Admin } from "kafkajs";
-import type { LogFrame } from "../../core/log_frame.ts";
+import type { LogFrame, RecordFrame } from "../../core/log_frame.ts";
+import { partitionName } from "../../core/sequence.ts";
 import { throwToThread } from "../deliveries.ts";
 import { LogClient, type SharedLog } from "../log_client.ts";
 import {
@@ -18,33 +20,43 @@ import {
   type NewFrame,
   type Subscription,
   type SubscriptionEnded,
+  type TopicLog,
 } from "../port.ts";
 import { KafkaAppends } from "./appends.ts";
 import { BrokerWatch } from "./broker_watch.ts";
 import { kafkaClient } from "./client.ts";
-import { MailboxConsumer } from "./consumer.ts";
+import { LogConsumer } from "./consumer.ts";
 import { isClosedAtOnce, refusalOf, waitingSentence } from "./errors.ts";
 import { closeDeadlineMs, fewRetries, maxClosedConnections, reconnectMs, retries } from "./limits.ts";
 import { MailboxOffsets } from "./offsets.ts";
 import { type KafkaSettings, mailboxTopic } from "./settings.ts";
-import { ensureMailboxTopic } from "./topic.ts";
+import { ensureKeyedTopic, ensureMailboxTopic } from "./topic.ts";
 import { hasSettled } from "../../rpc.ts";
 
 export interface KafkaLogOptions {
   readonly settings: KafkaSettings;
   readonly shards: number;
+  /** Foreign ones that are folded directly. */
+  readonly topics: readonly string[];
   /** Identity of the log that must be there; null: any will do. */
   readonly expected: string | null;
   /** Hears what is waited for, while opening and later; null when it works again. */
   readonly onWaiting: (sentence: string | null) => void;
+  /** Hears what a person should know while the log goes on. */
+  readonly report: (sentence: string) => void;
 }
 
 export class KafkaLog implements MailboxLog, SharedLog {
   readonly identity: string;
+  readonly topics: TopicLog = {
+    read: async (topic, shard, from, deliver) => await this.#read(topic, shard, from, deliver),
+  };
+  readonly #admin: Admin;
+  readonly #topics: readonly string[];
   readonly #settings: KafkaSettings;
   readonly #shards: number;
   readonly #appends: KafkaAppends;
-  readonly #consumer: MailboxConsumer;
+  readonly #consumer: LogConsumer;
   readonly #offsets: MailboxOffsets;
   readonly #own: LogClient;
   readonly #onWaiting: (sentence: string | null) => void;
@@ -77,29 +89,35 @@ export class KafkaLog implements MailboxLog, SharedLog {
     }
   }
 
-  constructor(identity: string, { settings, shards, onWaiting }: KafkaLogOptions, admin: Admin) {
+  constructor(identity: string, options: KafkaLogOptions, admin: Admin) {
+    const { settings, shards, topics, onWaiting, report } = options;
     this.identity = identity;
+    this.#admin = admin;
+    this.#topics = topics;
     this.#shards = shards;
     this.#onWaiting = onWaiting;
-    const topic = mailboxTopic(settings);
+    const mailbox = mailboxTopic(settings);
     this.#appends = new KafkaAppends({
       kafka: kafkaClient(settings, retries),
       settings,
-      topic,
+      topic: mailbox,
       waiting: (sentence) => this.#say("appends", sentence),
     });
     this.#offsets = new MailboxOffsets({
       admin,
       settings,
-      topic,
+      topic: mailbox,
       begins: (shard, begin) => this.#consumer.begins(shard, begin),
     });
-    this.#consumer = new MailboxConsumer({
+    this.#consumer = new LogConsumer({
       kafka: kafkaClient(settings, retries, (entry) => this.#consumer.hear(entry)),
       group: `${settings.prefix}.nodes`,
-      topic,
+      mailbox,
+      topics,
       shards,
-      extent: (shard) => this.#offsets.extent(shard),
+      extent: (topic, partition) =>
+        topic === mailbox ? this.#offsets.extent(partition) : this.#extentOf(topic, partition),
+      report,
     });
     this.#own = this.client();
     this.#settings = settings;
@@ -164,6 +182,29 @@ export class KafkaLog implements MailboxLog, SharedLog {
     return this.#consumer.subscribe(shard, from, deliver, failed);
   }
 
+  #read(
+    topic: string,
+    shard: number,
+    from: number,
+    deliver: (frames: readonly RecordFrame[]) => void,
+  ): Subscription {
+    this.#checkOpen();
+    this.#checkShard(shard);
+    if (!this.#topics.includes(topic)) {
+      throw new LogError("refused", `The log was not opened with the topic ${topic}: it cannot be read.`);
+    }
+    return this.#consumer.read(topic, shard, from, deliver);
+  }
+
+  async #extentOf(topic: string, partition: number): Promise<LogExtent> {
+    const offsets = await this.#admin.fetchTopicOffsets(topic);
+    const of = offsets.find((each) => each.partition === partition);
+    if (of === undefined) {
+      throw new LogError("unavailable", `Kafka does not know ${partitionName(topic, partition)}.`);
+    }
+    return { begin: Number(of.low), end: Number(of.high) };
+  }
+
   async extent(shard: number): Promise<LogExtent> {
     this.#checkOpen();
     this.#checkShard(shard);
@@ -205,7 +246,7 @@ export class KafkaLog implements MailboxLog, SharedLog {
 }
 
 async function tryOpen(options: KafkaLogOptions): Promise<KafkaLog> {
-  const { settings, shards, expected } = options;
+  const { settings, shards, topics, expected } = options;
   const admin = kafkaClient(settings, fewRetries).admin({ retry: fewRetries });
   let log: KafkaLog | null = null;
   try {
@@ -220,6 +261,7 @@ async function tryOpen(options: KafkaLogOptions): Promise<KafkaLog> {
       );
     }
     await ensureMailboxTopic(admin, mailboxTopic(settings), shards);
+    for (const topic of topics) await ensureKeyedTopic(admin, topic, shards);
     log = new KafkaLog(identity, options, admin);
     await log.start();
     return log;

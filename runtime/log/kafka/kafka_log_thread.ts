@@ -40,10 +40,11 @@ const ownerCalls: OwnerCalls = {
 };
 
 try {
-  const { settings, shards, expected }: KafkaLogThreadData = workerData;
+  const { settings, shards, topics, expected }: KafkaLogThreadData = workerData;
   const onWaiting = (sentence: string | null) => post({ type: "waiting", for: sentence });
+  const report = (sentence: string) => post({ type: "report", sentence });
   serve(owner, { ...ownerCalls });
-  const log = await KafkaLog.open({ settings, shards, expected, onWaiting });
+  const log = await KafkaLog.open({ settings, shards, topics, expected, onWaiting, report });
   const extents = await log.extents();
   owner.off("message", keep);
   const handle = serveOwner(owner, log);

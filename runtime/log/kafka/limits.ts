@@ -58,6 +58,12 @@ export const fetchBytes = 4 * MiB;
 /** Of one partition: four times a usual frame, so that a batch of several fits when it is not the first. */
 export const fetchPartitionBytes = 1 * MiB;
 
+/** Records of a foreign topic that travel to their shard together: some 2,000 readings, 10 ms of folding. */
+export const recordFrameBytes = 256 * KiB;
+
+/** How soon a partition that ends before what was read of it is looked at again. */
+export const beyondRetryMs = 5000;
+
 /** The least that brokers allow by default: so long a dead member keeps its partitions. */
 export const sessionTimeoutMs = 6000;
 export const heartbeatMs = 1000;

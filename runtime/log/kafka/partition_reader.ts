@@ -1,6 +1,6 @@
 /**
- * Who reads one partition, what was fetched for them, and where the consumer should fetch next. Pure: the consumer
- * asks it and obeys.
+ * Who reads one partition of the mailbox, what was fetched for them, and where the consumer should fetch next. Pure: the
+ * consumer asks it and obeys.
  *
  * 1. A reader gets each frame once, in order, while it has credit: at most the granted bytes plus one frame.
  * 2. What was fetched and not yet delivered is kept, one batch at most (or what was on its way when the partition was
@@ -8,8 +8,10 @@
  * 3. A gap is fetched again once; then the readers that miss frames end as "out_of_range".
  */
 
+import { MAILBOX } from "../../core/checkpoint.ts";
 import type { LogFrame } from "../../core/log_frame.ts";
 import { LogError, type SubscriptionEnded } from "../port.ts";
+import type { Feed, Fetched } from "./feed.ts";
 import { fetchPartitionBytes } from "./limits.ts";
 
 export interface Reader {
@@ -19,7 +21,7 @@ export interface Reader {
   creditBytes: number;
 }
 
-export class PartitionReader {
+export class PartitionReader implements Feed {
   readonly #shard: number;
   readonly #readers = new Set<Reader>();
   /** Frames fetched last, in order. */
@@ -48,7 +50,6 @@ export class PartitionReader {
     this.#serve();
   }
 
-  /** The offset to fetch from; null when nothing is to be fetched. */
   wanted(): number | null {
     let lowest: number | null = null;
     for (const { next, creditBytes } of this.#readers) {
@@ -57,8 +58,28 @@ export class PartitionReader {
     return lowest;
   }
 
-  /** Frames came from the consumer. */
-  fetched(frames: readonly LogFrame[]): void {
+  fetched({ messages }: Fetched): void {
+    const wanted = this.wanted();
+    if (wanted !== null) this.#add(this.#framesOf(messages, wanted));
+  }
+
+  #framesOf(messages: Fetched["messages"], wanted: number): LogFrame[] {
+    const frames: LogFrame[] = [];
+    for (const { offset, timestamp, value } of messages) {
+      const number = Number(offset);
+      if (number < wanted) continue;
+      frames.push({
+        topic: MAILBOX,
+        shard: this.#shard,
+        offset: number,
+        stampMs: Number(timestamp),
+        text: value === null ? "" : value.toString("utf8"),
+      });
+    }
+    return frames;
+  }
+
+  #add(frames: readonly LogFrame[]): void {
     const first = frames[0]?.offset;
     if (first === undefined) return;
     const wanted = this.wanted();
@@ -71,7 +92,7 @@ export class PartitionReader {
     this.#serve();
   }
 
-  /** The log holds nothing below `begin`: ends the readers that need it. */
+  /** Ends the readers that need what is gone. */
   begins(begin: number): void {
     this.#begin = Math.max(this.#begin, begin);
     for (const reader of [...this.#readers]) {
@@ -88,8 +109,8 @@ export class PartitionReader {
     }
   }
 
-  /** The log ends before `end`: ends the readers that were further. */
-  ends(end: number): void {
+  /** Ends the readers that were further. */
+  ends(end: number): boolean {
     for (const reader of [...this.#readers]) {
       if (reader.next <= end) continue;
       const sentence =
@@ -97,6 +118,7 @@ export class PartitionReader {
         "records that were there are gone.";
       this.end(reader, new LogError("out_of_range", sentence));
     }
+    return false;
   }
 
   end(reader: Reader, error: LogError): void {
@@ -105,7 +127,6 @@ export class PartitionReader {
     reader.failed(error);
   }
 
-  /** Without a word: the log is being closed. */
   clear(): void {
     this.#readers.clear();
     this.#kept = [];

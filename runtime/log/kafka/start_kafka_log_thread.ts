@@ -9,6 +9,8 @@ import type { KafkaSettings } from "./settings.ts";
 export interface KafkaLogThreadOptions {
   readonly settings: KafkaSettings;
   readonly shards: number;
+  /** Foreign ones that are folded directly: none unless told otherwise. */
+  readonly topics?: readonly string[];
   /** Identity of the log that must be there; without it, or null, any log will do, and a new one is made. */
   readonly expected?: string | null;
   /** Hears what a person should know while the log goes on. */
@@ -19,8 +21,8 @@ export interface KafkaLogThreadOptions {
 
 /** Its `ready` waits for the brokers as long as it takes, and rejects as "refused" when waiting does not help. */
 export function startKafkaLogThread(options: KafkaLogThreadOptions): LogThread {
-  const { settings, shards, expected = null, report, onWaiting } = options;
-  const data: KafkaLogThreadData = { settings, shards, expected };
+  const { settings, shards, topics = [], expected = null, report, onWaiting } = options;
+  const data: KafkaLogThreadData = { settings, shards, topics, expected };
   const worker = new Worker(new URL("./kafka_log_thread.ts", import.meta.url), { workerData: data });
   return ownLogThread(worker, {
     report,

@@ -1,9 +1,10 @@
 /**
- * The mailbox's topic: made if absent, else checked.
+ * The mailbox's topic, and the foreign ones that are folded directly: made if absent, else checked.
  *
  * 1. An existing topic is left as it is. One with another number of partitions, with time stamps that are not the
  *    log's own, or that forgets by time or size is refused: frames would go to wrong shards, stamps would go back,
  *    or frames would vanish before they are folded.
+ * 2. Of a foreign topic the number of partitions alone matters: who writes to it decides how long it remembers.
  */
 
 import { type Admin, ConfigResourceTypes } from "kafkajs";
@@ -19,24 +20,51 @@ const wanted: Readonly<Record<string, string>> = {
 };
 
 export async function ensureMailboxTopic(admin: Admin, topic: string, shards: number): Promise<void> {
-  const existing = await admin.listTopics();
-  if (!existing.includes(topic)) await create(admin, topic, shards);
-  await checkPartitions(admin, topic, shards);
+  if (await isMissing(admin, topic)) {
+    await create(admin, topic, shards, { ...wanted, "max.message.bytes": String(maxBatchBytes) });
+  }
+  const partitions = await countPartitions(admin, topic);
+  if (partitions !== shards) {
+    throw new LogError(
+      "refused",
+      `Topic ${topic} has ${partitions} partitions, and there are ${shards} shards: each shard is a partition. ` +
+        `Set the number of shards to ${partitions}, or use another prefix.`,
+    );
+  }
   await checkConfiguration(admin, topic);
 }
 
-async function create(admin: Admin, topic: string, shards: number): Promise<void> {
+export async function ensureKeyedTopic(admin: Admin, topic: string, shards: number): Promise<void> {
+  if (await isMissing(admin, topic)) await create(admin, topic, shards, {});
+  const partitions = await countPartitions(admin, topic);
+  if (partitions === shards) return;
+  throw new LogError(
+    "refused",
+    `Topic ${topic} has ${partitions} partitions, and there are ${shards} shards: a topic that is folded directly has ` +
+      `one for each shard. Set the number of shards to ${partitions} for new data, or do not declare the topic keyed.`,
+  );
+}
+
+async function isMissing(admin: Admin, topic: string): Promise<boolean> {
+  return !(await admin.listTopics()).includes(topic);
+}
+
+async function create(
+  admin: Admin,
+  topic: string,
+  numPartitions: number,
+  configuration: Readonly<Record<string, string>>,
+): Promise<void> {
   const { brokers } = await admin.describeCluster();
   const replicationFactor = Math.min(3, brokers.length);
   const entries = {
-    ...wanted,
+    ...configuration,
     "min.insync.replicas": String(Math.max(1, replicationFactor - 1)),
-    "max.message.bytes": String(maxBatchBytes),
   };
   const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value }));
   try {
     await admin.createTopics({
-      topics: [{ topic, numPartitions: shards, replicationFactor, configEntries }],
+      topics: [{ topic, numPartitions, replicationFactor, configEntries }],
       waitForLeaders: true,
     });
   } catch (thrown) {
@@ -45,15 +73,9 @@ async function create(admin: Admin, topic: string, shards: number): Promise<void
   }
 }
 
-async function checkPartitions(admin: Admin, topic: string, shards: number): Promise<void> {
+async function countPartitions(admin: Admin, topic: string): Promise<number> {
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-  const partitions = topics[0]?.partitions.length ?? 0;
-  if (partitions === shards) return;
-  throw new LogError(
-    "refused",
-    `Topic ${topic} has ${partitions} partitions, and there are ${shards} shards: each shard is a partition. ` +
-      `Set the number of shards to ${partitions}, or use another prefix.`,
-  );
+  return topics[0]?.partitions.length ?? 0;
 }
 
 async function checkConfiguration(admin: Admin, topic: string): Promise<void> {

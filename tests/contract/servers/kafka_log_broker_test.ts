@@ -42,7 +42,7 @@ const settingsOf = (port: number, more: Partial<KafkaSettings> = {}): KafkaSetti
 });
 
 const open = (settings: KafkaSettings, expected: string | null = null, shards = 4) =>
-  KafkaLog.open({ settings, shards, expected, onWaiting: () => {} });
+  KafkaLog.open({ settings, shards, topics: [], expected, onWaiting: () => {}, report: () => {} });
 
 /** Appends numbered frames one after another, as a gateway does: "unknown" is repeated, "unavailable" is given up. */
 async function appendNumbered(log: MailboxLog, shard: number, isOver: () => boolean): Promise<number[]> {

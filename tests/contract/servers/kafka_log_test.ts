@@ -15,7 +15,14 @@ const onWaiting = (sentence: string | null) => console.error(sentence);
 
 if (!skipUnlessServed("The log's contract over Kafka", ["kafka"])) {
   logContract("KafkaLog", async (shards) => {
-    const log = await KafkaLog.open({ settings: settings(), shards, expected: null, onWaiting });
+    const log = await KafkaLog.open({
+      settings: settings(),
+      shards,
+      topics: [],
+      expected: null,
+      onWaiting,
+      report: onWaiting,
+    });
     return { log, other: () => log.client(), dispose: () => log.close() };
     // `kafkajs` goes on checking a connection's requests for a moment after it was closed.
   }, false);
