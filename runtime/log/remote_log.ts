@@ -128,7 +128,7 @@ export class RemoteLog implements MailboxLog, TopicLog {
         return unseal(message.batches).forEach((batch) => this.#deliver(batch));
       case "records": {
         const reader = this.#subscriptions.get(message.subscription);
-        if (reader?.of === "records") reader.deliver(message.frames);
+        if (reader?.of === "records") reader.deliver(unseal(message.frames));
         return;
       }
       case "ended": {

@@ -107,7 +107,7 @@ class ClientOutbox {
 
   records(subscription: number, frames: readonly RecordFrame[]): void {
     this.#flush();
-    const message: LogToClient = { type: "records", subscription, frames };
+    const message: LogToClient = { type: "records", subscription, frames: seal(frames) };
     const memory = frames.flatMap(({ offsets, lengths, bytes }) => [
       offsets.buffer,
       lengths.buffer,

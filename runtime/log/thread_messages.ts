@@ -76,7 +76,11 @@ export interface FrameBatch {
 export type LogToClient =
   | { readonly type: "frames"; readonly batches: Sealed<readonly FrameBatch[]> }
   /** Of a subscription to a foreign topic; their memory is handed over. */
-  | { readonly type: "records"; readonly subscription: number; readonly frames: readonly RecordFrame[] }
+  | {
+    readonly type: "records";
+    readonly subscription: number;
+    readonly frames: Sealed<readonly RecordFrame[]>;
+  }
   /** The subscription ended by itself. */
   | { readonly type: "ended"; readonly subscription: number; readonly code: string; readonly message: string }
   | { readonly type: "bye" };

@@ -199,7 +199,10 @@ Deno.test({
       const removed = (await untilLetters(engine, badReasons.length + 1)).filter(({ reason }) =>
         reason === "removed"
       );
-      assert.deepEqual(removed.map(({ topic, offset }) => [topic, offset]), [[`${stage.entry}/${shard}`, end - 1]]);
+      assert.deepEqual(removed.map(({ topic, offset }) => [topic, offset]), [[
+        `${stage.entry}/${shard}`,
+        end - 1,
+      ]]);
       assert.match(removed[0]!.detail, new RegExp(`^Records ${end - lost.length}\\.\\.${end - 1} of `));
     } finally {
       await engine.stop(deadlineMs);
