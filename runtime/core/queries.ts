@@ -17,6 +17,8 @@ import type { TracedMessage, Traces } from "./trace.ts";
 
 type Request = ShardQuery["request"];
 type Ask = Extract<Request, { type: "ask" }>;
+/** What is asked of an actor. */
+type ActorRequest = Extract<Request, { type: "ask" | "trace" }>;
 
 /** What a request of the type "trace" is answered with. */
 export interface TraceAnswer {
@@ -85,6 +87,11 @@ function standingOf({ epoch, fold }: Asked): Standing {
   return { epoch, positions: Object.fromEntries(offsets), nowMs: fold.turns.clockMs };
 }
 
+/** To what is asked of the shard itself. */
+function answerOf(shard: Asked, value: unknown): Answer {
+  return { type: "answered", json: JSON.stringify(value), ...standingOf(shard), suspended: null };
+}
+
 export class Queries {
   readonly #registry: Registry;
   readonly #answer: (queryId: number, answer: Answer) => void;
@@ -115,6 +122,8 @@ export class Queries {
       const { request, queryId } = query;
       if (request.type === "barrier") {
         this.#barriers.push({ query, commit });
+      } else if (request.type === "records") {
+        this.#answer(queryId, answerOf(shard, Object.fromEntries(shard.fold.sequences.lastRecords)));
       } else if (this.#isKnown(request.kind) && shard.fold.table.find(request) === undefined) {
         const { kind, id } = request;
         this.#wanted.set(actorKey(request), { kind, id });
@@ -136,7 +145,7 @@ export class Queries {
     return this.#registry.indexOf(kind) >= 0;
   }
 
-  #answerOf(shard: Asked, ask: Exclude<Request, { type: "barrier" }>, nowMs: number): Answer {
+  #answerOf(shard: Asked, ask: ActorRequest, nowMs: number): Answer {
     const { fold, clock } = shard;
     const entry = fold.table.find(ask);
     if (!this.#isKnown(ask.kind)) {
@@ -162,8 +171,7 @@ export class Queries {
     const met = this.#barriers.filter(isMet);
     this.#barriers = this.#barriers.filter((barrier) => !isMet(barrier));
     for (const { query } of met) {
-      const answer = { type: "answered", json: "null", ...standingOf(shard), suspended: null } as const;
-      this.#answer(query.queryId, answer);
+      this.#answer(query.queryId, answerOf(shard, null));
     }
   }
 
@@ -204,7 +212,7 @@ export class Queries {
     if (absent.size === 0) return;
     for (const query of this.#takeReady(shard)) {
       const { request, queryId } = query;
-      if (request.type !== "barrier" && absent.has(actorKey(request))) {
+      if ("kind" in request && absent.has(actorKey(request))) {
         this.#answer(queryId, { type: "absent" });
       } else this.#waiting.push(query);
     }

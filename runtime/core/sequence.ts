@@ -78,6 +78,11 @@ export class Sequences {
     return this.#sources.get(name) ?? -1;
   }
 
+  /** By `partitionName`, the offset of the last record folded. */
+  get lastRecords(): ReadonlyMap<string, number> {
+    return this.#sources;
+  }
+
   /** Records up to this offset are folded, without a frame of the mailbox. */
   foldedRecords(name: string, offset: number): void {
     if (offset > this.lastRecord(name)) this.#sources.set(name, offset);

@@ -89,6 +89,8 @@ export interface ShardQuery {
     }
     /** The actor's last messages, as a `TraceAnswer`; from then on it is traced. Every kind has it. */
     | { readonly type: "trace"; readonly kind: string; readonly id: string; readonly limit: number }
+    /** Answered with the last record folded of each partition of a foreign topic, by `partitionName`. */
+    | { readonly type: "records" }
     /** Answered when everything folded so far is in a confirmed checkpoint. */
     | { readonly type: "barrier" };
 }
@@ -105,7 +107,7 @@ export type Answer =
     readonly positions: Readonly<Record<string, number>>;
     /** The shard's clock. */
     readonly nowMs: number;
-    /** Null while the actor takes its messages, and for a barrier. */
+    /** Null while the actor takes its messages, and where none was asked. */
     readonly suspended: { readonly sinceMs: number; readonly detail: string; readonly parked: number } | null;
   }
   /** The actor has never had a message. */

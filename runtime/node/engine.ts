@@ -110,6 +110,11 @@ export interface Engine {
   batch(key?: string): Batch;
   /** For the records of one partition of a foreign topic. */
   records(topic: string, partition: number): RecordBatch;
+  /**
+   * By partition, as `topic/partition`: the offset of the last record that is folded, of all that were durable before.
+   * What comes up to it is taken for a repeat.
+   */
+  lastRecords(deadlineMs: number): Promise<ReadonlyMap<string, number>>;
   /** Why any `send` would be refused now, to be known before work is put into one; null when it might not be. */
   refusal(): EngineError | null;
   ask(target: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult>;

@@ -349,6 +349,10 @@ export class EmbeddedEngine implements Engine {
     );
   }
 
+  lastRecords(deadlineMs: number): Promise<ReadonlyMap<string, number>> {
+    return this.#router.lastRecords(deadlineMs, this.#takingShards());
+  }
+
   refusal(): EngineError | null {
     return this.#gateway.refusal();
   }
@@ -374,7 +378,7 @@ export class EmbeddedEngine implements Engine {
     return this.#router.flush(deadlineMs, shards ?? this.#takingShards());
   }
 
-  /** Shards that are not refused: no barrier on the others is ever met. */
+  /** Shards that are not refused: the others answer nothing. */
   #takingShards(): number[] {
     const shards = Array.from({ length: this.shardCount }, (_, shard) => shard);
     return shards.filter((shard) => this.#board.refusal(shard) === null);

@@ -20,7 +20,7 @@ import { errorCode } from "./retry.ts";
 import type { ShardBoard } from "./shard_board.ts";
 import { askSentence, askWaiting } from "./waiting.ts";
 
-type Question = Exclude<ShardQuery["request"], { type: "barrier" }>;
+type Question = Extract<ShardQuery["request"], { type: "ask" | "trace" }>;
 
 export interface RouterParts {
   readonly clock: Clock;
@@ -62,14 +62,32 @@ export class Router {
 
   /** Resolves when everything appended to the shards so far is folded and in a confirmed checkpoint. */
   async flush(deadlineMs: number, shards: readonly number[]): Promise<void> {
-    const { board } = this.#parts;
+    await Promise.all(shards.map((shard) => this.#askShard("flush", shard, { type: "barrier" }, deadlineMs)));
+  }
+
+  /** By partition, the last record that any of the shards has folded of a foreign topic. */
+  async lastRecords(deadlineMs: number, shards: readonly number[]): Promise<ReadonlyMap<string, number>> {
+    const last = new Map<string, number>();
     await Promise.all(shards.map(async (shard) => {
-      const answer = await this.#send(shard, board.end(shard), { type: "barrier" }, deadlineMs);
-      if (answer.type !== "answered") {
-        const found = "sentence" in answer ? answer.sentence : `it answered "${answer.type}"`;
-        throw new EngineError("unavailable", `Cannot flush shard ${shard}: ${found}`);
+      const json = await this.#askShard("ask", shard, { type: "records" }, deadlineMs);
+      for (const [name, offset] of Object.entries<number>(JSON.parse(json))) {
+        last.set(name, Math.max(offset, last.get(name) ?? offset));
       }
     }));
+    return last;
+  }
+
+  /** What the shard itself answers, once it has folded everything appended to it so far. */
+  async #askShard(
+    what: string,
+    shard: number,
+    request: ShardQuery["request"],
+    deadlineMs: number,
+  ): Promise<string> {
+    const answer = await this.#send(shard, this.#parts.board.end(shard), request, deadlineMs);
+    if (answer.type === "answered") return answer.json;
+    const found = "sentence" in answer ? answer.sentence : `it answered "${answer.type}"`;
+    throw new EngineError("unavailable", `Cannot ${what} shard ${shard}: ${found}`);
   }
 
   /** Refuses asks from now on, and those under way at their next turn. */
@@ -139,7 +157,7 @@ export class Router {
   }
 
   #timeout(shard: number, request: ShardQuery["request"], waitedMs: number): EngineError {
-    const target = request.type === "barrier" ? null : { kind: request.kind, id: request.id };
+    const target = "kind" in request ? { kind: request.kind, id: request.id } : null;
     const waiting = askWaiting(target, this.#parts.view.standing(shard), waitedMs);
     const advice = target === null ? "" : `, or with consistency "local"`;
     return new EngineError("timeout", `${askSentence(waiting)}. Ask again later${advice}`, 1, { waiting });

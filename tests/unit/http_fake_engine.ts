@@ -79,6 +79,10 @@ export class FakeEngine implements Engine {
     throw new Error("HTTP reads no foreign topics");
   }
 
+  lastRecords(): never {
+    throw new Error("HTTP reads no foreign topics");
+  }
+
   batch(key?: string): Batch {
     const messages: Sent[] = [];
     return {

@@ -14,8 +14,8 @@ import type { Answer } from "../../runtime/core/shard_api.ts";
 
 const target = { kind: "counter", id: "a" };
 
-function answered(offset: number, nowMs: number): Answer {
-  return { type: "answered", json: "1", epoch: 1, positions: { mailbox: offset }, nowMs, suspended: null };
+function answered(offset: number, nowMs: number, json = "1"): Answer {
+  return { type: "answered", json, epoch: 1, positions: { mailbox: offset }, nowMs, suspended: null };
 }
 
 function routerOver(answers: (() => Promise<Answer>)[]) {
@@ -123,6 +123,18 @@ Deno.test("Router.flush() throws a timeout that tells which shard is late", asyn
     );
     return error.waiting.target === null && error.waiting.shard === 0;
   });
+});
+
+Deno.test("Router.lastRecords() is the greatest of what shards answer once they have folded what they had", async () => {
+  const lastOf = (last: object): Answer => answered(9, 0, JSON.stringify(last));
+  const { folded, router } = routerOver([
+    () => Promise.resolve(lastOf({ "ENTRY/0": 5, "OK/1": 0 })),
+    () => Promise.resolve({ type: "moved" }),
+    () => Promise.resolve(lastOf({ "ENTRY/0": 7, "ENTRY/1": 3 })),
+  ]);
+  const last = await router.lastRecords(1000, [0, 0]);
+  assert.deepEqual([...last].sort(), [["ENTRY/0", 7], ["ENTRY/1", 3], ["OK/1", 0]]);
+  assert.deepEqual(folded, [10, 10, 10]);
 });
 
 Deno.test("Router.ask() is unavailable with the shard's sentence when the shard is refused", async () => {

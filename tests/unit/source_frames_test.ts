@@ -142,6 +142,9 @@ Deno.test("a shard folds each record of a foreign topic once when readers begin 
             refused,
           );
         });
+        const last = logs.map((records, at) => [partitions[at]!.join("/"), records.at(-1)!.offset]);
+        const answer = driver.request({ type: "records" });
+        assert.deepEqual(answer?.type === "answered" && JSON.parse(answer.json), Object.fromEntries(last));
         assert.deepEqual(driver.refusals, []);
       },
     ),
