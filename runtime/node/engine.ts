@@ -39,6 +39,8 @@ export interface RecordBatch {
   refuse(offset: number, reason: string, detail: string, beginning: string): void;
   /** Messages and refusals. */
   readonly size: number;
+  /** Refusals by reason. */
+  readonly refusals: ReadonlyMap<string, number>;
   /** To be sent, and another begun, before the next record. */
   readonly isFull: boolean;
   /** Resolves when all is durable. May be called again when it failed. */

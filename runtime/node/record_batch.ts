@@ -40,6 +40,7 @@ export class ShardedRecords implements RecordBatch {
   #last = -1;
   #size = 0;
   #isFull = false;
+  readonly refusals = new Map<string, number>();
 
   constructor(
     registry: Registry,
@@ -68,6 +69,7 @@ export class ShardedRecords implements RecordBatch {
 
   refuse(offset: number, reason: string, detail: string, beginning: string): void {
     const units = detail.length + beginning.length;
+    this.refusals.set(reason, (this.refusals.get(reason) ?? 0) + 1);
     this.#shareOf(this.#home, offset, units).push(refusedMarker, reason, [detail, beginning]);
   }
 

@@ -43,6 +43,7 @@ Deno.test("ShardedRecords.send() gives each shard one frame of its records, and 
   batch.refuse(141, "malformed", "It is not JSON", "{");
   expect(shardOf("ENTRY/3", shards), 141, refusedMarker, "malformed", ["It is not JSON", "{"]);
   assert.equal(batch.size, 41);
+  assert.deepEqual([...batch.refusals], [["malformed", 1]]);
   assert.equal(batch.isFull, false);
   await batch.send();
   await batch.send();
