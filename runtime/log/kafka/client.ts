@@ -10,6 +10,7 @@ import {
 } from "kafkajs";
 import { authenticationTimeoutMs, connectionTimeoutMs, requestTimeoutMs } from "./limits.ts";
 import type { KafkaSettings } from "./settings.ts";
+import { silenceTimerWarnings } from "./timer_warnings.ts";
 
 /**
  * `retry` is for connections, whatever its producers and consumers do. `hear` gets what the library logs at level ERROR. It logs as errors what happens all the time, so nothing of it is
@@ -20,6 +21,7 @@ export function kafkaClient(
   retry: RetryOptions,
   hear: (entry: LogEntry) => void = () => {},
 ): Kafka {
+  silenceTimerWarnings();
   const { brokers, tls, sasl, prefix } = settings;
   const config: KafkaConfig = {
     clientId: prefix,
