@@ -19,6 +19,8 @@ import type { Report } from "../runtime/node/notice.ts";
 import { Repeats } from "../runtime/node/repeats.ts";
 import { linkToLauncher } from "../runtime/node/process_link.ts";
 import { StoreError } from "../runtime/store/port.ts";
+import { RememberedPartitions } from "../runtime/topics/remembered_partitions.ts";
+import { TopicMetrics } from "../runtime/topics/topic_metrics.ts";
 import { runTopicSource } from "../runtime/topics/topic_source.ts";
 import { describeDenoVersion } from "./cli/deno_version.ts";
 import { helpText } from "./cli/help.ts";
@@ -42,6 +44,7 @@ import { listening, source } from "./services.ts";
 import { secretsOf, type Settings } from "./settings.ts";
 import { hostProbes } from "./sources/host_probes.ts";
 import { runHostSource } from "./sources/host_source.ts";
+import { refusalReasons } from "./sources/records.ts";
 import { keyedTopicReaders, panelTopics, type TopicSettings } from "./sources/topics.ts";
 
 /** How long requests under way may take at a stop, and then folding and checkpointing; the rest waits in the log. */
@@ -200,9 +203,9 @@ function topicSettings({ entryTopic, okTopic, keyedTopics = [] }: Settings): Top
   return { entryTopic, okTopic, keyedTopics };
 }
 
-async function superviseSources(
+async function superviseHostMetrics(
   settings: Settings,
-  { folder, servers }: Place,
+  { folder }: Place,
   engine: Engine,
   app: App,
   report: Report,
@@ -217,19 +220,35 @@ async function superviseSources(
       warn: (sentence) => hostLog.warn("source-failed", sentence, { like: sentence }),
       info: (sentence) => hostLog.info("source-works", sentence, { like: sentence, ends: "source-failed" }),
     })));
+}
+
+async function superviseTopics(
+  settings: Settings,
+  { servers }: Place,
+  engine: Engine,
+  registry: Registry,
+  report: Report,
+): Promise<void> {
   if (servers === null) return;
   const topics = panelTopics(topicSettings(settings));
-  if (topics.size === 0) return;
   const topicLog = logOf("topics", report);
-  await engine.supervise(source("topics", (signal) =>
-    runTopicSource({
-      kafka: servers.kafka,
-      engine,
-      topics,
-      signal,
-      warn: (sentence) => topicLog.warn("source-failed", sentence),
-      info: (sentence) => topicLog.info("source-works", sentence, { ends: "source-failed" }),
-    })));
+  const metrics = new TopicMetrics(registry, topics.keys(), refusalReasons);
+  const remembered = new RememberedPartitions();
+  for (const [topic, read] of topics) {
+    await engine.supervise(source(`topic-${topic}`, (signal) =>
+      runTopicSource({
+        kafka: servers.kafka,
+        engine,
+        topic,
+        read,
+        remembered,
+        metrics,
+        signal,
+        warn: (sentence) => topicLog.warn("source-failed", sentence, { like: sentence }),
+        info: (sentence) =>
+          topicLog.info("source-works", sentence, { like: sentence, ends: "source-failed" }),
+      })));
+  }
 }
 
 async function runNode(settings: Settings, actors: Actors, denoVersion: string): Promise<void> {
@@ -311,7 +330,8 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
   const again = (setting: PortSetting, fetch: Fetch) => () => listen(host, setting, fetch);
   await engine.supervise(listening("http", http, again(port, app.fetch), drainMs.requests));
   await engine.supervise(listening("admin-http", adminHttp, again(admin, app.adminFetch), drainMs.requests));
-  await superviseSources(settings, place, engine, app, report);
+  await superviseHostMetrics(settings, place, engine, app, report);
+  await superviseTopics(settings, place, engine, registry, report);
   const stopSummary = startLiveSummary({
     screen,
     isTerminal: Deno.stdout.isTerminal(),

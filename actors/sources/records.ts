@@ -25,16 +25,21 @@ export const maxRecordBytes = 512 * 1024;
 /** Bytes of a refused record that its dead letter shows. */
 const shownBytes = 1000;
 
+/** Why a record is refused, or an item of one. */
+export const refusalReasons = ["malformed", "invalid", "too-large"] as const;
+
+export type RefusalReason = (typeof refusalReasons)[number];
+
 /** Takes what a record is made of. */
 export interface RecordSink {
   message(id: string, message: Json): void;
-  /** `reason`: a short label; `beginning`: of the record's text. */
-  refused(reason: string, detail: string, beginning: string): void;
+  /** `beginning`: of the record's text. */
+  refused(reason: RefusalReason, detail: string, beginning: string): void;
 }
 
 export type RecordForm = "reading" | "recovery";
 
-type Refuse = (reason: string, detail: string) => void;
+type Refuse = (reason: RefusalReason, detail: string) => void;
 type TakeMessage = (id: string, message: Json) => void;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -81,7 +86,7 @@ function readText(form: RecordForm, text: string, sink: DirectSink): void {
 }
 
 /** Why a record may not be parsed: a reason and a sentence; null when it may. */
-function sizeProblem(bytes: Uint8Array): [reason: string, detail: string] | null {
+function sizeProblem(bytes: Uint8Array): [reason: RefusalReason, detail: string] | null {
   if (bytes.length > maxRecordBytes) {
     return ["too-large", `The record has ${bytes.length} bytes; ${maxRecordBytes} are the most`];
   }

@@ -131,7 +131,7 @@ export const maxListedSuspensions = 1000;
 
 /**
  * Partitions of foreign topics of which a shard remembers the last record: they are part of its row, which is written with
- * every checkpoint. Readers refuse topics long before.
+ * every checkpoint. Readers refuse topics with more: a shard would stop.
  */
 export const maxSourcePartitions = 4096;
 

@@ -1,133 +1,259 @@
 /** Foreign topics on a real broker, into an embedded engine. */
 
 import assert from "node:assert/strict";
-import { Kafka, logLevel } from "kafkajs";
-import { panelTopics } from "../../actors/sources/topics.ts";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
-import { runTopicSource } from "../../runtime/topics/topic_source.ts";
-import { serverAddress, skipUnlessServed, uniqueName } from "../services/servers.ts";
+import { RememberedPartitions } from "../../runtime/topics/remembered_partitions.ts";
+import { eventually } from "../services/eventually.ts";
+import { skipUnlessServed } from "../services/servers.ts";
 import { deadlineMs, withEngine } from "./engine_harness.ts";
+import { sensors, stateOf, TopicStage, untilFolded, untilLetters } from "./topic_stage.ts";
 
 const definitionsUrl = new URL("../../actors/definitions.ts", import.meta.url).href;
-const sensors = 50;
 
-interface Answer {
-  readonly channels: Readonly<
-    Record<string, { readonly total: { readonly count: number; readonly sum: number } }>
-  >;
-  readonly recovered: { readonly count: number; readonly last: number | null };
+function topicTest(name: string, fn: (engine: EmbeddedEngine, stage: TopicStage) => Promise<void>): void {
+  Deno.test({
+    name,
+    ignore: skipUnlessServed("The test of foreign topics", ["kafka"]),
+    fn: () =>
+      withEngine(async (engine) => {
+        await using stage = await TopicStage.open();
+        await fn(engine, stage);
+      }, { definitionsUrl }),
+  });
 }
 
-async function stateOf(engine: EmbeddedEngine, id: string): Promise<Answer | null> {
-  const result = await engine.ask({ kind: "sensor", id }, "state", {}, { consistency: "strict", deadlineMs });
-  return result.type === "answered" ? JSON.parse(result.json) : null;
-}
+topicTest(
+  "records of ENTRY and OK are folded once though readers begin anew, and bad ones are dead letters",
+  async (engine, stage) => {
+    const { admin, entry, ok } = stage;
+    let end = stage.read(engine);
+    stage.read(engine, ok);
+    await eventually("the topics", deadlineMs, async () => {
+      const topics = await admin.listTopics();
+      return topics.includes(entry) && topics.includes(ok) ? true : null;
+    });
+    const { topics: [made] } = await admin.fetchTopicMetadata({ topics: [entry] });
+    assert.equal(made?.partitions.length, 2);
+    let told = 0;
+    for (let round = 0; round < 3; round++) {
+      await stage.send(2000);
+      const before = told;
+      await eventually("some records", deadlineMs, async () => {
+        told = (await stateOf(engine, "s0"))?.channels["t"]?.total.count ?? 0;
+        return told > before ? true : null;
+      });
+      await end();
+      // As after a crash before the commit: the next reader begins anywhere below.
+      await stage.setBack((offset, partition) => Math.max(0, Math.floor(offset * 0.6) - partition));
+      end = stage.read(engine);
+    }
+    await stage.put(entry, "no JSON", '{"values":{"t":1}}', null);
+    await stage.put(ok, '{"id":"s1"}', '{"id":"s1","ts":5}');
+    await untilFolded(engine, stage.sent);
+    await eventually("the recoveries", deadlineMs, async () => {
+      return (await stateOf(engine, "s1"))?.recovered.count === 2 ? true : null;
+    });
+    const letters = await untilLetters(engine, 3);
+    assert.deepEqual(letters.map(({ reason }) => reason).sort(), ["invalid", "malformed", "malformed"]);
+    for (const { topic, id } of letters) {
+      assert.match(topic, new RegExp(`^${entry}/[01]$`));
+      assert.ok(id.startsWith(topic.replace("/", "-")));
+    }
+    assert.deepEqual(stage.said, []);
+  },
+);
 
-/** Polls, for the source tells nobody how far it is. */
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + deadlineMs;
-  while (!await holds()) {
-    if (performance.now() > endMs) assert.fail(`Waited ${deadlineMs} ms for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
+topicTest(
+  "records that retention removed before they were read are one dead letter for the range, and the rest goes on",
+  async (engine, stage) => {
+    await stage.make(1);
+    const end = stage.read(engine);
+    await stage.send(sensors);
+    await untilFolded(engine, stage.sent);
+    await end();
+    const before = new Map(stage.sent);
+    await stage.send(2 * sensors);
+    const { admin, entry, sent } = stage;
+    const partitions = [{ partition: 0, offset: `${3 * sensors}` }];
+    // The library looks for the partitions' leaders nowhere else.
+    await admin.fetchTopicOffsets(entry);
+    await admin.deleteTopicRecords({ topic: entry, partitions });
+    for (const [id, total] of before) sent.set(id, total);
+    stage.read(engine);
+    await stage.send(sensors);
+    await untilFolded(engine, sent);
+    const letters = await untilLetters(engine, 1);
+    assert.deepEqual(letters.map(({ topic, offset, reason }) => [topic, offset, reason]), [
+      [`${entry}/0`, 3 * sensors - 1, "removed"],
+    ]);
+    assert.match(
+      letters[0]!.detail,
+      new RegExp(`^Records ${sensors}\\.\\.${3 * sensors - 1} of ${entry}/0 were`),
+    );
+    assert.deepEqual(stage.said, []);
+  },
+);
 
-Deno.test({
-  name: "records of ENTRY and OK are folded once though readers begin anew, and bad ones are dead letters",
-  ignore: skipUnlessServed("The test of foreign topics", ["kafka"]),
-  fn: () =>
-    withEngine(async (engine) => {
-      const prefix = uniqueName("topics");
-      const [entry, ok] = [`${prefix}.ENTRY`, `${prefix}.OK`];
-      const brokers = serverAddress("kafka").split(",");
-      const client = new Kafka({ brokers, logLevel: logLevel.NOTHING });
-      const [admin, producer] = [client.admin(), client.producer({ allowAutoTopicCreation: false })];
-      await Promise.all([admin.connect(), producer.connect()]);
-      const kafka = { brokers, tls: null, sasl: null, prefix };
-      const said: string[] = [];
-      const begin = () => {
-        const stop = new AbortController();
-        const ended = runTopicSource({
-          kafka,
-          engine,
-          topics: panelTopics({ entryTopic: entry, okTopic: ok, keyedTopics: [] }),
-          signal: stop.signal,
-          warn: (sentence) => said.push(sentence),
-          info: (sentence) => said.push(sentence),
-        });
-        return async () => {
-          stop.abort();
-          await ended;
-        };
-      };
-      let end = begin();
-      try {
-        await until("the topics", async () => (await admin.listTopics()).includes(ok));
-        const { topics: [made] } = await admin.fetchTopicMetadata({ topics: [entry] });
-        assert.equal(made?.partitions.length, 2);
-        const sums = new Map<string, { count: number; sum: number }>();
-        const startMs = Date.now() - 3_600_000;
-        let n = 0;
-        let told = 0;
-        for (let round = 0; round < 3; round++) {
-          const messages = Array.from({ length: 2000 }, () => {
-            const id = `s${n % sensors}`;
-            const [total, value] = [sums.get(id) ?? { count: 0, sum: 0 }, n % 64 / 8];
-            sums.set(id, { count: total.count + 1, sum: total.sum + value });
-            const text = JSON.stringify({ id, ts: startMs + n, values: { t: value } });
-            return { key: n++ % 3 === 0 ? null : `k${n % 7}`, value: text };
-          });
-          await producer.send({ topic: entry, messages });
-          const before = told;
-          await until("some records", async () => {
-            told = (await stateOf(engine, "s0"))?.channels["t"]?.total.count ?? 0;
-            return told > before;
-          });
-          await end();
-          // As after a crash before the commit: the next reader begins anywhere below.
-          const groupId = `${prefix}.sources`;
-          const [committed] = await admin.fetchOffsets({ groupId, topics: [entry] });
-          const partitions = committed!.partitions.map(({ partition, offset }) => ({
-            partition,
-            offset: String(Math.max(0, Math.floor(Number(offset) * 0.6) - partition)),
-          }));
-          await admin.setOffsets({ groupId, topic: entry, partitions });
-          end = begin();
-        }
-        await producer.send({
-          topic: entry,
-          messages: [{ value: "no JSON" }, { value: '{"values":{"t":1}}' }, { key: "a", value: null }],
-        });
-        await producer.send({
-          topic: ok,
-          messages: [{ value: '{"id":"s1"}' }, { value: '{"id":"s1","ts":5}' }],
-        });
-        const expected = (id: string) => sums.get(id)?.count;
-        await until("all records", async () => {
-          const [last, first] = [await stateOf(engine, `s${sensors - 1}`), await stateOf(engine, "s1")];
-          await engine.flush(deadlineMs);
-          const { items } = await engine.store.deadLetters({ after: null, limit: 10 });
-          return last?.channels["t"]?.total.count === expected(`s${sensors - 1}`) &&
-            first?.recovered.count === 2 &&
-            items.length === 3;
-        });
-        for (const [id, total] of sums) {
-          assert.deepEqual((await stateOf(engine, id))?.channels["t"]?.total, total);
-        }
-        const { items } = await engine.store.deadLetters({ after: null, limit: 10 });
-        assert.deepEqual(
-          items.map(({ reason }) => reason).sort(),
-          ["invalid", "malformed", "malformed"],
-        );
-        for (const { topic, id } of items) {
-          assert.match(topic, new RegExp(`^${entry}/[01]$`));
-          assert.ok(id.startsWith(topic.replace("/", "-")));
-        }
-        assert.deepEqual(said, []);
-      } finally {
-        await end();
-        await admin.deleteTopics({ topics: [entry, ok] });
-        await Promise.all([admin.disconnect(), producer.disconnect()]);
-      }
-    }, { definitionsUrl }),
+topicTest(
+  "a record of 2 MB is a dead letter with its topic, partition and offset, and the rest goes on",
+  async (engine, stage) => {
+    await stage.make(1);
+    stage.read(engine);
+    await stage.send(sensors);
+    await stage.put(stage.entry, `"${"x".repeat(2_000_000)}"`);
+    await stage.send(sensors);
+    await untilFolded(engine, stage.sent);
+    const [letter] = await untilLetters(engine, 1);
+    assert.ok(letter !== undefined);
+    assert.deepEqual([letter.topic, letter.offset, letter.reason], [
+      `${stage.entry}/0`,
+      sensors,
+      "too-large",
+    ]);
+    assert.match(letter.detail, /2000002 bytes; 524288 are the most/);
+    assert.ok(letter.message.length < 2000, "only its beginning is shown");
+  },
+);
+
+const records = "sensorium_topic_records_total";
+const lag = "sensorium_topic_lag_records";
+
+topicTest(
+  "a topic's counters outlive its reader, and its lag is what nobody has read",
+  async (engine, stage) => {
+    await stage.make(2);
+    const topic = stage.entry;
+    let end = stage.read(engine);
+    await stage.send(sensors);
+    await stage.put(topic, "no JSON", "nor this", "{}");
+    await untilFolded(engine, stage.sent);
+    await untilLetters(engine, 3);
+    assert.equal(await stage.metric(records, { topic }), sensors + 3);
+    assert.equal(await stage.metric(lag, { topic }), 0);
+    await end();
+    await stage.send(sensors);
+    const held = Promise.withResolvers<void>();
+    const slow = {
+      lastRecords: (deadlineMs: number) => engine.lastRecords(deadlineMs),
+      records: (topic: string, partition: number) => {
+        const batch = engine.records(topic, partition);
+        const send = batch.send.bind(batch);
+        batch.send = () => held.promise.then(send);
+        return batch;
+      },
+    };
+    end = stage.read(slow);
+    await eventually("the lag", deadlineMs, async () => {
+      return await stage.metric(lag, { topic }) === sensors ? true : null;
+    });
+    assert.equal(await stage.metric(records, { topic }), sensors + 3, "nothing is durable yet");
+    held.resolve();
+    await untilFolded(engine, stage.sent);
+    await eventually(
+      "no lag",
+      deadlineMs,
+      async () => await stage.metric(lag, { topic }) === 0 ? true : null,
+    );
+    assert.equal(await stage.metric(records, { topic }), 2 * sensors + 3);
+    const refused = "sensorium_topic_records_refused_total";
+    assert.equal(await stage.metric(refused, { topic, reason: "malformed" }), 2);
+    assert.equal(await stage.metric(refused, { topic, reason: "invalid" }), 1);
+  },
+);
+
+topicTest("a topic that was made anew while nobody read it is told of, once", async (engine, stage) => {
+  const { admin, entry, said } = stage;
+  await stage.make(1);
+  let end = stage.read(engine);
+  await stage.send(2 * sensors);
+  await untilFolded(engine, stage.sent);
+  await end();
+  await admin.deleteTopics({ topics: [entry] });
+  await eventually("the topic to be gone", deadlineMs, async () => {
+    return (await admin.listTopics()).includes(entry) ? null : true;
+  });
+  await stage.make(1);
+  end = stage.read(engine);
+  const sentence = await eventually("a sentence", deadlineMs, () => Promise.resolve(said[0] ?? null));
+  assert.match(
+    sentence,
+    new RegExp(`^${entry}/0 was read up to offset ${2 * sensors} and ends at 0: the topic was made anew`),
+  );
+  // What comes now is dropped, and what comes behind it is folded.
+  await stage.put(entry, ...Array.from({ length: 2 * sensors }, () => '{"id":"dropped","values":{"t":1}}'));
+  await stage.send(sensors);
+  await untilFolded(engine, stage.sent);
+  // Each shard drops what lies below the last record that it has folded.
+  const { total } = (await stateOf(engine, "dropped"))?.channels["t"] ?? { total: { count: 0 } };
+  assert.ok(total.count < sensors, `${total.count} of ${2 * sensors}`);
+  assert.deepEqual(said, [sentence]);
 });
+
+topicTest("a topic that is made anew while it is read is told of", async (engine, stage) => {
+  const { admin, entry, said } = stage;
+  await stage.make(1);
+  stage.read(engine);
+  await stage.send(2 * sensors);
+  await untilFolded(engine, stage.sent);
+  await admin.deleteTopics({ topics: [entry] });
+  const sentence = await eventually("a sentence", deadlineMs, () => {
+    return Promise.resolve(said.find((each) => /made anew/.test(each)) ?? null);
+  });
+  assert.match(sentence, new RegExp(`^${entry}/0 was read up to offset ${2 * sensors} and `));
+});
+
+topicTest("a topic with too many partitions is refused with one sentence", async (engine, stage) => {
+  await stage.make(3);
+  const remembered = new RememberedPartitions(4);
+  remembered.add(["other/0", "other/1"]);
+  await stage.send(sensors);
+  const end = stage.read(engine, stage.entry, { remembered });
+  const sentence = await eventually("a sentence", deadlineMs, () => Promise.resolve(stage.said[0] ?? null));
+  assert.equal(
+    sentence,
+    `Cannot read ${stage.entry}: it has 3 partitions, and 2 of other topics are or were read; ` +
+      "4 altogether are the most. Use a topic with fewer partitions. Trying again.",
+  );
+  assert.equal(await stateOf(engine, "s0"), null);
+  await end();
+  assert.equal(stage.said.length, 1);
+});
+
+/** How long the supervisor of a source waits for it. */
+const stopMs = 10_000;
+
+topicTest(
+  "a reader stops in time while a send does not end, and what it held is folded once",
+  async (engine, stage) => {
+    await stage.make(1);
+    await stage.send(sensors);
+    const sending = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    const stuck = {
+      lastRecords: (deadlineMs: number) => engine.lastRecords(deadlineMs),
+      records: (topic: string, partition: number) => {
+        const batch = engine.records(topic, partition);
+        const send = batch.send.bind(batch);
+        batch.send = () => {
+          sending.resolve();
+          return held.promise.then(send);
+        };
+        return batch;
+      },
+    };
+    const end = stage.read(stuck);
+    await sending.promise;
+    const beginMs = performance.now();
+    await end();
+    const tookMs = performance.now() - beginMs;
+    assert.ok(tookMs < stopMs, `${tookMs} ms`);
+    stage.read(engine);
+    await stage.send(sensors);
+    await untilFolded(engine, stage.sent);
+    // The late one comes after all.
+    held.resolve();
+    await stage.send(sensors);
+    await untilFolded(engine, stage.sent);
+    assert.deepEqual(stage.said, []);
+  },
+);

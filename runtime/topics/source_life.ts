@@ -1,0 +1,318 @@
+/**
+ * One life of a topic's reader: from its connections to their end. `topic_source.ts` begins the next.
+ *
+ * 1. Nothing is sent before all that lies below it is durable: see `partition_cursor.ts` and `partition_lane.ts`.
+ * 2. While too much is held, the next fetch waits for the log, and the group hears that the reader lives.
+ * 3. `close` ends within its deadlines, whatever Kafka and the engine do.
+ */
+
+import type { Admin, Consumer, EachBatchPayload } from "kafkajs";
+import { partitionName } from "../core/sequence.ts";
+import { kafkaClient } from "../log/kafka/client.ts";
+import { machineClock } from "../node/clock.ts";
+import type { RecordBatch } from "../node/engine.ts";
+import { retry } from "../node/retry.ts";
+import { hasSettled } from "../rpc.ts";
+import {
+  closeDeadlineMs,
+  commitIntervalMs,
+  fetchBytes,
+  fetchPartitionBytes,
+  fetchWaitMs,
+  heartbeatMs,
+  lookIntervalMs,
+  maxHeldBytes,
+  newPartitions,
+  retries,
+  sessionTimeoutMs,
+} from "./limits.ts";
+import { PartitionCursor } from "./partition_cursor.ts";
+import { PartitionLane, type ReadBatch } from "./partition_lane.ts";
+import { removedReason } from "./topic_metrics.ts";
+import type { Extent, TopicProgress } from "./topic_progress.ts";
+import type { TopicSourceOptions } from "./topic_source.ts";
+import { unlessAborted } from "./unless_aborted.ts";
+
+/** The topic cannot be read as it is: a sentence says why, and trying again at once does not help. */
+export class TopicRefusal extends Error {
+  override readonly name = "TopicRefusal";
+}
+
+interface Partition {
+  readonly number: number;
+  readonly cursor: PartitionCursor;
+  readonly lane: PartitionLane;
+}
+
+export class SourceLife {
+  readonly #options: TopicSourceOptions;
+  readonly #progress: TopicProgress;
+  readonly #admin: Admin;
+  readonly #consumer: Consumer;
+  readonly #groupId: string;
+  readonly #partitions = new Map<number, Partition>();
+  #assigned: readonly number[] = [];
+  readonly #failed = Promise.withResolvers<never>();
+  readonly #timers: ReturnType<typeof setInterval>[] = [];
+  #beginning: Promise<void> = Promise.resolve();
+  #committing: Promise<void> = Promise.resolve();
+  /** Settles when less is held, or nobody reads any more. */
+  #room = Promise.withResolvers<void>();
+  #isClosed = false;
+
+  /** @param onUp hears that it reads */
+  constructor(options: TopicSourceOptions, progress: TopicProgress, onUp: () => void) {
+    this.#options = options;
+    this.#progress = progress;
+    this.#groupId = `${options.kafka.prefix}.sources.${options.topic}`;
+    this.#failed.promise.catch(() => {});
+    const client = kafkaClient(options.kafka, retries);
+    this.#admin = client.admin();
+    this.#consumer = client.consumer({
+      groupId: this.#groupId,
+      allowAutoTopicCreation: false,
+      sessionTimeout: sessionTimeoutMs,
+      heartbeatInterval: heartbeatMs,
+      maxBytesPerPartition: fetchPartitionBytes,
+      maxBytes: fetchBytes,
+      maxWaitTimeInMs: fetchWaitMs,
+      // This life ends with the crash, and the next one begins anew.
+      retry: { ...retries, restartOnFailure: () => Promise.resolve(false) },
+    });
+    const { events, on } = this.#consumer;
+    on(events.CRASH, ({ payload }) => this.#failed.reject(payload.error));
+    on(events.GROUP_JOIN, ({ payload }) => this.#joined(payload.memberAssignment[options.topic] ?? []));
+    const stopListening = on(events.FETCH, () => {
+      stopListening();
+      onUp();
+      // From now on Kafka knows of the group: nobody takes it for one that was forgotten.
+      void this.#commit();
+    });
+    on(events.END_BATCH_PROCESS, ({ payload: { partition, batchSize, firstOffset, lastOffset } }) => {
+      // Of control records alone there is no batch to take.
+      if (batchSize === 0) this.#skip(partition, Number(firstOffset ?? lastOffset), Number(lastOffset) + 1);
+    });
+  }
+
+  /** Resolves when the source is stopped, throws when it cannot go on. */
+  async run(): Promise<void> {
+    this.#beginning = this.#begin();
+    await unlessAborted(this.#beginning.then(() => this.#failed.promise), this.#options.signal);
+  }
+
+  async #begin(): Promise<void> {
+    const { topic } = this.#options;
+    await this.#admin.connect();
+    await this.#makeMissing();
+    const extents = await this.#look();
+    const committed = await this.#committedOffsets();
+    for (const extent of extents) this.#open(extent, committed.get(extent.partition) ?? null);
+    if (this.#isClosed) return;
+    await this.#consumer.connect();
+    await this.#consumer.subscribe({ topics: [topic], fromBeginning: true });
+    if (this.#isClosed) return;
+    await this.#consumer.run({ autoCommit: false, eachBatch: (payload) => this.#take(payload) });
+    if (this.#isClosed) return;
+    this.#timers.push(
+      setInterval(() => void this.#commit(), commitIntervalMs),
+      // Brokers that do not answer are the consumer's to tell of.
+      setInterval(() => void this.#look().catch(() => {}), lookIntervalMs),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    const lanes = [...this.#partitions.values()].map(({ lane }) => lane);
+    for (const lane of lanes) lane.stop();
+    this.#room.resolve();
+    // What a send that is late makes durable is read again, and dropped.
+    await hasSettled(Promise.all(lanes.map(({ rest }) => rest)), closeDeadlineMs);
+    await hasSettled(this.#disconnect(), closeDeadlineMs);
+  }
+
+  async #disconnect(): Promise<void> {
+    if (this.#options.signal.aborted) void this.#commit();
+    // The library connects again for what is still under way.
+    await Promise.allSettled([this.#beginning, this.#committing]);
+    await Promise.allSettled([this.#consumer.disconnect(), this.#admin.disconnect()]);
+  }
+
+  async #makeMissing(): Promise<void> {
+    const { topic } = this.#options;
+    if ((await this.#admin.listTopics()).includes(topic)) return;
+    await this.#admin.createTopics({
+      topics: [{ topic, numPartitions: newPartitions }],
+      waitForLeaders: true,
+    });
+  }
+
+  /** Where the topic's partitions begin and end; whether there are too many of them, and what else is strange. */
+  async #look(): Promise<readonly Extent[]> {
+    const { topic } = this.#options;
+    const offsets = await this.#admin.fetchTopicOffsets(topic);
+    this.#admit(offsets.length);
+    return offsets.map(({ partition, low, high }) => {
+      const extent = { partition, begin: Number(low), end: Number(high) };
+      this.#progress.seen(extent);
+      this.#tell(this.#progress.strangeEnd(extent));
+      return extent;
+    });
+  }
+
+  #tell(sentence: string | null): void {
+    if (sentence !== null) this.#options.warn(sentence);
+  }
+
+  #admit(partitions: number): void {
+    const { remembered, topic } = this.#options;
+    const sentence = remembered.admit(topic, partitions);
+    if (sentence === null) return;
+    const refusal = new TopicRefusal(sentence);
+    this.#failed.reject(refusal);
+    throw refusal;
+  }
+
+  async #committedOffsets(): Promise<ReadonlyMap<number, number>> {
+    const { topic } = this.#options;
+    const [of] = await this.#admin.fetchOffsets({ groupId: this.#groupId, topics: [topic] });
+    const offsets = (of?.partitions ?? []).map(({ partition, offset }) =>
+      [partition, Number(offset)] as const
+    );
+    return new Map(offsets.filter(([, offset]) => offset >= 0));
+  }
+
+  #open({ partition: number, begin }: Extent, committed: number | null): Partition {
+    if (committed === null) this.#tell(this.#progress.strangeBegin(number, begin));
+    else this.#progress.read(number, committed);
+    const lane = new PartitionLane({
+      send: (batch, isWanted) => this.#send(number, batch, isWanted),
+      onSent: () => this.#makeRoom(),
+      onFailed: (thrown) => this.#failed.reject(thrown),
+    });
+    const partition = { number, cursor: new PartitionCursor(committed, begin), lane };
+    this.#partitions.set(number, partition);
+    return partition;
+  }
+
+  /** The consumer begins with what is committed, of kept partitions too. */
+  #joined(assigned: readonly number[]): void {
+    this.#assigned = assigned;
+    this.#options.metrics.watch(this.#options.topic, () => this.#progress.lag(assigned));
+    for (const partition of this.#partitions.values()) {
+      partition.lane.restart();
+      partition.cursor.joined();
+    }
+  }
+
+  async #take({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
+    const { partition: number } = batch;
+    const partition = this.#partitions.get(number) ?? this.#openNew(number);
+    this.#progress.seenEnd(number, Number(batch.highWatermark));
+    await this.#hand(partition, batch);
+    // It is ours now, even if a heartbeat fails.
+    resolveOffset(batch.lastOffset());
+    while (this.#heldBytes() >= maxHeldBytes && !this.#isClosed) {
+      await hasSettled(this.#room.promise, heartbeatMs);
+      await heartbeat();
+    }
+  }
+
+  /** One that the topic has got meanwhile. */
+  #openNew(number: number): Partition {
+    this.#admit(number + 1);
+    return this.#open({ partition: number, begin: 0, end: 0 }, null);
+  }
+
+  async #hand({ number, cursor, lane }: Partition, batch: EachBatchPayload["batch"]): Promise<void> {
+    const records = batch.messages.map(({ offset, value }) => ({ offset: Number(offset), value }));
+    // The client's type does not tell of it.
+    const from = Number("fetchedOffset" in batch ? batch.fetchedOffset : batch.firstOffset());
+    const next = Number(batch.lastOffset()) + 1;
+    if (from < cursor.start) this.#tell(this.#progress.strangeBegin(number, from));
+    const begin = from > cursor.expected ? await this.#beginOf(number) : 0;
+    const taken = cursor.take({ from, first: records[0]?.offset ?? null, next }, begin);
+    if (taken === "seek") {
+      const { topic } = this.#options;
+      return this.#consumer.seek({ topic, partition: number, offset: String(cursor.expected) });
+    }
+    const bytes = records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+    lane.add({ records, bytes, next, removed: taken.removed });
+  }
+
+  async #beginOf(number: number): Promise<number> {
+    return (await this.#look()).find(({ partition }) => partition === number)?.begin ?? 0;
+  }
+
+  #skip(number: number, first: number, next: number): void {
+    const partition = this.#partitions.get(number);
+    if (partition?.cursor.skip(first, next)) {
+      partition.lane.add({ records: [], bytes: 0, next, removed: null });
+    }
+  }
+
+  #heldBytes(): number {
+    let held = 0;
+    for (const { lane } of this.#partitions.values()) held += lane.heldBytes;
+    return held;
+  }
+
+  #makeRoom(): void {
+    this.#room.resolve();
+    this.#room = Promise.withResolvers();
+  }
+
+  async #send(partition: number, batch: ReadBatch, isWanted: () => boolean): Promise<void> {
+    const { engine, topic, read, metrics } = this.#options;
+    let records = engine.records(topic, partition);
+    const send = async (full: RecordBatch) => {
+      const sent = await retry(() => full.send(), { clock: machineClock, isWanted, goesOn: () => true });
+      if (sent.type === "done") metrics.refused(topic, full.refusals);
+      return sent.type === "done";
+    };
+    if (batch.removed !== null) {
+      const { first, last } = batch.removed;
+      const name = partitionName(topic, partition);
+      records.refuse(
+        last,
+        removedReason,
+        `Records ${first}..${last} of ${name} were removed before they were read`,
+        "",
+      );
+    }
+    for (const record of batch.records) {
+      read(record, records);
+      if (!records.isFull) continue;
+      if (!await send(records)) return;
+      records = engine.records(topic, partition);
+    }
+    if (records.size > 0 && !await send(records)) return;
+    this.#progress.read(partition, batch.next);
+    metrics.read(topic, batch.records.length);
+  }
+
+  #commit(): Promise<void> {
+    this.#committing = this.#committing.then(() => this.#commitNow());
+    return this.#committing;
+  }
+
+  async #commitNow(): Promise<void> {
+    const due = this.#assigned.flatMap((number) => {
+      const partition = this.#partitions.get(number);
+      if (partition === undefined) return [];
+      const { cursor, lane } = partition;
+      const offset = lane.durable ?? cursor.start;
+      return offset === cursor.committed ? [] : [{ number, cursor, offset }];
+    });
+    if (due.length === 0) return;
+    const { topic } = this.#options;
+    try {
+      await this.#consumer.commitOffsets(
+        due.map(({ number, offset }) => ({ topic, partition: number, offset: String(offset) })),
+      );
+      for (const { cursor, offset } of due) cursor.committed = offset;
+    } catch {
+      // The next one says the same, and more; without one, records are read again and dropped.
+    }
+  }
+}
