@@ -464,6 +464,31 @@ function deadLetterTests(test: Test): void {
     assert.deepEqual(await store.deadLetters({ after: "unknown", limit: 2 }), { items: [], next: null });
   });
 
+  test("deadLetters() gives back those of the longest topics and actors there can be", async (store) => {
+    // Kafka takes names of 249 characters; the numbers are the largest of a record's place, see `dead_letter.ts`.
+    const topic = "t".repeat(249);
+    const idOf = (last: number) =>
+      `${topic}-${2 ** 31 - 1}-${Number.MAX_SAFE_INTEGER}-4095-524287-10000-${last}`;
+    const letters = [0, 1].map((last) =>
+      deadLetter(idOf(last), {
+        topic: `${topic}/${2 ** 31 - 1}`,
+        offset: Number.MAX_SAFE_INTEGER,
+        actorId: `${"日".repeat(341)}${last}`,
+      })
+    );
+    assert.equal(new TextEncoder().encode(letters[0]!.actorId).length, 1024);
+    await commitAll(store, { deadLetters: letters });
+    const stored = letters.map((letter) => ({ ...letter, replayedAtMs: null }));
+    for (const letter of stored) {
+      assert.deepEqual(await store.deadLetter(letter.id), letter);
+      const { items } = await store.deadLetters({ after: null, limit: 10, actorId: letter.actorId });
+      assert.deepEqual(items, [letter]);
+    }
+    const first = await store.deadLetters({ after: null, limit: 1 });
+    assert.deepEqual(first.items, [stored[1]]);
+    assert.deepEqual((await store.deadLetters({ after: first.next, limit: 1 })).items, [stored[0]]);
+  });
+
   test("deadLetters() filters by kind, actor and reason", async (store) => {
     await commitAll(store, {
       deadLetters: [
