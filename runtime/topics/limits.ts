@@ -1,4 +1,4 @@
-/** Limits and defaults of the readers of foreign topics, each with its reason. */
+/** Limits and defaults of the readers of foreign topics, each with its reason. In their group they are as the log's. */
 
 const MiB = 1024 * 1024;
 
@@ -15,10 +15,6 @@ export const maxHeldBytes = 8 * MiB;
 /** How long a fetch waits at the broker for records; it answers at once when there are some. So long a stop may take. */
 export const fetchWaitMs = 500;
 
-/** The reader of a topic is given up by its group after this; it is heard of several times before. */
-export const sessionTimeoutMs = 10_000;
-export const heartbeatMs = 2000;
-
 /** The client library tries again so often before this life of the reader ends, and the next begins. */
 export const retries = { retries: 5, initialRetryTime: 100, maxRetryTime: 1000 } as const;
 
@@ -32,7 +28,10 @@ export const lookIntervalMs = 5000;
 export const firstPauseMs = 50;
 export const lastPauseMs = 2000;
 /** After a refusal, which somebody has to mend. */
-export const refusedPauseMs = 10_000;
+export const refusedPauseMs = 5000;
+
+/** How long trouble that may pass by itself is kept quiet: a broker that starts refuses for moments. */
+export const quietMs = 5000;
 
 /** How long the shards may take to say how far the topic is folded: they fold what they have first. */
 export const askDeadlineMs = 30_000;

@@ -9,6 +9,7 @@
 import type { Admin, Consumer, EachBatchPayload } from "kafkajs";
 import { partitionName } from "../core/sequence.ts";
 import { kafkaClient } from "../log/kafka/client.ts";
+import { heartbeatMs, rebalanceTimeoutMs, sessionTimeoutMs } from "../log/kafka/limits.ts";
 import { machineClock } from "../node/clock.ts";
 import type { RecordBatch } from "../node/engine.ts";
 import { retry } from "../node/retry.ts";
@@ -19,12 +20,10 @@ import {
   fetchBytes,
   fetchPartitionBytes,
   fetchWaitMs,
-  heartbeatMs,
   lookIntervalMs,
   maxHeldBytes,
   newPartitions,
   retries,
-  sessionTimeoutMs,
 } from "./limits.ts";
 import { PartitionCursor } from "./partition_cursor.ts";
 import { PartitionLane, type ReadBatch } from "./partition_lane.ts";
@@ -72,6 +71,7 @@ export class SourceLife {
       groupId: this.#groupId,
       allowAutoTopicCreation: false,
       sessionTimeout: sessionTimeoutMs,
+      rebalanceTimeout: rebalanceTimeoutMs,
       heartbeatInterval: heartbeatMs,
       maxBytesPerPartition: fetchPartitionBytes,
       maxBytes: fetchBytes,

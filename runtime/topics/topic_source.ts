@@ -5,16 +5,18 @@
  * 2. What retention removed before it was read is one dead letter for the range; compaction and control records are
  *    none. Only a fetch that begins behind what was expected can mean it: a broker serves none below its log's start.
  * 3. While the engine refuses, or Kafka is away, the source waits; what it holds is bounded.
- * 4. What keeps it from reading is said once, and that it reads again. One topic does not keep another from being read.
+ * 4. What keeps it from reading is said once, unless it passes soon, and that it reads again. One topic does not keep
+ *    another from being read.
  */
 
 import { setTimeout as pause } from "node:timers/promises";
 import { errorMessage } from "../core/errors.ts";
 import { refusalOf } from "../log/kafka/errors.ts";
 import type { KafkaSettings } from "../log/kafka/settings.ts";
+import { machineClock } from "../node/clock.ts";
 import type { Engine, RecordBatch } from "../node/engine.ts";
 import { backoffMs } from "../node/retry.ts";
-import { askDeadlineMs, firstPauseMs, lastPauseMs, refusedPauseMs } from "./limits.ts";
+import { askDeadlineMs, firstPauseMs, lastPauseMs, quietMs, refusedPauseMs } from "./limits.ts";
 import type { ReadRecord } from "./partition_lane.ts";
 import type { RememberedPartitions } from "./remembered_partitions.ts";
 import { SourceLife, TopicRefusal } from "./source_life.ts";
@@ -43,21 +45,27 @@ export async function runTopicSource(options: TopicSourceOptions): Promise<void>
   const { topic, signal, warn, info } = options;
   let progress: TopicProgress | null = null;
   let told: string | null = null;
-  for (let failures = 0; !signal.aborted;) {
+  let failures = 0;
+  let failingSinceMs = 0;
+  const onUp = () => {
+    if (told !== null) info(`Reads ${topic} again.`);
+    told = null;
+    failures = 0;
+  };
+  while (!signal.aborted) {
     try {
       progress ??= await unlessAborted(progressOf(options), signal);
       if (progress === null) return;
-      await runLife(options, progress, () => {
-        if (told !== null) info(`Reads ${topic} again.`);
-        told = null;
-        failures = 0;
-      });
+      await runLife(options, progress, onUp);
     } catch (thrown) {
-      failures++;
-      const { kind, sentence, pauseMs } = troubleOf(thrown, options);
-      if (kind !== told) warn(`Cannot read ${topic}: ${sentence.replace(/\.$/, "")}. Trying again.`);
-      told = kind;
-      await sleep(Math.max(pauseMs, backoffMs(failures, firstPauseMs, lastPauseMs)), signal);
+      const nowMs = machineClock.nowMs();
+      if (failures++ === 0) failingSinceMs = nowMs;
+      const { kind, sentence, isLasting } = troubleOf(thrown, options);
+      if (kind !== told && (isLasting || nowMs - failingSinceMs >= quietMs)) {
+        told = kind;
+        warn(`Cannot read ${topic}: ${sentence.replace(/\.$/, "")}. Trying again.`);
+      }
+      await sleep(isLasting ? refusedPauseMs : backoffMs(failures, firstPauseMs, lastPauseMs), signal);
     }
   }
 }
@@ -91,15 +99,15 @@ interface Trouble {
   /** Of trouble of the same kind only the first is told. */
   readonly kind: string;
   readonly sentence: string;
-  readonly pauseMs: number;
+  /** Somebody has to mend it. */
+  readonly isLasting: boolean;
 }
 
 function troubleOf(thrown: unknown, { kafka }: TopicSourceOptions): Trouble {
   const refusal = thrown instanceof TopicRefusal ? thrown : refusalOf(thrown, kafka);
   const sentence = refusal?.message ?? errorMessage(thrown);
-  return refusal === null
-    ? { kind: "passing", sentence, pauseMs: 0 }
-    : { kind: sentence, sentence, pauseMs: refusedPauseMs };
+  const isLasting = refusal !== null;
+  return { kind: isLasting ? sentence : "passing", sentence, isLasting };
 }
 
 async function sleep(durationMs: number, signal: AbortSignal): Promise<void> {

@@ -194,6 +194,10 @@ async function refusesWithoutKafka(stage: Stage): Promise<void> {
     return (await post(stage, { id: "2", values: { t: 60 } }, key)).status === 202 ? true : null;
   });
   assert.equal(await count(stage, "2"), before + 1);
+  await produce(stage, { ENTRY: ['{"id":"4","values":{"t":1}}', '{"id":"4","values":{"t":2}}'] });
+  await eventually("records of a topic to be read again", deadlineMs, async () => {
+    return (await windows(stage, "4")).body.total?.t.count === 2 ? true : null;
+  });
 }
 
 /** Of ids that are long, so that the bound on bytes is met with few messages. */

@@ -1,9 +1,12 @@
 /** Foreign topics on a real broker, into an embedded engine. */
 
 import assert from "node:assert/strict";
+import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } from "kafkajs";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
 import { RememberedPartitions } from "../../runtime/topics/remembered_partitions.ts";
 import { eventually } from "../services/eventually.ts";
+import { freePort } from "../services/free_port.ts";
+import { ownKafka, skipUnlessServersInstalled } from "../services/own_server.ts";
 import { skipUnlessServed } from "../services/servers.ts";
 import { deadlineMs, withEngine } from "./engine_harness.ts";
 import { sensors, stateOf, TopicStage, untilFolded, untilLetters } from "./topic_stage.ts";
@@ -257,3 +260,78 @@ topicTest(
     assert.deepEqual(stage.said, []);
   },
 );
+
+/** A broker on which a user may do what it is allowed to, and whoever comes without a password may do everything. */
+async function guardedKafka(user: string, password: string) {
+  const ports = { saslPlaintextPort: freePort(), saslSslPort: freePort() };
+  const own = await ownKafka({
+    secure: { ...ports, user, password },
+    settings: [
+      "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+      "super.users=User:ANONYMOUS",
+    ],
+  });
+  return { ...own, sasl: `127.0.0.1:${ports.saslPlaintextPort}` };
+}
+
+async function allow(
+  { admin }: TopicStage,
+  user: string,
+  resourceType: AclResourceTypes,
+  resourceName: string,
+  ...operations: readonly AclOperationTypes[]
+): Promise<void> {
+  await admin.createAcls({
+    acl: operations.map((operation) => ({
+      resourceType,
+      resourceName,
+      resourcePatternType: ResourcePatternTypes.PREFIXED,
+      principal: `User:${user}`,
+      host: "*",
+      operation,
+      permissionType: AclPermissionTypes.ALLOW,
+    })),
+  });
+}
+
+Deno.test({
+  name: "a topic that may not be read is told of once, keeps no other from it, and is read once it may be",
+  ignore: skipUnlessServersInstalled("The test of guarded topics", ["kafka"]),
+  fn: () =>
+    withEngine(async (engine) => {
+      const [user, password] = ["node", "not-to-be-shown"];
+      await using kafka = await guardedKafka(user, password);
+      await using stage = await TopicStage.open([kafka.server.address]);
+      const { entry, ok, prefix, said } = stage;
+      await stage.make(2);
+      await stage.admin.createTopics({ topics: [{ topic: ok, numPartitions: 2 }], waitForLeaders: true });
+      await allow(stage, user, AclResourceTypes.GROUP, prefix, AclOperationTypes.READ);
+      await allow(stage, user, AclResourceTypes.TOPIC, ok, AclOperationTypes.READ);
+      await allow(stage, user, AclResourceTypes.TOPIC, entry, AclOperationTypes.DESCRIBE);
+      const settings = {
+        brokers: [kafka.sasl],
+        tls: null,
+        sasl: { mechanism: "scram-sha-256", username: user, password },
+        prefix,
+      } as const;
+      for (const topic of [entry, ok]) stage.read(engine, topic, { kafka: settings });
+      await stage.send(sensors);
+      await stage.put(ok, '{"id":"s1"}');
+      await eventually("the recovery", deadlineMs, async () => {
+        return (await stateOf(engine, "s1"))?.recovered.count === 1 ? true : null;
+      });
+      const sentence = await eventually("a sentence", deadlineMs, () => Promise.resolve(said[0] ?? null));
+      assert.match(
+        sentence,
+        new RegExp(
+          `^Cannot read ${entry}: Kafka at ${kafka.sasl} does not allow this user what it needs: .*topic`,
+        ),
+      );
+      assert.equal((await stateOf(engine, "s1"))?.channels["t"], undefined);
+
+      await allow(stage, user, AclResourceTypes.TOPIC, entry, AclOperationTypes.READ);
+      await untilFolded(engine, stage.sent);
+      assert.deepEqual(said, [sentence, `Reads ${entry} again.`]);
+      assert.ok(!said.join().includes(password));
+    }, { definitionsUrl }),
+});
