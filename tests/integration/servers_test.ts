@@ -140,6 +140,14 @@ async function answersAlikeAfterRestart(stage: Stage): Promise<void> {
   });
   const letters = await ask(`${stage.node.url}/dead-letters?consistency=strict`);
   assert.equal(letters.body.items.length, 1, JSON.stringify(letters.body));
+  const metrics = await (await fetch(`${stage.node.adminUrl}/metrics`)).text();
+  for (
+    const line of [
+      'sensorium_topic_records_total{topic="ENTRY"} 2',
+      'sensorium_topic_records_refused_total{topic="OK",reason="malformed"} 1',
+      'sensorium_topic_lag_records{topic="ENTRY"} 0',
+    ]
+  ) assert.ok(metrics.includes(`${line}\n`), line);
   const facts = async () => {
     const replies = await Promise.all(["2", "3"].map((id) => windows(stage, id)));
     const { recovered } = (await ask(`${stage.node.url}/sensors/3`)).body;

@@ -22,6 +22,12 @@ export interface Total {
   readonly sum: number;
 }
 
+export interface Reading {
+  readonly id: string;
+  readonly ts: number;
+  readonly values: Readonly<Record<string, number>>;
+}
+
 interface Answer {
   readonly channels: Readonly<Record<string, { readonly total: Total }>>;
   readonly recovered: { readonly count: number; readonly last: number | null };
@@ -46,12 +52,12 @@ export class TopicStage implements AsyncDisposable {
   readonly registry = new Registry();
   /** What the readers have said. */
   readonly said: string[] = [];
-  /** By sensor, of the values that were sent. */
+  readonly readings: Reading[] = [];
+  /** By sensor, of the values of `readings`. */
   readonly sent = new Map<string, Total>();
   readonly #metrics = new TopicMetrics(this.registry, [this.entry, this.ok], refusalReasons);
   readonly #ends = new Set<() => Promise<void>>();
   readonly #startMs = Date.now() - 3_600_000;
-  #n = 0;
 
   private constructor(brokers: readonly string[]) {
     this.brokers = brokers;
@@ -84,11 +90,13 @@ export class TopicStage implements AsyncDisposable {
   /** Readings with any key or none, and to be expected. */
   async send(count: number): Promise<void> {
     const messages = Array.from({ length: count }, (): Message => {
-      const [id, value, n] = [`s${this.#n % sensors}`, this.#n % 64 / 8, this.#n++];
+      const n = this.readings.length;
+      const [id, value] = [`s${n % sensors}`, n % 64 / 8];
+      const reading = { id, ts: this.#startMs + n, values: { t: value } };
       const { count, sum } = this.sent.get(id) ?? { count: 0, sum: 0 };
       this.sent.set(id, { count: count + 1, sum: sum + value });
-      const text = JSON.stringify({ id, ts: this.#startMs + n, values: { t: value } });
-      return { key: n % 3 === 0 ? null : `k${n % 7}`, value: text };
+      this.readings.push(reading);
+      return { key: n % 3 === 0 ? null : `k${n % 7}`, value: JSON.stringify(reading) };
     });
     await this.producer.send({ topic: this.entry, messages });
   }
