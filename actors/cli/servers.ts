@@ -32,17 +32,25 @@ export function serversOf(settings: Settings, readText: ReadText): Servers | nul
       "Cannot start: KAFKA_BROKERS is set and MYSQL_URL is not. Set both, or neither for a node on its folder.",
     );
   }
-  checkKeyedTopics(settings);
+  checkTopics(settings);
   return { kafka: kafkaOf(settings, kafkaBrokers, readText), mysql: mysqlOf(settings, mysqlUrl, readText) };
 }
 
-function checkKeyedTopics({ keyedTopics = [], prefix }: Settings): void {
+function checkTopics({ entryTopic, okTopic, keyedTopics = [], prefix }: Settings): void {
+  if (entryTopic === okTopic) {
+    throw new Refusal(
+      `Cannot start: --entry-topic and --ok-topic both name ${okTopic}. Readings and recoveries need a topic each.`,
+    );
+  }
   const own = [MAILBOX, `${prefix}.mailbox`];
-  const taken = keyedTopics.find((topic) => own.includes(topic));
-  if (taken === undefined) return;
-  throw new Refusal(
-    `Cannot start: --keyed-topics names ${taken}, which is what the node calls its own messages. Leave it out.`,
-  );
+  const named = { "--entry-topic": [entryTopic], "--ok-topic": [okTopic], "--keyed-topics": keyedTopics };
+  for (const [flag, topics] of Object.entries(named)) {
+    const taken = topics.find((topic) => own.includes(topic));
+    if (taken === undefined) continue;
+    throw new Refusal(
+      `Cannot start: ${flag} names ${taken}, which is what the node calls its own messages. Name another topic.`,
+    );
+  }
 }
 
 /** Null: nobody set it. Throws a `Refusal`. */

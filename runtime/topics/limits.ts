@@ -40,7 +40,7 @@ export const askDeadlineMs = 30_000;
  * At a stop, twice: for records on their way to become durable, then for the last commit and for the connections to
  * close. Less than the source's supervisor waits. What is not done by then is read again by the next reader, and dropped.
  */
-export const closeDeadlineMs = 3000;
+export const closeDeadlineMs = 2000;
 
 /** Partitions of a topic that is made. */
 export const newPartitions = 2;

@@ -82,6 +82,16 @@ const refused: readonly (readonly [when: string, Readonly<Record<string, string>
     { ...both, SENSORIUM_KEYED_TOPICS: "a,sensorium.mailbox" },
     /its own messages/,
   ],
+  [
+    "its own topic as one of readings",
+    { ...both, SENSORIUM_ENTRY_TOPIC: "sensorium.mailbox" },
+    /--entry-topic names sensorium\.mailbox, which is what the node calls its own messages/,
+  ],
+  [
+    "one topic for both",
+    { ...both, SENSORIUM_OK_TOPIC: "ENTRY" },
+    /both name ENTRY\. Readings and recoveries/,
+  ],
   ["TLS without MySQL", { MYSQL_TLS: "true" }, /settings of MySQL are given, and MYSQL_URL is not set/],
   ["a user without a mechanism", { ...both, KAFKA_USERNAME: "a" }, /KAFKA_SASL is not; set it to plain/],
   [
