@@ -9,6 +9,7 @@ import {
   type SASLOptions,
 } from "kafkajs";
 import { authenticationTimeoutMs, connectionTimeoutMs, requestTimeoutMs } from "./limits.ts";
+import { lookOnlyForWaiting } from "./request_timers.ts";
 import type { KafkaSettings } from "./settings.ts";
 
 /**
@@ -20,6 +21,7 @@ export function kafkaClient(
   retry: RetryOptions,
   hear: (entry: LogEntry) => void = () => {},
 ): Kafka {
+  lookOnlyForWaiting();
   const { brokers, tls, sasl, prefix } = settings;
   const config: KafkaConfig = {
     clientId: prefix,
