@@ -8,6 +8,7 @@ import {
   type RetryOptions,
   type SASLOptions,
 } from "kafkajs";
+import { readBatchesOurselves } from "./fetch_response.ts";
 import { authenticationTimeoutMs, connectionTimeoutMs, requestTimeoutMs } from "./limits.ts";
 import { lookOnlyForWaiting } from "./request_timers.ts";
 import type { KafkaSettings } from "./settings.ts";
@@ -22,6 +23,7 @@ export function kafkaClient(
   hear: (entry: LogEntry) => void = () => {},
 ): Kafka {
   lookOnlyForWaiting();
+  readBatchesOurselves();
   const { brokers, tls, sasl, prefix } = settings;
   const config: KafkaConfig = {
     clientId: prefix,
