@@ -7,11 +7,11 @@
  * 3. While the engine refuses, or Kafka is away, the source waits; what it holds is bounded.
  */
 
-import { type Admin, type Consumer, type EachBatchPayload, Kafka, logLevel, type SASLOptions } from "kafkajs";
+import type { Admin, Consumer, EachBatchPayload } from "kafkajs";
 import { errorMessage } from "../core/errors.ts";
 import { partitionName } from "../core/sequence.ts";
+import { kafkaClient } from "../log/kafka/client.ts";
 import type { KafkaSettings } from "../log/kafka/settings.ts";
-import { silenceTimerWarnings } from "../log/kafka/timer_warnings.ts";
 import { machineClock } from "../node/clock.ts";
 import type { Engine, RecordBatch } from "../node/engine.ts";
 import { backoffMs, retry } from "../node/retry.ts";
@@ -53,7 +53,6 @@ interface Partition {
 /** Resolves once `signal` is aborted and nothing is under way. */
 export async function runTopicSource(options: TopicSourceOptions): Promise<void> {
   const { signal, warn, info } = options;
-  silenceTimerWarnings();
   for (let failures = 0; !signal.aborted;) {
     const life = new SourceLife(options);
     try {
@@ -76,17 +75,6 @@ export async function runTopicSource(options: TopicSourceOptions): Promise<void>
   }
 }
 
-function saslOf({ mechanism, username, password }: NonNullable<KafkaSettings["sasl"]>): SASLOptions {
-  switch (mechanism) {
-    case "plain":
-      return { mechanism, username, password };
-    case "scram-sha-256":
-      return { mechanism, username, password };
-    case "scram-sha-512":
-      return { mechanism, username, password };
-  }
-}
-
 /** From one connection to its end. */
 class SourceLife {
   readonly #options: TopicSourceOptions;
@@ -99,17 +87,10 @@ class SourceLife {
   readonly #crashed = Promise.withResolvers<never>();
 
   constructor(options: TopicSourceOptions) {
-    const { kafka: { brokers, tls, sasl, prefix } } = options;
+    const { kafka } = options;
     this.#options = options;
-    this.#groupId = `${prefix}.sources`;
-    const client = new Kafka({
-      clientId: prefix,
-      brokers: [...brokers],
-      ...(tls !== null && { ssl: tls.ca === null ? true : { ca: [tls.ca] } }),
-      ...(sasl !== null && { sasl: saslOf(sasl) }),
-      logLevel: logLevel.NOTHING,
-      retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 5 },
-    });
+    this.#groupId = `${kafka.prefix}.sources`;
+    const client = kafkaClient(kafka, { initialRetryTime: 100, maxRetryTime: 1000, retries: 5 });
     this.#admin = client.admin();
     this.#consumer = client.consumer({
       groupId: this.#groupId,

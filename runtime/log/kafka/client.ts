@@ -8,7 +8,9 @@ import {
   type RetryOptions,
   type SASLOptions,
 } from "kafkajs";
+import { readBatchesOurselves } from "./fetch_response.ts";
 import { authenticationTimeoutMs, connectionTimeoutMs, requestTimeoutMs } from "./limits.ts";
+import { lookOnlyForWaiting } from "./request_timers.ts";
 import type { KafkaSettings } from "./settings.ts";
 
 /**
@@ -20,6 +22,8 @@ export function kafkaClient(
   retry: RetryOptions,
   hear: (entry: LogEntry) => void = () => {},
 ): Kafka {
+  lookOnlyForWaiting();
+  readBatchesOurselves();
   const { brokers, tls, sasl, prefix } = settings;
   const config: KafkaConfig = {
     clientId: prefix,

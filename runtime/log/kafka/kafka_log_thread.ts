@@ -12,7 +12,6 @@ import { LogError } from "../port.ts";
 import { serveOwner } from "../serve_owner.ts";
 import type { KafkaLogThreadData, LogToOwner, OwnerCalls, OwnerToLog } from "../thread_messages.ts";
 import { KafkaLog } from "./kafka_log.ts";
-import { silenceTimerWarnings } from "./timer_warnings.ts";
 
 const owner = parentPort;
 if (owner === null) {
@@ -20,8 +19,6 @@ if (owner === null) {
 }
 
 const post = (message: LogToOwner) => owner.postMessage(message);
-
-silenceTimerWarnings();
 
 const early: OwnerToLog[] = [];
 const keep = (message: OwnerToLog) => {
