@@ -19,12 +19,14 @@ export const Page = z.object({
   next: z.string().nullable().meta({ description: "Pass as `after` for the next page; null on the last." }),
 }).meta({ id: "Page" });
 
+const recovered = z.object({
+  count: z.int().min(0),
+  last: timeMs.nullable().meta({ description: "The newest time of one; null without any." }),
+}).optional().meta({ description: "Of a sensor: recoveries that it was told of." });
+
 export const State = z.looseObject({
   ...whereabouts,
-  recovered: z.object({
-    count: z.int().min(0),
-    last: timeMs.nullable().meta({ description: "The newest time of one; null without any." }),
-  }).optional().meta({ description: "Of a sensor: recoveries that it was told of." }),
+  recovered,
   ...age,
 }).meta({
   id: "State",
@@ -57,6 +59,7 @@ export const Windows = z.object({
   channels: z.record(z.string(), z.record(z.enum(["1h", "3h", "12h"]), Window)).meta({
     description: "By channel and window. A window is exact for the time from `from` to `to`.",
   }),
+  recovered,
   ...age,
 }).meta({ id: "Windows" });
 

@@ -22,7 +22,6 @@ import {
 import type { SlabPool } from "../analytics/slab.ts";
 import type { Value } from "../analytics/channel.ts";
 import type { Values, WindowState } from "../analytics/window_state.ts";
-import { answerState } from "../analytics/window_answer.ts";
 import {
   admit,
   isAhead,
@@ -136,9 +135,12 @@ function receive(state: WindowState, message: SensorMessage, context: Context, c
   counts.late.value++;
 }
 
+/** What its answers show besides those of all kinds with windows. */
 function recoveriesOf({ recoveredCount, recoveredMs }: WindowState) {
-  return { count: recoveredCount, last: recoveredCount === 0 ? null : recoveredMs };
+  return { recovered: { count: recoveredCount, last: recoveredCount === 0 ? null : recoveredMs } };
 }
+
+const { state: stateQuery, windows: windowsQuery } = windowQueries;
 
 /**
  * @param pool where the panes of this thread's sensors live
@@ -156,8 +158,15 @@ export function sensorDefinition(
     queries: {
       ...windowQueries,
       state: {
-        arguments: windowQueries.state.arguments,
-        answer: (state) => ({ ...answerState(state), recovered: recoveriesOf(state) }),
+        ...stateQuery,
+        answer: (state) => ({ ...stateQuery.answer(state), ...recoveriesOf(state) }),
+      },
+      windows: {
+        ...windowsQuery,
+        answer: (state, args, context) => ({
+          ...windowsQuery.answer(state, args, context),
+          ...recoveriesOf(state),
+        }),
       },
     },
     published: publishedWindows,
