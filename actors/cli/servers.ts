@@ -1,5 +1,6 @@
 /** The settings of servers, as the parts that talk with them take them. */
 
+import { X509Certificate } from "node:crypto";
 import type { RedisSettings } from "../../runtime/hot/redis/settings.ts";
 import { redisSettings } from "../../runtime/hot/redis/settings.ts";
 import type { KafkaSettings } from "../../runtime/log/kafka/settings.ts";
@@ -140,8 +141,25 @@ function caOf(name: string, path: string | undefined, readText: ReadText): strin
       { cause },
     );
   }
-  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
-  throw new Refusal(`Cannot start: ${name} names ${path}, which holds no certificate. Give a PEM file.`);
+  const certificates = text.match(/-----BEGIN CERTIFICATE-----[^]*?(?:-----END CERTIFICATE-----|$)/g);
+  if (certificates === null) {
+    throw new Refusal(`Cannot start: ${name} names ${path}, which holds no certificate. Give a PEM file.`);
+  }
+  for (const [index, certificate] of certificates.entries()) checkCertificate(certificate, index, name, path);
+  return text;
+}
+
+/** Here, because each client says it in other words, or takes it for a server that is away and waits. */
+function checkCertificate(certificate: string, index: number, name: string, path: string): void {
+  try {
+    new X509Certificate(certificate);
+  } catch (cause) {
+    throw new Refusal(
+      `Cannot start: ${name} names ${path}, whose certificate ${index + 1} is damaged or cut short. ` +
+        "Give a PEM file that is whole.",
+      { cause },
+    );
+  }
 }
 
 /** What is set for servers that are not used would be believed to be in force. */

@@ -127,7 +127,7 @@ export interface Engine {
   trace(target: Address, limit: number, options: AskOptions): Promise<AskResult>;
   /**
    * Resolves when everything acknowledged before is folded and in a confirmed checkpoint, so that the store shows
-   * it. Of all shards, or of those given.
+   * it. Of all shards, or of those given. Throws "unavailable" at once while the store waits for its server.
    */
   flush(deadlineMs: number, shards?: readonly number[]): Promise<void>;
   /**

@@ -374,8 +374,13 @@ export class EmbeddedEngine implements Engine {
     }
   }
 
-  flush(deadlineMs: number, shards?: readonly number[]): Promise<void> {
-    return this.#router.flush(deadlineMs, shards ?? this.#takingShards());
+  async flush(deadlineMs: number, shards?: readonly number[]): Promise<void> {
+    const waitingFor = this.#writers.storeWaitingFor();
+    // It would be away for all of the deadline, and the asker would not learn why.
+    if (waitingFor !== null) {
+      throw new EngineError("unavailable", `Cannot make checkpoints: ${waitingFor}`, 1);
+    }
+    await this.#router.flush(deadlineMs, shards ?? this.#takingShards());
   }
 
   /** Shards that are not refused: the others answer nothing. */

@@ -37,6 +37,8 @@ export interface Writers {
   waitingFor(): string | null;
   /** The same of the log alone. */
   logWaitingFor(): string | null;
+  /** And of the store alone. */
+  storeWaitingFor(): string | null;
   /** Resolves, at once, when one of the threads has ended without being closed. */
   readonly lost: Promise<Error>;
   /** Of each of the threads, by its name; null when they do not say so in time. */
@@ -77,6 +79,7 @@ export async function openWriters(settings: Settled): Promise<Writers> {
     extents: opened.extents,
     waitingFor: () => opening.waits.current,
     logWaitingFor: () => opening.waits.of(logServer),
+    storeWaitingFor: () => opening.waits.of(storeServer),
     lost: lost.promise,
     memory: () => readMemory(log, store),
     close: () => supervisor.stop(),
@@ -139,7 +142,7 @@ class Opening {
       ? startStoreThread({ type: "sqlite", path: storePath(dataDir), shards })
       : startStoreThread(
         { type: "mysql", settings: servers.mysql, shards },
-        { onWaiting: this.#onWaiting("mysql") },
+        { onWaiting: this.#onWaiting(storeServer) },
       );
     this.store = store;
     await this.#orClose(store, async () => {
@@ -224,8 +227,9 @@ async function readMemory(
   return new Map([["log", ofLog.value], ...ofStore.value]);
 }
 
-/** As what is said of the log's servers calls them. */
+/** As what is said of the servers of log and store calls them. */
 const logServer = "kafka";
+const storeServer = "mysql";
 
 const storePath = (dataDir: string) => join(dataDir, "store.db");
 const logFolder = (dataDir: string) => join(dataDir, "log");

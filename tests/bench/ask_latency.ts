@@ -1,7 +1,13 @@
 /**
  * Strict queries at a steady rate, of sensors that hold some history, beside a light load.
  *
- * A query's latency counts from when it was due, not from when a connection was free for it.
+ * 1. A query's latency counts from when it was due, not from when a connection was free for it: the target is about
+ *    this one. It contains what this process is late, whose timers have a grain of 1 to 2 ms and whose load shares the
+ *    processors.
+ * 2. The second row tells the two parts: how late queries were sent, and how long they took from then on. The latter
+ *    alone says too little: a server that stands still makes the next queries late, not slow.
+ * 3. The third row tells whether it grows better: V8 goes on compiling for a while, on threads of its own that take
+ *    the processors from those that answer.
  */
 
 import { HttpConnection } from "../../actors/simulate/http_connection.ts";
@@ -22,8 +28,20 @@ const timeoutMs = 10_000;
 /** Sensors, not panels: all have the same ids. */
 const panelRatio = 0;
 
+/** Parts of the time that are told apart. */
+const quarters = 4;
+
+/** One answered query. */
+interface Latency {
+  /** As its number among all. */
+  readonly number: number;
+  /** From due to sent, and from sent to answered. */
+  readonly lateMs: number;
+  readonly answerMs: number;
+}
+
 interface Asked {
-  readonly latenciesMs: readonly number[];
+  readonly latencies: readonly Latency[];
   readonly failures: number;
 }
 
@@ -31,7 +49,7 @@ interface Asked {
 async function ask(url: URL, ids: readonly string[], forSeconds: number): Promise<Asked> {
   const startedAtMs = performance.now();
   const all = askedPerSecond * forSeconds;
-  const latenciesMs: number[] = [];
+  const latencies: Latency[] = [];
   let next = 0;
   let failures = 0;
   const lane = async () => {
@@ -42,16 +60,40 @@ async function ask(url: URL, ids: readonly string[], forSeconds: number): Promis
       const waitMs = dueMs - performance.now();
       if (waitMs > 0) await wait(waitMs / 1000);
       const target = `/sensors/${encodeURIComponent(ids[number * 7919 % ids.length]!)}/windows`;
+      const sentMs = performance.now();
       const { status } = await connection.request({
         ...{ method: "GET", target, headers: {}, body: "", timeoutMs },
       });
       if (status !== 200) failures++;
-      latenciesMs.push(performance.now() - dueMs);
+      latencies.push({ number, lateMs: sentMs - dueMs, answerMs: performance.now() - sentMs });
     }
     connection.close();
   };
   await Promise.all(Array.from({ length: connections }, lane));
-  return { latenciesMs, failures };
+  return { latencies, failures };
+}
+
+const fromDue = ({ lateMs, answerMs }: Latency) => lateMs + answerMs;
+
+/** Median, p99 and the largest. */
+function spread(latenciesMs: readonly number[]): string {
+  const [p50, p99] = [quantile(latenciesMs, 0.5), quantile(latenciesMs, 0.99)];
+  const max = quantile(latenciesMs, 1);
+  return `p50 ${milliseconds(p50)}, p99 ${milliseconds(p99)}, max ${milliseconds(max)}`;
+}
+
+/** From due, the p99 of each part of the time. */
+function byQuarter(latencies: readonly Latency[]): string {
+  const each = latencies.length / quarters;
+  return Array.from({ length: quarters }, (_, quarter) => {
+    const own = latencies.filter(({ number }) => Math.floor(number / each) === quarter);
+    return milliseconds(quantile(own.map(fromDue), 0.99));
+  }).join(", ");
+}
+
+/** A row that only tells more. */
+function telling(figure: string, measured: string): Row {
+  return { figure, target: "", measured, isMet: null, serverCpu: "", clientCpu: "" };
 }
 
 async function listIds(url: URL): Promise<readonly string[]> {
@@ -77,21 +119,25 @@ async function measure({ seconds }: BenchOptions): Promise<readonly Row[]> {
     await ask(bench.url, ids, 2);
     const before = await readStats(await server.nodePid());
     const ownBefore = ownCpuSeconds();
-    const { latenciesMs, failures } = await ask(bench.url, ids, forSeconds);
+    const { latencies, failures } = await ask(bench.url, ids, forSeconds);
     const serverCpu = cpuText(before, await readStats(await server.nodePid()));
     const clientCpu = ownCpuText(ownBefore);
     await load;
-    const [p50, p99] = [quantile(latenciesMs, 0.5), quantile(latenciesMs, 0.99)];
-    return [{
-      figure: `${askedPerSecond} strict queries/s beside ${loadPerSecond} readings/s, ${forSeconds} s`,
-      target: `p99 ≤ ${targetP99Ms} ms`,
-      measured: `p50 ${milliseconds(p50)}, p99 ${milliseconds(p99)}, max ${
-        milliseconds(Math.max(...latenciesMs))
-      }; ${failures} not answered 200`,
-      isMet: p99 <= targetP99Ms && failures === 0,
-      serverCpu,
-      clientCpu,
-    }];
+    const latenciesMs = latencies.map(fromDue);
+    const sent = spread(latencies.map(({ answerMs }) => answerMs));
+    const late = spread(latencies.map(({ lateMs }) => lateMs));
+    return [
+      {
+        figure: `${askedPerSecond} strict queries/s beside ${loadPerSecond} readings/s, ${forSeconds} s`,
+        target: `p99 ≤ ${targetP99Ms} ms`,
+        measured: `${spread(latenciesMs)}; ${failures} not answered 200`,
+        isMet: quantile(latenciesMs, 0.99) <= targetP99Ms && failures === 0,
+        serverCpu,
+        clientCpu,
+      },
+      telling("from sent to answered; sent after due", `${sent}; ${late}`),
+      telling("p99 from due, by quarter of the time", byQuarter(latencies)),
+    ];
   });
 }
 

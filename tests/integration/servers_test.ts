@@ -224,6 +224,9 @@ async function buffersWithoutMysql(stage: Stage): Promise<void> {
   const list = await ask(`${node.url}/sensors?consistency=local`);
   assert.equal(list.status, 503);
   assert.match(list.body.detail, /MySQL at /);
+  const strict = await ask(`${node.url}/sensors?consistency=strict`);
+  assert.equal(strict.status, 503, "at once, and not when its deadline is over");
+  assert.match(strict.body.detail, /^Cannot make checkpoints: MySQL at /);
 
   const body = Array.from({ length: bodyReadings }, (_, n) => ({ id: longId(n), values: { t: 1 } }));
   let accepted = 0;

@@ -5,10 +5,21 @@ import { readSettings } from "../../actors/cli/read_settings.ts";
 import { Refusal } from "../../actors/cli/refusal.ts";
 import { type ReadText, redisOf, serversOf } from "../../actors/cli/servers.ts";
 
-const pem = "-----BEGIN CERTIFICATE-----\n";
+/** Nobody's authority; its key was thrown away. */
+const pem = `-----BEGIN CERTIFICATE-----
+MIIBLjCB4aADAgECAhQIOCQxvz6jtxxnkpPVv/sm4nmbejAFBgMrZXAwDDEKMAgG
+A1UEAwwBdDAgFw0yNjExMjYwMTM2MjdaGA8yMTI2MTEwMjAxMzYyN1owDDEKMAgG
+A1UEAwwBdDAqMAUGAytlcAMhAFYMCD2kN1T7mJQo9my5wtL6chAkKP7CmkJszZMg
+6DnRo1MwUTAdBgNVHQ4EFgQUIOEiwm2LXdNUwV/3vtlgDNVcRBgwHwYDVR0jBBgw
+FoAUIOEiwm2LXdNUwV/3vtlgDNVcRBgwDwYDVR0TAQH/BAUwAwEB/zAFBgMrZXAD
+QQDc4fAKVgIzNDN1IlvZWUaefCWzNZHm3ZxZ96v0trNXALpq6MM5YvfzklLGUUXT
+r3UbaELVmkzJs5Mcaoe0W3oP
+-----END CERTIFICATE-----
+`;
 
 const readText: ReadText = (path) => {
   if (path === "/ca.pem") return pem;
+  if (path === "/short.pem") return pem + pem.slice(0, 200);
   if (path === "/key.pem") return "-----BEGIN PRIVATE KEY-----\n";
   throw new Error("no such file");
 };
@@ -109,6 +120,11 @@ const refused: readonly (readonly [when: string, Readonly<Record<string, string>
     /KAFKA_CA .* \/x, which/,
   ],
   ["a file that is none", { ...both, MYSQL_TLS: "true", MYSQL_CA: "/key.pem" }, /holds no certificate/],
+  [
+    "a certificate that is cut short",
+    { REDIS_URL: "rediss://r", REDIS_CA: "/short.pem" },
+    /REDIS_CA names \/short\.pem, whose certificate 2 is damaged/,
+  ],
 ];
 
 for (const [when, environment, sentence] of refused) {

@@ -8,9 +8,10 @@ import {
   type RetryOptions,
   type SASLOptions,
 } from "kafkajs";
+import { readBatchesOurselves } from "./fetch_response.ts";
 import { authenticationTimeoutMs, connectionTimeoutMs, requestTimeoutMs } from "./limits.ts";
+import { lookOnlyForWaiting } from "./request_timers.ts";
 import type { KafkaSettings } from "./settings.ts";
-import { silenceTimerWarnings } from "./timer_warnings.ts";
 
 /**
  * `retry` is for connections, whatever its producers and consumers do. `hear` gets what the library logs at level ERROR. It logs as errors what happens all the time, so nothing of it is
@@ -21,7 +22,8 @@ export function kafkaClient(
   retry: RetryOptions,
   hear: (entry: LogEntry) => void = () => {},
 ): Kafka {
-  silenceTimerWarnings();
+  lookOnlyForWaiting();
+  readBatchesOurselves();
   const { brokers, tls, sasl, prefix } = settings;
   const config: KafkaConfig = {
     clientId: prefix,

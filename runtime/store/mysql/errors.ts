@@ -83,7 +83,8 @@ export function troubleOf(thrown: unknown): Trouble {
 
 const advice: Readonly<Record<number, string>> = {
   1044: "; grant the user all rights on that database",
-  1045: "; correct the user or the password",
+  // The server says the same to a user who is to come by TLS, and does not.
+  1045: "; correct the user or the password, or turn TLS on where the server wants it of that user",
   1130: "; allow the user to connect from this host",
   1142: "; grant the user all rights on the database",
   1153: "; raise the server's max_allowed_packet to 16M or more",

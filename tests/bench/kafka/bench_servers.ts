@@ -15,6 +15,8 @@ export async function startServers(): Promise<BenchServers> {
   const { server: kafka } = stack.use(await ownKafka());
   const { server: mariadb } = stack.use(await ownMariadb());
   const servers = stack.move();
+  // A second call waits for what the first is doing: a signal, and the run that fails for it, both end them.
+  let ending: Promise<void> | null = null;
   const urlOf = (database: string) => {
     const url = new URL(mariadb.address);
     url.pathname = `/${database}`;
@@ -30,6 +32,6 @@ export async function startServers(): Promise<BenchServers> {
       // A developer's own is no part of these figures.
       REDIS_URL: "",
     }),
-    [Symbol.asyncDispose]: () => servers.disposeAsync(),
+    [Symbol.asyncDispose]: () => ending ??= servers.disposeAsync(),
   };
 }

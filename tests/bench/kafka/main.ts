@@ -3,7 +3,8 @@
  * 2 wrong usage.
  */
 
-import { Refusal } from "../../../actors/cli/refusal.ts";
+import { failureExitCode, Refusal } from "../../../actors/cli/refusal.ts";
+import { untilStopSignal } from "../../../actors/cli/stop_signal.ts";
 import type { TaskArguments, TaskSpec } from "../../../actors/operations/read_arguments.ts";
 import { runTask } from "../../../actors/operations/run_task.ts";
 import { findProgram } from "../../../deploy/services/programs.ts";
@@ -89,6 +90,15 @@ function needPrograms(): void {
   );
 }
 
+/** A signal ends the servers first: they are in sessions of their own, which no Ctrl-C reaches. */
+function endWith(starting: Promise<AsyncDisposable>): void {
+  void untilStopSignal().then(async () => {
+    const servers = await starting;
+    await servers[Symbol.asyncDispose]();
+    Deno.exit(failureExitCode);
+  });
+}
+
 async function work(given: TaskArguments): Promise<number> {
   const wanted = chosen(given);
   const options = {
@@ -99,7 +109,9 @@ async function work(given: TaskArguments): Promise<number> {
   needPrograms();
   const machine = machineText();
   console.log(`${machine}\n`);
-  await using servers = await startServers();
+  const starting = startServers();
+  endWith(starting);
+  await using servers = await starting;
   const run: KafkaRun = {
     ...options,
     servers,

@@ -11,7 +11,7 @@ import type { StreamLedger } from "../../../actors/simulate/ledger.ts";
 import type { Plan } from "../../../actors/simulate/plan.ts";
 import { readingText } from "../../../actors/simulate/reading.ts";
 import { type Stream, streamOf } from "../../../actors/simulate/stream.ts";
-import { silenceTimerWarnings } from "../../../runtime/log/kafka/timer_warnings.ts";
+import { lookOnlyForWaiting } from "../../../runtime/log/kafka/request_timers.ts";
 import { loadSeed } from "../load.ts";
 
 export type TopicForm = "keyed" | "unkeyed";
@@ -155,7 +155,7 @@ export class Topics {
   }
 
   #client(): Kafka {
-    silenceTimerWarnings();
+    lookOnlyForWaiting();
     return new Kafka({ clientId: "bench", brokers: [this.#brokers], logLevel: logLevel.NOTHING });
   }
 }

@@ -24,6 +24,8 @@ if (!skipUnlessServed("The log's contract over Kafka", ["kafka"])) {
       report: onWaiting,
     });
     return { log, other: () => log.client(), dispose: () => log.close() };
-    // `kafkajs` goes on checking a connection's requests for a moment after it was closed.
+    // `close` gives up on brokers after `closeDeadlineMs`, which one on a busy machine exceeds. What `kafkajs` 2.2.4 has set
+    // by then ends only when they answer: src/network/requestQueue/index.js:91 and :317, and the sleep of
+    // src/consumer/consumerGroup.js:491. It has no way to end at once.
   }, false);
 }

@@ -1,9 +1,12 @@
 /** Databases that the store on MySQL refuses, with a sentence each. */
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import type { MySqlSettings } from "../../../runtime/store/mysql/settings.ts";
+import { ownMariadb, skipUnlessServersInstalled } from "../../services/own_server.ts";
 import { skipUnlessServed } from "../../services/servers.ts";
-import { openStore, withConnection, withDatabase } from "./mysql_databases.ts";
+import { checkpoint } from "../store_fixtures.ts";
+import { openStore, settingsOf, withConnection, withDatabase } from "./mysql_databases.ts";
 
 const ignore = skipUnlessServed("The store on MySQL", ["mysql"]);
 
@@ -60,4 +63,29 @@ Deno.test({
       assert.deepEqual(claims.map(({ epoch }) => epoch), [1, 1, 1]);
       for (const store of stores) await store.close();
     }),
+});
+
+Deno.test({
+  name: "MySqlStore works by TLS, and says what is wrong with an authority, or without TLS",
+  ignore: skipUnlessServersInstalled("The store on MySQL by TLS", ["mariadb"]),
+  async fn() {
+    const user = { name: "al", password: "a secret" };
+    await using own = await ownMariadb({ user, tls: true });
+    const { server } = own;
+    const ca = await Deno.readTextFile(join(server.folder, "tls", "ca.pem"));
+    const plain = { ...settingsOf(server.address, "sensorium"), user: user.name, password: user.password };
+
+    const store = await openStore({ ...plain, tls: { ca } });
+    const claim = await store.claim(0, "a");
+    assert.deepEqual(await store.commit([checkpoint(claim, { actors: [{ id: "a", hot: "x" }] })]), [
+      "committed",
+    ]);
+    await store.close();
+
+    await refuses(
+      { ...plain, tls: { ca: null } },
+      /certificate.*; name the authority that signed the server/i,
+    );
+    await refuses(plain, /Access denied for user 'al'.*turn TLS on where the server wants it/);
+  },
 });
