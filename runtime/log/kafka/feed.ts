@@ -1,10 +1,12 @@
 /** What the consumer knows of those who read a partition: it asks where to fetch, and hands over what came. */
 
+import type { Buffer } from "node:buffer";
+
 export interface FetchedMessage {
   readonly offset: string;
   readonly timestamp: string;
   readonly key: Uint8Array | null;
-  readonly value: { readonly length: number; toString(encoding: "utf8"): string } & Uint8Array | null;
+  readonly value: Buffer | null;
 }
 
 /** One partition's part of a fetch. */

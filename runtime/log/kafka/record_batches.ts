@@ -121,7 +121,7 @@ function int64(bytes: Buffer, at: number): number {
   return bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
 }
 
-class RecordReader {
+class BatchCursor {
   readonly #bytes: Buffer;
   at: number;
 
@@ -170,7 +170,7 @@ export function readRecordBatches(bytes: Buffer): FetchedMessage[] | null {
     // The last one is cut short where the fetch has room for no more.
     if (end > bytes.length) break;
     const batch = new RecordBatch(bytes, at);
-    const reader = new RecordReader(bytes, at + headerBytes);
+    const reader = new BatchCursor(bytes, at + headerBytes);
     for (let left = bytes.readInt32BE(at + 57); left > 0; left--) messages.push(reader.message(batch));
     at = end;
   }
