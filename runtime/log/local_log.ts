@@ -92,6 +92,15 @@ export class LocalLog implements MailboxLog, SharedLog {
     });
   }
 
+  /** Its files are one node's alone. */
+  holds(shard: number): Promise<boolean> {
+    return Promise.try(() => {
+      this.#checkOpen();
+      checkShard(this.#core, shard);
+      return true;
+    });
+  }
+
   trim(shard: number, below: number): Promise<void> {
     return Promise.try(() => {
       this.#checkOpen();

@@ -12,7 +12,7 @@ import {
 } from "./port.ts";
 
 /** What clients share. */
-export interface SharedLog extends Pick<MailboxLog, "append" | "extent" | "trim"> {
+export interface SharedLog extends Pick<MailboxLog, "append" | "extent" | "trim" | "holds"> {
   /** A subscription beside all others of that shard. */
   open(
     shard: number,
@@ -64,6 +64,13 @@ export class LogClient implements MailboxLog {
     return Promise.try(() => {
       this.#checkOpen();
       return this.#log.trim(shard, below);
+    });
+  }
+
+  holds(shard: number): Promise<boolean> {
+    return Promise.try(() => {
+      this.#checkOpen();
+      return this.#log.holds(shard);
     });
   }
 

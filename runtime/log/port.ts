@@ -10,7 +10,9 @@
  *    One that ends by itself (a frame cannot be read, or was trimmed before it was delivered; the log is lost) says
  *    so once, with a `LogError`, and delivers nothing more.
  * 5. `trim` never removes a frame at or above `below`, and never makes an append wait.
- * 6. An append that fails with code "full" or "unavailable" wrote nothing that will be delivered, or (adapters that
+ * 6. `holds` is asked before a claim, and answered by the cluster as it is then, never from memory: so a node that was
+ *    cut off, and does not know yet that its shards are others', claims none of them.
+ * 7. An append that fails with code "full" or "unavailable" wrote nothing that will be delivered, or (adapters that
  *    cannot know: code "unknown") may be repeated by the caller under the same origin number, which receivers drop.
  */
 
@@ -60,6 +62,11 @@ export interface MailboxLog {
   extent(shard: number): Promise<LogExtent>;
   /** Frames below `below` are no longer needed; they go some time later. */
   trim(shard: number, below: number): Promise<void>;
+  /**
+   * Whether the nodes agree, now, that the shard is for this one to claim: false while they agree anew, or when it is
+   * another's. Always true where there is no other node. Throws a `LogError` "unavailable".
+   */
+  holds(shard: number): Promise<boolean>;
   close(): Promise<void>;
 }
 

@@ -66,6 +66,10 @@ export class RemoteLog implements MailboxLog, TopicLog {
     return this.#call("trim", [shard, below]);
   }
 
+  holds(shard: number): Promise<boolean> {
+    return this.#call("holds", [shard]);
+  }
+
   async subscribe(
     shard: number,
     from: number,

@@ -53,6 +53,7 @@ export function serveLog(log: ServedLog, port: MessagePort): () => void {
     append: (frames: readonly NewFrame[]) => client.append(frames),
     extent: (shard: number) => client.extent(shard),
     trim: (shard: number, below: number) => client.trim(shard, below),
+    holds: (shard: number) => client.holds(shard),
     subscribe,
     read,
   });

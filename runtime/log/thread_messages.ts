@@ -8,6 +8,7 @@ import type { ThreadMemory } from "../thread_memory.ts";
 import type { KafkaSettings } from "./kafka/settings.ts";
 import type { LogLimits } from "./limits.ts";
 import type { Sealed } from "../rpc.ts";
+import type { Agreement, ClusterTable, Member } from "../core/cluster.ts";
 import type { RecordFrame } from "../core/log_frame.ts";
 import { LogError, type LogErrorCode, type LogExtent } from "./port.ts";
 
@@ -28,6 +29,7 @@ export interface KafkaLogThreadData {
   readonly topics: readonly string[];
   /** Identity of the log that must be there; null: any will do. */
   readonly expected: string | null;
+  readonly member: Member;
 }
 
 /** What the log is when it is open. */
@@ -46,6 +48,17 @@ export interface OwnerCalls {
   memory(): Promise<ThreadMemory>;
 }
 
+/** And those of a log that several nodes share. */
+export interface MemberCalls {
+  /** What the nodes agree on now. Throws a `LogError` "unavailable". */
+  table(): Promise<ClusterTable>;
+  /**
+   * Takes a dead node out of the agreement, so that its shards are others' at once; false: it did not belong to it. One
+   * that lives joins again, and is fenced meanwhile.
+   */
+  evict(name: string): Promise<boolean>;
+}
+
 export type OwnerToLog =
   /** Serves the port. One of the same `client` that was served before is closed, with its subscriptions. */
   | { readonly type: "connect"; readonly port: MessagePort; readonly client?: string }
@@ -58,7 +71,9 @@ export type LogToOwner =
   /** Something a person should know; the log goes on. */
   | { readonly type: "report"; readonly sentence: string }
   /** What the log waits for before it opens, or goes on; null: for nothing any more. */
-  | { readonly type: "waiting"; readonly for: string | null };
+  | { readonly type: "waiting"; readonly for: string | null }
+  /** What the nodes agreed, or that this one belongs to no agreement any more. Never said by a log on files. */
+  | { readonly type: "agreed"; readonly agreement: Agreement };
 
 export type ClientToLog =
   | { readonly type: "grant"; readonly subscription: number; readonly bytes: number }

@@ -1,5 +1,6 @@
 /** How an engine is started. */
 
+import type { Member } from "../core/cluster.ts";
 import { MAILBOX } from "../core/checkpoint.ts";
 import { defaultShardLimits, type ShardLimits } from "../core/limits.ts";
 import type { Published } from "../core/publishing.ts";
@@ -36,6 +37,8 @@ export interface EngineOptions {
   /** Folder of the log and the store; made when missing. One engine at a time uses it. Not used with `servers`. */
   readonly dataDir: string;
   readonly servers?: Servers;
+  /** This node among those that share the servers; made up unless told, for one that nobody else has to find. */
+  readonly member?: Member;
   /**
    * Foreign topics, with the name of what reads their records (see `actor_module.ts`): keyed by id with Kafka's default
    * partitioner, and of as many partitions as there are shards. They are folded directly. Only with `servers`.
@@ -106,6 +109,7 @@ export function settle(options: EngineOptions): Settled {
     dataDir: options.dataDir,
     servers,
     topics,
+    member: options.member ?? { name: `node/${crypto.randomUUID()}`, url: "", dead: [] },
     onWaiting: options.onWaiting ?? (() => {}),
     shards: options.shards,
     threads,

@@ -12,7 +12,11 @@
 
 import process from "node:process";
 
-export type ToNode = { readonly type: "ping" } | { readonly type: "stop" };
+export type ToNode =
+  | { readonly type: "ping" }
+  | { readonly type: "stop" }
+  /** Another node of this launcher is dead: its shards are to be had at once. */
+  | { readonly type: "evict"; readonly name: string };
 export type ToLauncher = { readonly type: "hello" | "ready" | "pong" };
 
 function typeOf(message: unknown): unknown {

@@ -181,6 +181,7 @@ class Opening {
       shards,
       topics: Object.keys(topics),
       expected,
+      member: this.#settings.member,
       report: say("kafka-failed"),
       onWaiting: this.#onWaiting(logServer),
     });

@@ -156,8 +156,18 @@ function appending(test: Test): void {
       await rejectsWith("out_of_range", log.append([...texts(0, 1), { shard, text: "lost" }]));
       await rejectsWith("out_of_range", log.extent(shard));
       await rejectsWith("out_of_range", log.trim(shard, 1));
+      await rejectsWith("out_of_range", log.holds(shard));
     }
     assert.deepEqual(await log.extent(0), { begin: 0, end: 0 });
+  });
+
+  test("holds every shard where there is no other node", async ({ log }) => {
+    assert.deepEqual(await Promise.all(range(0, shards).map((shard) => log.holds(shard))), [
+      true,
+      true,
+      true,
+      true,
+    ]);
   });
 
   test("resolves an append of no frames", async ({ log }) => {
@@ -309,6 +319,7 @@ function closing(test: Test): void {
     await rejectsWith("closed", log.subscribe(0, 0, () => {}));
     await rejectsWith("closed", log.extent(0));
     await rejectsWith("closed", log.trim(0, 1));
+    await rejectsWith("closed", log.holds(0));
     await log.close();
   });
 }

@@ -221,6 +221,14 @@ export class KafkaLog implements MailboxLog, SharedLog {
     await this.#offsets.trim(shard, below);
   }
 
+  holds(shard: number): Promise<boolean> {
+    return Promise.try(() => {
+      this.#checkOpen();
+      this.#checkShard(shard);
+      return true;
+    });
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

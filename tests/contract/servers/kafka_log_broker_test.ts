@@ -135,6 +135,7 @@ async function failsFast({ server, ports }: Broker): Promise<void> {
   const thread = startKafkaLogThread({
     settings: settingsOf(ports.plain),
     shards: 4,
+    member: { name: "test", url: "", dead: [] },
     report: console.error,
     onWaiting,
   });
