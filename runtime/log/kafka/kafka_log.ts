@@ -46,7 +46,7 @@ export interface KafkaLogOptions {
   /** Identity of the log that must be there; null: any will do. */
   readonly expected: string | null;
   readonly member: Member;
-  /** Hears what the nodes agree. */
+  /** Hears what the nodes agree, until the log is closed. */
   readonly onAgreed: (agreement: Agreement) => void;
   /** Hears what is waited for, while opening and later; null when it works again. */
   readonly onWaiting: (sentence: string | null) => void;
@@ -113,8 +113,8 @@ export class KafkaLog implements MailboxLog, SharedLog {
       settings,
       topic: mailbox,
       waiting: (sentence) => {
-        this.#hindrances.say("appends", sentence);
         if (sentence === null) this.#watch?.back();
+        this.#hindrances.say("appends", sentence);
       },
     });
     this.#offsets = new MailboxOffsets({
@@ -125,7 +125,14 @@ export class KafkaLog implements MailboxLog, SharedLog {
     });
     const group = nodesGroup(settings);
     this.#coordinator = new GroupCoordinator({ kafka: kafkaClient(settings, fewRetries), settings, group });
-    this.#membership = new Membership({ coordinator: this.#coordinator, settings, member, shards, onAgreed });
+    this.#membership = new Membership({
+      coordinator: this.#coordinator,
+      settings,
+      member,
+      shards,
+      // It may take part in an agreement on its way out.
+      onAgreed: (agreement) => this.#closing === null && onAgreed(agreement),
+    });
     this.#consumer = new LogConsumer({
       kafka: kafkaClient(settings, retries, {
         clientId: clientIdOf(settings, member.name),
