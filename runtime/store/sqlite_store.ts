@@ -36,11 +36,13 @@ import {
   type DeadLetterFilter,
   type DeadLetterPage,
   type ListPage,
+  type ShardRow,
   type Store,
   type StoredHistoryRow,
   StoreError,
 } from "./port.ts";
 import { RequestRows } from "./request_rows.ts";
+import { ShardOwners } from "./shard_owners.ts";
 import { ShardRows } from "./shard_rows.ts";
 import { heldWalBytes } from "./limits.ts";
 import { SqliteReads } from "./sqlite_reads.ts";
@@ -65,9 +67,11 @@ export interface SqliteStoreOptions extends StoreFileOptions {
 function rowsOf({ db, lock }: StoreFile) {
   try {
     const tallies = new Tallies(db);
+    const shards = new ShardRows(db, tallies);
     return {
       tallies,
-      shards: new ShardRows(db, tallies),
+      shards,
+      owners: new ShardOwners(db, shards, tallies),
       actors: new ActorRows(db, tallies),
       outbox: new OutboxRows(db, tallies),
       requests: new RequestRows(db, tallies),
@@ -91,7 +95,7 @@ export class SqliteStore implements Store {
   readonly #begin: StatementSync;
   readonly #end: StatementSync;
   readonly #tallies: Tallies;
-  readonly #shards: ShardRows;
+  readonly #owners: ShardOwners;
   readonly #actors: ActorRows;
   readonly #outbox: OutboxRows;
   readonly #requests: RequestRows;
@@ -114,7 +118,7 @@ export class SqliteStore implements Store {
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#end = db.prepare("COMMIT");
     const rows = translated(`open the store ${options.path}`, () => rowsOf(this.#file));
-    this.#shards = rows.shards;
+    this.#owners = rows.owners;
     this.#tallies = rows.tallies;
     this.#actors = rows.actors;
     this.#outbox = rows.outbox;
@@ -209,8 +213,13 @@ export class SqliteStore implements Store {
     }
   }
 
-  async claim(shard: number, owner: string, death: HostDeath | null = null): Promise<Claim> {
-    const [claim] = await this.claimTogether([{ shard, owner, death }]);
+  async claim(
+    shard: number,
+    owner: string,
+    death: HostDeath | null = null,
+    after: number | null = null,
+  ): Promise<Claim> {
+    const [claim] = await this.claimTogether([{ shard, owner, death, after }]);
     return claim!;
   }
 
@@ -220,9 +229,10 @@ export class SqliteStore implements Store {
     return this.#write(`claim shards ${shards}`, () => claims.map((one) => this.#claimOne(one)));
   }
 
-  #claimOne({ shard, owner, death }: ClaimCall): Claim {
+  #claimOne(call: ClaimCall): Claim {
+    const { shard } = call;
     invariant(shard >= 0 && shard < this.#shardCount, `Shard ${shard} is one of ${this.#shardCount}`);
-    const row = this.#shards.claim(shard, owner, death);
+    const row = this.#owners.claim(call, Date.now());
     const [outbox, requests] = [this.#outbox.read(shard), this.#requests.read(shard)];
     return { shard, ...row, outbox, requests, keys: this.#keys.read(shard) };
   }
@@ -234,7 +244,7 @@ export class SqliteStore implements Store {
 
   #commitOne(checkpoint: Checkpoint): CommitResult {
     checkShape(checkpoint);
-    switch (this.#shards.advance(checkpoint)) {
+    switch (this.#owners.advance(checkpoint, Date.now())) {
       case "fenced":
         return "fenced";
       case "repeated":
@@ -248,6 +258,14 @@ export class SqliteStore implements Store {
         this.#deadLetters.write(checkpoint.deadLetters, checkpoint.replayed);
         return "committed";
     }
+  }
+
+  epoch(shard: number): Promise<number> {
+    return this.#reads.epoch(shard);
+  }
+
+  rows(): Promise<readonly ShardRow[]> {
+    return this.#reads.rows();
   }
 
   load(shard: number, keys: readonly Address[]): Promise<Loaded> {

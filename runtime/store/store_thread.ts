@@ -33,7 +33,10 @@ import { threadMemory } from "../thread_memory.ts";
 function handlersOf(queue: CallQueue): Handlers {
   const call = <T>(work: (store: Store) => Promise<T>) => queue.call(work);
   return {
-    claim: (shard: number, owner: string, death: HostDeath | null) => queue.claim({ shard, owner, death }),
+    claim: (shard: number, owner: string, death: HostDeath | null, after: number | null) =>
+      queue.claim({ shard, owner, death, after }),
+    epoch: (shard: number) => call((store) => store.epoch(shard)),
+    rows: () => call((store) => store.rows()),
     load: (shard: number, keys: readonly Address[]) => call((store) => store.load(shard, keys)),
     due: (shard: number, afterMs: number, limit: number) => call((store) => store.due(shard, afterMs, limit)),
     commit: async (checkpoints: readonly Checkpoint[]) => {

@@ -24,6 +24,7 @@ import {
   type DeadLetterFilter,
   type DeadLetterPage,
   type ListPage,
+  type ShardRow,
   type Store,
   type StoredHistoryRow,
   StoreError,
@@ -39,7 +40,7 @@ import { readKeys, readOutbox, readRequests, writeQueues } from "./queue_rows.ts
 import { Readers } from "./readers.ts";
 import { type MySqlOpening, openDatabase } from "./schema.ts";
 import type { MySqlSettings } from "./settings.ts";
-import { advance, claimShard, epochOf } from "./shard_rows.ts";
+import { advance, claimShard, epochOf, readShards } from "./shard_rows.ts";
 import { Writer } from "./writer.ts";
 
 export interface MySqlStoreOptions {
@@ -113,14 +114,27 @@ export class MySqlStore implements Store {
     return await this.#readers.read(doing, work);
   }
 
-  claim(shard: number, owner: string, death: HostDeath | null = null): Promise<Claim> {
+  claim(
+    shard: number,
+    owner: string,
+    death: HostDeath | null = null,
+    after: number | null = null,
+  ): Promise<Claim> {
     return this.#write(`claim shard ${shard}`, async (connection) => {
       invariant(shard >= 0 && shard < this.#shardCount, `Shard ${shard} is one of ${this.#shardCount}`);
-      const row = await claimShard(connection, shard, owner, this.#writer.name, death);
+      const row = await claimShard(connection, { shard, owner, death, after }, this.#writer.name);
       const outbox = await readOutbox(connection, shard);
       const requests = await readRequests(connection, shard);
       return { shard, ...row, outbox, requests, keys: await readKeys(connection, shard) };
     });
+  }
+
+  epoch(shard: number): Promise<number> {
+    return this.#read(`read the epoch of shard ${shard}`, (connection) => epochOf(connection, shard));
+  }
+
+  rows(): Promise<readonly ShardRow[]> {
+    return this.#read("read the shards", readShards);
   }
 
   commit(checkpoints: readonly Checkpoint[]): Promise<readonly CommitResult[]> {

@@ -105,7 +105,26 @@ const version1: readonly string[] = [
   ),
 ];
 
-const steps: readonly (readonly string[])[] = [version1];
+/** A step for which `CREATE TABLE IF NOT EXISTS` is no help: not every server knows `ADD COLUMN IF NOT EXISTS`. */
+async function addColumn(connection: MySqlConnection, table: string, column: string): Promise<void> {
+  try {
+    await connection.run(`ALTER TABLE ${table} ADD COLUMN ${column}`);
+  } catch (thrown) {
+    if (serverErrno(thrown) !== duplicateColumn) throw thrown;
+  }
+}
+
+const duplicateColumn = 1060;
+
+type Step = (connection: MySqlConnection) => Promise<void>;
+
+const steps: readonly Step[] = [
+  async (connection) => {
+    for (const statement of version1) await connection.run(statement);
+  },
+  // When the last commit or claim was, by the server's clock.
+  (connection) => addColumn(connection, "shards", "committed_at_ms BIGINT NOT NULL DEFAULT 0"),
+];
 
 export const schemaVersion = steps.length;
 
@@ -183,15 +202,14 @@ async function migrated(
 ): Promise<Omit<MySqlOpening, "warning">> {
   await checkOurs(connection, settings);
   await connection.run(metaTable);
-  await connection.run("INSERT IGNORE INTO meta VALUES (1, 0, ?, ?, ?, NULL)", [
-    crypto.randomUUID(),
-    settings.prefix,
-    shards,
-  ]);
+  await connection.run(
+    "INSERT IGNORE INTO meta (one, version, identity, prefix, shards) VALUES (1, 0, ?, ?, ?)",
+    [crypto.randomUUID(), settings.prefix, shards],
+  );
   const [meta] = await connection.rows("SELECT version, identity, prefix, shards, log FROM meta");
   const version = checkMeta(meta ?? {}, settings, shards);
   for (const [index, step] of steps.slice(version).entries()) {
-    for (const statement of step) await connection.run(statement);
+    await step(connection);
     await connection.run("UPDATE meta SET version = ?", [version + index + 1]);
   }
   await makeShards(connection, shards);
@@ -204,7 +222,8 @@ async function makeShards(connection: MySqlConnection, shards: number): Promise<
   const [row] = await connection.rows("SELECT COUNT(*) AS n FROM shards");
   if (row?.n === shards) return;
   const rows = Array.from({ length: shards }, (_, shard) => `(${shard}, 0, 0, '', '', '{}', '{}')`);
-  await connection.run(`INSERT IGNORE INTO shards VALUES ${rows.join()}`);
+  const columns = "shard, epoch, commit_number, owner, writer, positions, memory";
+  await connection.run(`INSERT IGNORE INTO shards (${columns}) VALUES ${rows.join()}`);
 }
 
 async function checkOurs(connection: MySqlConnection, settings: MySqlSettings): Promise<void> {
