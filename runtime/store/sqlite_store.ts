@@ -26,6 +26,7 @@ import type {
 } from "../core/checkpoint.ts";
 import { errorMessage, invariant } from "../core/errors.ts";
 import { ActorRows } from "./actor_rows.ts";
+import { checkBound } from "./bound_log.ts";
 import type { ClaimCall } from "./call_queue.ts";
 import { checkShape } from "./checkpoint_shape.ts";
 import { DeadLetterRows } from "./dead_letter_rows.ts";
@@ -139,9 +140,17 @@ export class SqliteStore implements Store {
     return { ...this.#file.meta, warning: this.#file.warning };
   }
 
-  /** Remembers which log is folded into the store. */
+  /** Remembers which log is folded into the store; throws "refused" when another is. */
   bindLog(log: string): Promise<void> {
-    return this.#write("remember its log", () => void (this.#file = bindLog(this.#file, log)));
+    return this.#write("remember its log", () => {
+      checkBound(this.meta.log ?? log, log);
+      this.#file = bindLog(this.#file, log);
+    });
+  }
+
+  /** Null: none is bound. */
+  boundLog(): Promise<string | null> {
+    return this.#read("read which log it belongs to", () => this.meta.log);
   }
 
   /** Begins a hold: see guarantee 4. Whoever copies the file is another process: closing it would free its lock. */

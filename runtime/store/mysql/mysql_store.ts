@@ -18,6 +18,7 @@ import type {
   StoredDeadLetter,
 } from "../../core/checkpoint.ts";
 import { invariant } from "../../core/errors.ts";
+import { checkBound } from "../bound_log.ts";
 import { checkShape } from "../checkpoint_shape.ts";
 import {
   type ActorCount,
@@ -38,7 +39,7 @@ import { reconnectIntervalMs } from "./limits.ts";
 import { Link, type OnWaiting } from "./link.ts";
 import { readKeys, readOutbox, readRequests, writeQueues } from "./queue_rows.ts";
 import { Readers } from "./readers.ts";
-import { type MySqlOpening, openDatabase } from "./schema.ts";
+import { bindLog, boundLog, type MySqlOpening, openDatabase } from "./schema.ts";
 import type { MySqlSettings } from "./settings.ts";
 import { advance, claimShard, epochOf, readShards } from "./shard_rows.ts";
 import { Writer } from "./writer.ts";
@@ -89,12 +90,15 @@ export class MySqlStore implements Store {
     throw new StoreError("closed", `Cannot ${doing}: it was closed meanwhile`);
   }
 
-  /** Remembers which log is folded into the store. */
-  bindLog(log: string): Promise<void> {
-    return this.#write(
-      "remember the store's log",
-      (connection) => connection.run("UPDATE meta SET log = ?", [log]),
-    );
+  /** Remembers which log is folded into the store; throws "refused" when another is. */
+  async bindLog(log: string): Promise<void> {
+    const doing = "remember the store's log";
+    checkBound(await this.#write(doing, (connection) => bindLog(connection, log)), log);
+  }
+
+  /** Null: none is bound. */
+  boundLog(): Promise<string | null> {
+    return this.#read("read which log the store belongs to", boundLog);
   }
 
   #checkOpen(doing: string): void {

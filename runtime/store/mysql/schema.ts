@@ -9,11 +9,12 @@
  */
 
 import { StoreError } from "../port.ts";
+import { newSecret } from "../secret.ts";
 import { MySqlConnection, type Row } from "./connection.ts";
 import { serverErrno } from "./errors.ts";
 import { idBytes, labelBytes, migrationWaitSeconds } from "./limits.ts";
 import type { MySqlSettings } from "./settings.ts";
-import { integer, text } from "./values.ts";
+import { integer, text, textOrNull } from "./values.ts";
 
 const kind = `kind VARBINARY(${labelBytes}) NOT NULL`;
 const id = `id VARBINARY(${idBytes}) NOT NULL`;
@@ -124,6 +125,11 @@ const steps: readonly Step[] = [
   },
   // When the last commit or claim was, by the server's clock.
   (connection) => addColumn(connection, "shards", "committed_at_ms BIGINT NOT NULL DEFAULT 0"),
+  async (connection) => {
+    await addColumn(connection, "meta", "secret VARCHAR(64)");
+    // Prepared: the driver's errors quote a statement with its values, and a prepared one without them.
+    await connection.write("UPDATE meta SET secret = ? WHERE secret IS NULL", [newSecret()]);
+  },
 ];
 
 export const schemaVersion = steps.length;
@@ -145,6 +151,8 @@ export interface MySqlOpening {
   /** Random name given when the tables were made. */
   readonly identity: string;
   readonly log: string | null;
+  /** Made with the tables: by it the cluster's nodes know each other. */
+  readonly secret: string;
   readonly warning: string | null;
 }
 
@@ -187,8 +195,8 @@ export async function openDatabase(settings: MySqlSettings, shards: number): Pro
     const lock = "CONCAT('sensorium.', SHA1(DATABASE()))";
     const [row] = await connection.rows(`SELECT GET_LOCK(${lock}, ${migrationWaitSeconds}) AS got`);
     if (row?.got !== 1) throw new StoreError("unavailable", "another node is making the tables");
-    const { identity, log } = await migrated(connection, settings, shards);
-    return { identity, log, warning: await warningOf(connection) };
+    const meta = await migrated(connection, settings, shards);
+    return { ...meta, warning: await warningOf(connection) };
   } finally {
     // Ends the lock as well.
     connection.destroy();
@@ -213,8 +221,25 @@ async function migrated(
     await connection.run("UPDATE meta SET version = ?", [version + index + 1]);
   }
   await makeShards(connection, shards);
-  const identity = text(meta?.identity, "the store's own row");
-  return { identity, log: typeof meta?.log === "string" ? meta.log : null };
+  const what = "the store's own row";
+  const [made] = await connection.rows("SELECT secret FROM meta");
+  return {
+    identity: text(meta?.identity, what),
+    log: textOrNull(meta?.log, what),
+    secret: text(made?.secret, what),
+  };
+}
+
+/** Null: none is bound. */
+export async function boundLog(connection: MySqlConnection): Promise<string | null> {
+  const [meta] = await connection.rows("SELECT log FROM meta");
+  return textOrNull(meta?.log ?? null, "the store's own row");
+}
+
+/** Remembers the log, unless one is bound: several nodes may start at once. Answers the one that is bound. */
+export async function bindLog(connection: MySqlConnection, log: string): Promise<string | null> {
+  await connection.run("UPDATE meta SET log = ? WHERE log IS NULL", [log]);
+  return await boundLog(connection);
 }
 
 /** So that a claim has a row to lock. Rows that are there are not touched: a stuck owner may hold one. */
