@@ -44,12 +44,10 @@ import {
 import { errorMessage, invariant } from "../core/errors.ts";
 import { Gateway } from "./gateway.ts";
 import { Expiry } from "./expiry.ts";
-import { addTotals, HostHandle } from "./host_handle.ts";
-import { HostLife, type HostSettings, type ThreadCare } from "./host_life.ts";
-import type { MetricsJson } from "./host_protocol.ts";
-import { closeWritersMs, metricsDeadlineMs, sendDeadlineMs, startCheckMs, watchdogTickMs } from "./limits.ts";
+import { closeWritersMs, sendDeadlineMs, startCheckMs, watchdogTickMs } from "./limits.ts";
 import { StampClock } from "./stamp_clock.ts";
 import { NodeMetrics } from "./metrics.ts";
+import { NodeHosts } from "./node_hosts.ts";
 import { type NodeTree, nodeTree } from "./node_tree.ts";
 import { NodeView } from "./node_view.ts";
 import { type EngineOptions, settle, type Settled } from "./options.ts";
@@ -59,8 +57,6 @@ import { Router } from "./router.ts";
 import { ServiceMetrics } from "./service_metrics.ts";
 import { Services } from "./services.ts";
 import { ShardBoard } from "./shard_board.ts";
-import { SpareHost } from "./spare_host.ts";
-import { StartWatch } from "./start_watch.ts";
 import type { Child, SupervisorTree } from "./supervisor.ts";
 import { machineTimerClock } from "./timer_clock.ts";
 import type { Tracing } from "./tracing.ts";
@@ -98,18 +94,14 @@ export class EmbeddedEngine implements Engine {
   readonly #view: NodeView;
   readonly #router: Router;
   readonly #metrics: NodeMetrics;
-  readonly #hosts: readonly HostHandle[];
+  readonly #hosts: NodeHosts;
   readonly #watchdog = new Watchdog();
   readonly #abandoned: AbandonedThreads;
-  readonly #hostSettings: HostSettings;
-  readonly #spare: SpareHost;
   readonly #tree: NodeTree;
   readonly #services: Services;
   readonly #expiry: Expiry;
-  readonly #settled = Promise.withResolvers<void>();
   /** Rejects when the start has failed. */
   readonly #failed = Promise.withResolvers<never>();
-  readonly #startWatch: StartWatch;
   #isStarted = false;
   #stopping: Promise<void> | null = null;
 
@@ -127,7 +119,7 @@ export class EmbeddedEngine implements Engine {
       report: (sentence) => this.#warn("backup-hold-failed", sentence),
     });
     this.#log = new RemoteLog(writers.log.connect("gateway"));
-    this.#board = new ShardBoard(writers.extents, (shard) => shard % settings.threads);
+    this.#board = new ShardBoard(writers.extents, (shard) => this.#hosts.hostOf(shard));
     this.#backlog = new Backlog(settings.shards);
     this.#metrics = new NodeMetrics({
       waitingBytes: () => this.#gateway.waitingBytes,
@@ -144,39 +136,34 @@ export class EmbeddedEngine implements Engine {
       log: this.#log,
       topics: Object.keys(settings.topics),
       logNowMs: () => this.logNowMs(),
-      turnBoard: (host) => this.#hosts[host]?.board ?? null,
+      turnBoard: (host) => this.#hosts.turnBoard(host),
     });
     this.#router = new Router({
       clock: this.#clock,
       board: this.#board,
       view: this.#view,
-      call: (shard, folded, request) => this.#hostOf(shard).call<Answer>("ask", [shard, folded, request]),
+      call: (shard, folded, request) => this.#hosts.call<Answer>(shard, "ask", [shard, folded, request]),
       logNowMs: () => this.logNowMs(),
     });
-    this.#startWatch = new StartWatch({
-      clock: this.#clock,
-      hosts: settings.threads,
-      waitingFor: () => this.#board.waitingFor(),
-      report: settings.report,
-    });
-    const { shards: shardCount, definitionsUrl, limits, topics, isTraced, hostHeapMiB: heapMiB } = settings;
-    const isPublishing = settings.onPublished !== null;
-    this.#hostSettings = { shardCount, definitionsUrl, limits, topics, isTraced, isPublishing, heapMiB };
     this.#abandoned = new AbandonedThreads({
       clock: this.#clock,
       residentBytes: () => process.memoryUsage().rss,
       onWorn: settings.onWorn,
       report: settings.report,
     });
-    this.#spare = new SpareHost({
-      settings: this.#hostSettings,
-      care: this.#care,
-      clock: machineTimerClock,
-      connectLog: (client) => this.#writers.log.connect(client),
-      connectStore: () => this.#writers.store.connect(),
-      folded: () => this.#board.statuses().map(({ folded }) => folded),
+    this.#hosts = new NodeHosts({
+      settings,
+      writers,
+      clock: this.#clock,
+      board: this.#board,
+      backlog: this.#backlog,
+      view: this.#view,
+      care: { watchdog: this.#watchdog, abandoned: this.#abandoned },
+      onRequest: (request) => this.#services.request(request),
+      onDeath: (metrics) => {
+        if (this.#stopping === null) this.#metrics.hostDied(metrics);
+      },
     });
-    this.#hosts = Array.from({ length: settings.threads }, (_, host) => this.#makeHost(host));
     this.compute = settings.compute === null ? null : this.#makeCompute(settings.compute);
     this.#services = this.#makeServices();
     this.#tree = nodeTree({
@@ -184,7 +171,7 @@ export class EmbeddedEngine implements Engine {
       closeClients: async () => {
         await Promise.all([this.#log.close(), this.store.close()]);
       },
-      hosts: this.#hosts.map((host) => host.child()),
+      hosts: this.#hosts.children(),
       compute: this.compute?.supervised() ?? null,
       requested: settings.services.length === 0 ? null : this.#services.supervised(),
       report: settings.report,
@@ -218,37 +205,6 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
-  #makeHost(host: number): HostHandle {
-    const { shards, threads, report } = this.#settings;
-    const own = Array.from({ length: shards }, (_, shard) => shard).filter((shard) =>
-      shard % threads === host
-    );
-    return new HostHandle({
-      host,
-      shards: own,
-      thread: () => this.#spare.take() ?? new HostLife(this.#hostSettings, this.#care),
-      connectLog: (client) => this.#writers.log.connect(client),
-      connectStore: () => this.#writers.store.connect(),
-      details: () => this.#view.host(host, own),
-      report,
-      onReport: (reports) => {
-        this.#startWatch.heard(host);
-        for (const shard of reports) {
-          this.#board.reported(shard);
-          // A refused shard folds nothing: what it has must not count against the others.
-          this.#backlog.folded(shard.shard, shard.refusal === null ? shard.folded : Infinity);
-        }
-        if (own.every((shard) => this.#board.isSettled(shard))) this.#settleIfAll();
-      },
-      onRequest: (request) => this.#services.request(request),
-      onPublished: (published) => this.#settings.onPublished?.(published),
-      onDeath: (metrics) => {
-        for (const shard of own) this.#board.lost(shard);
-        if (this.#stopping === null) this.#metrics.hostDied(metrics);
-      },
-    });
-  }
-
   #makeCompute(settings: ComputeSettings): ComputePool {
     const pool: ComputePool = new ComputePool({
       settings,
@@ -257,10 +213,6 @@ export class EmbeddedEngine implements Engine {
       observer: new ComputeMetrics(this.#metrics.registry, () => pool),
     });
     return pool;
-  }
-
-  get #care(): ThreadCare {
-    return { watchdog: this.#watchdog, abandoned: this.#abandoned };
   }
 
   #makeServices(): Services {
@@ -274,15 +226,6 @@ export class EmbeddedEngine implements Engine {
       onEnd: (service, end) => metrics.ended(service, end),
       report: this.#settings.report,
     });
-  }
-
-  #hostOf(shard: number): HostHandle {
-    return this.#hosts[shard % this.#hosts.length]!;
-  }
-
-  #settleIfAll(): void {
-    for (let shard = 0; shard < this.shardCount; shard++) if (!this.#board.isSettled(shard)) return;
-    this.#settled.resolve();
   }
 
   /** Starts the threads; resolves when they run and every shard is settled, throws with every thread ended. */
@@ -300,11 +243,11 @@ export class EmbeddedEngine implements Engine {
     void this.#tree.root.ended.then(() => clearInterval(watch));
     const started = this.#tree.root.start();
     const check = setInterval(() => {
-      const error = this.#startWatch.check();
+      const error = this.#hosts.checkStart();
       if (error !== null) this.#failed.reject(error);
     }, startCheckMs);
     try {
-      await Promise.race([Promise.all([this.#settled.promise, started]), this.#failed.promise]);
+      await Promise.race([Promise.all([this.#hosts.settled, started]), this.#failed.promise]);
     } catch (error) {
       await this.#end(0);
       throw error;
@@ -314,7 +257,7 @@ export class EmbeddedEngine implements Engine {
     this.#isStarted = true;
     this.#expiry.start();
     // Only now: until here its loading would have been paid for by whoever waits for the start.
-    this.#tree.hosts.current?.add(this.#spare.child()).catch((thrown: unknown) =>
+    this.#tree.hosts.current?.add(this.#hosts.spare.child()).catch((thrown: unknown) =>
       this.#stopping ?? this.#warn("no-spare-host", `${errorMessage(thrown)} There is no spare host.`)
     );
   }
@@ -403,10 +346,7 @@ export class EmbeddedEngine implements Engine {
 
   /** Hands out every actor in memory to `onPublished` again, spread over the next seconds. */
   publishAll(): void {
-    for (const host of this.#hosts) {
-      // One that dies has no actors in memory.
-      host.call("publishAll", []).catch(() => {});
-    }
+    this.#hosts.publishAll();
   }
 
   suspended(): readonly Suspended[] {
@@ -421,12 +361,11 @@ export class EmbeddedEngine implements Engine {
     const waitingFor = this.#stopping === null
       ? this.#writers.waitingFor() ?? this.#board.waitingFor()
       : "The node is stopping";
-    const folded = this.#hosts.map(({ totals }) => totals).reduce(addTotals);
     return {
       ready: waitingFor === null,
       waitingFor,
       shards: this.#board.statuses(),
-      totals: { ...folded, accepted: this.#metrics.acceptedMessages },
+      totals: { ...this.#hosts.totals, accepted: this.#metrics.acceptedMessages },
     };
   }
 
@@ -435,26 +374,17 @@ export class EmbeddedEngine implements Engine {
   }
 
   async metrics(): Promise<string> {
-    const hosts = Promise.all(this.#hosts.map((host) => this.#hostMetrics(host)));
+    const hosts = this.#hosts.metrics();
     return await this.#metrics.text(await hosts, await this.#writers.memory());
-  }
-
-  /** Fresh ones, or those reported last when the host does not answer in time. */
-  async #hostMetrics(host: HostHandle): Promise<MetricsJson> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<null>((resolve) => timer = setTimeout(() => resolve(null), metricsDeadlineMs));
-    const fresh = await Promise.race([host.readMetrics().catch(() => null), late]);
-    clearTimeout(timer);
-    return fresh ?? host.lastMetrics;
   }
 
   /** Ends a host's thread as its death would: for drills, and for whoever finds that it hangs. */
   killHost(host: number, reason: string): void {
-    this.#hosts[host]?.kill(reason);
+    this.#hosts.kill(host, reason);
   }
 
   killSpare(reason: string): void {
-    this.#spare.kill(reason);
+    this.#hosts.spare.kill(reason);
   }
 
   /** Ends the log's or the store's thread, as its death would. */
@@ -518,7 +448,7 @@ export class EmbeddedEngine implements Engine {
     step("Its shards have made their last checkpoints.");
     this.#router.stop();
     await settledBy(leftMs() + closeWritersMs, this.#expiry.stop());
-    for (const host of this.#hosts) host.close();
+    this.#hosts.close();
     const { hosts, root } = this.#tree;
     const stopped = root.stop();
     if (hosts.current !== null && !await settledBy(leftMs(), hosts.current.ended.then(() => {}))) {
