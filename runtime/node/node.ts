@@ -1,23 +1,25 @@
 /**
- * A running node, embedded: the composition of its parts, and their start and stop.
+ * A running node: the composition of its parts, and their start and stop.
  *
- *     startEngine ──▶ writer threads (store, log) ──▶ host threads ──▶ every shard claimed and replayed
+ *     startEngine ──▶ writer threads (store, log) ──▶ host threads ──▶ its shards claimed and replayed
  *     stop        ──▶ services ended ──▶ gateway drained ──▶ shards flushed ──▶ hosts ended ──▶ log and store closed
  *
- * 1. `startEngine` resolves when every shard folds (or is refused, which `status` tells), or throws with every
- *    thread ended.
+ * 1. `startEngine` resolves when every shard of the node folds (or is refused, which `status` tells), or throws with
+ *    every thread ended. Without other nodes all shards are its own.
  * 2. A dead or hanging host thread is started again and claims its shards; nothing accepted is lost or folded twice.
  *    One that dies too often is fatal. A compute thread is started again; so is their supervisor when they die too
  *    often, and that too often is fatal.
  * 3. A dead writer thread is fatal: its file may stay locked until the process ends.
- * 4. A thread that cannot be ended wears the process out: `onWorn` hears of it, and goes on until it is replaced.
+ * 4. Shards come and go as the nodes agree, at any time. One that leaves stops at once. A node that stops takes none
+ *    any more, and leaves the agreement, with its log, after its last checkpoints.
+ * 5. A thread that cannot be ended wears the process out: `onWorn` hears of it, and goes on until it is replaced.
  */
 
 import process from "node:process";
 import type { Address } from "../core/actor.ts";
+import type { Agreement } from "../core/cluster.ts";
 import { shardOf } from "../core/murmur2.ts";
 import type { Control } from "../core/control.ts";
-import type { Answer } from "../core/shard_api.ts";
 import { RemoteLog } from "../log/remote_log.ts";
 import type { Store } from "../store/port.ts";
 import { RemoteStore } from "../store/remote_store.ts";
@@ -43,7 +45,7 @@ import {
 } from "./engine.ts";
 import { errorMessage, invariant } from "../core/errors.ts";
 import { Gateway } from "./gateway.ts";
-import { Expiry } from "./expiry.ts";
+import { Expiry, expiryShard } from "./expiry.ts";
 import { closeWritersMs, sendDeadlineMs, startCheckMs, watchdogTickMs } from "./limits.ts";
 import { StampClock } from "./stamp_clock.ts";
 import { NodeMetrics } from "./metrics.ts";
@@ -71,9 +73,14 @@ export async function startEngine(options: EngineOptions): Promise<EmbeddedEngin
   const actors = await loadActorModule(settings.definitionsUrl, settings.topics);
   const tracing = settings.isTraced ? (await import("./open_telemetry.ts")).openTelemetry() : null;
   const writers = await openWriters(settings);
-  const engine = new EmbeddedEngine(settings, actors, writers, tracing);
+  const engine = new EmbeddedEngine(settings, actors, writers, tracing, null);
   await engine.start();
   return engine;
+}
+
+/** Where a node hears which shards are its own: at once what holds now, if anything does, and every change. */
+export interface Agreements {
+  onAgreed(hear: (agreement: Agreement) => void): void;
 }
 
 export class EmbeddedEngine implements Engine {
@@ -100,13 +107,22 @@ export class EmbeddedEngine implements Engine {
   readonly #tree: NodeTree;
   readonly #services: Services;
   readonly #expiry: Expiry;
+  readonly #agreements: Agreements | null;
   /** Rejects when the start has failed. */
   readonly #failed = Promise.withResolvers<never>();
   #isStarted = false;
   #stopping: Promise<void> | null = null;
 
-  constructor(settings: Settled, actors: ActorModule, writers: Writers, tracing: Tracing | null) {
+  /** `agreements`: null when there is no other node. */
+  constructor(
+    settings: Settled,
+    actors: ActorModule,
+    writers: Writers,
+    tracing: Tracing | null,
+    agreements: Agreements | null,
+  ) {
     this.#settings = settings;
+    this.#agreements = agreements;
     this.#actors = actors;
     this.#writers = writers;
     this.shardCount = settings.shards;
@@ -120,11 +136,12 @@ export class EmbeddedEngine implements Engine {
     });
     this.#log = new RemoteLog(writers.log.connect("gateway"));
     this.#board = new ShardBoard(writers.extents, (shard) => this.#hosts.hostOf(shard));
-    this.#backlog = new Backlog(settings.shards);
+    this.#backlog = new Backlog(settings.shards, (shard) => this.#board.isOwn(shard));
     this.#metrics = new NodeMetrics({
       waitingBytes: () => this.#gateway.waitingBytes,
       backlogBytes: () => this.#backlog.bytes,
       isReady: () => this.status().ready,
+      ownShards: () => this.#ownShards().length,
       abandonedThreads: () => this.#abandoned.count,
     });
     this.#gateway = this.#makeGateway(tracing);
@@ -142,7 +159,7 @@ export class EmbeddedEngine implements Engine {
       clock: this.#clock,
       board: this.#board,
       view: this.#view,
-      call: (shard, folded, request) => this.#hosts.call<Answer>(shard, "ask", [shard, folded, request]),
+      call: (shard, folded, request) => this.#hosts.ask(shard, folded, request),
       logNowMs: () => this.logNowMs(),
     });
     this.#abandoned = new AbandonedThreads({
@@ -178,6 +195,7 @@ export class EmbeddedEngine implements Engine {
     });
     this.#expiry = new Expiry({
       store: this.store,
+      isDue: () => this.#board.isOwn(expiryShard),
       historyMs: settings.retentionMs,
       logNowMs: () => this.logNowMs(),
       expired: (what, rows) => this.#metrics.expired(what, rows),
@@ -228,7 +246,24 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
-  /** Starts the threads; resolves when they run and every shard is settled, throws with every thread ended. */
+  /** From now on these shards are the node's; one that stops takes none. */
+  #agreed({ own, durationMs }: Agreement): void {
+    const shards = this.#stopping === null ? own : own.filter((shard) => this.#board.isOwn(shard));
+    this.#hosts.own(shards);
+    const message = `The nodes have agreed, in ${Math.round(durationMs)} ms: ${shards.length} of ` +
+      `${this.shardCount} shards are this one's.`;
+    const fields = { shards: shards.length, durationMs: Math.round(durationMs) };
+    this.#settings.report({
+      level: "info",
+      component: "node",
+      event: "agreed",
+      like: message,
+      message,
+      fields,
+    });
+  }
+
+  /** Starts the threads; resolves when they run and every own shard is settled, throws with every thread ended. */
   async start(): Promise<void> {
     void this.#writers.lost.then((error) => this.#lost(error));
     void this.#tree.root.ended.then(({ reason, sentence }) => {
@@ -241,6 +276,8 @@ export class EmbeddedEngine implements Engine {
       if (this.#stopping === null) this.#abandoned.check();
     }, watchdogTickMs);
     void this.#tree.root.ended.then(() => clearInterval(watch));
+    if (this.#agreements === null) this.#hosts.own(this.#allShards());
+    else this.#agreements.onAgreed((agreement) => this.#agreed(agreement));
     const started = this.#tree.root.start();
     const check = setInterval(() => {
       const error = this.#hosts.checkStart();
@@ -326,10 +363,25 @@ export class EmbeddedEngine implements Engine {
     await this.#router.flush(deadlineMs, shards ?? this.#takingShards());
   }
 
-  /** Shards that are not refused: the others answer nothing. */
+  /** As `flush`, of the shards that are the node's; those that leave meanwhile are others' to flush. */
+  async #flushOwn(deadlineMs: number): Promise<void> {
+    const shards = this.#takingShards().filter((shard) => this.#board.isOwn(shard));
+    await Promise.all(
+      shards.map((shard) => Promise.race([this.flush(deadlineMs, [shard]), this.#hosts.left(shard)])),
+    );
+  }
+
+  #allShards(): number[] {
+    return Array.from({ length: this.shardCount }, (_, shard) => shard);
+  }
+
+  #ownShards(): number[] {
+    return this.#allShards().filter((shard) => this.#board.isOwn(shard));
+  }
+
+  /** Shards that are not known to be refused: the others answer nothing. */
   #takingShards(): number[] {
-    const shards = Array.from({ length: this.shardCount }, (_, shard) => shard);
-    return shards.filter((shard) => this.#board.refusal(shard) === null);
+    return this.#allShards().filter((shard) => this.#board.refusal(shard) === null);
   }
 
   async replayDeadLetter(id: string): Promise<{ readonly replays: number } | null> {
@@ -359,7 +411,7 @@ export class EmbeddedEngine implements Engine {
 
   status(): EngineStatus {
     const waitingFor = this.#stopping === null
-      ? this.#writers.waitingFor() ?? this.#board.waitingFor()
+      ? this.#writers.waitingFor() ?? this.#hosts.waitingFor()
       : "The node is stopping";
     return {
       ready: waitingFor === null,
@@ -436,7 +488,7 @@ export class EmbeddedEngine implements Engine {
       await settledBy(leftMs(), this.#gateway.stop());
       step("What was accepted is in the log.");
       try {
-        await this.flush(leftMs());
+        await this.#flushOwn(leftMs());
       } catch (thrown) {
         if (!(thrown instanceof EngineError)) throw thrown;
         this.#warn(
