@@ -79,7 +79,7 @@ class Node {
     const store = new MemoryStore(core);
     this.host = new ShardHost({
       name,
-      machines: [new Shard({ shard: 0, shardCount: 1, registry, limits })],
+      machine: (shard, counters) => new Shard({ shard, shardCount: 1, registry, limits, counters }),
       log: {
         append: (frames) => log.append(frames),
         subscribe: (shard, from, deliver, failed) => log.client().subscribe(shard, from, deliver, failed),
@@ -103,7 +103,7 @@ class Node {
       tracing: null,
       post: () => {},
     });
-    this.host.start();
+    this.host.start({ number: 1, shards: [0], deaths: {} });
   }
 
   /** Asks until the shard has stopped moving. */
