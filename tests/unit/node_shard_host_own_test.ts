@@ -48,6 +48,7 @@ class NotingStore {
   }
 
   readonly methods: Partial<Store> = {
+    epoch: (shard) => this.#store.epoch(shard),
     claim: (shard, ...rest) => this.#note(`claim ${shard}`, () => this.#store.claim(shard, ...rest)),
     load: (shard, keys) => this.#note(`load ${shard}`, () => this.#store.load(shard, keys)),
     due: (shard, ...rest) => this.#note(`due ${shard}`, () => this.#store.due(shard, ...rest)),
