@@ -45,10 +45,10 @@ export interface HostParts {
   readonly name: string;
   /** A fresh one, which counts on from `counters`. */
   machine(shard: number, counters: ShardCounters): ShardMachine;
-  readonly log: Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim">;
+  readonly log: Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim" | "holds">;
   /** As in `Surroundings`; left out: none. */
   readonly topics?: TopicLog;
-  readonly store: Pick<Store, "claim" | "load" | "due" | "commit">;
+  readonly store: Pick<Store, "epoch" | "claim" | "load" | "due" | "commit">;
   readonly clock: Clock;
   readonly board: TurnBoard;
   readonly counters: ActorCounters;
