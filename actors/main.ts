@@ -193,7 +193,7 @@ function topicSettings({ entryTopic, okTopic, keyedTopics = [] }: Settings): Top
 
 async function superviseHostMetrics(
   settings: Settings,
-  { folder }: Place,
+  { folder, servers }: Place,
   engine: Engine,
   app: App,
   report: Report,
@@ -202,6 +202,8 @@ async function superviseHostMetrics(
   await engine.supervise(source("host-metrics", (signal) =>
     runHostSource({
       engine: app.moving.watch(engine),
+      // Other machines send theirs to the same store.
+      labels: servers === null ? {} : { host: Deno.hostname() },
       probes: settings.hostMetrics ? hostProbes(folder?.path ?? Deno.cwd()) : [],
       signal,
       nowMs: Date.now,
