@@ -33,10 +33,10 @@ import type { TurnBoard } from "./turn_board.ts";
 export interface HostParts {
   readonly name: string;
   readonly machines: readonly ShardMachine[];
-  readonly log: Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim">;
+  readonly log: Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim" | "holds">;
   /** As in `Surroundings`; left out: none. */
   readonly topics?: TopicLog;
-  readonly store: Pick<Store, "claim" | "load" | "due" | "commit">;
+  readonly store: Pick<Store, "epoch" | "claim" | "load" | "due" | "commit">;
   readonly clock: Clock;
   readonly board: TurnBoard;
   readonly counters: ActorCounters;

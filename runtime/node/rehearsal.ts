@@ -83,7 +83,7 @@ export class Rehearsal {
   }
 }
 
-type HostLog = Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim">;
+type HostLog = Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim" | "holds">;
 
 function readOnlyLog({ log, folded }: RehearsalParts): HostLog {
   return {
@@ -100,10 +100,11 @@ function readOnlyLog({ log, folded }: RehearsalParts): HostLog {
     },
     extent: (shard) => log.extent(shard),
     trim: () => Promise.resolve(),
+    holds: () => Promise.resolve(true),
   };
 }
 
-type HostStore = Pick<Store, "claim" | "load" | "due" | "commit">;
+type HostStore = Pick<Store, "epoch" | "claim" | "load" | "due" | "commit">;
 
 /** Keys that a shard takes back, made up. */
 function practiceKeys(nowMs: number, retentionMs: number): Uint8Array {
@@ -115,6 +116,7 @@ function practiceKeys(nowMs: number, retentionMs: number): Uint8Array {
 function readOnlyStore({ log, store, clock, limits }: RehearsalParts): HostStore {
   const keys = practiceKeys(clock.nowMs(), limits.keyRetentionMs);
   return {
+    epoch: () => Promise.resolve(0),
     claim: async (shard): Promise<Claim> => {
       const { begin } = await log.extent(shard);
       const positions = { [MAILBOX]: { offset: begin - 1, index: 0 } };
