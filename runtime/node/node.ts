@@ -42,6 +42,7 @@ import {
   type Suspended,
 } from "./engine.ts";
 import { errorMessage, invariant } from "../core/errors.ts";
+import { AskedEnds, boardEnds } from "./log_ends.ts";
 import { Gateway } from "./gateway.ts";
 import { Expiry } from "./expiry.ts";
 import { addTotals, HostHandle } from "./host_handle.ts";
@@ -149,7 +150,12 @@ export class EmbeddedEngine implements Engine {
     this.#router = new Router({
       clock: this.#clock,
       board: this.#board,
+      ends: settings.servers === null
+        ? boardEnds(this.#board)
+        : new AskedEnds(this.#log, this.#board, this.#clock),
       view: this.#view,
+      peers: null,
+      isOwn: (shard) => this.#board.isOwn(shard),
       call: (shard, folded, request) => this.#hostOf(shard).call<Answer>("ask", [shard, folded, request]),
       logNowMs: () => this.logNowMs(),
     });
@@ -350,7 +356,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   lastRecords(deadlineMs: number): Promise<ReadonlyMap<string, number>> {
-    return this.#router.lastRecords(deadlineMs, this.#takingShards());
+    return this.#router.lastRecords(deadlineMs);
   }
 
   refusal(): EngineError | null {
@@ -380,13 +386,7 @@ export class EmbeddedEngine implements Engine {
     if (waitingFor !== null) {
       throw new EngineError("unavailable", `Cannot make checkpoints: ${waitingFor}`, 1);
     }
-    await this.#router.flush(deadlineMs, shards ?? this.#takingShards());
-  }
-
-  /** Shards that are not refused: the others answer nothing. */
-  #takingShards(): number[] {
-    const shards = Array.from({ length: this.shardCount }, (_, shard) => shard);
-    return shards.filter((shard) => this.#board.refusal(shard) === null);
+    await this.#router.flush(deadlineMs, shards);
   }
 
   async replayDeadLetter(id: string): Promise<{ readonly replays: number } | null> {

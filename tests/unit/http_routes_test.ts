@@ -328,6 +328,7 @@ Deno.test("A time-out of the engine is a 504 that says what was waited for", () 
     const queue = { queuedFrames: 12, oldestAgeMs: 340 };
     const asked = {
       type: "ask",
+      node: null,
       target,
       shard: 5,
       host: 1,
