@@ -88,7 +88,8 @@ function eventsRoute(feed: LiveFeed): Route {
     tag: "live page",
     summary: "The live feed: server-sent events, the first at once, then one a second.",
     description:
-      "The data of each is a LiveEvent. A listener that reads too slowly loses events, and one that does not read is dropped.",
+      "The data of each is a LiveEvent, of the node that answers: what went through it, its threads, and actors that " +
+      "moved by its intake. A listener that reads too slowly loses events, and one that does not read is dropped.",
     access: "token",
     segments: {},
     query: noQuery,

@@ -142,6 +142,9 @@ export const movedPauseMs = 20;
 /** Between two readings of which node has which shard, by asks that met a wrong one: a request to the broker each. */
 export const tablePauseMs = 100;
 
+/** Agreements of the nodes that are remembered for whoever looks: an evening's. */
+export const maxRebalances = 20;
+
 /** The longest that one node waits for another: longer than any asker of the product does. */
 export const maxPeerDeadlineMs = 60_000;
 

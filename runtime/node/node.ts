@@ -29,6 +29,7 @@ import { ShardedBatch } from "./batch.ts";
 import { machineClock } from "./clock.ts";
 import { ComputeMetrics } from "./compute_metrics.ts";
 import { ComputePool, type ComputeSettings } from "./compute_pool.ts";
+import { type ClusterStatus, clusterStatus } from "./cluster_view.ts";
 import { controlPiece } from "./control.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
@@ -39,7 +40,7 @@ import {
   EngineError,
   type EngineStatus,
   type RecordBatch,
-  type Suspended,
+  type SuspendedPage,
 } from "./engine.ts";
 import { errorMessage, invariant } from "../core/errors.ts";
 import { AskedEnds, boardEnds } from "./log_ends.ts";
@@ -55,6 +56,11 @@ import { type NodeTree, nodeTree } from "./node_tree.ts";
 import { NodeView } from "./node_view.ts";
 import { type EngineOptions, settle, type Settled } from "./options.ts";
 import { ShardedRecords } from "./record_batch.ts";
+import { peerDoor } from "./peer_door.ts";
+import { Peers } from "./peers.ts";
+import { peerConnections } from "./peer_client.ts";
+import { Rebalances } from "./rebalances.ts";
+import { suspendedPage } from "./suspended_page.ts";
 import { mayReplay, replayPiece } from "./replay.ts";
 import { Router } from "./router.ts";
 import { ServiceMetrics } from "./service_metrics.ts";
@@ -97,6 +103,8 @@ export class EmbeddedEngine implements Engine {
   readonly #deadlines = new Deadlines(sendDeadlineMs);
   readonly #gateway: Gateway;
   readonly #view: NodeView;
+  readonly #peers: Peers | null;
+  readonly #rebalances: Rebalances;
   readonly #router: Router;
   readonly #metrics: NodeMetrics;
   readonly #hosts: readonly HostHandle[];
@@ -147,6 +155,8 @@ export class EmbeddedEngine implements Engine {
       logNowMs: () => this.logNowMs(),
       turnBoard: (host) => this.#hosts[host]?.board ?? null,
     });
+    this.#rebalances = new Rebalances({ nowMs: () => this.#clock.nowMs(), wallMs: Date.now });
+    this.#peers = this.#makePeers();
     this.#router = new Router({
       clock: this.#clock,
       board: this.#board,
@@ -154,7 +164,7 @@ export class EmbeddedEngine implements Engine {
         ? boardEnds(this.#board)
         : new AskedEnds(this.#log, this.#board, this.#clock),
       view: this.#view,
-      peers: null,
+      peers: this.#peers,
       isOwn: (shard) => this.#board.isOwn(shard),
       call: (shard, folded, request) => this.#hostOf(shard).call<Answer>("ask", [shard, folded, request]),
       logNowMs: () => this.logNowMs(),
@@ -202,6 +212,22 @@ export class EmbeddedEngine implements Engine {
       expired: (what, rows) => this.#metrics.expired(what, rows),
       report: settings.report,
     });
+  }
+
+  /** Null where the log is this node's alone. */
+  #makePeers(): Peers | null {
+    const { member, report } = this.#settings;
+    const { secret, log: { membership } } = this.#writers;
+    if (membership === null) return null;
+    const door = peerDoor({
+      secret,
+      answer: (question, signal) => this.#router.answer(question, signal),
+      suspended: () => this.#board.suspended(),
+      report,
+    });
+    this.#settings.onDoor(door);
+    const table = () => membership.table();
+    return new Peers({ self: member, secret, clock: this.#clock, connect: peerConnections, report, table });
   }
 
   #makeGateway(tracing: Tracing | null): Gateway {
@@ -389,6 +415,12 @@ export class EmbeddedEngine implements Engine {
     await this.#router.flush(deadlineMs, shards);
   }
 
+  /** Own ones that are not refused: those would not answer. */
+  #takingShards(): number[] {
+    const shards = Array.from({ length: this.shardCount }, (_, shard) => shard);
+    return shards.filter((shard) => this.#board.isOwn(shard) && this.#board.refusal(shard) === null);
+  }
+
   async replayDeadLetter(id: string): Promise<{ readonly replays: number } | null> {
     const letter = await this.store.deadLetter(id);
     if (letter === null || !mayReplay(letter)) return null;
@@ -409,8 +441,20 @@ export class EmbeddedEngine implements Engine {
     }
   }
 
-  suspended(): readonly Suspended[] {
-    return this.#board.suspended();
+  suspended(after: string, limit: number, deadlineMs: number): Promise<SuspendedPage> {
+    return suspendedPage(this.#board.suspended(), this.#peers, { after, limit, deadlineMs });
+  }
+
+  cluster(deadlineMs: number): Promise<ClusterStatus> {
+    const { membership } = this.#writers.log;
+    return clusterStatus({
+      self: this.#settings.member,
+      shardCount: this.shardCount,
+      store: this.store,
+      log: this.#log,
+      table: membership === null ? null : () => membership.table(),
+      rebalances: () => this.#rebalances.list(),
+    }, deadlineMs);
   }
 
   logNowMs(): number {
@@ -506,7 +550,7 @@ export class EmbeddedEngine implements Engine {
       await settledBy(leftMs(), this.#gateway.stop());
       step("What was accepted is in the log.");
       try {
-        await this.flush(leftMs());
+        await this.#router.flush(leftMs(), this.#takingShards());
       } catch (thrown) {
         if (!(thrown instanceof EngineError)) throw thrown;
         this.#warn(
@@ -517,6 +561,7 @@ export class EmbeddedEngine implements Engine {
     }
     step("Its shards have made their last checkpoints.");
     this.#router.stop();
+    this.#peers?.close();
     await settledBy(leftMs() + closeWritersMs, this.#expiry.stop());
     for (const host of this.#hosts) host.close();
     const { hosts, root } = this.#tree;

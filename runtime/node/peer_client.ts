@@ -23,8 +23,13 @@ export class HopError extends Error {
 /** As `fetch`. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
+export interface Connections {
+  readonly fetch: Fetch;
+  close(): void;
+}
+
 /** `fetch` on connections of their own, which are kept. */
-export function peerFetch(): { readonly fetch: Fetch; close(): void } {
+export function peerConnections(): Connections {
   // HTTP/1.1: on one connection of HTTP/2, large answers would hold up small ones; measured, it also costs twice the time.
   const client = Deno.createHttpClient({
     http2: false,

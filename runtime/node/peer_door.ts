@@ -7,19 +7,12 @@
  */
 
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { z } from "zod";
 import { errorMessage } from "../core/errors.ts";
 import type { Suspended } from "./engine.ts";
 import { maxQuestionBytes, maxReplyBytes } from "./limits.ts";
 import type { Report } from "./notice.ts";
-import {
-  askPath,
-  Question,
-  type Reply,
-  suspendedPath,
-  SuspendedQuestion,
-  type SuspendedReply,
-} from "./peer_protocol.ts";
+import { askPath, Question, type Reply, suspendedPath, SuspendedQuestion } from "./peer_protocol.ts";
+import { suspendedAfter } from "./suspended_page.ts";
 
 /** Answers requests of other nodes. */
 export type Door = (request: Request) => Promise<Response>;
@@ -61,7 +54,7 @@ export function peerDoor({ secret, answer, suspended, report }: DoorParts): Door
         return question.success ? json(await answer(question.data, request.signal)) : status(400);
       }
       const question = SuspendedQuestion.safeParse(body);
-      return question.success ? json(listed(suspended(), question.data)) : status(400);
+      return question.success ? json({ items: suspendedAfter(suspended(), question.data) }) : status(400);
     } catch (thrown) {
       if (thrown instanceof SyntaxError) return status(400);
       tell("error", "not-answered", `Cannot answer another node: ${errorMessage(thrown)}.`);
@@ -78,19 +71,11 @@ function digest(text: string): Uint8Array {
   return createHash("sha256").update(text).digest();
 }
 
-function listed(
-  all: readonly Suspended[],
-  { after, limit }: SuspendedQuestion,
-): z.infer<typeof SuspendedReply> {
-  const rest = all.filter(({ kind, id }) => `${kind}/${id}` > after);
-  return { items: rest.slice(0, limit) };
-}
-
 function status(code: number): Response {
   return new Response(null, { status: code });
 }
 
-function json(reply: Reply | z.infer<typeof SuspendedReply>): Response {
+function json(reply: Reply | { readonly items: readonly Suspended[] }): Response {
   const body = new TextEncoder().encode(JSON.stringify(reply));
   if (body.byteLength > maxReplyBytes) {
     const sentence =

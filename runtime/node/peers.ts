@@ -14,7 +14,7 @@ import type { Suspended } from "./engine.ts";
 import { hopLookMs, hopMarginMs, maxHopMs, maxPeerDeadlineMs } from "./limits.ts";
 import type { Report } from "./notice.ts";
 import { ownerIn, Owners } from "./owners.ts";
-import { type Fetch, HopError, PeerClient } from "./peer_client.ts";
+import { type Connections, HopError, PeerClient } from "./peer_client.ts";
 import { askPath, Reply, suspendedPath, SuspendedReply } from "./peer_protocol.ts";
 
 /** What is asked of another node. */
@@ -44,7 +44,8 @@ export interface PeersParts {
   readonly self: Pick<Member, "name">;
   readonly secret: string;
   readonly clock: Clock;
-  readonly fetch: Fetch;
+  /** Opens connections to other nodes. */
+  connect(): Connections;
   readonly report: Report;
   /** What the nodes agree on now. */
   table(): Promise<ClusterTable>;
@@ -60,6 +61,7 @@ interface Hop {
 export class Peers {
   readonly #parts: PeersParts;
   readonly #owners: Owners;
+  readonly #connections: Connections;
   readonly #client: PeerClient;
   /** In the order of their beginning. */
   readonly #hops = new Set<Hop>();
@@ -69,7 +71,8 @@ export class Peers {
   constructor(parts: PeersParts) {
     this.#parts = parts;
     this.#owners = new Owners({ clock: parts.clock, read: parts.table });
-    this.#client = new PeerClient(parts.fetch, parts.secret);
+    this.#connections = parts.connect();
+    this.#client = new PeerClient(this.#connections.fetch, parts.secret);
   }
 
   /** What the shard's node says; null when there was nobody to say anything, as `ask.way` then tells. */
@@ -202,5 +205,6 @@ export class Peers {
   close(): void {
     for (const { end } of this.#hops) end.abort();
     this.#rest();
+    this.#connections.close();
   }
 }

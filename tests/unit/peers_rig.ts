@@ -98,7 +98,7 @@ export class RiggedNode {
       self: { name },
       secret,
       clock,
-      fetch: cluster.fetch,
+      connect: () => ({ fetch: cluster.fetch, close: () => {} }),
       report,
       table: () => cluster.readTable(),
     });
