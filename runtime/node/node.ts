@@ -20,6 +20,7 @@ import type { Address } from "../core/actor.ts";
 import type { Agreement } from "../core/cluster.ts";
 import { shardOf } from "../core/murmur2.ts";
 import type { Control } from "../core/control.ts";
+import type { LogMembership } from "../log/start_log_thread.ts";
 import { RemoteLog } from "../log/remote_log.ts";
 import type { Store } from "../store/port.ts";
 import { RemoteStore } from "../store/remote_store.ts";
@@ -80,15 +81,13 @@ export async function startEngine(options: EngineOptions): Promise<EmbeddedEngin
   const actors = await loadActorModule(settings.definitionsUrl, settings.topics);
   const tracing = settings.isTraced ? (await import("./open_telemetry.ts")).openTelemetry() : null;
   const writers = await openWriters(settings);
-  const engine = new EmbeddedEngine(settings, actors, writers, tracing, null);
+  const engine = new EmbeddedEngine(settings, actors, writers, tracing, writers.log.membership);
   await engine.start();
   return engine;
 }
 
-/** Where a node hears which shards are its own: at once what holds now, if anything does, and every change. */
-export interface Agreements {
-  onAgreed(hear: (agreement: Agreement) => void): void;
-}
+/** Where a node hears which shards are its own. */
+export type Agreements = Pick<LogMembership, "onAgreed">;
 
 export class EmbeddedEngine implements Engine {
   readonly shardCount: number;

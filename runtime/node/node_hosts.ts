@@ -61,7 +61,17 @@ export class NodeHosts {
     this.#placement = new Array<null>(settings.shards).fill(null);
     const { shards: shardCount, definitionsUrl, limits, topics, isTraced, hostHeapMiB: heapMiB } = settings;
     const isPublishing = settings.onPublished !== null;
-    this.#hostSettings = { shardCount, definitionsUrl, limits, topics, isTraced, isPublishing, heapMiB };
+    const node = settings.servers === null ? null : settings.member.name;
+    this.#hostSettings = {
+      shardCount,
+      node,
+      definitionsUrl,
+      limits,
+      topics,
+      isTraced,
+      isPublishing,
+      heapMiB,
+    };
     this.#startWatch = new StartWatch({
       clock,
       hosts: settings.threads,
