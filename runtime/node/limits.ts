@@ -82,6 +82,13 @@ export const maxUnknownCommits = 5;
 export const firstPauseMs = 10;
 export const lastPauseMs = 2000;
 
+/**
+ * Between two looks at whether a shard may be claimed: nodes mostly agree within tens of milliseconds, and what a shard
+ * waits longer than that its readers wait too. They are gathered by the log, so that those of many shards are few calls.
+ */
+export const firstClaimPauseMs = 10;
+export const lastClaimPauseMs = 100;
+
 /** Folding of one shard before the next one's turn. */
 export const sliceMs = 5;
 

@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import type { Server } from "../../../deploy/services/server.ts";
-import { KafkaLog } from "../../../runtime/log/kafka/kafka_log.ts";
 import type { KafkaSettings, SaslMechanism } from "../../../runtime/log/kafka/settings.ts";
 import { requestTimeoutMs } from "../../../runtime/log/kafka/limits.ts";
 import { startKafkaLogThread } from "../../../runtime/log/kafka/start_kafka_log_thread.ts";
@@ -16,6 +15,7 @@ import { uniqueName } from "../../services/servers.ts";
 import { within } from "../../services/within.ts";
 import { Collector, range } from "../log_collector.ts";
 import { readAll, rejectsWith } from "../log_contract.ts";
+import { openKafkaLog } from "./kafka_logs.ts";
 
 const plenty = 1 << 30;
 const secret = "not-to-be-shown";
@@ -43,7 +43,7 @@ const settingsOf = (port: number, more: Partial<KafkaSettings> = {}): KafkaSetti
 });
 
 const open = (settings: KafkaSettings, expected: string | null = null, shards = 4) =>
-  KafkaLog.open({ settings, shards, topics: [], expected, onWaiting: () => {}, report: () => {} });
+  openKafkaLog({ settings, shards, expected, report: () => {} });
 
 /** Appends numbered frames one after another, as a gateway does: "unknown" is repeated, "unavailable" is given up. */
 async function appendNumbered(log: MailboxLog, shard: number, isOver: () => boolean): Promise<number[]> {
