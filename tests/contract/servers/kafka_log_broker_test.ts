@@ -130,7 +130,8 @@ async function failsFast({ server, ports }: Broker): Promise<void> {
       new Promise<void>((resolve) => {
         heard = () => is(waiting.at(-1) ?? null) ? resolve() : undefined;
       }),
-      15_000,
+      // The broker's own start is part of it.
+      60_000,
     );
   const thread = startKafkaLogThread({
     settings: settingsOf(ports.plain),
