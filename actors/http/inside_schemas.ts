@@ -51,7 +51,7 @@ const backlog = {
 
 const ShardDetails = z.object({
   shard: z.int().min(0),
-  state: z.enum(["claiming", "running", "refused"]),
+  state: z.enum(["claiming", "running", "refused", "elsewhere"]),
   epoch,
   ...backlog,
   suspended: z.int().min(0).meta({ description: "Actors of it that are suspended." }),
@@ -133,11 +133,17 @@ const Waiting = z.discriminatedUnion("type", [
       description: "Null where the shard itself was asked, for a checkpoint.",
     }),
     shard: z.int().min(0),
-    host: z.int().min(0).meta({ description: "The thread that folds it." }),
-    state: z.enum(["claiming", "running", "queued", "unanswered"]).meta({
+    node: z.string().nullable().meta({
+      description: "The node that has the shard, where that is another one.",
+    }),
+    host: z.int().min(0).nullable().meta({
+      description: "The thread of its node that folds it; null where that is not known.",
+    }),
+    state: z.enum(["claiming", "running", "queued", "unanswered", "elsewhere", "nowhere"]).meta({
       description:
-        "claiming: a host takes the shard over; running: its host is in the turn of `turn`; queued: " +
-        "behind `queuedFrames` frames; unanswered: nothing is known to be before it.",
+        "claiming: a host takes the shard over; running: its host is in the turn of `turn`; queued: behind " +
+        "`queuedFrames` frames; unanswered: nothing is known to be before it; elsewhere: `node` has the shard, and " +
+        "has not said more; nowhere: no node is known to have it.",
     }),
     ...waited,
     ...backlog,

@@ -95,6 +95,9 @@ export const Resumed = z.object({ parked: z.enum(["replay", "discard"]) }).meta(
 export const SuspendedActors = z.object({
   items: z.array(z.object({ kind: z.string(), id, since: timeMs })),
   next: z.string().nullable().meta({ description: "Pass as `after` for the next page; null on the last." }),
+  missing: z.array(z.string()).meta({
+    description: "Nodes that did not say which actors of theirs are suspended, each with the reason.",
+  }),
 }).meta({ id: "SuspendedActors" });
 
 export const Actors = z.object({
@@ -102,8 +105,10 @@ export const Actors = z.object({
   kinds: z.array(z.object({ kind: z.string(), count: z.int().min(0) })),
   shards: z.array(z.object({
     shard: z.int().min(0),
-    host: z.int().meta({ description: "The thread that folds it." }),
-    state: z.enum(["claiming", "running", "refused"]),
+    host: z.int().nullable().meta({ description: "The thread that folds it; null when another node does." }),
+    state: z.enum(["claiming", "running", "refused", "elsewhere"]).meta({
+      description: "elsewhere: it is another node's, which knows more of it.",
+    }),
     epoch,
     folded: z.int().meta({ description: "Last offset folded." }),
     appended: z.int().meta({ description: "Last offset known to be in the log." }),
