@@ -24,6 +24,8 @@ const nodePermissions = [
   "--allow-env",
   "--allow-sys=loadavg,systemMemoryInfo,cpus,statfs",
   "--allow-run=head",
+  // A request's signal tells that whoever asked is gone. Without it, also that he was answered, with a warning.
+  "--unstable-no-legacy-abort",
 ];
 
 const encoder = new TextEncoder();
