@@ -209,6 +209,9 @@ export const maxSilentTicks = 10;
 export const nodeBackoff = { firstMs: 10, maxMs: 5000, jitter: 0.5, healthyMs: 5000 };
 export const nodeIntensity = { restarts: 10, withinMs: 60_000 };
 
+/** Dead lives of nodes that a launcher remembers: more than can die within the group's session of 6 s. */
+export const maxDeadLives = 32;
+
 /** The longest that a node may take to drain; above what its own deadlines add up to. */
 export const nodeStopMs = 40_000;
 

@@ -485,6 +485,14 @@ export class EmbeddedEngine implements Engine {
     await this.#writers[writer].worker.terminate();
   }
 
+  /**
+   * Takes the dead node of that name out of the nodes' agreement; false: it did not belong to it, or this node shares its
+   * log with no other. Throws a `LogError` "unavailable".
+   */
+  async evict(name: string): Promise<boolean> {
+    return await this.#writers.log.membership?.evict(name) ?? false;
+  }
+
   supervise(child: Child): Promise<void> {
     const { current } = this.#tree.services;
     invariant(current !== null, "Services are added to a node that has started");
