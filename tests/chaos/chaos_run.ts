@@ -12,6 +12,7 @@ import { isRight, type Verification, verify } from "../verify/verifier.ts";
 import { checkDamage, inject } from "./faults.ts";
 import { Load } from "./load.ts";
 import {
+  clusterFaultKinds,
   type Fault,
   type FaultKind,
   faultKinds,
@@ -22,9 +23,15 @@ import {
 } from "./plan.ts";
 import { recoveryDeadlineMs, shards, Stage } from "./stage.ts";
 
+export interface ServersPlan extends ServerTimes {
+  readonly brokers: 1 | 3;
+}
+
 export interface ChaosOptions {
   /** How long servers are away from a node on them; null: the node is on its folder. */
-  readonly onServers: ServerTimes | null;
+  readonly onServers: ServersPlan | null;
+  /** Names of faults, of which alone there are rounds; null: of all that there can be. */
+  readonly only: readonly string[] | null;
   readonly seed: number;
   /** No round begins after so many, or so long after the first. */
   readonly rounds: number;
@@ -88,17 +95,32 @@ async function play(stage: Stage, round: Round, number: number, load: Phase): Pr
   return { number, fault: round.fault, atMs, recoveryMs, isLate: recoveryMs > limitMs, surplusDeaths };
 }
 
-function kindsFor({ disk, servers }: Stage): readonly FaultKind[] {
-  if (servers !== null) return serverFaultKinds;
+function possible({ disk, servers }: Stage): readonly FaultKind[] {
+  if (servers !== null) return servers.brokers.length > 1 ? clusterFaultKinds : serverFaultKinds;
   return faultKinds.filter((kind) => kind !== "full-disk" || disk !== null);
+}
+
+function kindsFor(stage: Stage, only: readonly string[] | null): readonly FaultKind[] {
+  const kinds = possible(stage);
+  if (only === null) return kinds;
+  const wrong = only.find((name) => !kinds.some((kind) => kind === name));
+  if (wrong === undefined) return kinds.filter((kind) => only.includes(kind));
+  throw new Error(`There is no fault "${wrong}" here; there are ${kinds.join(", ")}`);
 }
 
 /** Of a node on its folder, which has no servers to be away. */
 const noTimes: ServerTimes = { stopMs: 0, pauseMs: 0 };
 
 async function playAll(stage: Stage, options: ChaosOptions, load: Phase): Promise<readonly PlayedRound[]> {
-  const { seed, rounds, forMs, maxAfterMs, onRound, onServers } = options;
-  const plan = { kinds: kindsFor(stage), shards, maxAfterMs, serverTimes: onServers ?? noTimes };
+  const { seed, rounds, forMs, maxAfterMs, onRound, onServers, only } = options;
+  const brokers = onServers?.brokers ?? 1;
+  const plan = {
+    kinds: kindsFor(stage, only),
+    shards,
+    brokers,
+    maxAfterMs,
+    serverTimes: onServers ?? noTimes,
+  };
   const played: PlayedRound[] = [];
   for (const round of planRounds(seed, plan)) {
     if (played.length >= rounds || performance.now() - load.startedAtMs > forMs) break;
@@ -122,7 +144,9 @@ async function checkNothingElseDied({ client }: Stage): Promise<void> {
   const other = letters.items.find(({ reason }) => reason !== "killed-host");
   if (other !== undefined) throw new Error(`There is a dead letter of no saboteur: ${other.detail}`);
   const suspended = JSON.stringify(await client.get("/suspended"));
-  if (suspended !== '{"items":[],"next":null}') throw new Error(`Actors are suspended: ${suspended}`);
+  if (suspended !== '{"items":[],"next":null,"missing":[]}') {
+    throw new Error(`Actors are suspended: ${suspended}`);
+  }
 }
 
 function total(phases: readonly FinishedPhase[], of: (tally: Tally) => number): number {
@@ -162,7 +186,7 @@ export function condemnedThreads({ rounds }: Pick<ChaosReport, "rounds">): numbe
 
 /** Rejects when a round fails; what the verifier found is in the report. The data are kept in both cases. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const stage = await Stage.open(options.onServers !== null);
+  const stage = await Stage.open(options.onServers);
   let isKept = true;
   try {
     if (stage.disk === null && stage.servers === null) {

@@ -19,6 +19,7 @@ Deno.test("Sensorium loses and repeats nothing when it is killed, paused, sabota
     seed,
     rounds: faultKinds.length,
     forMs: Infinity,
+    only: null,
     maxAfterMs,
     onServers: null,
     onRound: (round) => console.log(`${faultText(round.fault)}: recovered in ${recoveryText(round)}`),

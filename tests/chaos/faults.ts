@@ -41,6 +41,7 @@ const damages: Readonly<Record<FaultKind, Damage>> = {
   "exhaust-message": { isNodeNew: false, hostDeaths: isolationDeaths },
   "full-disk": { isNodeNew: false, hostDeaths: 0 },
   "kill-kafka": { isNodeNew: false, hostDeaths: 0 },
+  "kill-broker": { isNodeNew: false, hostDeaths: 0 },
   "kill-mariadb": { isNodeNew: false, hostDeaths: 0 },
   "kill-redis": { isNodeNew: false, hostDeaths: 0 },
   "stop-mariadb": { isNodeNew: false, hostDeaths: 0 },
@@ -87,6 +88,7 @@ export function inject(stage: Stage, fault: Fault, round: number): Promise<Injec
     case "exhaust-message":
       return send(stage, fault.sabotage, fault.shard, round);
     case "kill-kafka":
+    case "kill-broker":
     case "kill-mariadb":
     case "kill-redis":
     case "stop-mariadb":

@@ -20,16 +20,20 @@ const serverTimes = { stopMs: 60_000, pauseMs: 15_000 };
 const help =
   `Starts a node as a user does, loads it, breaks it again and again, and has every answer recomputed.
 
-  deno task chaos [--servers] [--minutes ${defaultMinutes}] [--rounds N] [--seed S] [--write]
+  deno task chaos [--servers] [--brokers 3] [--minutes ${defaultMinutes}] [--rounds N] [--seed S]
+                   [--only LIST] [--write]
 
   --servers  a node on Kafka, MySQL and Redis, which are started for the run alone and broken, too
+  --brokers  with --servers: of how many brokers Kafka consists, 1 or 3 (1)
   --minutes  no round begins later than this; ${defaultMinutes} unless --rounds is given
   --rounds   how many faults there are at most
   --seed     decides which faults come, when, for how long and where; a random one, unless given, and always printed
+  --only     some of the faults alone, by their names, with commas between them
   --write    appends the report to tests/bench/RESULTS.md
 
 Faults: kill -9 of the node, kill -9 of launcher and node, SIGSTOP and SIGCONT, a query or a message that never comes
-back or exhausts its thread's heap, a full disk. With --servers: kill -9 of the node, of Kafka, of MariaDB, of Redis;
+back or exhausts its thread's heap, a full disk. With --servers: kill -9 of the node, of Kafka, of one of its three
+brokers, of MariaDB, of Redis;
 MariaDB stopped for ${serverTimes.stopMs / 1000} s; SIGSTOP of MariaDB for ${
     serverTimes.pauseMs / 1000
   } s. Of so many rounds in a row as there are faults each has one.
@@ -57,7 +61,9 @@ function readArguments() {
       options: {
         minutes: { type: "string" },
         rounds: { type: "string" },
+        only: { type: "string" },
         seed: { type: "string" },
+        brokers: { type: "string" },
         servers: { type: "boolean", default: false },
         write: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
@@ -72,6 +78,13 @@ function wholeNumber(name: string, text: string | undefined, least: number): num
   if (text === undefined) return null;
   if (/^\d{1,9}$/.test(text) && Number(text) >= least) return Number(text);
   refuse(`--${name} ${text}: a whole number from ${least} on is needed.`);
+}
+
+function brokersOf(text: string | undefined, isOnServers: boolean): 1 | 3 {
+  if (text !== undefined && !isOnServers) refuse("--brokers is for --servers.");
+  if (text === undefined || text === "1") return 1;
+  if (text === "3") return 3;
+  refuse(`--brokers ${text}: 1 or 3 is needed.`);
 }
 
 function showRound(round: PlayedRound): void {
@@ -102,9 +115,12 @@ async function main(): Promise<number> {
   const rounds = wholeNumber("rounds", values.rounds, 1) ?? Infinity;
   const minutes = wholeNumber("minutes", values.minutes, 1) ??
     (rounds === Infinity ? defaultMinutes : Infinity);
+  const brokers = brokersOf(values.brokers, values.servers);
   const again = [
     `deno task chaos --seed ${seed}`,
     ...values.servers ? ["--servers"] : [],
+    ...brokers === 3 ? ["--brokers 3"] : [],
+    ...values.only === undefined ? [] : [`--only ${values.only}`],
     ...rounds === Infinity ? [] : [`--rounds ${rounds}`],
     ...minutes === Infinity ? [] : [`--minutes ${minutes}`],
   ].join(" ");
@@ -120,7 +136,8 @@ async function main(): Promise<number> {
       rounds,
       forMs: minutes * 60_000,
       maxAfterMs,
-      onServers: values.servers ? serverTimes : null,
+      only: values.only?.split(",") ?? null,
+      onServers: values.servers ? { brokers, ...serverTimes } : null,
       onRound: showRound,
       onNote: (sentence) => console.error(`\n${sentence}\n`),
       abort: abort.signal,

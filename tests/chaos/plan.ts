@@ -31,7 +31,10 @@ export const serverFaultKinds = [
   "pause-mariadb",
 ] as const;
 
-export type FaultKind = typeof faultKinds[number] | typeof serverFaultKinds[number];
+/** Of a node whose Kafka has three brokers. */
+export const clusterFaultKinds = ["kill-broker", ...serverFaultKinds] as const;
+
+export type FaultKind = typeof faultKinds[number] | typeof clusterFaultKinds[number];
 
 export type Fault =
   /** `kill -9` of the node, which its launcher starts again. */
@@ -48,6 +51,8 @@ export type Fault =
   | { readonly kind: "full-disk"; readonly forMs: number }
   /** `kill -9` of a server, which is started again at once. */
   | { readonly kind: "kill-kafka" | "kill-mariadb" | "kill-redis" }
+  /** `kill -9` of one broker of several, which is started again when the node has recovered. */
+  | { readonly kind: "kill-broker"; readonly broker: number }
   /** Ended in good order, and started again after `forMs`. */
   | { readonly kind: "stop-mariadb"; readonly forMs: number }
   /** SIGSTOP, and SIGCONT after `forMs`. */
@@ -68,6 +73,7 @@ export interface Round {
 export interface PlanOptions {
   readonly kinds: readonly FaultKind[];
   readonly shards: number;
+  readonly brokers: number;
   /** The longest time under load between a recovery and the next fault. */
   readonly maxAfterMs: number;
   readonly serverTimes: ServerTimes;
@@ -79,7 +85,7 @@ const minAfterMs = 100;
 const pauseMs = { min: 200, max: 5000 };
 const fullDiskMs = { min: 1000, max: 3000 };
 
-function faultOf(kind: FaultKind, random: Prng, { shards, serverTimes }: PlanOptions): Fault {
+function faultOf(kind: FaultKind, random: Prng, { shards, brokers, serverTimes }: PlanOptions): Fault {
   switch (kind) {
     case "kill-node":
     case "kill-launcher":
@@ -87,6 +93,8 @@ function faultOf(kind: FaultKind, random: Prng, { shards, serverTimes }: PlanOpt
     case "kill-mariadb":
     case "kill-redis":
       return { kind };
+    case "kill-broker":
+      return { kind, broker: random.int(brokers) };
     case "stop-mariadb":
       return { kind, forMs: serverTimes.stopMs };
     case "pause-mariadb":

@@ -14,6 +14,7 @@ const meanings: Readonly<Record<FaultKind, string>> = {
   "exhaust-message": "a message that exhausts the heap, every time",
   "full-disk": "no space for 1 to 3 s; from when there is some on",
   "kill-kafka": "`kill -9` of Kafka, started again at once; from when it answers on",
+  "kill-broker": "`kill -9` of one of three brokers; from then on, without it",
   "kill-mariadb": "`kill -9` of MariaDB, started again at once; from when it answers on",
   "kill-redis": "`kill -9` of Redis, started again; until cached reads come from it",
   "stop-mariadb": "MariaDB stopped for a while; from when it answers on",
@@ -32,6 +33,7 @@ export function recoveryText({ recoveryMs, isLate, surplusDeaths }: PlayedRound)
 /** The fault in a few words. */
 export function faultText(fault: Fault): string {
   if ("forMs" in fault) return `${fault.kind} for ${seconds(fault.forMs)}`;
+  if ("broker" in fault) return `${fault.kind} ${fault.broker + 1}`;
   return "shard" in fault ? `${fault.kind} in shard ${fault.shard}` : fault.kind;
 }
 

@@ -1,21 +1,24 @@
 /**
  * Faults of a node's servers, and what must hold of the node while one is away.
  *
- * A server that was killed is told as back when it answers: what it takes to start is its own.
+ * A server that was killed is told as back when it answers: what it takes to start is its own. A broker of several stays
+ * away until the node has recovered without it.
  */
 
 import assert from "node:assert/strict";
 import type { Server } from "../../deploy/services/server.ts";
 import type { Injection } from "./faults.ts";
 import type { Fault } from "./plan.ts";
+import { untilInSync } from "./replicas.ts";
 import type { Stage } from "./stage.ts";
 import type { NodeServers } from "../services/node_servers.ts";
 
-type ServerFault = Extract<Fault, { readonly kind: `${string}-${"kafka" | "mariadb" | "redis"}` }>;
+type ServerFault = Extract<Fault, { readonly kind: `${string}-${"kafka" | "broker" | "mariadb" | "redis"}` }>;
 
 export async function injectServerFault(stage: Stage, fault: ServerFault): Promise<Injection> {
   const { servers } = stage;
   if (servers === null) throw new Error(`${fault.kind} was planned, and the node is on its folder`);
+  if (fault.kind === "kill-broker") return await killBroker(stage, servers, fault.broker);
   await breakServer(stage, servers, fault);
   const fromMs = performance.now();
   // Part of its recovery, as nothing else changes.
@@ -23,7 +26,21 @@ export async function injectServerFault(stage: Stage, fault: ServerFault): Promi
   return { fromMs, limitMs: Infinity, check: () => stage.untilCached() };
 }
 
-async function breakServer(stage: Stage, servers: NodeServers, fault: ServerFault): Promise<void> {
+async function killBroker(stage: Stage, { brokers }: NodeServers, number: number): Promise<Injection> {
+  const broker = brokers[number]!;
+  const fromMs = performance.now();
+  await broker.kill();
+  const check = async () => {
+    await broker.start();
+    await untilInSync(brokers.map(({ address }) => address));
+    await stage.untilCached();
+  };
+  return { fromMs, limitMs: Infinity, check };
+}
+
+type LoneServerFault = Exclude<ServerFault, { readonly kind: "kill-broker" }>;
+
+async function breakServer(stage: Stage, servers: NodeServers, fault: LoneServerFault): Promise<void> {
   switch (fault.kind) {
     case "kill-kafka":
       return await kill(servers.kafka);

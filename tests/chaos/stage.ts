@@ -14,7 +14,13 @@ import { freePort } from "../services/free_port.ts";
 import { SmallDisk } from "../services/small_disk.ts";
 import { Client } from "./client.ts";
 import { ServerProcess } from "./server_process.ts";
-import { environmentOf, killServers, type NodeServers, startServers } from "../services/node_servers.ts";
+import {
+  environmentOf,
+  killServers,
+  type NodeServers,
+  type ServersOptions,
+  startServers,
+} from "../services/node_servers.ts";
 
 export const shards = 8;
 const threads = 2;
@@ -77,8 +83,8 @@ export class Stage {
   }
 
   /** On its folder: on a disk of its own where one can be mounted. */
-  static async open(isOnServers: boolean): Promise<Stage> {
-    const ground = isOnServers ? await onServers() : await onFolder();
+  static async open(servers: ServersOptions | null): Promise<Stage> {
+    const ground = servers === null ? await onFolder() : await onServers(servers);
     const stage = new Stage(ground, await Deno.makeTempDir({ prefix }));
     try {
       await stage.server.untilReady();
@@ -193,10 +199,10 @@ async function onFolder(): Promise<Ground> {
   return { disk, folder: disk?.folder ?? await Deno.makeTempDir({ prefix }), servers: null };
 }
 
-async function onServers(): Promise<Ground> {
+async function onServers(options: ServersOptions): Promise<Ground> {
   const folder = await Deno.makeTempDir({ prefix });
   try {
-    return { disk: null, folder, servers: await startServers(folder) };
+    return { disk: null, folder, servers: await startServers(folder, options) };
   } catch (thrown) {
     await Deno.remove(folder, { recursive: true });
     throw thrown;

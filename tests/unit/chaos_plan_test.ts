@@ -2,11 +2,12 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { faultKinds, type PlanOptions, planRounds, type Round, serverFaultKinds } from "../chaos/plan.ts";
+import { clusterFaultKinds, faultKinds, type PlanOptions, planRounds, type Round } from "../chaos/plan.ts";
 
 const options: fc.Arbitrary<PlanOptions> = fc.record({
-  kinds: fc.uniqueArray(fc.constantFrom(...faultKinds, ...serverFaultKinds.slice(1)), { minLength: 1 }),
+  kinds: fc.uniqueArray(fc.constantFrom(...new Set([...faultKinds, ...clusterFaultKinds])), { minLength: 1 }),
   shards: fc.integer({ min: 1, max: 64 }),
+  brokers: fc.integer({ min: 1, max: 3 }),
   maxAfterMs: fc.integer({ min: 100, max: 10_000 }),
   serverTimes: fc.constant({ stopMs: 3000, pauseMs: 2000 }),
 });
@@ -38,6 +39,7 @@ Deno.test("planRounds() keeps pauses, durations and shards within their bounds",
       // A launcher takes a node for hanging after 10 s.
       if ("forMs" in fault) assert.ok(fault.forMs >= 200 && fault.forMs <= 5000);
       if ("shard" in fault) assert.ok(fault.shard >= 0 && fault.shard < from.shards);
+      if ("broker" in fault) assert.ok(fault.broker >= 0 && fault.broker < from.brokers);
     }
   }));
 });
@@ -46,6 +48,7 @@ Deno.test("planRounds() differs from seed to seed", () => {
   const from = {
     kinds: faultKinds,
     shards: 8,
+    brokers: 1,
     maxAfterMs: 3000,
     serverTimes: { stopMs: 3000, pauseMs: 2000 },
   };
