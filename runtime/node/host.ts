@@ -43,6 +43,8 @@ import type { TurnBoard } from "./turn_board.ts";
 
 export interface HostParts {
   readonly name: string;
+  /** Its name in the rows of its shards. */
+  readonly owner: string;
   /** A fresh one, which counts on from `counters`. */
   machine(shard: number, counters: ShardCounters): ShardMachine;
   readonly log: Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim" | "holds">;
@@ -105,7 +107,7 @@ export class ShardHost implements HostCalls {
   }
 
   #makeRunner(shard: number): ShardRunner {
-    const { log, topics = null, store, clock, name, tracing, machine, post } = this.#parts;
+    const { log, topics = null, store, clock, owner, tracing, machine, post } = this.#parts;
     const counters = this.#counters.get(shard) ?? noCounters();
     this.#counters.set(shard, counters);
     return new ShardRunner(machine(shard, counters), {
@@ -114,7 +116,7 @@ export class ShardHost implements HostCalls {
       store,
       commits: this.#commits,
       clock,
-      owner: name,
+      owner,
       observer: this.#observer(),
       tracing,
       wake: (runner) => this.#loop.wake(runner),

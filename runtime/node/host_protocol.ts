@@ -13,6 +13,8 @@ import type { Notice } from "./notice.ts";
 /** What a thread for shards is started with. */
 export interface HostThreadStart {
   readonly shardCount: number;
+  /** The node's name among others; null when there are none. */
+  readonly node: string | null;
   /** URL of the module that names the actors; see `actor_module.ts`. */
   readonly definitionsUrl: string;
   readonly limits: ShardLimits;

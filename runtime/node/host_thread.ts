@@ -26,7 +26,8 @@ import { Rehearsal } from "./rehearsal.ts";
 import { TurnBoard } from "./turn_board.ts";
 
 const start: HostThreadStart = workerData;
-const { definitionsUrl, shardCount, limits, topics, isTraced, isPublishing, main, board: memory } = start;
+const { definitionsUrl, shardCount, node, limits, topics, isTraced, isPublishing, main, board: memory } =
+  start;
 const publishing = isPublishing ? { limits: defaultPublishingLimits, nowMs: machineClock.nowMs } : null;
 const { registry, counters } = await loadActorModule(definitionsUrl, topics);
 const tracing = isTraced ? (await import("./open_telemetry.ts")).openTelemetry() : null;
@@ -42,8 +43,10 @@ function become(assignment: HostAssignment): ShardHost {
   const { host: number, log, store } = assignment;
   const remoteLog = new RemoteLog(log);
   const foreign = Object.keys(topics);
+  const name = `host-${number}`;
   const host = new ShardHost({
-    name: `host-${number}`,
+    name,
+    owner: node === null ? name : `${node}/${name}`,
     machine: (shard, counters) => {
       const common = { shardCount, registry, limits, topics: foreign, witness: board, publishing };
       return new Shard({ ...common, shard, counters });

@@ -54,6 +54,7 @@ export class Rehearsal {
     this.#counted = new Map(Object.entries(counters).map(([name, { value }]) => [name, value]));
     this.#host = new ShardHost({
       name: "rehearsal",
+      owner: "rehearsal",
       machine: (shard, counters) => new Shard({ shard, shardCount, registry, limits, counters }),
       log: readOnlyLog(parts),
       store: readOnlyStore(parts),

@@ -79,6 +79,7 @@ class Node {
     const store = new MemoryStore(core);
     this.host = new ShardHost({
       name,
+      owner: name,
       machine: (shard, counters) => new Shard({ shard, shardCount: 1, registry, limits, counters }),
       log: {
         append: (frames) => log.append(frames),

@@ -48,6 +48,7 @@ class NotingStore {
   }
 
   readonly methods: Partial<Store> = {
+    epoch: (shard) => this.#note(`epoch ${shard}`, () => this.#store.epoch(shard)),
     claim: (shard, ...rest) => this.#note(`claim ${shard}`, () => this.#store.claim(shard, ...rest)),
     load: (shard, keys) => this.#note(`load ${shard}`, () => this.#store.load(shard, keys)),
     due: (shard, ...rest) => this.#note(`due ${shard}`, () => this.#store.due(shard, ...rest)),
@@ -82,6 +83,7 @@ Deno.test("ShardHost.own() stops what leaves, starts what comes from the store, 
   }, shardCount));
 
 const stages = [
+  { underWay: /^epoch 1/, senders: [1] },
   { underWay: /^claim 1/, senders: [1] },
   { underWay: /^load 1/, senders: [1] },
   { underWay: /^commit 1$/, senders: [1] },

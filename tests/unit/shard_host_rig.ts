@@ -57,6 +57,7 @@ export class Rig {
     const store = over<Store>(new MemoryStore(this.core), faults.store ?? {});
     this.host = new ShardHost({
       name: "host-test",
+      owner: "host-test",
       machine: (shard, counters) =>
         new Shard({ shard, shardCount, registry, limits: defaultShardLimits, counters }),
       log: over<MailboxLog>(this.log, faults.log?.(this.log) ?? {}),
