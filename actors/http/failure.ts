@@ -46,6 +46,8 @@ function storeProblem(error: StoreError): ProblemError | null {
       return new ProblemError("stopping", error.message, retryAfter(1));
     case "corrupt":
     case "refused":
+    // Claims alone meet it, and no request of a client's claims.
+    case "raced":
       return null;
   }
 }

@@ -51,7 +51,7 @@ const backlog = {
 
 const ShardDetails = z.object({
   shard: z.int().min(0),
-  state: z.enum(["claiming", "running", "refused"]),
+  state: z.enum(["claiming", "running", "refused", "elsewhere"]),
   epoch,
   ...backlog,
   suspended: z.int().min(0).meta({ description: "Actors of it that are suspended." }),
@@ -133,10 +133,12 @@ const Waiting = z.discriminatedUnion("type", [
       description: "Null where the shard itself was asked, for a checkpoint.",
     }),
     shard: z.int().min(0),
-    host: z.int().min(0).meta({ description: "The thread that folds it." }),
-    state: z.enum(["claiming", "running", "queued", "unanswered"]).meta({
+    host: z.int().min(0).nullable().meta({
+      description: "The thread that folds it; null when another node does.",
+    }),
+    state: z.enum(["elsewhere", "claiming", "running", "queued", "unanswered"]).meta({
       description:
-        "claiming: a host takes the shard over; running: its host is in the turn of `turn`; queued: " +
+        "elsewhere: the shard is another node's; claiming: a host takes the shard over; running: its host is in the turn of `turn`; queued: " +
         "behind `queuedFrames` frames; unanswered: nothing is known to be before it.",
     }),
     ...waited,

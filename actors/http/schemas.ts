@@ -102,8 +102,10 @@ export const Actors = z.object({
   kinds: z.array(z.object({ kind: z.string(), count: z.int().min(0) })),
   shards: z.array(z.object({
     shard: z.int().min(0),
-    host: z.int().meta({ description: "The thread that folds it." }),
-    state: z.enum(["claiming", "running", "refused"]),
+    host: z.int().nullable().meta({ description: "The thread that folds it; null when another node does." }),
+    state: z.enum(["claiming", "running", "refused", "elsewhere"]).meta({
+      description: "elsewhere: it is another node's, which knows more of it.",
+    }),
     epoch,
     folded: z.int().meta({ description: "Last offset folded." }),
     appended: z.int().meta({ description: "Last offset known to be in the log." }),

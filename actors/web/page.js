@@ -89,15 +89,20 @@ function write(id, text) {
 }
 
 function showShards(shards) {
-  const running = shards.filter(({ state }) => state === "running").length;
-  write("shards-summary", `${running} of ${shards.length}`);
+  const own = shards.filter(({ state }) => state !== "elsewhere");
+  const running = own.filter(({ state }) => state === "running").length;
+  const elsewhere = shards.length - own.length;
+  write("shards-summary", `${running} of ${own.length}${elsewhere === 0 ? "" : `, ${elsewhere} elsewhere`}`);
   const list = element("shards");
   while (list.children.length > shards.length) list.lastChild.remove();
   for (const [place, { shard, state, epoch, folded, appended, sentence }] of shards.entries()) {
     const item = list.children[place] ?? list.appendChild(document.createElement("li"));
     item.textContent = String(shard);
     item.dataset.state = state;
-    item.title = sentence ?? `Shard ${shard}: ${state}, epoch ${epoch}, folded ${folded} of ${appended}`;
+    const known = state === "elsewhere"
+      ? "another node's"
+      : `${state}, epoch ${epoch}, folded ${folded} of ${appended}`;
+    item.title = sentence ?? `Shard ${shard}: ${known}`;
   }
   const sentences = new Set(shards.map(({ sentence }) => sentence).filter((sentence) => sentence !== null));
   element("refused").replaceChildren(

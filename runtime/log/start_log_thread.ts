@@ -9,12 +9,14 @@ import {
   threadCloseDeadlineMs,
   threadOpenDeadlineMs,
 } from "../rpc.ts";
+import type { Agreement } from "../core/cluster.ts";
 import { LogError } from "./port.ts";
 import { defaultLogLimits, type LogLimits } from "./limits.ts";
 import {
   type LogOpening,
   type LogThreadData,
   type LogToOwner,
+  type MemberCalls,
   type OwnerCalls,
   type OwnerToLog,
   reviveLogError,
@@ -34,12 +36,20 @@ export interface LogThreadOptions {
   readonly closeDeadlineMs?: number;
 }
 
+/** This node among those that share the log. */
+export interface LogMembership extends MemberCalls {
+  /** `hear` is told what holds now, if the nodes agreed before, and each agreement after it, in order. */
+  onAgreed(hear: (agreement: Agreement) => void): void;
+}
+
 export interface LogThread extends OwnerCalls {
   readonly worker: Worker;
   /** Resolves when the log is open; rejects with the `LogError` that stands in the way. */
   readonly ready: Promise<LogOpening>;
   /** Settles when the thread has ended: null after `close`, else why. */
   readonly exited: Promise<Error | null>;
+  /** Null: the log is this node's alone, with all its shards. */
+  readonly membership: LogMembership | null;
   /** A new port for a `RemoteLog`, here or in another thread. The same `client` again replaces its earlier port. */
   connect(client?: string): MessagePort;
   /** Commits what waits, closes the files, ends the thread, at the deadline in any case. */
@@ -52,6 +62,7 @@ export function startLogThread(options: LogThreadOptions): LogThread {
   const data: LogThreadData = { directory, shards, expected, limits };
   const worker = new Worker(new URL("./log_thread.ts", import.meta.url), { workerData: data });
   return ownLogThread(worker, {
+    isShared: false,
     report,
     onWaiting: () => {},
     opening: (ready) =>
@@ -67,6 +78,8 @@ export function startLogThread(options: LogThreadOptions): LogThread {
 
 /** What the owner of any log's thread does with it. */
 export interface LogThreadOwner {
+  /** By several nodes: the thread serves `MemberCalls`, and says what was agreed. */
+  readonly isShared: boolean;
   readonly report: (sentence: string) => void;
   /** Hears what the log waits for; null when it works again. */
   readonly onWaiting: (sentence: string | null) => void;
@@ -77,10 +90,11 @@ export interface LogThreadOwner {
 }
 
 export function ownLogThread(worker: Worker, owner: LogThreadOwner): LogThread {
-  const { opening, closeDeadlineMs, lateClose } = owner;
+  const { isShared, opening, closeDeadlineMs, lateClose } = owner;
   let isClosing = false;
+  const agreements = new Agreements();
   const exited = awaitExit(worker, () => isClosing);
-  const ready = opening(awaitReady(worker, exited, owner));
+  const ready = opening(awaitReady(worker, exited, owner, agreements));
   // Whoever awaits `ready` hears of a failure; nobody has to.
   ready.catch(() => {});
   const rpc = new RpcClient(worker, ({ code, message }) => reviveLogError(code, message), {
@@ -97,6 +111,13 @@ export function ownLogThread(worker: Worker, owner: LogThreadOwner): LogThread {
     seal: () => rpc.call("seal", []),
     release: () => rpc.call("release", []),
     memory: () => rpc.call("memory", []),
+    membership: isShared
+      ? {
+        table: () => rpc.call("table", []),
+        evict: (name) => rpc.call("evict", [name]),
+        onAgreed: (hear) => agreements.onAgreed(hear),
+      }
+      : null,
     connect(client) {
       const { port1, port2 } = new MessageChannel();
       post({ type: "connect", port: port2, ...(client === undefined ? {} : { client }) }, [port2]);
@@ -116,6 +137,22 @@ export function ownLogThread(worker: Worker, owner: LogThreadOwner): LogThread {
   };
 }
 
+/** The first comes before anybody listens. */
+class Agreements {
+  #last: Agreement | null = null;
+  readonly #hearers: ((agreement: Agreement) => void)[] = [];
+
+  onAgreed(hear: (agreement: Agreement) => void): void {
+    this.#hearers.push(hear);
+    if (this.#last !== null) hear(this.#last);
+  }
+
+  say(agreement: Agreement): void {
+    this.#last = agreement;
+    for (const hear of this.#hearers) hear(agreement);
+  }
+}
+
 function awaitExit(worker: Worker, isExpected: () => boolean): Promise<Error | null> {
   return new Promise((resolve) => {
     worker.on("error", (error: unknown) => {
@@ -131,6 +168,7 @@ function awaitReady(
   worker: Worker,
   exited: Promise<Error | null>,
   { report, onWaiting }: LogThreadOwner,
+  agreements: Agreements,
 ): Promise<LogOpening> {
   return new Promise((resolve, reject) => {
     worker.on("message", (message: LogToOwner) => {
@@ -143,6 +181,8 @@ function awaitReady(
           return report(message.sentence);
         case "waiting":
           return onWaiting(message.for);
+        case "agreed":
+          return agreements.say(message.agreement);
       }
     });
     void exited.then((error) => {

@@ -59,8 +59,10 @@ export type AskResult = Answer & { readonly ageMs: number };
 
 export interface ShardStatus {
   readonly shard: number;
-  readonly host: number;
-  readonly state: "claiming" | "running" | "refused";
+  /** The thread that folds it; null when another node does. */
+  readonly host: number | null;
+  /** "elsewhere": it is another node's, and this one knows nothing more of it. */
+  readonly state: "claiming" | "running" | "refused" | "elsewhere";
   readonly epoch: number;
   /** Last mailbox offset folded. */
   readonly folded: number;
@@ -73,7 +75,7 @@ export interface ShardStatus {
 }
 
 export interface EngineStatus {
-  /** Every shard folds. */
+  /** This node belongs to an agreement on the shards, and every one of its own folds. */
   readonly ready: boolean;
   /** What readiness waits for, as a sentence; null when ready. */
   readonly waitingFor: string | null;

@@ -82,6 +82,13 @@ export const maxUnknownCommits = 5;
 export const firstPauseMs = 10;
 export const lastPauseMs = 2000;
 
+/**
+ * Between two looks at whether a shard may be claimed: nodes mostly agree within tens of milliseconds, and what a shard
+ * waits longer than that its readers wait too. They are gathered by the log, so that those of many shards are few calls.
+ */
+export const firstClaimPauseMs = 10;
+export const lastClaimPauseMs = 100;
+
 /** Folding of one shard before the next one's turn. */
 export const sliceMs = 5;
 
@@ -171,6 +178,9 @@ export const maxSilentTicks = 10;
 /** How a launcher starts its node again; a node that dies more often than that will not be helped by it. */
 export const nodeBackoff = { firstMs: 10, maxMs: 5000, jitter: 0.5, healthyMs: 5000 };
 export const nodeIntensity = { restarts: 10, withinMs: 60_000 };
+
+/** Dead lives of nodes that a launcher remembers: more than can die within the group's session of 6 s. */
+export const maxDeadLives = 32;
 
 /** The longest that a node may take to drain; above what its own deadlines add up to. */
 export const nodeStopMs = 40_000;

@@ -63,7 +63,8 @@ export type HostDetails = {
 
 /** What stands between a shard and an answer. */
 export interface Standing {
-  readonly host: number;
+  /** Null when it is another node's. */
+  readonly host: number | null;
   readonly shard: ShardDetails;
   /** The host's. */
   readonly turn: TurnDetails | null;
@@ -99,8 +100,8 @@ export class NodeView {
     return { host, shard: this.shard(shard), turn: this.#turn(host) };
   }
 
-  #turn(host: number): TurnDetails | null {
-    const turn = this.#watches[host]?.current ?? null;
+  #turn(host: number | null): TurnDetails | null {
+    const turn = host === null ? null : this.#watches[host]?.current ?? null;
     return turn && turnDetails(turn);
   }
 

@@ -30,8 +30,8 @@ export interface RehearsalParts {
   readonly clock: Clock;
   readonly log: MailboxLog;
   readonly store: Store;
-  /** By shard: the last offset that its owner has folded; -1 for none. */
-  readonly folded: readonly number[];
+  /** By shard of those that are this node's: the last offset that its host has folded; -1 for none. */
+  readonly folded: Readonly<Record<number, number>>;
 }
 
 /** With those of all shards enough to have the code compiled. */
@@ -54,10 +54,8 @@ export class Rehearsal {
     this.#counted = new Map(Object.entries(counters).map(([name, { value }]) => [name, value]));
     this.#host = new ShardHost({
       name: "rehearsal",
-      machines: Array.from(
-        { length: shardCount },
-        (_, shard) => new Shard({ shard, shardCount, registry, limits }),
-      ),
+      owner: "rehearsal",
+      machine: (shard, counters) => new Shard({ shard, shardCount, registry, limits, counters }),
       log: readOnlyLog(parts),
       store: readOnlyStore(parts),
       clock,
@@ -66,7 +64,7 @@ export class Rehearsal {
       tracing: null,
       post: () => {},
     });
-    this.#host.start();
+    this.#host.start({ number: 0, shards: Object.keys(parts.folded).map(Number), deaths: {} });
     this.#timer = setTimeout(() => this.stop(), rehearsalMs);
   }
 
@@ -83,7 +81,7 @@ export class Rehearsal {
   }
 }
 
-type HostLog = Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim">;
+type HostLog = Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim" | "holds">;
 
 function readOnlyLog({ log, folded }: RehearsalParts): HostLog {
   return {
@@ -100,10 +98,11 @@ function readOnlyLog({ log, folded }: RehearsalParts): HostLog {
     },
     extent: (shard) => log.extent(shard),
     trim: () => Promise.resolve(),
+    holds: () => Promise.resolve(true),
   };
 }
 
-type HostStore = Pick<Store, "claim" | "load" | "due" | "commit">;
+type HostStore = Pick<Store, "epoch" | "claim" | "load" | "due" | "commit">;
 
 /** Keys that a shard takes back, made up. */
 function practiceKeys(nowMs: number, retentionMs: number): Uint8Array {
@@ -115,6 +114,7 @@ function practiceKeys(nowMs: number, retentionMs: number): Uint8Array {
 function readOnlyStore({ log, store, clock, limits }: RehearsalParts): HostStore {
   const keys = practiceKeys(clock.nowMs(), limits.keyRetentionMs);
   return {
+    epoch: () => Promise.resolve(0),
     claim: async (shard): Promise<Claim> => {
       const { begin } = await log.extent(shard);
       const positions = { [MAILBOX]: { offset: begin - 1, index: 0 } };

@@ -19,6 +19,8 @@ export interface RetryPolicy {
   isWanted(): boolean;
   /** Told every failure; false gives up. `failures` counts from 1. */
   goesOn(error: Error, failures: number): boolean;
+  /** How long to wait then; `backoffMs` of the failures unless it says otherwise. */
+  pauseMs?(error: Error, failures: number): number;
 }
 
 /** The pause after so many failures: doubling, bounded, half of it random so that many do not return at once. */
@@ -36,8 +38,8 @@ export async function retry<T>(attempt: () => Promise<T>, policy: RetryPolicy): 
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
       if (!policy.isWanted()) return { type: "unwanted" };
       if (!policy.goesOn(error, failures)) return { type: "failed", error };
+      await policy.clock.sleep(policy.pauseMs?.(error, failures) ?? backoffMs(failures));
     }
-    await policy.clock.sleep(backoffMs(failures));
     if (!policy.isWanted()) return { type: "unwanted" };
   }
 }

@@ -1,7 +1,9 @@
 /**
- * What the main thread knows of every shard: how far its log was appended to, and what its host reported last.
+ * What the main thread knows of every shard: how far its log was appended to, and what its host reported last. Of a
+ * shard that is another node's, only the former.
  *
  * 1. `appended` never goes back, and covers every append that was acknowledged to a sender of this node.
+ * 2. Nothing of an earlier stay is told of a shard that went elsewhere and came back.
  */
 
 import type { ShardStatus, Suspended } from "./engine.ts";
@@ -9,14 +11,15 @@ import type { ShardReport } from "./host_protocol.ts";
 import type { LogExtent } from "../log/port.ts";
 
 export class ShardBoard {
-  readonly #hostOf: (shard: number) => number;
+  readonly #hostOf: (shard: number) => number | null;
   /** Per shard: the offset after the last one known to be appended. */
   readonly #ends: number[];
   readonly #reports: (ShardReport | null)[];
   /** Per shard: the last offset folded, by the last host that ran it; null before the first does. */
   readonly #folded: (number | null)[];
 
-  constructor(extents: readonly LogExtent[], hostOf: (shard: number) => number) {
+  /** `hostOf`: the shard's host in this node; null when it is another node's. */
+  constructor(extents: readonly LogExtent[], hostOf: (shard: number) => number | null) {
     this.#hostOf = hostOf;
     this.#ends = extents.map(({ end }) => end);
     this.#reports = extents.map(() => null);
@@ -25,6 +28,11 @@ export class ShardBoard {
 
   get shardCount(): number {
     return this.#ends.length;
+  }
+
+  /** Whether it is for this node to fold. */
+  isOwn(shard: number): boolean {
+    return this.#hostOf(shard) !== null;
   }
 
   appended(shard: number, offset: number): void {
@@ -44,6 +52,12 @@ export class ShardBoard {
   /** The shard's host died: nothing is known of the shard until the next host reports. */
   lost(shard: number): void {
     this.#reports[shard] = null;
+  }
+
+  /** It is another node's from now on, or another host's. */
+  moved(shard: number): void {
+    this.#reports[shard] = null;
+    this.#folded[shard] = null;
   }
 
   refusal(shard: number): string | null {
@@ -85,7 +99,7 @@ export class ShardBoard {
     return {
       shard,
       host: this.#hostOf(shard),
-      state: report?.state ?? "claiming",
+      state: this.isOwn(shard) ? report?.state ?? "claiming" : "elsewhere",
       epoch: report?.epoch ?? 0,
       folded: report?.folded ?? -1,
       // Ticks and other shards' sends are appended without this thread.
@@ -106,11 +120,12 @@ export class ShardBoard {
       (report.state === "refused" || (report.state === "running" && !report.isReplaying));
   }
 
-  /** What keeps the node from being ready, as a sentence; null when every shard folds. */
+  /** What its own shards keep the node from being ready by, as a sentence; null when each of them folds. */
   waitingFor(): string | null {
     const refused = this.#reports.find((report) => report?.state === "refused");
     if (refused) return refused.refusal;
-    const open = this.#ends.map((_, shard) => shard).filter((shard) => !this.isSettled(shard));
+    const open = this.#ends.map((_, shard) => shard)
+      .filter((shard) => this.isOwn(shard) && !this.isSettled(shard));
     const [first] = open;
     if (first === undefined) return null;
     const { state, folded, appended } = this.status(first);

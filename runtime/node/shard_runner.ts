@@ -6,7 +6,8 @@
  * 2. A commit is repeated unchanged while the store says that it wrote nothing; the machine goes on folding to its
  *    own bound meanwhile.
  * 3. A machine that throws, and a log or store that is damaged, refuse this shard only.
- * 4. A position that the log no longer has is read anew by another claim, because a later owner may have gone on and
+ * 4. Every claim is made as `claiming.ts` says, after a fence too; while the shard is not this node's, again and again.
+ * 5. A position that the log no longer has is read anew by another claim, because a later owner may have gone on and
  *    trimmed; only one that is read again refuses the shard.
  */
 
@@ -18,12 +19,13 @@ import type { Published } from "../core/publishing.ts";
 import type { Action, Answer, ShardMachine, ShardQuery } from "../core/shard_api.ts";
 import { LogError, type MailboxLog, type Subscription, type TopicLog } from "../log/port.ts";
 import type { Store } from "../store/port.ts";
+import { claimHeld, type Claiming, claimPauseMs, isUnsettled } from "./claiming.ts";
 import type { Clock } from "./clock.ts";
 import type { CommitGroup } from "./commit_group.ts";
 import { FrameSpans } from "./frame_spans.ts";
 import type { ShardRequest } from "./host_protocol.ts";
 import { maxUnknownCommits } from "./limits.ts";
-import { errorCode, isPassing, retry, type RetryPolicy } from "./retry.ts";
+import { backoffMs, errorCode, isPassing, retry, type RetryPolicy } from "./retry.ts";
 import type { Tracing } from "./tracing.ts";
 
 /** What a runner tells whoever measures. */
@@ -36,14 +38,12 @@ export interface RunnerObserver {
   failed(operation: string, code: string): void;
 }
 
-export interface Surroundings {
-  readonly log: Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim">;
+export interface Surroundings extends Claiming {
+  readonly log: Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim" | "holds">;
   /** Foreign topics that are folded directly; null where there are none. */
   readonly topics: TopicLog | null;
-  readonly store: Pick<Store, "claim" | "load" | "due">;
+  readonly store: Pick<Store, "epoch" | "claim" | "load" | "due">;
   readonly commits: CommitGroup;
-  /** A readable name for the shard's row. */
-  readonly owner: string;
   readonly clock: Clock;
   readonly observer: RunnerObserver;
   readonly tracing: Tracing | null;
@@ -239,17 +239,24 @@ export class ShardRunner {
     this.#around.wake(this);
   }
 
-  /** A policy for what is begun now: unwanted after the next claim. */
-  #policy(operation: string, goesOn = isPassing): RetryPolicy {
+  /** Of what is begun now: unwanted after the next claim. */
+  #wanted(): () => boolean {
     const generation = this.#generation;
+    return () => generation === this.#generation;
+  }
+
+  #policy(operation: string, goesOn = isPassing): RetryPolicy {
     return {
       clock: this.#around.clock,
-      isWanted: () => generation === this.#generation,
+      isWanted: this.#wanted(),
       goesOn: (error) => {
         const code = errorCode(error);
+        if (isUnsettled(code)) return true;
         this.#around.observer.failed(operation, code);
         return goesOn(code);
       },
+      pauseMs: (error, failures) =>
+        isUnsettled(errorCode(error)) ? claimPauseMs(failures) : backoffMs(failures),
     };
   }
 
@@ -272,10 +279,11 @@ export class ShardRunner {
 
   async #claim(death: HostDeath | null): Promise<void> {
     this.#abandon();
-    const { store, owner, clock, log } = this.#around;
+    const { clock, log } = this.#around;
+    const isWanted = this.#wanted();
     const replay: Replay = { sinceMs: clock.nowMs(), end: null };
     this.#replay = replay;
-    await this.#ask("claim", () => store.claim(this.shard, owner, death), (claim) => {
+    await this.#ask("claim", () => claimHeld(this.#around, this.shard, death, isWanted), (claim) => {
       this.#machine.started(claim, clock.nowMs());
     });
     if (this.#replay !== replay) return;

@@ -9,8 +9,8 @@ export interface AskWaiting {
   /** Null where the shard itself was asked, for a checkpoint. */
   readonly target: Address | null;
   readonly shard: number;
-  /** The thread that folds it. */
-  readonly host: number;
+  /** The thread that folds it; null when another node does. */
+  readonly host: number | null;
   readonly state: AskState;
   readonly waitedMs: number;
   /** As in `ShardDetails`. */
@@ -21,6 +21,8 @@ export interface AskWaiting {
 }
 
 type AskState =
+  /** It is another node's. */
+  | "elsewhere"
   /** The shard is not folded at the moment: a host takes it over. */
   | "claiming"
   /** Its host is in a turn, or a slice, that lasts. */
@@ -65,6 +67,7 @@ export function askWaiting(target: Address | null, standing: Standing, waitedMs:
 }
 
 function stateOf({ shard: { state, queuedFrames }, turn }: Standing): AskState {
+  if (state === "elsewhere") return "elsewhere";
   if (turn !== null) return "running";
   if (state !== "running") return "claiming";
   return queuedFrames === null || queuedFrames === 0 ? "unanswered" : "queued";
@@ -82,6 +85,8 @@ export function askSentence(waiting: AskWaiting): string {
 
 function obstacle({ state, shard, host, turn }: AskWaiting): string {
   switch (state) {
+    case "elsewhere":
+      return `shard ${shard} is another node's`;
     case "claiming":
       return `shard ${shard} is being claimed by host ${host}`;
     case "running":

@@ -162,8 +162,13 @@ class Opening {
     await this.#orClose(log, async () => {
       const { identity, extents } = this.opened = await log.ready;
       if (this.#expected !== null) return;
-      if (extents.some(({ end }) => end > 0)) throw lostStore(this.#settings);
-      await this.store?.bindLog(identity);
+      const { store } = this;
+      invariant(store !== null, "The store is opened before the log");
+      // Another node that starts at this time has bound the log before it appended.
+      if (extents.some(({ end }) => end > 0) && await store.boundLog() === null) {
+        throw lostStore(this.#settings);
+      }
+      await store.bindLog(identity);
     });
     return log;
   }

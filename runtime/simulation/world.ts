@@ -85,7 +85,7 @@ export class World {
     this.#epochs = Array.from({ length: this.shardCount }, () => 0);
     this.partActors = prng.pick([1, 2, 100]);
     this.log = new MemoryLogCore(this.shardCount);
-    this.store = new MemoryStoreCore(this.shardCount);
+    this.store = new MemoryStoreCore(this.shardCount, () => this.agenda.nowMs);
     this.auditor = new Auditor(this.shardCount, this.limits, this.store);
     this.gateway = new Gateway(this, this.#gatewayCount);
     this.#workload = new Workload(prng, this.network.faults.killChance);

@@ -20,6 +20,7 @@ export interface ClaimCall {
   readonly shard: number;
   readonly owner: string;
   readonly death: HostDeath | null;
+  readonly after: number | null;
 }
 
 /** A store in one file also takes several claims as one transaction. */
@@ -61,7 +62,7 @@ export class CallQueue {
 
   claim(call: ClaimCall): Promise<Claim> {
     if (this.#store.claimTogether === undefined) {
-      return this.call((store) => store.claim(call.shard, call.owner, call.death));
+      return this.call((store) => store.claim(call.shard, call.owner, call.death, call.after));
     }
     return new Promise((resolve, reject) => {
       this.#claims.push({ call, resolve, reject });

@@ -16,6 +16,7 @@ import {
   type DeadLetterFilter,
   type DeadLetterPage,
   type ListPage,
+  type ShardRow,
   type Store,
   type StoredHistoryRow,
   StoreError,
@@ -36,8 +37,21 @@ export class MemoryStore implements Store {
     });
   }
 
-  claim(shard: number, owner: string, death: HostDeath | null = null): Promise<Claim> {
-    return this.#call((core) => core.claimNow(shard, owner, death));
+  claim(
+    shard: number,
+    owner: string,
+    death: HostDeath | null = null,
+    after: number | null = null,
+  ): Promise<Claim> {
+    return this.#call((core) => core.claimNow(shard, owner, death, after));
+  }
+
+  epoch(shard: number): Promise<number> {
+    return this.#call((core) => core.epochNow(shard));
+  }
+
+  rows(): Promise<readonly ShardRow[]> {
+    return this.#call((core) => core.rowsNow());
   }
 
   load(shard: number, keys: readonly Address[]): Promise<Loaded> {

@@ -28,7 +28,15 @@ import { compareBytes } from "./byte_order.ts";
 import { checkShape } from "./checkpoint_shape.ts";
 import { MemoryDeadLetters } from "./memory_dead_letters.ts";
 import { MemoryHistory } from "./memory_history.ts";
-import type { ActorCount, DeadLetterFilter, DeadLetterPage, ListPage, StoredHistoryRow } from "./port.ts";
+import type {
+  ActorCount,
+  DeadLetterFilter,
+  DeadLetterPage,
+  ListPage,
+  ShardRow,
+  StoredHistoryRow,
+} from "./port.ts";
+import { checkEpoch } from "./raced.ts";
 
 interface Snapshot {
   readonly kind: string;
@@ -44,6 +52,7 @@ interface Shard {
   owner: string;
   positions: Positions;
   memory: ShardMemory;
+  committedAtMs: number;
   readonly actors: Map<string, Snapshot>;
   outbox: OutboxFrame[];
   readonly requests: Map<number, OpenRequest>;
@@ -56,12 +65,15 @@ function copyKeys({ atMs, hashes }: KeyIncrement): KeyIncrement {
 
 export class MemoryStoreCore {
   readonly #shardCount: number;
+  readonly #nowMs: () => number;
   readonly #shards = new Map<number, Shard>();
   readonly #history = new MemoryHistory();
   readonly #deadLetters = new MemoryDeadLetters();
 
-  constructor(shardCount: number) {
+  /** `nowMs`: the store's clock. */
+  constructor(shardCount: number, nowMs: () => number = Date.now) {
     this.#shardCount = shardCount;
+    this.#nowMs = nowMs;
   }
 
   #shard(shard: number): Shard {
@@ -74,6 +86,7 @@ export class MemoryStoreCore {
         owner: "",
         positions: {},
         memory: emptyMemory,
+        committedAtMs: 0,
         actors: new Map(),
         outbox: [],
         requests: new Map(),
@@ -84,12 +97,19 @@ export class MemoryStoreCore {
     return found;
   }
 
-  claimNow(shard: number, owner: string, death: HostDeath | null = null): Claim {
+  claimNow(
+    shard: number,
+    owner: string,
+    death: HostDeath | null = null,
+    after: number | null = null,
+  ): Claim {
     const found = this.#shard(shard);
+    checkEpoch(shard, found.epoch, after);
     const attempts = attemptsAtClaim(found.memory.attempts, found.epoch, death);
     found.memory = { ...found.memory, attempts };
     found.epoch++;
     found.owner = owner;
+    found.committedAtMs = this.#nowMs();
     const { epoch, commit, positions, memory, outbox, requests, keys } = found;
     return {
       shard,
@@ -101,6 +121,23 @@ export class MemoryStoreCore {
       requests: [...requests.values()].sort((a, b) => a.n - b.n),
       keys: joinBytes(keys.toSorted((a, b) => a.atMs - b.atMs).map(({ hashes }) => hashes)),
     };
+  }
+
+  epochNow(shard: number): number {
+    return this.#shard(shard).epoch;
+  }
+
+  rowsNow(): ShardRow[] {
+    return [...this.#shards].filter(([, { epoch }]) => epoch > 0)
+      .map(([shard, { epoch, owner, positions, commit, committedAtMs }]) => ({
+        shard,
+        epoch,
+        owner,
+        positions: structuredClone(positions),
+        commit,
+        committedAtMs,
+      }))
+      .sort((a, b) => a.shard - b.shard);
   }
 
   /** The name that the shard's last claimer gave; empty before the first claim. */
@@ -129,6 +166,7 @@ export class MemoryStoreCore {
     );
     this.#history.checkNew(checkpoint.history);
     shard.commit = commit;
+    shard.committedAtMs = this.#nowMs();
     shard.positions = structuredClone(checkpoint.positions);
     shard.memory = structuredClone(checkpoint.memory);
     this.#writeSnapshots(shard, checkpoint.snapshots);

@@ -3,7 +3,8 @@
  *
  * 1. A commit is one transaction guarded by epoch and commit number: see `runtime/core/checkpoint.ts`.
  * 2. `claim` is atomic: two claims of a shard get different epochs, and every commit under the lower one is fenced
- *    from then on.
+ *    from then on. One that is made `after` an epoch succeeds only while that is the epoch: so whoever read it, and then
+ *    confirmed that the shard is its own, takes it from nobody who did so later.
  * 3. `load` and `due` see everything committed before they were called.
  * 4. A commit whose outcome was lost is resolved by the adapter through the row's epoch and commit number; it
  *    throws "unknown" only when it cannot find out.
@@ -16,6 +17,7 @@ import type {
   CommitResult,
   DueActor,
   Loaded,
+  Positions,
   StoredDeadLetter,
 } from "../core/checkpoint.ts";
 import type { HostDeath } from "../core/attempts.ts";
@@ -49,6 +51,19 @@ export interface DeadLetterPage {
   readonly next: string | null;
 }
 
+/** What the store says of a shard that was claimed. */
+export interface ShardRow {
+  readonly shard: number;
+  readonly epoch: number;
+  /** As its last claimer named itself. */
+  readonly owner: string;
+  readonly positions: Positions;
+  /** Number of its last commit. */
+  readonly commit: number;
+  /** When the last commit or claim was, by the store's clock; 0: before stores kept it. */
+  readonly committedAtMs: number;
+}
+
 export interface ActorCount {
   readonly kind: string;
   readonly count: number;
@@ -57,9 +72,14 @@ export interface ActorCount {
 export interface Store {
   /**
    * Takes the shard over. `owner` is a readable name of the claimer, kept in the shard's row. `death`: that of the
-   * last owner's host, if it died in a turn; see `attemptsAtClaim`.
+   * last owner's host, if it died in a turn; see `attemptsAtClaim`. `after`: throws "raced" unless the shard still has
+   * that epoch.
    */
-  claim(shard: number, owner: string, death?: HostDeath | null): Promise<Claim>;
+  claim(shard: number, owner: string, death?: HostDeath | null, after?: number | null): Promise<Claim>;
+  /** 0: nobody has claimed the shard. */
+  epoch(shard: number): Promise<number>;
+  /** Each shard that was claimed, by number. */
+  rows(): Promise<readonly ShardRow[]>;
   /** Snapshots of those of `keys` that have one, and the shard's epoch at that moment. */
   load(shard: number, keys: readonly Address[]): Promise<Loaded>;
   /** Actors of the shard with a timer due after `afterMs`, by (dueMs, kind, id), at most `limit`. */
@@ -94,6 +114,11 @@ export type StoreErrorCode =
   | "corrupt"
   /** Settings, credentials or what is there do not fit: trying again does not help. Nothing was changed. */
   | "refused"
+  /**
+   * The shard has another epoch than the one that the claim was to come after: another claimed it since (or this claim
+   * did, and the answer was lost). Nothing was changed; whoever still holds the shard begins with its epoch again.
+   */
+  | "raced"
   | "closed";
 
 export class StoreError extends Error {

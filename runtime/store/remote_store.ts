@@ -26,6 +26,7 @@ import {
   type DeadLetterFilter,
   type DeadLetterPage,
   type ListPage,
+  type ShardRow,
   type Store,
   type StoredHistoryRow,
   StoreError,
@@ -38,6 +39,7 @@ const storeErrorCodes: Readonly<Record<StoreErrorCode, true>> = {
   unknown: true,
   corrupt: true,
   refused: true,
+  raced: true,
   closed: true,
 };
 
@@ -97,8 +99,21 @@ export class RemoteStore implements Store {
     this.#reads.fail(error);
   }
 
-  claim(shard: number, owner: string, death: HostDeath | null = null): Promise<Claim> {
-    return this.#rpc.call("claim", [shard, owner, death]);
+  claim(
+    shard: number,
+    owner: string,
+    death: HostDeath | null = null,
+    after: number | null = null,
+  ): Promise<Claim> {
+    return this.#rpc.call("claim", [shard, owner, death, after]);
+  }
+
+  epoch(shard: number): Promise<number> {
+    return this.#reads.call("epoch", [shard]);
+  }
+
+  rows(): Promise<readonly ShardRow[]> {
+    return this.#reads.call("rows", []);
   }
 
   load(shard: number, keys: readonly Address[]): Promise<Loaded> {

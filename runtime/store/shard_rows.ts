@@ -1,71 +1,86 @@
-/**
- * The shards' own rows: who owns a shard, how far it is, and the guard of every commit.
- *
- * 1. A claim makes the epoch one more than it was; epochs of a shard are never used twice.
- * 2. `advance` changes a row only where it has the given epoch and the number before the given commit.
- */
+/** What the shards' own rows say: who owns a shard, and how far it is. */
 
-import { attemptsAtClaim, type HostDeath } from "../core/attempts.ts";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { crc32 } from "node:zlib";
-import { type Checkpoint, emptyMemory, type Positions, type ShardMemory } from "../core/checkpoint.ts";
+import type { Positions } from "../core/checkpoint.ts";
+import type { ShardRow } from "./port.ts";
 import { checkText, integer, text } from "./stored_row.ts";
-import { shardTally, type Tallies } from "./tallies.ts";
+import type { Tallies } from "./tallies.ts";
 
-export interface ShardRow {
+/** The texts are as they were written: the checksum says so. */
+export interface WrittenRow {
   readonly epoch: number;
   readonly commit: number;
-  readonly positions: Positions;
-  readonly memory: ShardMemory;
+  readonly positions: string;
+  readonly memory: string;
 }
 
-/** What the row's checksum covers. */
-function covered(shard: number, epoch: number, commit: number, positions: string, memory: string): string {
+/** What a row's checksum covers: all but what is for people. */
+export function covered(shard: number, { epoch, commit, positions, memory }: WrittenRow): string {
   return `${shard} ${epoch} ${commit} ${positions} ${memory}`;
 }
 
+const columns = "epoch, commit_number, positions, memory, crc";
+
+function checked(shard: number, row: Readonly<Record<string, unknown>>): WrittenRow {
+  const what = `the row of shard ${shard}`;
+  const found = {
+    epoch: integer(row.epoch, what),
+    commit: integer(row.commit_number, what),
+    positions: text(row.positions, what),
+    memory: text(row.memory, what),
+  };
+  checkText(covered(shard, found), row.crc, what);
+  return found;
+}
+
 export class ShardRows {
+  readonly #db: DatabaseSync;
   readonly #select: StatementSync;
   readonly #selectPlace: StatementSync;
-  readonly #replace: StatementSync;
-  readonly #advance: StatementSync;
   readonly #tallies: Tallies;
 
   constructor(db: DatabaseSync, tallies: Tallies) {
+    this.#db = db;
     this.#tallies = tallies;
-    this.#select = db.prepare(
-      "SELECT epoch, commit_number, positions, memory, crc FROM shards WHERE shard = ?",
-    );
+    this.#select = db.prepare(`SELECT ${columns} FROM shards WHERE shard = ?`);
     this.#selectPlace = db.prepare("SELECT epoch, commit_number FROM shards WHERE shard = ?");
-    this.#replace = db.prepare("INSERT OR REPLACE INTO shards VALUES (?, ?, ?, ?, ?, ?, ?)");
-    this.#advance = db.prepare(
-      `UPDATE shards SET commit_number = ?, positions = ?, memory = ?, crc = ?
-       WHERE shard = ? AND epoch = ? AND commit_number = ?`,
-    );
   }
 
-  #read(shard: number): { epoch: number; commit: number; positions: string; memory: string } {
+  /** Null: the shard was never claimed. */
+  read(shard: number): WrittenRow | null {
     const row = this.#select.get(shard);
     // Without its row, a shard would begin anew.
     this.#tallies.check("shards", shard, row === undefined ? 0 : 1);
-    if (row === undefined) {
-      return { epoch: 0, commit: 0, positions: "{}", memory: JSON.stringify(emptyMemory) };
-    }
-    const what = `the row of shard ${shard}`;
-    const found = {
-      epoch: integer(row.epoch, what),
-      commit: integer(row.commit_number, what),
-      positions: text(row.positions, what),
-      memory: text(row.memory, what),
-    };
-    checkText(covered(shard, found.epoch, found.commit, found.positions, found.memory), row.crc, what);
-    return found;
+    return row === undefined ? null : checked(shard, row);
   }
 
   /** The row as it is, checked; of a shard that was never claimed, zeros. */
   look(shard: number): { readonly epoch: number; readonly commit: number; readonly positions: Positions } {
-    const { epoch, commit, positions } = this.#read(shard);
+    const row = this.read(shard);
+    if (row === null) return { epoch: 0, commit: 0, positions: {} };
+    const { epoch, commit, positions } = row;
     return { epoch, commit, positions: JSON.parse(positions) as Positions };
+  }
+
+  /** Of each shard that was claimed, by number. */
+  all(): ShardRow[] {
+    // Prepared when it is asked for, because a file of an older version, which is only looked into, has no times.
+    const all = this.#db.prepare(
+      `SELECT shard, owner, committed_at_ms, ${columns} FROM shards ORDER BY shard`,
+    );
+    return all.all().map((row) => {
+      const shard = integer(row.shard, "a shard's number");
+      const { epoch, commit, positions } = checked(shard, row);
+      const what = `the row of shard ${shard}`;
+      return {
+        shard,
+        epoch,
+        owner: text(row.owner, what),
+        positions: JSON.parse(positions) as Positions,
+        commit,
+        committedAtMs: integer(row.committed_at_ms, what),
+      };
+    });
   }
 
   /** 0 before the first claim. */
@@ -74,33 +89,9 @@ export class ShardRows {
     return row === undefined ? 0 : integer(row.epoch, `the row of shard ${shard}`);
   }
 
-  /** Raises the epoch; runs inside a transaction. */
-  claim(shard: number, owner: string, death: HostDeath | null): ShardRow {
-    const { epoch: lastEpoch, commit, positions, memory: lastMemory } = this.#read(shard);
-    const epoch = lastEpoch + 1;
-    // The checksum says that these are the texts that `advance` wrote.
-    // What a row of an older program lacks, its shard had none of.
-    const last: ShardMemory = { ...emptyMemory, ...JSON.parse(lastMemory) as Partial<ShardMemory> };
-    const next: ShardMemory = { ...last, attempts: attemptsAtClaim(last.attempts, lastEpoch, death) };
-    const memory = JSON.stringify(next);
-    const checksum = crc32(covered(shard, epoch, commit, positions, memory));
-    this.#replace.run(shard, epoch, commit, owner, positions, memory, checksum);
-    // A shard's first claim makes its row.
-    if (lastEpoch === 0) this.#tallies.add(shardTally("shards", shard), 1);
-    return { epoch, commit, positions: JSON.parse(positions) as Positions, memory: next };
-  }
-
-  /**
-   * Moves the shard on to this checkpoint. "repeated": the row has exactly this epoch and commit, the checkpoint is
-   * written already.
-   */
-  advance({ shard, epoch, commit, positions, memory }: Checkpoint): "advanced" | "repeated" | "fenced" {
-    const positionsText = JSON.stringify(positions);
-    const memoryText = JSON.stringify(memory);
-    const checksum = crc32(covered(shard, epoch, commit, positionsText, memoryText));
-    const changed = this.#advance.run(commit, positionsText, memoryText, checksum, shard, epoch, commit - 1);
-    if (changed.changes === 1) return "advanced";
+  /** Whether the row has exactly this epoch and commit. */
+  isAt(shard: number, epoch: number, commit: number): boolean {
     const place = this.#selectPlace.get(shard);
-    return place?.epoch === epoch && place.commit_number === commit ? "repeated" : "fenced";
+    return place?.epoch === epoch && place.commit_number === commit;
   }
 }

@@ -61,6 +61,14 @@ export class SqliteReader implements StoreReads {
     });
   }
 
+  epoch(shard: number) {
+    return this.#reads.epoch(shard);
+  }
+
+  rows() {
+    return this.#reads.rows();
+  }
+
   load(shard: number, keys: readonly Address[]) {
     return this.#reads.load(shard, keys);
   }

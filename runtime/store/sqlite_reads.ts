@@ -9,11 +9,21 @@ import type { DueActor, Loaded, StoredDeadLetter } from "../core/checkpoint.ts";
 import type { ActorRows } from "./actor_rows.ts";
 import type { DeadLetterRows } from "./dead_letter_rows.ts";
 import type { HistoryRows } from "./history_rows.ts";
-import type { DeadLetterFilter, DeadLetterPage, ListPage, Store, StoredHistoryRow } from "./port.ts";
+import type {
+  DeadLetterFilter,
+  DeadLetterPage,
+  ListPage,
+  ShardRow,
+  Store,
+  StoredHistoryRow,
+} from "./port.ts";
 import type { ShardRows } from "./shard_rows.ts";
 
 /** The port's calls that change nothing and wait for no transaction. */
-export type StoreReads = Pick<Store, "load" | "due" | "list" | "history" | "deadLetters" | "deadLetter">;
+export type StoreReads = Pick<
+  Store,
+  "epoch" | "rows" | "load" | "due" | "list" | "history" | "deadLetters" | "deadLetter"
+>;
 
 export interface ReadRows {
   readonly shards: ShardRows;
@@ -32,6 +42,14 @@ export class SqliteReads implements StoreReads {
   constructor(rows: ReadRows, run: RunRead) {
     this.#rows = rows;
     this.#run = run;
+  }
+
+  epoch(shard: number): Promise<number> {
+    return this.#run(`read the epoch of shard ${shard}`, () => this.#rows.shards.epoch(shard));
+  }
+
+  rows(): Promise<readonly ShardRow[]> {
+    return this.#run("read the shards", () => this.#rows.shards.all());
   }
 
   load(shard: number, keys: readonly Address[]): Promise<Loaded> {

@@ -26,6 +26,7 @@ import type {
 } from "../core/checkpoint.ts";
 import { errorMessage, invariant } from "../core/errors.ts";
 import { ActorRows } from "./actor_rows.ts";
+import { checkBound } from "./bound_log.ts";
 import type { ClaimCall } from "./call_queue.ts";
 import { checkShape } from "./checkpoint_shape.ts";
 import { DeadLetterRows } from "./dead_letter_rows.ts";
@@ -36,11 +37,13 @@ import {
   type DeadLetterFilter,
   type DeadLetterPage,
   type ListPage,
+  type ShardRow,
   type Store,
   type StoredHistoryRow,
   StoreError,
 } from "./port.ts";
 import { RequestRows } from "./request_rows.ts";
+import { ShardOwners } from "./shard_owners.ts";
 import { ShardRows } from "./shard_rows.ts";
 import { heldWalBytes } from "./limits.ts";
 import { SqliteReads } from "./sqlite_reads.ts";
@@ -65,9 +68,11 @@ export interface SqliteStoreOptions extends StoreFileOptions {
 function rowsOf({ db, lock }: StoreFile) {
   try {
     const tallies = new Tallies(db);
+    const shards = new ShardRows(db, tallies);
     return {
       tallies,
-      shards: new ShardRows(db, tallies),
+      shards,
+      owners: new ShardOwners(db, shards, tallies),
       actors: new ActorRows(db, tallies),
       outbox: new OutboxRows(db, tallies),
       requests: new RequestRows(db, tallies),
@@ -91,7 +96,7 @@ export class SqliteStore implements Store {
   readonly #begin: StatementSync;
   readonly #end: StatementSync;
   readonly #tallies: Tallies;
-  readonly #shards: ShardRows;
+  readonly #owners: ShardOwners;
   readonly #actors: ActorRows;
   readonly #outbox: OutboxRows;
   readonly #requests: RequestRows;
@@ -114,7 +119,7 @@ export class SqliteStore implements Store {
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#end = db.prepare("COMMIT");
     const rows = translated(`open the store ${options.path}`, () => rowsOf(this.#file));
-    this.#shards = rows.shards;
+    this.#owners = rows.owners;
     this.#tallies = rows.tallies;
     this.#actors = rows.actors;
     this.#outbox = rows.outbox;
@@ -135,9 +140,17 @@ export class SqliteStore implements Store {
     return { ...this.#file.meta, warning: this.#file.warning };
   }
 
-  /** Remembers which log is folded into the store. */
+  /** Remembers which log is folded into the store; throws "refused" when another is. */
   bindLog(log: string): Promise<void> {
-    return this.#write("remember its log", () => void (this.#file = bindLog(this.#file, log)));
+    return this.#write("remember its log", () => {
+      checkBound(this.meta.log ?? log, log);
+      this.#file = bindLog(this.#file, log);
+    });
+  }
+
+  /** Null: none is bound. */
+  boundLog(): Promise<string | null> {
+    return this.#read("read which log it belongs to", () => this.meta.log);
   }
 
   /** Begins a hold: see guarantee 4. Whoever copies the file is another process: closing it would free its lock. */
@@ -209,8 +222,13 @@ export class SqliteStore implements Store {
     }
   }
 
-  async claim(shard: number, owner: string, death: HostDeath | null = null): Promise<Claim> {
-    const [claim] = await this.claimTogether([{ shard, owner, death }]);
+  async claim(
+    shard: number,
+    owner: string,
+    death: HostDeath | null = null,
+    after: number | null = null,
+  ): Promise<Claim> {
+    const [claim] = await this.claimTogether([{ shard, owner, death, after }]);
     return claim!;
   }
 
@@ -220,9 +238,10 @@ export class SqliteStore implements Store {
     return this.#write(`claim shards ${shards}`, () => claims.map((one) => this.#claimOne(one)));
   }
 
-  #claimOne({ shard, owner, death }: ClaimCall): Claim {
+  #claimOne(call: ClaimCall): Claim {
+    const { shard } = call;
     invariant(shard >= 0 && shard < this.#shardCount, `Shard ${shard} is one of ${this.#shardCount}`);
-    const row = this.#shards.claim(shard, owner, death);
+    const row = this.#owners.claim(call, Date.now());
     const [outbox, requests] = [this.#outbox.read(shard), this.#requests.read(shard)];
     return { shard, ...row, outbox, requests, keys: this.#keys.read(shard) };
   }
@@ -234,7 +253,7 @@ export class SqliteStore implements Store {
 
   #commitOne(checkpoint: Checkpoint): CommitResult {
     checkShape(checkpoint);
-    switch (this.#shards.advance(checkpoint)) {
+    switch (this.#owners.advance(checkpoint, Date.now())) {
       case "fenced":
         return "fenced";
       case "repeated":
@@ -248,6 +267,14 @@ export class SqliteStore implements Store {
         this.#deadLetters.write(checkpoint.deadLetters, checkpoint.replayed);
         return "committed";
     }
+  }
+
+  epoch(shard: number): Promise<number> {
+    return this.#reads.epoch(shard);
+  }
+
+  rows(): Promise<readonly ShardRow[]> {
+    return this.#reads.rows();
   }
 
   load(shard: number, keys: readonly Address[]): Promise<Loaded> {

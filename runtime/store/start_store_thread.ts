@@ -28,6 +28,8 @@ export interface StoreThreadOpening {
   readonly identity: string;
   /** Identity of the log that is folded into it; null until `bindLog` was called. */
   readonly log: string | null;
+  /** By it the nodes of this store's cluster know each other: never logged, never in an answer. */
+  readonly secret: string;
   /** What a person should know, as a sentence; null when all is as it should be. */
   readonly warning: string | null;
 }
@@ -51,8 +53,10 @@ export type StoreThreadAnswer =
 
 /** Calls that the thread's owner alone makes. */
 export interface OwnerCalls {
-  /** Remembers in the store which log is folded into it. */
+  /** Remembers in the store which log is folded into it; throws "refused" when another is. */
   bindLog(log: string): Promise<void>;
+  /** As it is now, where other nodes may have bound it; null: none is. */
+  boundLog(): Promise<string | null>;
   /** As of `SqliteStore`: the file stays as it is until `release`. A store on a server is refused. */
   hold(): Promise<void>;
   release(): Promise<boolean>;
@@ -135,6 +139,7 @@ export function startStoreThread(
     exited: exited.promise,
     ready: opened,
     bindLog: (log) => rpc.call("bindLog", [log]),
+    boundLog: () => rpc.call("boundLog", []),
     hold: () => rpc.call("hold", []),
     release: () => rpc.call("release", []),
     memory: async () => {

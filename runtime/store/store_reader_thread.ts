@@ -34,6 +34,8 @@ async function read<T>(call: (reader: SqliteReader) => Promise<T>): Promise<T> {
 
 function connect(port: MessagePort): void {
   serve(port, {
+    epoch: (shard: number) => read((reader) => reader.epoch(shard)),
+    rows: () => read((reader) => reader.rows()),
     load: (shard: number, keys: readonly Address[]) => read((reader) => reader.load(shard, keys)),
     due: (shard: number, afterMs: number, limit: number) =>
       read((reader) => reader.due(shard, afterMs, limit)),

@@ -20,6 +20,7 @@ import { CallQueue } from "./call_queue.ts";
 import type { DeadLetterFilter, Store } from "./port.ts";
 import { MySqlStore } from "./mysql/mysql_store.ts";
 import { StoreError } from "./port.ts";
+import { newSecret } from "./secret.ts";
 import { SqliteStore } from "./sqlite_store.ts";
 import type {
   OwnerCalls,
@@ -33,7 +34,10 @@ import { threadMemory } from "../thread_memory.ts";
 function handlersOf(queue: CallQueue): Handlers {
   const call = <T>(work: (store: Store) => Promise<T>) => queue.call(work);
   return {
-    claim: (shard: number, owner: string, death: HostDeath | null) => queue.claim({ shard, owner, death }),
+    claim: (shard: number, owner: string, death: HostDeath | null, after: number | null) =>
+      queue.claim({ shard, owner, death, after }),
+    epoch: (shard: number) => call((store) => store.epoch(shard)),
+    rows: () => call((store) => store.rows()),
     load: (shard: number, keys: readonly Address[]) => call((store) => store.load(shard, keys)),
     due: (shard: number, afterMs: number, limit: number) => call((store) => store.due(shard, afterMs, limit)),
     commit: async (checkpoints: readonly Checkpoint[]) => {
@@ -71,8 +75,10 @@ function sqlite(store: SqliteStore): Owned {
   return {
     store,
     queue,
-    open: () => Promise.resolve(store.opening),
+    // A file has one node, which is alone in knowing it.
+    open: () => Promise.resolve({ ...store.opening, secret: newSecret() }),
     bindLog: (log) => store.bindLog(log),
+    boundLog: () => store.boundLog(),
     hold: () => queue.call(() => store.hold()),
     release: () => queue.call(() => store.release()),
   };
@@ -90,6 +96,7 @@ function mysql(store: MySqlStore): Owned {
     queue: new CallQueue(store, { isConcurrent: true }),
     open: () => store.open(),
     bindLog: (log) => store.bindLog(log),
+    boundLog: () => store.boundLog(),
     hold: refused,
     release: refused,
   };
@@ -104,10 +111,11 @@ function make(options: StoreThreadOptions): Owned {
   }
 }
 
-function run({ store, queue, bindLog, hold, release }: Owned): void {
+function run({ store, queue, bindLog, boundLog, hold, release }: Owned): void {
   const handlers = handlersOf(queue);
   const ports: MessagePort[] = [];
-  const ownerCalls: OwnerCalls = { bindLog, hold, release, memory: () => Promise.resolve(threadMemory()) };
+  const memory = () => Promise.resolve(threadMemory());
+  const ownerCalls: OwnerCalls = { bindLog, boundLog, hold, release, memory };
   if (parentPort !== null) serve(parentPort, { ...ownerCalls });
   const close = async () => {
     await queue.idle();
@@ -131,8 +139,8 @@ async function start(options: StoreThreadOptions): Promise<void> {
   try {
     const owned = make(options);
     run(owned);
-    const { identity, log, warning } = await owned.open();
-    answer({ type: "ready", opening: { identity, log, warning } });
+    const { identity, log, secret, warning } = await owned.open();
+    answer({ type: "ready", opening: { identity, log, secret, warning } });
   } catch (thrown) {
     answer({ type: "failed", ...toWireError(thrown) });
   }

@@ -69,7 +69,7 @@ export class MemoryNode {
     this.limits = limits;
     this.nowMs = startMs;
     this.log = new MemoryLogCore(shards);
-    this.store = new MemoryStoreCore(shards);
+    this.store = new MemoryStoreCore(shards, () => this.nowMs);
     this.#numbers = new Array<number>(shards).fill(0);
     this.registry = this.#start();
   }

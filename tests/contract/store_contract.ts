@@ -2,39 +2,10 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Address } from "../../runtime/core/actor.ts";
-import { emptyMemory } from "../../runtime/core/checkpoint.ts";
-import { type Store, StoreError } from "../../runtime/store/port.ts";
-import {
-  actorRows,
-  checkpoint,
-  type CheckpointParts,
-  deadLetter,
-  minuteMs,
-  shardCount,
-  textOf,
-} from "./store_fixtures.ts";
-
-/** One store for one test. */
-export interface StoreFixture {
-  readonly store: Store;
-  /** Closes the store and opens what it left behind. */
-  reopen(): Promise<Store>;
-  dispose(): Promise<void>;
-}
-
-type Body = (store: Store, fixture: StoreFixture) => Promise<void>;
-
-const sensor = (id: string): Address => ({ kind: "sensor", id });
-
-/** Claims shard 0 and commits `parts` one after another. */
-async function commitAll(store: Store, ...parts: CheckpointParts[]): Promise<void> {
-  const claim = await store.claim(0, "test");
-  for (const [index, part] of parts.entries()) {
-    const results = await store.commit([checkpoint({ ...claim, commit: claim.commit + index }, part)]);
-    assert.deepEqual(results, ["committed"]);
-  }
-}
+import type { Store } from "../../runtime/store/port.ts";
+import { claimTests, epochTests, rowTests } from "./store_claims.ts";
+import { actorRows, checkpoint, deadLetter, minuteMs, shardCount, textOf } from "./store_fixtures.ts";
+import { type Body, commitAll, sensor, type StoreFixture, type Test } from "./store_tests.ts";
 
 export function storeContract(adapter: string, make: () => Promise<StoreFixture>): void {
   const test = (name: string, body: Body) =>
@@ -47,106 +18,12 @@ export function storeContract(adapter: string, make: () => Promise<StoreFixture>
       }
     });
   claimTests(test);
+  epochTests(test);
+  rowTests(test);
   snapshotTests(test);
   shardStateTests(test);
   historyTests(test);
   deadLetterTests(test);
-}
-
-type Test = (name: string, body: Body) => void;
-
-function claimTests(test: Test): void {
-  test("claim() starts a shard at epoch 1 with nothing when nobody has had it", async (store) => {
-    assert.deepEqual(await store.claim(3, "a"), {
-      shard: 3,
-      epoch: 1,
-      commit: 0,
-      positions: {},
-      memory: emptyMemory,
-      outbox: [],
-      requests: [],
-      keys: new Uint8Array(0),
-    });
-  });
-
-  test("claim() gives two claimers different epochs when they claim at once", async (store) => {
-    const claims = await Promise.all([store.claim(0, "a"), store.claim(0, "b"), store.claim(1, "a")]);
-    assert.deepEqual(claims.map(({ epoch }) => epoch).sort(), [1, 1, 2]);
-  });
-
-  test("claim() refuses a shard that the store does not have", async (store) => {
-    await assert.rejects(store.claim(shardCount, "a"), { name: "InvariantError" });
-  });
-
-  test("commit() is fenced and writes nothing when another has claimed", async (store) => {
-    const old = await store.claim(0, "old");
-    const current = await store.claim(0, "new");
-    const late = checkpoint(old, { actors: [{ id: "a", hot: "late" }], deadLetters: [deadLetter("late")] });
-    assert.deepEqual(await store.commit([late]), ["fenced"]);
-    assert.deepEqual((await store.load(0, [sensor("a")])).ids, []);
-    assert.equal(await store.deadLetter("late"), null);
-    assert.deepEqual(await store.commit([checkpoint(current)]), ["committed"]);
-  });
-
-  test("commit() is fenced when its number is not the next", async (store) => {
-    const claim = await store.claim(0, "a");
-    assert.deepEqual(await store.commit([checkpoint({ ...claim, commit: 1 })]), ["fenced"]);
-    assert.deepEqual(await store.commit([checkpoint({ ...claim, shard: 1 })]), ["fenced"]);
-  });
-
-  test("commit() answers committed and changes nothing when it is repeated", async (store) => {
-    const claim = await store.claim(0, "a");
-    const make = () =>
-      checkpoint(claim, {
-        actors: [{ id: "a", hot: "1" }],
-        outbox: [{ target: 1, n: 1, text: "f" }],
-        history: [{ id: "a", startMs: 0, part: 1, row: "h" }],
-      });
-    assert.deepEqual(await store.commit([make()]), ["committed"]);
-    assert.deepEqual(await store.commit([make()]), ["committed"]);
-    assert.deepEqual(await store.countActors(), [{ kind: "sensor", count: 1 }]);
-    const next = await store.claim(0, "b");
-    assert.equal(next.commit, 1);
-    assert.deepEqual(next.outbox, [{ target: 1, n: 1, text: "f" }]);
-  });
-
-  test("commit() writes the others when one of a batch is fenced", async (store) => {
-    const [first, fenced, third] = [
-      await store.claim(0, "a"),
-      await store.claim(1, "a"),
-      await store.claim(2, "a"),
-    ];
-    await store.claim(1, "b");
-    const batch = [first, fenced, third].map((claim) =>
-      checkpoint(claim, { actors: [{ id: `of-${claim.shard}`, hot: "x" }] })
-    );
-    assert.deepEqual(await store.commit(batch), ["committed", "fenced", "committed"]);
-    assert.deepEqual((await store.list("sensor", null, 10)).ids, ["of-0", "of-2"]);
-  });
-
-  test("commit() changes nothing when its columns do not fit together", async (store) => {
-    const claim = await store.claim(0, "a");
-    const whole = checkpoint(claim, { actors: [{ id: "a", hot: "x" }] });
-    const broken = { ...whole, snapshots: { ...whole.snapshots, dueMs: [] } };
-    await assert.rejects(store.commit([broken]), { name: "InvariantError" });
-    assert.equal((await store.claim(0, "b")).commit, 0);
-  });
-
-  test("commit() numbers go on over epochs and a reopened store", async (store, fixture) => {
-    await commitAll(store, {}, { positions: { mailbox: { offset: 4, index: 1 } } });
-    const claim = await (await fixture.reopen()).claim(0, "b");
-    assert.equal(claim.epoch, 2);
-    assert.equal(claim.commit, 2);
-    assert.deepEqual(claim.positions, { mailbox: { offset: 4, index: 1 } });
-  });
-
-  test("every call is refused as closed after close()", async (store) => {
-    await store.close();
-    const isClosed = (thrown: unknown) => thrown instanceof StoreError && thrown.code === "closed";
-    await assert.rejects(store.claim(0, "a"), isClosed);
-    await assert.rejects(store.load(0, []), isClosed);
-    await store.close();
-  });
 }
 
 function snapshotTests(test: Test): void {

@@ -69,12 +69,21 @@ test("SqliteStore() refuses a newer version", async (path) => {
   const db = new DatabaseSync(path);
   db.exec(`PRAGMA user_version = ${schemaVersion + 1}`);
   db.close();
-  assertRefused(path, /format version 4, and this program knows up to 3; use the newer program/);
+  assertRefused(path, /format version 5, and this program knows up to 4; use the newer program/);
 });
 
-/** Makes of the file what an earlier version wrote: checksums over rows alone, no counts but those of actors. */
-function makeOlder(path: string, version: 1 | 2): void {
+/**
+ * Makes of the file what an earlier version wrote: 3 knew no times of shards; 1 and 2 had checksums over rows alone, and
+ * no counts but those of actors.
+ */
+function makeOlder(path: string, version: 1 | 2 | 3): void {
   const db = new DatabaseSync(path);
+  db.exec(`ALTER TABLE shards DROP COLUMN committed_at_ms; PRAGMA user_version = ${version}`);
+  if (version < 3) uncover(db, version);
+  db.close();
+}
+
+function uncover(db: DatabaseSync, version: number): void {
   db.function("old_crc", (row) => crc32(row as string | Uint8Array));
   const rows = {
     actors: "hot",
@@ -92,13 +101,11 @@ function makeOlder(path: string, version: 1 | 2): void {
     DROP TABLE tallies;
     CREATE TABLE kinds (kind TEXT PRIMARY KEY, actors INTEGER NOT NULL) WITHOUT ROWID;
     INSERT INTO kinds SELECT kind, count(*) FROM actors GROUP BY kind;
-    PRAGMA user_version = ${version};
   `);
   if (version === 1) db.exec("DROP TABLE requests");
-  db.close();
 }
 
-for (const version of [1, 2] as const) {
+for (const version of [1, 2, 3] as const) {
   test(`SqliteStore() brings a file of version ${version} up to date, with all that is in it`, async (path) => {
     const request = { n: 1, kind: "sensor", id: "a", service: "s", body: "1", dueMs: 5 };
     const actors = [{ id: "a", hot: "hot", cold: "cold", dueMs: 7 }, { id: "b", hot: "damaged-hot" }];
@@ -117,6 +124,9 @@ for (const version of [1, 2] as const) {
     await damage(path, "damaged-hot");
 
     const migrated = open(path);
+    assert.deepEqual(await migrated.rows(), [
+      { shard: 0, epoch: 1, owner: "a", positions: {}, commit: 1, committedAtMs: 0 },
+    ]);
     const next = await migrated.claim(0, "b");
     assert.deepEqual([next.outbox, next.requests, next.keys.length], [outbox, requests, 16]);
     assert.deepEqual(actorRows(await migrated.load(0, [{ kind: "sensor", id: "a" }])), [

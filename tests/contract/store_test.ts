@@ -10,8 +10,9 @@ import type { Store } from "../../runtime/store/port.ts";
 import { RemoteStore } from "../../runtime/store/remote_store.ts";
 import { SqliteStore } from "../../runtime/store/sqlite_store.ts";
 import { startStoreThread } from "../../runtime/store/start_store_thread.ts";
-import { storeContract, type StoreFixture } from "./store_contract.ts";
+import { storeContract } from "./store_contract.ts";
 import { shardCount } from "./store_fixtures.ts";
+import type { StoreFixture } from "./store_tests.ts";
 
 /** A store that is open now, and how to close all of it. */
 interface Open {

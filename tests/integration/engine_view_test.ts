@@ -21,7 +21,7 @@ async function send(engine: EmbeddedEngine, id: string, message: { [key: string]
 function hostOf(engine: EmbeddedEngine, id: string) {
   const host = engine.status().shards[engine.shardOf(id)]?.host;
   const child = hostsOf(engine).find((child) => child.id === `host-${host}`);
-  assert.ok(host !== undefined && child?.kind === "worker");
+  assert.ok(typeof host === "number" && child?.kind === "worker");
   return { ...child, host, details: HostDetails.parse(child.details) };
 }
 

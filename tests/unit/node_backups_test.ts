@@ -36,7 +36,7 @@ function rig(elsewhere: string | null = null): Rig {
     files: {
       store: {
         ...file("store"),
-        ready: Promise.resolve({ identity: "s1", shards: 4, log: "l1", warning: null }),
+        ready: Promise.resolve({ identity: "s1", log: "l1", secret: "s", warning: null }),
       },
       log: { ...file("log"), seal: () => Promise.try(() => (told("seal log"), ["00000001.db"])) },
     },

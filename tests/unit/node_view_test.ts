@@ -122,3 +122,37 @@ Deno.test("NodeView.shard() counts what is not folded and dates the oldest of it
   assert.deepEqual(seen(), ["claiming", 2, null, 0], "from where the last host was");
   assert.deepEqual(view.host(0, [0]), { shards: [view.shard(0)], turn: null });
 });
+
+Deno.test("ShardBoard tells nothing of a shard that is elsewhere, nor of an earlier stay once it is back", () => {
+  const hosts: (number | null)[] = [0, 1];
+  const board = new ShardBoard([{ begin: 0, end: 5 }, { begin: 0, end: 5 }], (shard) => hosts[shard] ?? null);
+  assert.match(board.waitingFor() ?? "", /^Shard 0 is being claimed, and 1 other/);
+  const suspended = new Map([["k/a", { sinceMs: 1 }]]);
+  board.reported(report({ suspended, keysFull: true, refusal: "It is damaged", state: "refused" }));
+  board.reported(report({ shard: 1 }));
+  assert.deepEqual([board.waitingFor(), board.suspended().length, board.isOwn(0)], [
+    "It is damaged",
+    1,
+    true,
+  ]);
+
+  hosts[0] = null;
+  board.moved(0);
+  const { host, state, epoch, folded, appended, sentence } = board.status(0);
+  assert.deepEqual([host, state, epoch, folded, appended, sentence], [null, "elsewhere", 0, -1, 4, null]);
+  assert.deepEqual([board.refusal(0), board.keysFull(0), board.suspended(), board.isOwn(0)], [
+    null,
+    false,
+    [],
+    false,
+  ]);
+  assert.deepEqual([board.queuedFrames(0), board.waitingFor()], [null, null], "nothing of it is waited for");
+
+  hosts[0] = 1;
+  board.moved(0);
+  assert.deepEqual([board.status(0).state, board.queuedFrames(0)], ["claiming", null]);
+  assert.match(board.waitingFor() ?? "", /^Shard 0 is being claimed$/);
+  hosts.fill(null);
+  for (const shard of [0, 1]) board.moved(shard);
+  assert.equal(board.waitingFor(), null, "a node without shards waits for none");
+});

@@ -67,11 +67,30 @@ export const recordFrameBytes = 256 * KiB;
 /** How soon a partition that ends before what was read of it is looked at again. */
 export const beyondRetryMs = 5000;
 
-/** The least that brokers allow by default: so long a dead member keeps its partitions. */
+/** The least that brokers allow by default: so long a member that died unnoticed keeps its partitions. */
 export const sessionTimeoutMs = 6000;
-export const heartbeatMs = 1000;
-/** How long a new member waits for one that died: the others hear of it by their heartbeat. */
+/**
+ * A member learns by its heartbeat that another came or left, and reads nothing until the last has learned it: what the
+ * others keep pauses for so long, and for a fetch. A heartbeat costs what an empty fetch does.
+ */
+export const heartbeatMs = 100;
+/** How long the others wait for a member that died or hangs, when one comes: many times what a busy one takes. */
 export const rebalanceTimeoutMs = 3000;
+
+/** Who asks about the group within this time shares one request. */
+export const groupGatherMs = 5;
+/** How long asking about the group, or taking a member out of it, may take in all, and between attempts. */
+export const groupDeadlineMs = 3000;
+export const groupRetryMs = 50;
+/** How long the table waits for the nodes to agree: longer than for one that is dead. */
+export const agreeingDeadlineMs = rebalanceTimeoutMs + 2000;
+
+/** How long a member that is told that it is none keeps its shards: several times what joining takes. */
+export const rejoinMs = 1000;
+/** And one that hears nothing: a broker that was killed is back by then, and remembers its members. */
+export const silenceMs = 15_000;
+/** How often that is looked at. */
+export const membershipWatchMs = 250;
 
 /** How long `close` waits for brokers that do not answer. */
 export const closeDeadlineMs = 2000;

@@ -27,6 +27,7 @@ export function startKafkaLogThread(options: KafkaLogThreadOptions): LogThread {
   const data: KafkaLogThreadData = { settings, shards, topics, expected, member };
   const worker = new Worker(new URL("./kafka_log_thread.ts", import.meta.url), { workerData: data });
   return ownLogThread(worker, {
+    isShared: true,
     report,
     onWaiting,
     opening: (ready) => ready,

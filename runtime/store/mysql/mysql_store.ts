@@ -18,12 +18,14 @@ import type {
   StoredDeadLetter,
 } from "../../core/checkpoint.ts";
 import { invariant } from "../../core/errors.ts";
+import { checkBound } from "../bound_log.ts";
 import { checkShape } from "../checkpoint_shape.ts";
 import {
   type ActorCount,
   type DeadLetterFilter,
   type DeadLetterPage,
   type ListPage,
+  type ShardRow,
   type Store,
   type StoredHistoryRow,
   StoreError,
@@ -37,9 +39,9 @@ import { reconnectIntervalMs } from "./limits.ts";
 import { Link, type OnWaiting } from "./link.ts";
 import { readKeys, readOutbox, readRequests, writeQueues } from "./queue_rows.ts";
 import { Readers } from "./readers.ts";
-import { type MySqlOpening, openDatabase } from "./schema.ts";
+import { bindLog, boundLog, type MySqlOpening, openDatabase } from "./schema.ts";
 import type { MySqlSettings } from "./settings.ts";
-import { advance, claimShard, epochOf } from "./shard_rows.ts";
+import { advance, claimShard, epochOf, readShards } from "./shard_rows.ts";
 import { Writer } from "./writer.ts";
 
 export interface MySqlStoreOptions {
@@ -88,12 +90,15 @@ export class MySqlStore implements Store {
     throw new StoreError("closed", `Cannot ${doing}: it was closed meanwhile`);
   }
 
-  /** Remembers which log is folded into the store. */
-  bindLog(log: string): Promise<void> {
-    return this.#write(
-      "remember the store's log",
-      (connection) => connection.run("UPDATE meta SET log = ?", [log]),
-    );
+  /** Remembers which log is folded into the store; throws "refused" when another is. */
+  async bindLog(log: string): Promise<void> {
+    const doing = "remember the store's log";
+    checkBound(await this.#write(doing, (connection) => bindLog(connection, log)), log);
+  }
+
+  /** Null: none is bound. */
+  boundLog(): Promise<string | null> {
+    return this.#read("read which log the store belongs to", boundLog);
   }
 
   #checkOpen(doing: string): void {
@@ -113,14 +118,27 @@ export class MySqlStore implements Store {
     return await this.#readers.read(doing, work);
   }
 
-  claim(shard: number, owner: string, death: HostDeath | null = null): Promise<Claim> {
+  claim(
+    shard: number,
+    owner: string,
+    death: HostDeath | null = null,
+    after: number | null = null,
+  ): Promise<Claim> {
     return this.#write(`claim shard ${shard}`, async (connection) => {
       invariant(shard >= 0 && shard < this.#shardCount, `Shard ${shard} is one of ${this.#shardCount}`);
-      const row = await claimShard(connection, shard, owner, this.#writer.name, death);
+      const row = await claimShard(connection, { shard, owner, death, after }, this.#writer.name);
       const outbox = await readOutbox(connection, shard);
       const requests = await readRequests(connection, shard);
       return { shard, ...row, outbox, requests, keys: await readKeys(connection, shard) };
     });
+  }
+
+  epoch(shard: number): Promise<number> {
+    return this.#read(`read the epoch of shard ${shard}`, (connection) => epochOf(connection, shard));
+  }
+
+  rows(): Promise<readonly ShardRow[]> {
+    return this.#read("read the shards", readShards);
   }
 
   commit(checkpoints: readonly Checkpoint[]): Promise<readonly CommitResult[]> {

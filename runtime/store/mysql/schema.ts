@@ -9,11 +9,12 @@
  */
 
 import { StoreError } from "../port.ts";
+import { newSecret } from "../secret.ts";
 import { MySqlConnection, type Row } from "./connection.ts";
 import { serverErrno } from "./errors.ts";
 import { idBytes, labelBytes, migrationWaitSeconds } from "./limits.ts";
 import type { MySqlSettings } from "./settings.ts";
-import { integer, text } from "./values.ts";
+import { integer, text, textOrNull } from "./values.ts";
 
 const kind = `kind VARBINARY(${labelBytes}) NOT NULL`;
 const id = `id VARBINARY(${idBytes}) NOT NULL`;
@@ -105,7 +106,31 @@ const version1: readonly string[] = [
   ),
 ];
 
-const steps: readonly (readonly string[])[] = [version1];
+/** A step for which `CREATE TABLE IF NOT EXISTS` is no help: not every server knows `ADD COLUMN IF NOT EXISTS`. */
+async function addColumn(connection: MySqlConnection, table: string, column: string): Promise<void> {
+  try {
+    await connection.run(`ALTER TABLE ${table} ADD COLUMN ${column}`);
+  } catch (thrown) {
+    if (serverErrno(thrown) !== duplicateColumn) throw thrown;
+  }
+}
+
+const duplicateColumn = 1060;
+
+type Step = (connection: MySqlConnection) => Promise<void>;
+
+const steps: readonly Step[] = [
+  async (connection) => {
+    for (const statement of version1) await connection.run(statement);
+  },
+  // When the last commit or claim was, by the server's clock.
+  (connection) => addColumn(connection, "shards", "committed_at_ms BIGINT NOT NULL DEFAULT 0"),
+  async (connection) => {
+    await addColumn(connection, "meta", "secret VARCHAR(64)");
+    // Prepared: the driver's errors quote a statement with its values, and a prepared one without them.
+    await connection.write("UPDATE meta SET secret = ? WHERE secret IS NULL", [newSecret()]);
+  },
+];
 
 export const schemaVersion = steps.length;
 
@@ -126,6 +151,8 @@ export interface MySqlOpening {
   /** Random name given when the tables were made. */
   readonly identity: string;
   readonly log: string | null;
+  /** Made with the tables: by it the cluster's nodes know each other. */
+  readonly secret: string;
   readonly warning: string | null;
 }
 
@@ -168,8 +195,8 @@ export async function openDatabase(settings: MySqlSettings, shards: number): Pro
     const lock = "CONCAT('sensorium.', SHA1(DATABASE()))";
     const [row] = await connection.rows(`SELECT GET_LOCK(${lock}, ${migrationWaitSeconds}) AS got`);
     if (row?.got !== 1) throw new StoreError("unavailable", "another node is making the tables");
-    const { identity, log } = await migrated(connection, settings, shards);
-    return { identity, log, warning: await warningOf(connection) };
+    const meta = await migrated(connection, settings, shards);
+    return { ...meta, warning: await warningOf(connection) };
   } finally {
     // Ends the lock as well.
     connection.destroy();
@@ -183,20 +210,36 @@ async function migrated(
 ): Promise<Omit<MySqlOpening, "warning">> {
   await checkOurs(connection, settings);
   await connection.run(metaTable);
-  await connection.run("INSERT IGNORE INTO meta VALUES (1, 0, ?, ?, ?, NULL)", [
-    crypto.randomUUID(),
-    settings.prefix,
-    shards,
-  ]);
+  await connection.run(
+    "INSERT IGNORE INTO meta (one, version, identity, prefix, shards) VALUES (1, 0, ?, ?, ?)",
+    [crypto.randomUUID(), settings.prefix, shards],
+  );
   const [meta] = await connection.rows("SELECT version, identity, prefix, shards, log FROM meta");
   const version = checkMeta(meta ?? {}, settings, shards);
   for (const [index, step] of steps.slice(version).entries()) {
-    for (const statement of step) await connection.run(statement);
+    await step(connection);
     await connection.run("UPDATE meta SET version = ?", [version + index + 1]);
   }
   await makeShards(connection, shards);
-  const identity = text(meta?.identity, "the store's own row");
-  return { identity, log: typeof meta?.log === "string" ? meta.log : null };
+  const what = "the store's own row";
+  const [made] = await connection.rows("SELECT secret FROM meta");
+  return {
+    identity: text(meta?.identity, what),
+    log: textOrNull(meta?.log, what),
+    secret: text(made?.secret, what),
+  };
+}
+
+/** Null: none is bound. */
+export async function boundLog(connection: MySqlConnection): Promise<string | null> {
+  const [meta] = await connection.rows("SELECT log FROM meta");
+  return textOrNull(meta?.log ?? null, "the store's own row");
+}
+
+/** Remembers the log, unless one is bound: several nodes may start at once. Answers the one that is bound. */
+export async function bindLog(connection: MySqlConnection, log: string): Promise<string | null> {
+  await connection.run("UPDATE meta SET log = ? WHERE log IS NULL", [log]);
+  return await boundLog(connection);
 }
 
 /** So that a claim has a row to lock. Rows that are there are not touched: a stuck owner may hold one. */
@@ -204,7 +247,8 @@ async function makeShards(connection: MySqlConnection, shards: number): Promise<
   const [row] = await connection.rows("SELECT COUNT(*) AS n FROM shards");
   if (row?.n === shards) return;
   const rows = Array.from({ length: shards }, (_, shard) => `(${shard}, 0, 0, '', '', '{}', '{}')`);
-  await connection.run(`INSERT IGNORE INTO shards VALUES ${rows.join()}`);
+  const columns = "shard, epoch, commit_number, owner, writer, positions, memory";
+  await connection.run(`INSERT IGNORE INTO shards (${columns}) VALUES ${rows.join()}`);
 }
 
 async function checkOurs(connection: MySqlConnection, settings: MySqlSettings): Promise<void> {

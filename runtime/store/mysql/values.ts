@@ -23,6 +23,10 @@ export function text(value: unknown, what: string): string {
   throw damaged(what, "a text is missing");
 }
 
+export function textOrNull(value: unknown, what: string): string | null {
+  return value === null ? null : text(value, what);
+}
+
 /** A copy of its own: the driver's bytes are part of a packet. */
 export function bytes(value: unknown, what: string): Uint8Array {
   if (value instanceof Uint8Array) return new Uint8Array(value);

@@ -1,9 +1,12 @@
 /** Kafka and MariaDB of a run's own, which all of its figures share. */
 
+import type { Server } from "../../../deploy/services/server.ts";
 import { ownKafka, ownMariadb } from "../../services/own_server.ts";
 
 export interface BenchServers extends AsyncDisposable {
   readonly brokers: string;
+  /** To be stopped and started by a figure. */
+  readonly servers: { readonly kafka: Server; readonly mariadb: Server };
   /** By the name that rows tell. */
   readonly pids: ReadonlyMap<string, number>;
   /** What makes a node use them: with topics, groups and a database of its own, called `name`. */
@@ -24,7 +27,10 @@ export async function startServers(): Promise<BenchServers> {
   };
   return {
     brokers: kafka.address,
-    pids: new Map([["Kafka", kafka.pid], ["MariaDB", mariadb.pid]]),
+    servers: { kafka, mariadb },
+    get pids() {
+      return new Map([["Kafka", kafka.pid], ["MariaDB", mariadb.pid]]);
+    },
     environment: (name) => ({
       KAFKA_BROKERS: kafka.address,
       MYSQL_URL: urlOf(name),

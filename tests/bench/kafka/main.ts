@@ -10,6 +10,7 @@ import { runTask } from "../../../actors/operations/run_task.ts";
 import { findProgram } from "../../../deploy/services/programs.ts";
 import { machineText } from "../machine.ts";
 import { measureAll, writeResults } from "../report.ts";
+import { away } from "./away.ts";
 import { startServers } from "./bench_servers.ts";
 import { keyed, rekeyed } from "./from_topic.ts";
 import type { KafkaFigure, KafkaRun, Score } from "./kafka_figure.ts";
@@ -19,7 +20,7 @@ import { Topics } from "./topics.ts";
 
 /** In this order: the peer comes last, to be compared with what was measured before. */
 const figures: readonly KafkaFigure[] = [keyed, rekeyed, http, latency];
-const allFigures = [...figures, peer];
+const allFigures = [...figures, away, peer];
 
 const defaults = { seconds: 30, rounds: 3 } as const;
 /** So many records lie in a topic for each second that a figure is to last: the most that is wanted of one. */
@@ -40,7 +41,10 @@ services up --install brings both), some GiB of disk, and about ten minutes. Wha
 by sensor, or the figure is missed. The exit code is 1 when a target is missed.`,
   operand: null,
   flags: {
-    "--only": { form: "LIST", meaning: `of ${allFigures.map(({ name }) => name).join(",")}; all but peer` },
+    "--only": {
+      form: "LIST",
+      meaning: `of ${allFigures.map(({ name }) => name).join(",")}; all but away and peer`,
+    },
     "--peer": {
       form: null,
       meaning: "Kafka Streams on the same topics, and ratios (needs javac; fetches 73 MB once)",

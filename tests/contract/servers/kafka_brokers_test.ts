@@ -4,12 +4,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import { prepareBrokers } from "../../../deploy/services/kafka.ts";
+import type { Agreement } from "../../../runtime/core/cluster.ts";
 import type { Server } from "../../../deploy/services/server.ts";
-import { KafkaLog } from "../../../runtime/log/kafka/kafka_log.ts";
 import { type KafkaSettings, mailboxTopic } from "../../../runtime/log/kafka/settings.ts";
 import { freePort } from "../../services/free_port.ts";
 import { skipUnlessServersInstalled } from "../../services/own_server.ts";
 import { losesNothing } from "./kafka_disturbance.ts";
+import { openKafkaLog } from "./kafka_logs.ts";
 
 const shards = 4;
 /** The brokers give a dead one up after 4 s; and a machine may be busy. */
@@ -65,23 +66,19 @@ Deno.test({
       await Promise.all(brokers.map((broker) => broker.start()));
       const addresses = brokers.map(({ address }) => address);
       const settings = { brokers: addresses, tls: null, sasl: null, prefix: "log" };
-      const said: string[] = [];
-      const open = () =>
-        KafkaLog.open({
-          settings,
-          shards,
-          topics: [],
-          expected: null,
-          onWaiting: () => {},
-          report: (sentence) => void said.push(sentence),
-        });
+      const agreed: Agreement[] = [];
+      const open = () => openKafkaLog({ settings, shards, onAgreed: (agreement) => agreed.push(agreement) });
       const kill = async () => {
         const { coordinator, replicas } = await look(settings);
         assert.deepEqual(replicas, [3, 3, 3, 3]);
         await brokers[coordinator - 1]!.kill();
       };
       await losesNothing(open, kill, settleMs);
-      assert.deepEqual(said, []);
+      assert.deepEqual(
+        agreed.map(({ own }) => own),
+        [[0, 1, 2, 3]],
+        "it stays a member, and nobody joins anew",
+      );
     } finally {
       await Promise.all(brokers.map((broker) => broker.kill()));
       await Deno.remove(folder, { recursive: true });

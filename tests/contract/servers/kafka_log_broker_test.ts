@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import type { Server } from "../../../deploy/services/server.ts";
-import { KafkaLog } from "../../../runtime/log/kafka/kafka_log.ts";
 import type { KafkaSettings, SaslMechanism } from "../../../runtime/log/kafka/settings.ts";
 import { requestTimeoutMs } from "../../../runtime/log/kafka/limits.ts";
 import { startKafkaLogThread } from "../../../runtime/log/kafka/start_kafka_log_thread.ts";
@@ -17,6 +16,7 @@ import { within } from "../../services/within.ts";
 import { range } from "../log_collector.ts";
 import { readAll, rejectsWith } from "../log_contract.ts";
 import { losesNothing } from "./kafka_disturbance.ts";
+import { openKafkaLog } from "./kafka_logs.ts";
 
 const plenty = 1 << 30;
 const secret = "not-to-be-shown";
@@ -44,7 +44,7 @@ const settingsOf = (port: number, more: Partial<KafkaSettings> = {}): KafkaSetti
 });
 
 const open = (settings: KafkaSettings, expected: string | null = null, shards = 4) =>
-  KafkaLog.open({ settings, shards, topics: [], expected, onWaiting: () => {}, report: () => {} });
+  openKafkaLog({ settings, shards, expected, report: () => {} });
 
 const opened = ({ ports }: Broker) => () => open(settingsOf(ports.plain));
 

@@ -1,4 +1,4 @@
-/** Databases that the store on MySQL refuses, with a sentence each. */
+/** Opening the store on MySQL: what it refuses, with a sentence each; what it makes, and brings up to date. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -64,6 +64,35 @@ Deno.test({
       for (const store of stores) await store.close();
     }),
 });
+
+for (
+  const [name, sql] of [
+    ["of version 1", "ALTER TABLE shards DROP COLUMN committed_at_ms"],
+    ["whose step from version 1 was cut short", "DO 0"],
+  ] as const
+) {
+  Deno.test({
+    name: `MySqlStore open() brings a database ${name} up to date, with all that is in it`,
+    ignore,
+    fn: () =>
+      withDatabase(async (settings) => {
+        const store = await openStore(settings);
+        await store.commit([checkpoint(await store.claim(0, "a"), { actors: [{ id: "a", hot: "x" }] })]);
+        await store.close();
+        await withConnection(settings, async (connection) => {
+          await connection.run(sql);
+          await connection.run("UPDATE meta SET version = 1");
+        }, settings.database);
+        const migrated = await openStore(settings);
+        const rows = await migrated.rows();
+        assert.deepEqual(rows.map(({ shard, epoch, commit }) => [shard, epoch, commit]), [[0, 1, 1]]);
+        const claim = await migrated.claim(0, "b", null, 1);
+        assert.deepEqual(await migrated.commit([checkpoint(claim)]), ["committed"]);
+        await migrated.close();
+        await (await openStore(settings)).close();
+      }),
+  });
+}
 
 Deno.test({
   name: "MySqlStore works by TLS, and says what is wrong with an authority, or without TLS",

@@ -1,0 +1,166 @@
+/**
+ * This node in Kafka's group: what the members agreed, who has which shard, and taking the dead out.
+ *
+ * 1. `onAgreed` hears each agreement that this node is part of. While the members agree anew it keeps what it has:
+ *    nobody else can claim that meanwhile, as `holds` is false for all.
+ * 2. A member that was told that it is none has `rejoinMs` to be one again before it says that it has no shards; one
+ *    that hears nothing of the brokers, `silenceMs`. Whoever got its shards meanwhile fences it.
+ * 3. The members that `dead` names, and those that this node was in an earlier attempt, are taken out before it joins:
+ *    the others would wait for them.
+ * 4. A member's name is in its client id, which the brokers tell in every state of the group.
+ */
+
+import type { GroupDescription } from "kafkajs";
+import type { Agreement, ClusterNode, ClusterTable, Member } from "../../core/cluster.ts";
+import { LogError } from "../port.ts";
+import type { MemberCalls } from "../thread_messages.ts";
+import type { GroupCoordinator } from "./group_coordinator.ts";
+import { agreeingDeadlineMs, groupRetryMs, membershipWatchMs, rejoinMs, silenceMs } from "./limits.ts";
+import { decodeAssignment, decodeSubscription, type MemberWord } from "./member_metadata.ts";
+import { type KafkaSettings, mailboxTopic } from "./settings.ts";
+
+/** By which the brokers know the connections of a member. */
+export function clientIdOf({ prefix }: KafkaSettings, name: string): string {
+  return `${prefix}/${name}`;
+}
+
+export interface MembershipParts {
+  readonly coordinator: GroupCoordinator;
+  readonly settings: KafkaSettings;
+  readonly member: Member;
+  readonly shards: number;
+  onAgreed(agreement: Agreement): void;
+}
+
+/** What the library says when it has joined. */
+export interface Joined {
+  readonly memberId: string;
+  /** Ascending. */
+  readonly own: readonly number[];
+  readonly durationMs: number;
+}
+
+type GroupMember = GroupDescription["members"][number];
+
+export class Membership implements MemberCalls {
+  readonly #parts: MembershipParts;
+  readonly #watch: ReturnType<typeof setInterval>;
+  #memberId: string | null = null;
+  /** What was agreed last, whether or not this node still belongs to it. */
+  #own: readonly number[] = [];
+  /** Of the group, as far as it is known: the library tells it only with heartbeats, some time after the join. */
+  #generation = 0;
+  #number = 0;
+  /** Whether it has said that it has no shards, or nothing yet. */
+  #isLost = true;
+  /** When it says so, on the clock of `performance.now`. */
+  #lostAtMs = Infinity;
+
+  constructor(parts: MembershipParts) {
+    this.#parts = parts;
+    this.#watch = setInterval(() => this.#look(), membershipWatchMs);
+  }
+
+  /** What it tells whoever divides the shards. */
+  word(): MemberWord {
+    const { name, url } = this.#parts.member;
+    return { name, url, shards: this.#own, generation: this.#generation };
+  }
+
+  /** To be awaited before each first join of a consumer. */
+  async clear(): Promise<void> {
+    const { name, dead } = this.#parts.member;
+    this.#memberId = null;
+    await this.#remove(new Set([...dead, name]));
+  }
+
+  joined({ memberId, own, durationMs }: Joined): void {
+    this.#memberId = memberId;
+    this.#own = own;
+    this.#generation += 1;
+    this.#lostAtMs = performance.now() + silenceMs;
+    this.#agree(own, durationMs);
+  }
+
+  heard(generation: number): void {
+    this.#generation = generation;
+    this.#lostAtMs = performance.now() + silenceMs;
+    // It was silence, and nobody noticed but this node.
+    if (this.#isLost) this.#agree(this.#own, 0);
+  }
+
+  /** It is no member any more. */
+  left(): void {
+    this.#memberId = null;
+    this.#lostAtMs = Math.min(this.#lostAtMs, performance.now() + rejoinMs);
+  }
+
+  async holds(shard: number): Promise<boolean> {
+    const { state, members } = await this.#parts.coordinator.describe();
+    // Read afterwards: it may have joined meanwhile.
+    const own = members.find(({ memberId }) => memberId === this.#memberId);
+    return state === "Stable" && own !== undefined && this.#shardsOf(own).includes(shard);
+  }
+
+  async table(): Promise<ClusterTable> {
+    const endMs = performance.now() + agreeingDeadlineMs;
+    for (;;) {
+      const { state, members } = await this.#parts.coordinator.describe();
+      if (state === "Stable") return this.#tableOf(members);
+      if (performance.now() >= endMs) {
+        throw new LogError("unavailable", `The nodes have not agreed within ${agreeingDeadlineMs} ms.`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, groupRetryMs));
+    }
+  }
+
+  evict(name: string): Promise<boolean> {
+    return this.#remove(new Set([name]));
+  }
+
+  /** Leaves what the library has not left: it does so only while it fetches. */
+  async close(): Promise<void> {
+    clearInterval(this.#watch);
+    await this.#remove(new Set([this.#parts.member.name]));
+  }
+
+  #look(): void {
+    if (this.#isLost || performance.now() < this.#lostAtMs) return;
+    this.#agree([], 0);
+    this.#isLost = true;
+  }
+
+  #agree(own: readonly number[], durationMs: number): void {
+    this.#isLost = false;
+    this.#number += 1;
+    this.#parts.onAgreed({ number: this.#number, own, durationMs });
+  }
+
+  async #remove(names: ReadonlySet<string>): Promise<boolean> {
+    const { coordinator, settings } = this.#parts;
+    const clientIds = new Set([...names].map((name) => clientIdOf(settings, name)));
+    const { members } = await coordinator.describe();
+    const found = members.filter(({ clientId }) => clientIds.has(clientId));
+    const removed = await Promise.all(found.map(({ memberId }) => coordinator.remove(memberId)));
+    return removed.includes(true);
+  }
+
+  #shardsOf({ memberAssignment }: GroupMember): number[] {
+    return decodeAssignment(memberAssignment, mailboxTopic(this.#parts.settings));
+  }
+
+  #tableOf(members: readonly GroupMember[]): ClusterTable {
+    const known = members.flatMap((member) => {
+      const subscription = decodeSubscription(member.memberMetadata);
+      if (subscription === null) return [];
+      const { name, url } = subscription;
+      return [{ node: { name, url }, own: this.#shardsOf(member) }];
+    }).sort(({ node: a }, { node: b }) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+    const nodes: ClusterNode[] = known.map(({ node }) => node);
+    const owners: (number | null)[] = Array.from({ length: this.#parts.shards }, () => null);
+    for (const [place, { own }] of known.entries()) {
+      for (const shard of own) if (shard < owners.length) owners[shard] = place;
+    }
+    return { nodes, owners };
+  }
+}
