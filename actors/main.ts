@@ -295,6 +295,7 @@ async function runNode(
     threads,
     report,
     ...publishing !== null && { onPublished: publishing.onPublished },
+    onDoor: (door) => edge.openDoor(door),
     onWaiting: (sentence) => edge.wait(sentence),
     onWorn: (sentence) => {
       log.error("worn", `${sentence}: the node stops, and its launcher starts it again`);
@@ -322,7 +323,7 @@ async function runNode(
 
   const again = (setting: PortSetting, fetch: Fetch) => () => listen(host, setting, fetch);
   await engine.supervise(listening("http", http, again(port, app.fetch), drainMs.requests));
-  await engine.supervise(listening("admin-http", adminHttp, again(admin, app.adminFetch), drainMs.requests));
+  await engine.supervise(listening("admin-http", adminHttp, again(admin, edge.adminFetch), drainMs.requests));
   if (life.index === 0) await superviseHostMetrics(settings, place, engine, app, report);
   await superviseTopics(settings, place, engine, registry, report);
   const stopSummary = startSummary(engine, life, link, log);

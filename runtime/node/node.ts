@@ -32,6 +32,7 @@ import { ShardedBatch } from "./batch.ts";
 import { machineClock } from "./clock.ts";
 import { ComputeMetrics } from "./compute_metrics.ts";
 import { ComputePool, type ComputeSettings } from "./compute_pool.ts";
+import { type ClusterStatus, clusterStatus } from "./cluster_view.ts";
 import { controlPiece } from "./control.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
@@ -42,9 +43,10 @@ import {
   EngineError,
   type EngineStatus,
   type RecordBatch,
-  type Suspended,
+  type SuspendedPage,
 } from "./engine.ts";
 import { errorMessage, invariant } from "../core/errors.ts";
+import { AskedEnds, boardEnds } from "./log_ends.ts";
 import { Gateway } from "./gateway.ts";
 import { Expiry, expiryShard } from "./expiry.ts";
 import { closeWritersMs, sendDeadlineMs, startCheckMs, watchdogTickMs } from "./limits.ts";
@@ -55,6 +57,11 @@ import { type NodeTree, nodeTree } from "./node_tree.ts";
 import { NodeView } from "./node_view.ts";
 import { type EngineOptions, settle, type Settled } from "./options.ts";
 import { ShardedRecords } from "./record_batch.ts";
+import { peerDoor } from "./peer_door.ts";
+import { Peers } from "./peers.ts";
+import { peerConnections } from "./peer_client.ts";
+import { Rebalances } from "./rebalances.ts";
+import { suspendedPage } from "./suspended_page.ts";
 import { mayReplay, replayPiece } from "./replay.ts";
 import { Router } from "./router.ts";
 import { ServiceMetrics } from "./service_metrics.ts";
@@ -98,6 +105,8 @@ export class EmbeddedEngine implements Engine {
   readonly #deadlines = new Deadlines(sendDeadlineMs);
   readonly #gateway: Gateway;
   readonly #view: NodeView;
+  readonly #peers: Peers | null;
+  readonly #rebalances: Rebalances;
   readonly #router: Router;
   readonly #metrics: NodeMetrics;
   readonly #hosts: NodeHosts;
@@ -154,10 +163,17 @@ export class EmbeddedEngine implements Engine {
       logNowMs: () => this.logNowMs(),
       turnBoard: (host) => this.#hosts.turnBoard(host),
     });
+    this.#rebalances = new Rebalances({ nowMs: () => this.#clock.nowMs(), wallMs: Date.now });
+    this.#peers = this.#makePeers();
     this.#router = new Router({
       clock: this.#clock,
       board: this.#board,
+      ends: settings.servers === null
+        ? boardEnds(this.#board)
+        : new AskedEnds(this.#log, this.#board, this.#clock),
       view: this.#view,
+      peers: this.#peers,
+      isOwn: (shard) => this.#board.isOwn(shard),
       call: (shard, folded, request) => this.#hosts.ask(shard, folded, request),
       logNowMs: () => this.logNowMs(),
     });
@@ -175,6 +191,7 @@ export class EmbeddedEngine implements Engine {
       backlog: this.#backlog,
       view: this.#view,
       care: { watchdog: this.#watchdog, abandoned: this.#abandoned },
+      onReport: (shard) => this.#rebalances.reported(shard),
       onRequest: (request) => this.#services.request(request),
       onDeath: (metrics) => {
         if (this.#stopping === null) this.#metrics.hostDied(metrics);
@@ -200,6 +217,22 @@ export class EmbeddedEngine implements Engine {
       expired: (what, rows) => this.#metrics.expired(what, rows),
       report: settings.report,
     });
+  }
+
+  /** Null where the log is this node's alone. */
+  #makePeers(): Peers | null {
+    const { member, report } = this.#settings;
+    const { secret, log: { membership } } = this.#writers;
+    if (membership === null) return null;
+    const door = peerDoor({
+      secret,
+      answer: (question, signal) => this.#router.answer(question, signal),
+      suspended: () => this.#board.suspended(),
+      report,
+    });
+    this.#settings.onDoor(door);
+    const table = () => membership.table();
+    return new Peers({ self: member, secret, clock: this.#clock, connect: peerConnections, report, table });
   }
 
   #makeGateway(tracing: Tracing | null): Gateway {
@@ -246,8 +279,9 @@ export class EmbeddedEngine implements Engine {
   }
 
   /** From now on these shards are the node's; one that stops takes none. */
-  #agreed({ own, durationMs }: Agreement): void {
+  #agreed({ number, own, durationMs }: Agreement): void {
     const shards = this.#stopping === null ? own : own.filter((shard) => this.#board.isOwn(shard));
+    this.#rebalances.agreed({ number, own: shards, durationMs });
     this.#hosts.own(shards);
     const message = `The nodes have agreed, in ${Math.round(durationMs)} ms: ${shards.length} of ` +
       `${this.shardCount} shards are this one's.`;
@@ -329,7 +363,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   lastRecords(deadlineMs: number): Promise<ReadonlyMap<string, number>> {
-    return this.#router.lastRecords(deadlineMs, this.#takingShards());
+    return this.#router.lastRecords(deadlineMs);
   }
 
   refusal(): EngineError | null {
@@ -359,12 +393,13 @@ export class EmbeddedEngine implements Engine {
     if (waitingFor !== null) {
       throw new EngineError("unavailable", `Cannot make checkpoints: ${waitingFor}`, 1);
     }
-    await this.#router.flush(deadlineMs, shards ?? this.#takingShards());
+    await this.#router.flush(deadlineMs, shards);
   }
 
   /** As `flush`, of the shards that are the node's; those that leave meanwhile are others' to flush. */
   async #flushOwn(deadlineMs: number): Promise<void> {
-    const shards = this.#takingShards().filter((shard) => this.#board.isOwn(shard));
+    // A refused one would not answer.
+    const shards = this.#ownShards().filter((shard) => this.#board.refusal(shard) === null);
     await Promise.all(
       shards.map((shard) => Promise.race([this.flush(deadlineMs, [shard]), this.#hosts.left(shard)])),
     );
@@ -376,11 +411,6 @@ export class EmbeddedEngine implements Engine {
 
   #ownShards(): number[] {
     return this.#allShards().filter((shard) => this.#board.isOwn(shard));
-  }
-
-  /** Shards that are not known to be refused: the others answer nothing. */
-  #takingShards(): number[] {
-    return this.#allShards().filter((shard) => this.#board.refusal(shard) === null);
   }
 
   async replayDeadLetter(id: string): Promise<{ readonly replays: number } | null> {
@@ -400,8 +430,20 @@ export class EmbeddedEngine implements Engine {
     this.#hosts.publishAll();
   }
 
-  suspended(): readonly Suspended[] {
-    return this.#board.suspended();
+  suspended(after: string, limit: number, deadlineMs: number): Promise<SuspendedPage> {
+    return suspendedPage(this.#board.suspended(), this.#peers, { after, limit, deadlineMs });
+  }
+
+  cluster(deadlineMs: number): Promise<ClusterStatus> {
+    const { membership } = this.#writers.log;
+    return clusterStatus({
+      self: this.#settings.member,
+      shardCount: this.shardCount,
+      store: this.store,
+      log: this.#log,
+      table: membership === null ? null : () => membership.table(),
+      rebalances: () => this.#rebalances.list(),
+    }, deadlineMs);
   }
 
   logNowMs(): number {
@@ -506,6 +548,7 @@ export class EmbeddedEngine implements Engine {
     }
     step("Its shards have made their last checkpoints.");
     this.#router.stop();
+    this.#peers?.close();
     await settledBy(leftMs() + closeWritersMs, this.#expiry.stop());
     this.#hosts.close();
     const { hosts, root } = this.#tree;

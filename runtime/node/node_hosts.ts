@@ -32,6 +32,8 @@ export interface NodeHostsParts {
   readonly backlog: Backlog;
   readonly view: Pick<NodeView, "host">;
   readonly care: ThreadCare;
+  /** What a host says of one of its shards. */
+  onReport(report: ShardReport): void;
   /** A shard asks a service, perhaps again. */
   onRequest(request: ShardRequest): void;
   /** A host's thread ended; `metrics` are the last it reported. */
@@ -138,11 +140,12 @@ export class NodeHosts {
   }
 
   #reported(host: number, reports: readonly ShardReport[]): void {
-    const { board, backlog } = this.#parts;
+    const { board, backlog, onReport } = this.#parts;
     this.#startWatch.heard(host);
     this.#heard.add(host);
     for (const shard of reports) {
       board.reported(shard);
+      onReport(shard);
       // A refused shard folds nothing: what it has must not count against the others.
       backlog.folded(shard.shard, shard.refusal === null ? shard.folded : Infinity);
     }
