@@ -1,20 +1,30 @@
 /**
- * The launcher: what `deno task start` runs. It holds no client of anything; it starts the node (`main.ts`) as a process
- * of its own, starts it again when it dies or hangs, and passes on what it is asked.
+ * The launcher: what `deno task start` runs. It holds no client of anything; it starts each node (`main.ts`) as a
+ * process of its own, starts it again when it dies or hangs, and passes on what it is asked.
  *
- * Exit codes: the node's own when it ended as asked (0) or was refused (2); 1 when it died too often; 130 at the second
- * Ctrl-C.
+ * Several nodes share the public port (SO_REUSEPORT): the kernel gives each connection to one of them. Those that a node
+ * has not accepted yet when it dies are reset, and those to one that hangs wait until it is killed: as with any server
+ * that dies, the client repeats its request. Such a port never reads as busy to those who share it, so it is bound once
+ * by itself before the nodes are started.
+ *
+ * Exit codes: the nodes' own when they ended as asked (0) or one was refused (2); 1 when one died too often; 130 at the
+ * second Ctrl-C.
  */
 
-import { NodeProcess } from "../runtime/node/node_process.ts";
-import { nodeBackoff, nodeIntensity, nodeStopMs } from "../runtime/node/limits.ts";
-import { type Child, type SupervisionNotice, Supervisor } from "../runtime/node/supervisor.ts";
-import { machineTimerClock } from "../runtime/node/timer_clock.ts";
+import type { ProcessCommand } from "../runtime/node/node_process.ts";
+import { idleNodes } from "./cli/check_nodes.ts";
+import { type Command, readCommand } from "./cli/command.ts";
 import { askedFormat, lastWord } from "./cli/last_word.ts";
-import { createLogger, logOf } from "./cli/logger.ts";
+import { exitCodeOf, LaunchedNodes, type Ports } from "./cli/launched_nodes.ts";
+import { type Life, writeLife } from "./cli/life.ts";
+import { createLogger, type LogFormat, logOf } from "./cli/logger.ts";
+import { noView, viewOf } from "./cli/nodes_view.ts";
+import { freePorts } from "./cli/ports.ts";
 import { redactor } from "./cli/redact.ts";
-import { failureExitCode, refusalExitCode } from "./cli/refusal.ts";
+import { Refusal, refusalExitCode } from "./cli/refusal.ts";
 import { untilStopSignal } from "./cli/stop_signal.ts";
+import { openTerminal, print } from "./cli/terminal.ts";
+import type { Settings } from "./settings.ts";
 
 /** What a node may do; the launcher itself may only start it. `head` reads what Deno lets no program read. */
 const nodePermissions = [
@@ -22,86 +32,96 @@ const nodePermissions = [
   "--allow-read",
   "--allow-write",
   "--allow-env",
-  "--allow-sys=loadavg,systemMemoryInfo,cpus,statfs",
+  "--allow-sys=hostname,loadavg,systemMemoryInfo,cpus,statfs",
   "--allow-run=head",
+  // A request's signal tells that whoever asked is gone. Without it, also that he was answered, with a warning.
+  "--unstable-no-legacy-abort",
 ];
 
-const encoder = new TextEncoder();
-
-function put(line: string): void {
-  Deno.stderr.writeSync(encoder.encode(`${line}\n`));
+/** What Deno calls unstable: a shared port; and that a request's signal tells only of a client that is gone. */
+function nodeFlags({ nodes }: Life): readonly string[] {
+  return ["--unstable-no-legacy-abort", ...nodes > 1 ? ["--unstable-net"] : []];
 }
 
+const component = "launcher";
+
 /**
- * Keeps a node running until it, or this process, is asked to stop; then ends this process.
+ * Keeps nodes running until they, or this process, are asked to stop; then ends this process.
  *
- * @param entry the program that is the node
+ * @param entry the program that is a node
  */
 export async function launch(entry: URL, args: readonly string[]): Promise<never> {
   const format = askedFormat(args, Deno.env.toObject());
-  // It is given no secrets to say; the node reads them.
-  const nothingElse = redactor([]);
-  const report = createLogger({
-    level: "info",
-    format,
-    redactor: nothingElse,
-    now: () => new Date(),
-    put,
+  try {
+    const command = readCommand(args, Deno.env.toObject());
+    if (command.type === "start") Deno.exit(await run(command, format, entry, args));
+    print(command.text);
+    Deno.exit(0);
+  } catch (thrown) {
+    if (!(thrown instanceof Refusal)) throw thrown;
+    const { put } = openTerminal(format, false);
+    lastWord({ component, event: "refused", message: thrown.message }, format, redactor([]), put);
+    Deno.exit(refusalExitCode);
+  }
+}
+
+type Start = Extract<Command, { type: "start" }>;
+
+/** Gives the exit code. Throws a `Refusal`. */
+async function run(command: Start, format: LogFormat, entry: URL, args: readonly string[]): Promise<number> {
+  const { settings, redactor } = command;
+  const areSeveral = settings.nodes > 1;
+  // One node shows by itself how it goes.
+  const { screen, put } = openTerminal(format, areSeveral);
+  const report = createLogger({ level: settings.logLevel, format, redactor, now: () => new Date(), put });
+  const stopSignal = untilStopSignal();
+  const ports = await portsOf(settings);
+  const view = areSeveral ? await viewOf(command, ports, screen) : noView;
+  const nodes = new LaunchedNodes({
+    hostname: Deno.hostname(),
+    ...ports,
+    log: logOf(component, report),
+    command: (life) => nodeCommand(entry, args, life),
+    onProgress: view.onProgress,
+    onEnded: view.onEnded,
   });
-  const log = logOf("launcher", report);
-  const nodes: NodeProcess[] = [];
-  let hasBeenUp = false;
+  const idle = idleNodes(settings);
+  if (idle !== null) logOf(component, report).warn("idle-nodes", idle);
 
-  const node: Child = {
-    id: "node",
-    restart: "transient",
-    startMs: Infinity,
-    stopMs: nodeStopMs,
-    async start(signal) {
-      const process = new NodeProcess({
-        program: Deno.execPath(),
-        args: ["run", "--no-prompt", ...nodePermissions, entry.href, ...args],
-        finalCodes: [refusalExitCode],
-      });
-      nodes.splice(0, nodes.length, process);
-      signal.addEventListener("abort", () => process.stop(), { once: true });
-      const running = await process.up;
-      hasBeenUp = true;
-      return running;
-    },
+  void stopSignal.then(() => {
+    view.stopping();
+    return nodes.stop();
+  });
+  if (await nodes.start()) view.started();
+  const ends = await nodes.ended;
+  const exitCode = exitCodeOf(ends);
+  view.ended(exitCode);
+  const given = ends.find(({ type }) => type === "gaveUp");
+  if (given?.type === "gaveUp") {
+    const message = `Sensorium gives up: ${given.sentence}`;
+    lastWord({ component, event: "gave-up", message }, format, redactor, put);
+  }
+  return exitCode;
+}
+
+/** One node binds its ports itself; those that share one must know which. */
+async function portsOf({ host, port, adminPort, nodes }: Settings): Promise<Ports> {
+  if (nodes === 1) return { port, adminPorts: [adminPort] };
+  const admin = Array.from({ length: nodes }, (_, index) => ({
+    flag: "--admin-port",
+    port: adminPort === 0 ? 0 : adminPort + index,
+  }));
+  const [shared = 0, ...adminPorts] = await freePorts(host, [{ flag: "--port", port }, ...admin]);
+  return { port: shared, adminPorts };
+}
+
+function nodeCommand(entry: URL, args: readonly string[], life: Life): ProcessCommand {
+  return {
+    program: Deno.execPath(),
+    args: ["run", "--no-prompt", ...nodeFlags(life), ...nodePermissions, entry.href, ...args],
+    finalCodes: [refusalExitCode],
+    environment: writeLife(life),
   };
-
-  const hear = (notice: SupervisionNotice) => {
-    if (notice.type === "childFailed") {
-      const { end: { sentence: reason } } = notice;
-      const pauseMs = Math.ceil(notice.pauseMs);
-      log.error("node-died", `The node died and starts again in ${pauseMs} ms: ${reason}.`, {
-        fields: { pauseMs, reason },
-      });
-    }
-    if (notice.type === "childFinished") Deno.exit(nodes[0]?.exitCode ?? 0);
-  };
-
-  const supervisor = new Supervisor(
-    {
-      id: "launcher",
-      strategy: "one_for_one",
-      intensity: nodeIntensity,
-      backoff: nodeBackoff,
-      children: [node],
-    },
-    { clock: machineTimerClock, random: Math.random, onNotice: hear },
-  );
-
-  void untilStopSignal().then(() => supervisor.stop());
-  supervisor.start().catch(() => {});
-  const { reason, sentence } = await supervisor.ended;
-  if (reason === "normal") Deno.exit(nodes[0]?.exitCode ?? 0);
-  // A node that could not start has said why, and starting it again would end alike.
-  if (!hasBeenUp) Deno.exit(nodes[0]?.exitCode ?? failureExitCode);
-  const message = `Sensorium gives up: ${sentence}`;
-  lastWord({ component: "launcher", event: "gave-up", message }, format, nothingElse, put);
-  Deno.exit(failureExitCode);
 }
 
 if (import.meta.main) await launch(new URL("./main.ts", import.meta.url), Deno.args);

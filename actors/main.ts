@@ -17,31 +17,33 @@ import { type EmbeddedEngine, type EngineOptions, startEngine } from "../runtime
 import { machineClock } from "../runtime/node/clock.ts";
 import type { Report } from "../runtime/node/notice.ts";
 import { Repeats } from "../runtime/node/repeats.ts";
-import { linkToLauncher } from "../runtime/node/process_link.ts";
+import { type LauncherLink, linkToLauncher } from "../runtime/node/process_link.ts";
 import { StoreError } from "../runtime/store/port.ts";
 import { RememberedPartitions } from "../runtime/topics/remembered_partitions.ts";
 import { TopicMetrics } from "../runtime/topics/topic_metrics.ts";
 import { runTopicSource } from "../runtime/topics/topic_source.ts";
-import { describeDenoVersion } from "./cli/deno_version.ts";
-import { helpText } from "./cli/help.ts";
-import { type Fetch, listen, type Listener } from "./cli/listen.ts";
+import { ActorCount } from "./cli/actor_count.ts";
+import { memberUrl } from "./cli/check_nodes.ts";
+import { type Command, readCommand } from "./cli/command.ts";
+import { type Life, nodeId, ownLife, takeLife } from "./cli/life.ts";
+import { type Fetch, listen } from "./cli/listen.ts";
 import { startLiveSummary } from "./cli/live_summary.ts";
 import { askedFormat, lastWord } from "./cli/last_word.ts";
-import { createLogger, logOf } from "./cli/logger.ts";
-import { nearest } from "./cli/nearest.ts";
-import { type Place, placeFields, placeRows, placeText, takePlace } from "./cli/place.ts";
+import { type ComponentLog, createLogger, logOf } from "./cli/logger.ts";
+import { type Place, placeFields, placeText, takePlace } from "./cli/place.ts";
 import { checkPorts, type PortSetting } from "./cli/ports.ts";
-import { readSettings } from "./cli/read_settings.ts";
 import { redactor } from "./cli/redact.ts";
 import { failureExitCode, Refusal, refusalExitCode } from "./cli/refusal.ts";
-import { openScreen, renderTable, type TableRow } from "./cli/screen.ts";
+import { startText, stoppedText, stoppingText } from "./cli/start_table.ts";
 import { untilStopSignal } from "./cli/stop_signal.ts";
+import { startTellingProgress } from "./cli/tell_progress.ts";
+import { openTerminal, print } from "./cli/terminal.ts";
 import { type App, createApp } from "./http/app.ts";
 import { type TellRequest, withRequestLog } from "./http/request_log.ts";
 import { Edge } from "./http/edge.ts";
 import { nameRequestSpan } from "./http/request_spans.ts";
 import { listening, source } from "./services.ts";
-import { secretsOf, type Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 import { hostProbes } from "./sources/host_probes.ts";
 import { runHostSource } from "./sources/host_source.ts";
 import { refusalReasons } from "./sources/records.ts";
@@ -59,27 +61,20 @@ const wornDrainMs = 2000;
 /** Deno's own OpenTelemetry is switched on: https://docs.deno.com/runtime/fundamentals/open_telemetry/ */
 const isTraced = Deno.env.get("OTEL_DENO") === "true";
 
-const encoder = new TextEncoder();
 const format = askedFormat(Deno.args, Deno.env.toObject());
 
-function print(text: string): void {
-  Deno.stdout.writeSync(encoder.encode(text));
-}
+/** Null: nobody has launched this process. */
+const launched = takeLife();
+const isOneOfSeveral = launched !== null && launched.nodes > 1;
 
 /** Knows of secrets once the settings are read. */
 let clean = redactor([]);
 
-/** Where the log is for a collector, nobody looks at a screen. */
-const screen = openScreen(Deno.stdout.isTerminal(), format === "json" ? () => {} : print);
-
-function complain(line: string): void {
-  // On a terminal the line must not end up behind the status line.
-  if (format === "pretty" && Deno.stdout.isTerminal() && Deno.stderr.isTerminal()) screen.write(`${line}\n`);
-  else Deno.stderr.writeSync(encoder.encode(`${line}\n`));
-}
+/** The launcher shows how several nodes go together. */
+const { screen, put } = openTerminal(format, !isOneOfSeveral);
 
 function refuse(message: string): never {
-  lastWord({ component: "node", event: "refused", message }, format, clean, complain);
+  lastWord({ component: "node", event: "refused", message }, format, clean, put);
   Deno.exit(refusalExitCode);
 }
 
@@ -88,7 +83,7 @@ function fail(error: unknown, isStackWanted: boolean): never {
   const stack = isStackWanted && error instanceof Error ? error.stack : undefined;
   const message = `Sensorium failed: ${errorMessage(error)}`;
   const fields = stack === undefined ? {} : { stack };
-  lastWord({ component: "node", event: "failed", message, fields }, format, clean, complain);
+  lastWord({ component: "node", event: "failed", message, fields }, format, clean, put);
   Deno.exit(failureExitCode);
 }
 
@@ -152,44 +147,43 @@ function openLog(settings: Settings): Repeats {
       level: settings.logLevel,
       format,
       redactor: clean,
+      node: isOneOfSeveral ? nodeId(launched.index) : null,
       now: () => new Date(),
-      put: complain,
+      put,
     }),
   );
   setInterval(() => repeats.check(), repeatsCheckMs);
   return repeats;
 }
 
-function startTable(
-  settings: Settings,
-  place: Place,
-  denoVersion: string,
-  { url }: Listener,
-  admin: Listener,
-): readonly TableRow[] {
-  const access: readonly TableRow[] = settings.token === undefined ? [] : [["access", "with the token"]];
-  return [
-    ["page", `${url}/`],
-    ["API", `${url}/openapi.json`],
-    ["docs", `${url}/docs`],
-    ["metrics", `${admin.url}/metrics`],
-    ...access,
-    ...placeRows(place),
-    ["Deno", denoVersion],
-  ];
-}
-
-interface Life {
+interface Link extends LauncherLink {
   /** Resolves when a signal, or the launcher, asks for a stop. */
   readonly stopSignal: Promise<void>;
-  /** Tells the launcher that the node takes readings. */
-  ready(): void;
 }
 
-function beginLife(): Life {
+/** @param engine once it runs */
+function linkOf(engine: Promise<EmbeddedEngine>, log: ComponentLog): Link {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const ready = linkToLauncher({ onStop: resolve, onOrphaned: () => Deno.exit(failureExitCode) });
-  return { stopSignal: Promise.race([untilStopSignal(), promise]), ready };
+  const link = linkToLauncher({
+    onStop: resolve,
+    async evict(name) {
+      try {
+        const isOut = await (await engine).evict(name);
+        if (isOut) {
+          log.info("evicted", `${name} is dead: its shards are the other nodes'.`, {
+            isStep: true,
+            fields: { name },
+          });
+        }
+      } catch (thrown) {
+        const reason = errorMessage(thrown);
+        log.warn("not-evicted", `The nodes go on without ${name} by the group's time-out only: ${reason}`);
+        throw thrown;
+      }
+    },
+    onOrphaned: () => Deno.exit(failureExitCode),
+  });
+  return { stopSignal: Promise.race([untilStopSignal(), promise]), ...link };
 }
 
 /** Rejects when Redis refuses what it is asked with: a mistake in the settings, and not an outage. */
@@ -205,7 +199,7 @@ function topicSettings({ entryTopic, okTopic, keyedTopics = [] }: Settings): Top
 
 async function superviseHostMetrics(
   settings: Settings,
-  { folder }: Place,
+  { folder, servers }: Place,
   engine: Engine,
   app: App,
   report: Report,
@@ -214,6 +208,8 @@ async function superviseHostMetrics(
   await engine.supervise(source("host-metrics", (signal) =>
     runHostSource({
       engine: app.moving.watch(engine),
+      // Other machines send theirs to the same store.
+      labels: servers === null ? {} : { host: Deno.hostname() },
       probes: settings.hostMetrics ? hostProbes(folder?.path ?? Deno.cwd()) : [],
       signal,
       nowMs: Date.now,
@@ -251,17 +247,22 @@ async function superviseTopics(
   }
 }
 
-async function runNode(settings: Settings, actors: Actors, denoVersion: string): Promise<void> {
-  const { host, adminPort } = settings;
-  const port = { flag: "--port", port: settings.port };
-  const admin = { flag: "--admin-port", port: adminPort };
+async function runNode(
+  { settings, denoVersion }: Extract<Command, { type: "start" }>,
+  actors: Actors,
+): Promise<void> {
+  const { host } = settings;
+  const life = launched ?? ownLife(settings);
+  const port: PortSetting = { flag: "--port", port: life.port, isShared: isOneOfSeveral };
+  const admin: PortSetting = { flag: "--admin-port", port: life.adminPort };
   const startMs = performance.now();
   const repeats = openLog(settings);
   const report: Report = (notice) => repeats.add(notice);
   const log = logOf("node", report);
-  // The main thread, which serves HTTP, keeps a core to itself.
-  const threads = settings.threads ?? Math.max(1, navigator.hardwareConcurrency - 1);
-  const { stopSignal, ready } = beginLife();
+  const threads = settings.threads ?? ownThreads(life);
+  const running = Promise.withResolvers<EmbeddedEngine>();
+  const link = linkOf(running.promise, log);
+  const { stopSignal } = link;
 
   await checkPorts(host, [port, admin]);
   const place = await takePlace(settings);
@@ -274,16 +275,16 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
       deno: denoVersion,
       pid: Deno.pid,
       ...placeFields(place),
+      ...servers !== null && { life: life.name },
       shards: settings.shards,
       threads,
     },
   });
   const edge = new Edge();
-  const listeners = [
-    await listen(host, port, edge.fetch),
-    await listen(host, admin, edge.adminFetch),
-  ] as const;
-  folder?.announce(listeners[1].url);
+  // Where others answer on the shared port, one that only starts would take connections from them.
+  const early = life.isRelieved ? null : await listen(host, port, edge.fetch);
+  const adminHttp = await listen(host, admin, edge.adminFetch);
+  folder?.announce(adminHttp.url);
   const registry = new Registry();
   const publishing = redis === null
     ? null
@@ -292,10 +293,15 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
   const opening = openEngine(settings, {
     ...actors,
     dataDir: folder?.path ?? "",
-    ...servers !== null && { servers, topics: keyedTopicReaders(topicSettings(settings)) },
+    ...servers !== null && {
+      servers,
+      topics: keyedTopicReaders(topicSettings(settings)),
+      member: { name: life.name, url: memberUrl(settings, adminHttp.port), dead: life.dead },
+    },
     threads,
     report,
     ...publishing !== null && { onPublished: publishing.onPublished },
+    onDoor: (door) => edge.openDoor(door),
     onWaiting: (sentence) => edge.wait(sentence),
     onWorn: (sentence) => {
       log.error("worn", `${sentence}: the node stops, and its launcher starts it again`);
@@ -305,47 +311,33 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
   const engine = await Promise.race([opening, stopSignal.then(() => null), refusedBy(publishing)]);
   if (engine === null) {
     // What it waited for never came, so nothing was accepted.
-    screen.write("stopped\n");
+    screen.write(stoppedText);
     Deno.exit(0);
   }
+  running.resolve(engine);
   publishing?.follow(engine);
   const app = openApp(settings, engine, publishing?.hot ?? new MemoryHotState(), registry, report);
   edge.open(app);
-  screen.write(
-    `one node, ${servers === null ? "embedded" : "on servers"}\n` +
-      renderTable(startTable(settings, place, denoVersion, ...listeners)),
-  );
+  const http = early ?? await listen(host, port, app.fetch);
+  screen.write(startText({ settings, place, denoVersion, url: http.url, adminUrls: [adminHttp.url] }));
 
-  ready();
-  log.info("ready", `It takes readings at ${listeners[0].url}.`, {
+  link.ready();
+  log.info("ready", `It takes readings at ${http.url}.`, {
     isStep: true,
-    fields: {
-      url: listeners[0].url,
-      adminUrl: listeners[1].url,
-      afterMs: Math.round(performance.now() - startMs),
-    },
+    fields: { url: http.url, adminUrl: adminHttp.url, afterMs: Math.round(performance.now() - startMs) },
   });
 
-  const [http, adminHttp] = listeners;
   const again = (setting: PortSetting, fetch: Fetch) => () => listen(host, setting, fetch);
   await engine.supervise(listening("http", http, again(port, app.fetch), drainMs.requests));
-  await engine.supervise(listening("admin-http", adminHttp, again(admin, app.adminFetch), drainMs.requests));
-  await superviseHostMetrics(settings, place, engine, app, report);
+  await engine.supervise(listening("admin-http", adminHttp, again(admin, edge.adminFetch), drainMs.requests));
+  if (life.index === 0) await superviseHostMetrics(settings, place, engine, app, report);
   await superviseTopics(settings, place, engine, registry, report);
-  const stopSummary = startLiveSummary({
-    screen,
-    isTerminal: Deno.stdout.isTerminal(),
-    progress: () => engine.status().totals,
-    countActors: async () => (await engine.store.countActors()).reduce((sum, { count }) => sum + count, 0),
-    onFailure: (error) => log.warn("not-counted", `Cannot count the actors: ${errorMessage(error)}`),
-  });
+  const stopSummary = startSummary(engine, life, link, log);
 
   const why = await Promise.race([stopSignal, worn.promise]);
   const isWorn = why === "worn";
   log.info("stopping", isWorn ? "It stops to be replaced." : "It was asked to stop.", { isStep: true });
-  if (!isWorn) {
-    screen.write("stopping: folding and checkpointing what was accepted (Ctrl-C again to stop at once)\n");
-  }
+  if (!isWorn) screen.write(stoppingText);
   stopSummary();
   app.close();
   await engine.stop(isWorn ? wornDrainMs : drainMs.requests + drainMs.folding);
@@ -354,30 +346,36 @@ async function runNode(settings: Settings, actors: Actors, denoVersion: string):
   log.info("stopped", "It has stopped.", { isStep: true });
   repeats.close();
   if (isWorn) Deno.exit(failureExitCode);
-  screen.write("stopped\n");
+  screen.write(stoppedText);
 }
 
-async function main([command, ...args]: readonly string[], actors: Actors): Promise<void> {
-  const isHelpWanted = [command, ...args].some((arg) => arg === "--help" || arg === "-h");
-  if (command === undefined || command === "help" || isHelpWanted) return print(helpText());
-  if (command !== "cluster") {
-    const near = nearest(command, ["cluster"]);
-    const hint = near === null ? "Start a node with: deno task start cluster" : `Did you mean ${near}?`;
-    throw new Refusal(`Cannot start: there is no command "${command}". ${hint}`);
+/** The main thread, which serves HTTP, keeps a core to itself. */
+function ownThreads({ nodes }: Life): number {
+  return Math.max(1, Math.floor(navigator.hardwareConcurrency / nodes) - 1);
+}
+
+/** Shows how it goes, here or at the launcher. Returns a function that stops it. */
+function startSummary(engine: Engine, life: Life, link: LauncherLink, log: ComponentLog): () => void {
+  const progress = () => engine.status().totals;
+  const actors = new ActorCount(
+    async () => (await engine.store.countActors()).reduce((sum, { count }) => sum + count, 0),
+    (error) => log.warn("not-counted", `Cannot count the actors: ${errorMessage(error)}`),
+  );
+  if (!isOneOfSeveral) {
+    return startLiveSummary({ screen, isTerminal: Deno.stdout.isTerminal(), progress, actors });
   }
-  const builtVersion = Deno.readTextFileSync(new URL("../.deno-version", import.meta.url)).trim();
-  const denoVersion = describeDenoVersion(Deno.version.deno, builtVersion);
-  const settings = readSettings({
-    args,
-    environment: Deno.env.toObject(),
-    readText: (path) => Deno.readTextFileSync(path),
-  });
-  clean = redactor(secretsOf(settings));
+  return startTellingProgress({ link, progress, actors: life.index === 0 ? actors : null });
+}
+
+async function main(args: readonly string[], actors: Actors): Promise<void> {
+  const command = readCommand(args, Deno.env.toObject());
+  if (command.type === "help") return print(command.text);
+  clean = command.redactor;
   try {
-    await runNode(settings, actors, denoVersion);
+    await runNode(command, actors);
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    fail(error, settings.logLevel === "debug");
+    fail(error, command.settings.logLevel === "debug");
   }
 }
 

@@ -8,6 +8,7 @@
  */
 
 import { z } from "zod";
+import { httpUrl, isWildcard } from "./cli/http_url.ts";
 import { parseProxies } from "./http/client_address.ts";
 
 /** What a person needs to know of a setting besides its type and default. */
@@ -41,6 +42,9 @@ function quantity(units: Readonly<Record<string, number>>, min: number, max: num
     .pipe(z.number().min(min).max(max));
 }
 
+/** Processes of one machine, each with threads of its own: more do not fold faster. */
+const maxNodes = 32;
+
 // A host name or an IPv4 or IPv6 address; whether it exists, binding it tells.
 const hostName = z.string().regex(/^[0-9A-Za-z.:_-]{1,255}$/);
 
@@ -65,6 +69,18 @@ const topic = z.string().regex(topicPattern);
 const topics = z.string().transform((text) => text.split(",").map((part) => part.trim()))
   .refine((names) => names.every((name) => topicPattern.test(name)) && new Set(names).size === names.length);
 
+/** Where other nodes reach one: a host, whose port is added, or a whole address. */
+const reachable = z.string().refine((text) => isHost(text) || isOrigin(text));
+
+function isHost(text: string): boolean {
+  return hostName.safeParse(text).success && !isWildcard(text) && URL.canParse(httpUrl(text, 1));
+}
+
+function isOrigin(text: string): boolean {
+  const found = URL.parse(text);
+  return found !== null && /^https?:$/.test(found.protocol) && found.href === `${found.origin}/`;
+}
+
 const portText = "a port number from 0 to 65535 (0: any free one)";
 
 export const settingsSchema = z.object({
@@ -85,6 +101,19 @@ export const settingsSchema = z.object({
     value: "ADDRESS",
     expects: "an address of this machine, such as 127.0.0.1 or 0.0.0.0",
     meaning: "Address of both ports. Any but a loopback address needs a token, or --insecure.",
+  }),
+  nodes: wholeNumber(1, maxNodes).prefault("1").register(settingNotes, {
+    group: "Addresses",
+    value: "COUNT",
+    expects: `a whole number from 1 to ${maxNodes}`,
+    meaning:
+      "Nodes on this machine. They share --port; the admin port of node-0 is --admin-port, of node-1 the next.",
+  }),
+  advertise: reachable.optional().register(settingNotes, {
+    group: "Addresses",
+    value: "HOST",
+    expects: "a host name or address, such as 10.0.0.3, or of one node a URL, such as http://10.0.0.3:9464",
+    meaning: "Where nodes on other machines reach the admin ports of this one. Unless told, --host.",
   }),
   token: secret.optional().register(settingNotes, {
     group: "Access",
@@ -249,7 +278,7 @@ export const settingsSchema = z.object({
       group: "Work",
       value: "COUNT",
       expects: "a whole number from 1 to 64, or auto",
-      meaning: "Threads that fold shards. auto: one for each core but one.",
+      meaning: "Threads of a node that fold shards. auto: one for each of its cores but one.",
     },
   ),
   actorMemory: quantity(unitBytes, 16 * 2 ** 20, 2 ** 40).prefault("512MiB").register(settingNotes, {
@@ -257,7 +286,7 @@ export const settingsSchema = z.object({
     value: "SIZE",
     expects: "a number and KiB, MiB or GiB, from 16MiB to 1024GiB",
     meaning:
-      "Memory of actors; above it those used least lately stay in the store alone until they are needed.",
+      "Memory of a node's actors; above it those used least lately stay in the store alone until needed.",
   }),
   bodyLimit: quantity(unitBytes, 2 ** 10, 2 ** 30).prefault("8MiB").register(settingNotes, {
     group: "Input",

@@ -11,6 +11,9 @@ const introduction = `Sensorium keeps one live, durable actor for everything tha
                                                  reachable from other machines, with a token
   KAFKA_BROKERS=k:9092 MYSQL_URL=mysql://u:p@m/db deno task start cluster
                                                  on Kafka and MySQL instead of a data folder
+  ... deno task start cluster --nodes 3          three nodes there, on one port
+  ... deno task start cluster --host 0.0.0.0 --advertise 10.0.0.3
+                                                 one of several machines: where the others reach it
 
 Then open the page it names, or send a first reading:
 

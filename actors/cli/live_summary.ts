@@ -5,6 +5,7 @@
  * 2. Counting the actors, which may wait for a busy store, delays no line: a line shows the count before it.
  */
 
+import type { ActorCount } from "./actor_count.ts";
 import { RateMeter } from "../rate_meter.ts";
 import { renderSummary, type Screen } from "./screen.ts";
 
@@ -18,8 +19,7 @@ export interface LiveSummaryOptions {
   readonly screen: Screen;
   readonly isTerminal: boolean;
   progress(): Progress;
-  countActors(): Promise<number>;
-  onFailure(error: unknown): void;
+  readonly actors: Pick<ActorCount, "current" | "refresh">;
 }
 
 const intervalMs = 1000;
@@ -30,32 +30,22 @@ export class LiveSummary {
   readonly #options: LiveSummaryOptions;
   readonly #rate: RateMeter;
   #ticks = 0;
-  #actors: number | null = null;
-  #isCounting = false;
 
   constructor(options: LiveSummaryOptions, atMs: number) {
     this.#options = options;
     this.#rate = new RateMeter(options.progress().accepted, atMs);
-    this.#count();
+    options.actors.refresh();
   }
 
   /** To be called every second. */
   tick(atMs: number): void {
-    const { screen, isTerminal, progress } = this.#options;
+    const { screen, isTerminal, progress, actors } = this.#options;
     const { accepted, deadLetters } = progress();
     const readingsPerSecond = this.#rate.perSecond(accepted, atMs);
     this.#ticks++;
-    this.#count();
+    actors.refresh();
     if (this.#ticks % (isTerminal ? ticksPerLine.terminal : ticksPerLine.file) !== 0) return;
-    screen.status(renderSummary({ readingsPerSecond, actors: this.#actors, deadLetters }));
-  }
-
-  #count(): void {
-    if (this.#isCounting) return;
-    this.#isCounting = true;
-    this.#options.countActors()
-      .then((actors) => this.#actors = actors, this.#options.onFailure)
-      .finally(() => this.#isCounting = false);
+    screen.status(renderSummary({ readingsPerSecond, actors: actors.current, deadLetters }));
   }
 }
 

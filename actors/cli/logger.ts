@@ -2,7 +2,8 @@
  * Log lines, on standard error: for a person, or one JSON object a line for a collector.
  *
  * 1. A line is one line: what would begin another is escaped, the stack of an error excepted, which only a person gets.
- * 2. A JSON line has `time` (ISO 8601, UTC), `level`, `component`, `event`, `message`, and the notice's fields.
+ * 2. A JSON line has `time` (ISO 8601, UTC), `level`, `component`, `event`, `message`, and the notice's fields; `node`
+ *    where there are several.
  * 3. No line holds a secret: `redact.ts`.
  * 4. Steps of an orderly start and stop are for collectors: a person, whose screen shows them, gets them at debug.
  */
@@ -19,12 +20,16 @@ export interface LoggerOptions {
   readonly level: NoticeLevel;
   readonly format: LogFormat;
   readonly redactor: Redactor;
+  /** Which of several nodes says it; null where there is one. */
+  readonly node?: string | null;
   now(): Date;
   /** Gets each line, without its end. */
   put(line: string): void;
 }
 
-export function createLogger({ level: least, format, redactor, now, put }: LoggerOptions): Report {
+export function createLogger(
+  { level: least, format, redactor, node = null, now, put }: LoggerOptions,
+): Report {
   const isWanted = (level: NoticeLevel) => levels.indexOf(level) <= levels.indexOf(least);
   return (notice) => {
     const level = notice.isStep && format === "pretty" ? "debug" : notice.level;
@@ -36,14 +41,16 @@ export function createLogger({ level: least, format, redactor, now, put }: Logge
       fields: redactor.fields(notice.fields ?? {}),
     };
     const time = now().toISOString();
-    put(format === "json" ? jsonLine(time, clean) : prettyLine(time, clean));
+    put(format === "json" ? jsonLine(time, node, clean) : prettyLine(time, node, clean));
   };
 }
 
 type CleanNotice = Notice & Required<Pick<Notice, "fields">>;
 
-function jsonLine(time: string, { level, component, event, message, fields }: CleanNotice): string {
-  return JSON.stringify({ time, level, component, event, message, ...renamed(fields) });
+function jsonLine(time: string, node: string | null, notice: CleanNotice): string {
+  const { level, component, event, message, fields } = notice;
+  const from = node === null ? {} : { node };
+  return JSON.stringify({ time, level, ...from, component, event, message, ...renamed(fields) });
 }
 
 const ownNames = new Set(["time", "level", "component", "event", "message"]);
@@ -56,9 +63,11 @@ function renamed(fields: CleanNotice["fields"]): Record<string, unknown> {
 }
 
 /** The facts stand in the sentence. */
-function prettyLine(time: string, { level, component, message, fields }: CleanNotice): string {
+function prettyLine(time: string, node: string | null, notice: CleanNotice): string {
+  const { level, component, message, fields } = notice;
+  const from = node === null ? component : `${node} ${component}`;
   const stack = typeof fields.stack === "string" ? `\n${escaped(fields.stack, /[^\P{Cc}\n]/gu)}` : "";
-  return `${time} ${level.padEnd(5)} ${component}: ${escaped(message, /\p{Cc}/gu)}${stack}`;
+  return `${time} ${level.padEnd(5)} ${from}: ${escaped(message, /\p{Cc}/gu)}${stack}`;
 }
 
 function escaped(text: string, control: RegExp): string {

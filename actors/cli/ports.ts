@@ -1,12 +1,15 @@
 /** Ports that cannot be bound, told in a sentence, and found out before anything else is touched. */
 
 import { errorMessage } from "../../runtime/core/errors.ts";
+import { httpUrl, isWildcard } from "./http_url.ts";
 import { Refusal } from "./refusal.ts";
 
 /** A port, and the flag that sets it. */
 export interface PortSetting {
   readonly flag: string;
   readonly port: number;
+  /** Several nodes listen on it (SO_REUSEPORT): the kernel gives each connection to one of them. */
+  readonly isShared?: boolean;
 }
 
 /** The longest that whoever holds a port may take to say who it is. */
@@ -14,8 +17,7 @@ const askTimeoutMs = 1000;
 
 /** The address to reach a listener by: one that listens everywhere is asked on this machine. */
 export function reachableUrl(host: string, port: number): string {
-  const reachable = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
-  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+  return httpUrl(isWildcard(host) ? "127.0.0.1" : host, port);
 }
 
 async function ask(url: string): Promise<Record<string, unknown>> {
@@ -65,13 +67,30 @@ export async function listenRefusal(
   );
 }
 
-/** Throws a `Refusal` when one of the ports cannot be bound now. */
+/** Throws a `Refusal` when one of the ports cannot be bound now. A shared one is busy only for those who do not share. */
 export async function checkPorts(host: string, ports: readonly PortSetting[]): Promise<void> {
-  for (const setting of ports) {
-    try {
-      Deno.listen({ hostname: host, port: setting.port }).close();
-    } catch (error) {
-      throw await listenRefusal(error, host, setting);
-    }
+  for (const setting of ports) (await bind(host, setting)).close();
+}
+
+/**
+ * As many ports that nobody else holds, by themselves: those of `settings`, and any free ones for 0. They are let go of
+ * again. Throws a `Refusal`.
+ */
+export async function freePorts(host: string, settings: readonly PortSetting[]): Promise<readonly number[]> {
+  const listeners: Deno.TcpListener[] = [];
+  try {
+    for (const setting of settings) listeners.push(await bind(host, setting));
+    return listeners.map(({ addr }) => addr.port);
+  } finally {
+    for (const listener of listeners) listener.close();
+  }
+}
+
+async function bind(host: string, setting: PortSetting): Promise<Deno.TcpListener> {
+  const { port, isShared = false } = setting;
+  try {
+    return Deno.listen({ hostname: host, port, reusePort: isShared });
+  } catch (error) {
+    throw await listenRefusal(error, host, setting);
   }
 }

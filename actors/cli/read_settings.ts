@@ -6,6 +6,7 @@
  * 3. A secret given twice in the same place, as itself and by its file, is refused.
  */
 
+import { checkNodes } from "./check_nodes.ts";
 import { nearest } from "./nearest.ts";
 import { Refusal } from "./refusal.ts";
 import { type Setting, type Settings, settings, settingsSchema } from "../settings.ts";
@@ -149,7 +150,8 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
-function checkTogether({ host, port, adminPort, token, insecure }: Settings): void {
+function checkTogether(settings: Settings): void {
+  const { host, port, adminPort, token, insecure } = settings;
   if (port === adminPort && port !== 0) {
     throw new Refusal(`Cannot start: --port and --admin-port are both ${port}; give two different ports.`);
   }
@@ -159,6 +161,7 @@ function checkTogether({ host, port, adminPort, token, insecure }: Settings): vo
         `--insecure if everyone who can reach it may read and write.`,
     );
   }
+  checkNodes(settings);
 }
 
 /** The settings that `source` asks for. Throws a `Refusal`. */

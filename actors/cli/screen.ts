@@ -31,7 +31,7 @@ export interface Screen {
   status(line: string): void;
 }
 
-const eraseLine = "\r\x1b[2K";
+export const eraseLine = "\r\x1b[2K";
 
 /** `put` writes to standard output. */
 export function openScreen(isTerminal: boolean, put: (text: string) => void): Screen {

@@ -25,7 +25,8 @@ export function actorRoutes(context: CollectionContext): Route[] {
       summary: "How many actors of each kind there are, how their shards are, and the live tree of threads.",
       description:
         "Of each thread: restarts, its last error, the shards it folds with what waits for them, and " +
-        "the turn that it has been in for a tenth of a second or longer. What hosts report is up to that old.",
+        "the turn that it has been in for a tenth of a second or longer. What hosts report is up to that old. " +
+        "Shards and threads are those of the node that answers; `/cluster` tells of all nodes.",
       access: "token",
       segments: {},
       query: z.strictObject({}),

@@ -13,6 +13,7 @@ import { actorRoutes } from "./actor_routes.ts";
 import { backupRoutes } from "./backup_routes.ts";
 import { BodyRests } from "./body_rests.ts";
 import type { TrustedProxies } from "./client_address.ts";
+import { clusterRoutes } from "./cluster_routes.ts";
 import { type Collection, collectionRoutes, intakeRoute } from "./collection_routes.ts";
 import { collections } from "./collections.ts";
 import { deadLetterRoutes } from "./dead_letter_routes.ts";
@@ -94,6 +95,7 @@ export function createApp(options: AppOptions): App {
     ...actorRoutes(context),
     ...suspensionRoutes(context),
     ...deadLetterRoutes(context),
+    ...clusterRoutes(engine),
     ...health,
     ...pageRoutes(feed),
     ...documentRoutes(() => document ??= openApiDocument(routes, version, token !== null)),

@@ -133,13 +133,17 @@ const Waiting = z.discriminatedUnion("type", [
       description: "Null where the shard itself was asked, for a checkpoint.",
     }),
     shard: z.int().min(0),
-    host: z.int().min(0).nullable().meta({
-      description: "The thread that folds it; null when another node does.",
+    node: z.string().nullable().meta({
+      description: "The node that has the shard, where that is another one.",
     }),
-    state: z.enum(["elsewhere", "claiming", "running", "queued", "unanswered"]).meta({
+    host: z.int().min(0).nullable().meta({
+      description: "The thread of its node that folds it; null where that is not known.",
+    }),
+    state: z.enum(["claiming", "running", "queued", "unanswered", "elsewhere", "nowhere"]).meta({
       description:
-        "elsewhere: the shard is another node's; claiming: a host takes the shard over; running: its host is in the turn of `turn`; queued: " +
-        "behind `queuedFrames` frames; unanswered: nothing is known to be before it.",
+        "claiming: a host takes the shard over; running: its host is in the turn of `turn`; queued: behind " +
+        "`queuedFrames` frames; unanswered: nothing is known to be before it; elsewhere: `node` has the shard, and " +
+        "has not said more; nowhere: no node is known to have it.",
     }),
     ...waited,
     ...backlog,

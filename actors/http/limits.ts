@@ -64,6 +64,12 @@ export const defaultHttpLimits: HttpLimits = {
   maxKeyBytes: 255,
 };
 
+/** How long `GET /cluster` waits for the brokers and the store: who looks there when they are away, wants the rest soon. */
+export const clusterDeadlineMs = 3000;
+
+/** How long a list of all nodes waits for each: it answers from memory, and one that does not is named. */
+export const gatherDeadlineMs = 2000;
+
 /** A sender that is refused as too many hears of it so late: of 2,000 that do not wait, 4,000 refusals a second at most. */
 export const refusalPauseMs = 500;
 

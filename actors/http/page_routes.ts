@@ -2,6 +2,7 @@
 
 import pageCss from "../web/page.css" with { type: "text" };
 import pageHtml from "../web/index.html" with { type: "text" };
+import clusterJs from "../web/cluster.js" with { type: "text" };
 import detailsJs from "../web/details.js" with { type: "text" };
 import feedJs from "../web/feed.js" with { type: "text" };
 import formatJs from "../web/format.js" with { type: "text" };
@@ -28,6 +29,7 @@ const script = (text: string): Asset => ({ type: "text/javascript; charset=utf-8
 const assets: Readonly<Record<string, Asset>> = {
   "page.css": { type: "text/css; charset=utf-8", text: pageCss },
   "page.js": script(pageJs),
+  "cluster.js": script(clusterJs),
   "details.js": script(detailsJs),
   "feed.js": script(feedJs),
   "format.js": script(formatJs),
@@ -88,7 +90,8 @@ function eventsRoute(feed: LiveFeed): Route {
     tag: "live page",
     summary: "The live feed: server-sent events, the first at once, then one a second.",
     description:
-      "The data of each is a LiveEvent. A listener that reads too slowly loses events, and one that does not read is dropped.",
+      "The data of each is a LiveEvent, of the node that answers: what went through it, its threads, and actors that " +
+      "moved by its intake. A listener that reads too slowly loses events, and one that does not read is dropped.",
     access: "token",
     segments: {},
     query: noQuery,

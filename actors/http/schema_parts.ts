@@ -4,7 +4,7 @@ import { z } from "zod";
 
 export const id = z.string().meta({ description: "The actor's id.", examples: ["42959"] });
 export const epoch = z.int().min(0).meta({ description: "Ownership number of the actor's shard." });
-const positions = z.record(z.string(), z.int()).meta({
+export const positions = z.record(z.string(), z.int()).meta({
   description: "By log or topic, the last offset that the answer reflects.",
   examples: [{ mailbox: 8123 }],
 });

@@ -95,6 +95,9 @@ export const Resumed = z.object({ parked: z.enum(["replay", "discard"]) }).meta(
 export const SuspendedActors = z.object({
   items: z.array(z.object({ kind: z.string(), id, since: timeMs })),
   next: z.string().nullable().meta({ description: "Pass as `after` for the next page; null on the last." }),
+  missing: z.array(z.string()).meta({
+    description: "Nodes that did not say which actors of theirs are suspended, each with the reason.",
+  }),
 }).meta({ id: "SuspendedActors" });
 
 export const Actors = z.object({

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { CollectionContext } from "./collection_routes.ts";
 import { keyText, readKey } from "./intake.ts";
 import { jsonResponse } from "./json_response.ts";
+import { gatherDeadlineMs } from "./limits.ts";
 import { page } from "./parameters.ts";
 import { type Route, route } from "./route.ts";
 import { Resumed, SuspendedActors } from "./schemas.ts";
@@ -21,18 +22,17 @@ function listRoute({ engine, limits }: CollectionContext): Route {
     summary: "Lists the suspended actors by kind and id.",
     description:
       "An actor that throws too often is suspended: its messages wait, and later ones become dead letters. " +
-      "The list is up to a second old and has at most 1000 actors of each shard.",
+      "The list is up to a second old and has at most 1000 actors of each shard. All nodes are asked; `missing` " +
+      "names those that did not answer.",
     access: "token",
     segments: {},
     query: z.strictObject(page(limits)),
     success: { status: 200, description: "A page.", mediaType: "application/json", schema: SuspendedActors },
     problems: [],
-    answer: ({ limit, after = "" }) => {
-      const rest = engine.suspended().filter(({ kind, id }) => `${kind}/${id}` > after);
-      const items = rest.slice(0, limit).map(({ kind, id, sinceMs }) => ({ kind, id, since: sinceMs }));
-      const last = items.at(-1);
-      const hasMore = last !== undefined && rest.length > items.length;
-      return jsonResponse({ items, next: hasMore ? `${last.kind}/${last.id}` : null });
+    answer: async ({ limit, after = "" }) => {
+      const { items, next, missing } = await engine.suspended(after, limit, gatherDeadlineMs);
+      const shown = items.map(({ kind, id, sinceMs }) => ({ kind, id, since: sinceMs }));
+      return jsonResponse({ items: shown, next, missing });
     },
   });
 }

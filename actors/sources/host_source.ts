@@ -15,6 +15,8 @@ import { runPeriodically } from "./periodic.ts";
 export interface HostSourceOptions {
   readonly engine: Pick<Engine, "batch">;
   readonly probes: readonly Probe[];
+  /** Which every series has. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   /** Between two samples; a second, unless told otherwise. */
   readonly intervalMs?: number;
@@ -31,7 +33,7 @@ const maxPauseMs = 30_000;
 type Step = "read" | "send";
 
 async function send(
-  engine: Pick<Engine, "batch">,
+  { engine, labels: common }: HostSourceOptions,
   tsMs: number,
   readings: readonly Reading[],
 ): Promise<void> {
@@ -39,21 +41,21 @@ async function send(
   const batch = engine.batch();
   for (const { name, labels, value } of readings) {
     const message: SampleMessage = [tsMs, null, value];
-    batch.add("series", seriesId(name, labels), message);
+    batch.add("series", seriesId(name, { ...common, ...labels }), message);
   }
   await batch.send();
 }
 
 /** @param unsent probes whose last readings could not be sent */
 function runProbe(probe: Probe, options: HostSourceOptions, unsent: Set<Probe>): Promise<void> {
-  const { engine, signal, intervalMs = defaultIntervalMs, nowMs, warn, info } = options;
+  const { signal, intervalMs = defaultIntervalMs, nowMs, warn, info } = options;
   let step: Step = "read";
   const task = async () => {
     step = "read";
     const tsMs = nowMs();
     const readings = await probe.read();
     step = "send";
-    await send(engine, tsMs, readings);
+    await send(options, tsMs, readings);
   };
   const onFailure = (error: unknown) => {
     const reason = `${errorMessage(error).replace(/\.$/, "")}. Trying again.`;

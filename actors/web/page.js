@@ -1,5 +1,6 @@
 /** The live page: what the feed says, put where it belongs. */
 
+import { Cluster } from "./cluster.js";
 import { Details } from "./details.js";
 import { followFeed } from "./feed.js";
 import { formatCount } from "./format.js";
@@ -11,6 +12,7 @@ const tokenKey = "sensorium-token";
 const element = (id) => document.getElementById(id);
 const sparkline = new Sparkline(element("spark"), { floor: 0 });
 const details = new Details(() => sessionStorage.getItem(tokenKey));
+const cluster = new Cluster(element("cluster"), () => sessionStorage.getItem(tokenKey));
 const table = new MovingTable(element("table"), (channel) => details.toggle(channel));
 const tree = new Tree(element("tree"));
 /** Sentences of refused shards that are shown: they are often the same one. */
@@ -75,6 +77,7 @@ function showEvent(event) {
   element("table").hidden = table.size === 0;
   element("nothing").hidden = table.size > 0;
   details.refresh();
+  cluster.follow(event.shards);
 }
 
 /** What is being looked at stays, though others move more. */

@@ -1,8 +1,10 @@
 /**
- * A Kafka broker: KRaft, broker and controller in one process, replication factor 1, on the loopback address.
+ * A Kafka broker: KRaft, broker and controller in one process, on the loopback address unless told otherwise; alone, or
+ * one of a cluster of equals.
  *
  * 1. The listener at `port` asks for nothing. `secure` adds two more, for which a client needs the user's password.
  * 2. Topics are never made by their mere use.
+ * 3. A cluster of three goes on when any one of them is gone.
  */
 
 import { join } from "node:path";
@@ -15,6 +17,7 @@ import {
   kafkaHeartbeatMs,
   kafkaMinSessionTimeoutMs,
   kafkaSessionTimeoutMs,
+  loopback,
   preparationDeadlineMs,
   stopDeadlineMs,
 } from "./limits.ts";
@@ -30,10 +33,24 @@ export interface KafkaSecurity {
   readonly password: string;
 }
 
+/** What all brokers of one cluster are told alike. */
+export interface KafkaCluster {
+  /** As Kafka makes them: 16 bytes in base64url. */
+  readonly id: string;
+  /** Of each, in the order of their numbers. */
+  readonly controllerPorts: readonly number[];
+}
+
 export interface KafkaOptions {
   readonly folder: string;
+  /** From 1 on, which is the one that stands for itself. */
+  readonly number?: number;
+  /** Without it the broker is all there is. */
+  readonly cluster?: KafkaCluster | undefined;
+  /** The address that it listens on. */
+  readonly host?: string;
   readonly port: number;
-  /** Of the controller, which nobody but the broker talks to. */
+  /** Of the controller, which nobody but brokers talks to. */
   readonly controllerPort: number;
   readonly secure?: KafkaSecurity;
   /** Lines `name=value` after all others. */
@@ -63,16 +80,37 @@ export async function prepareKafka(options: KafkaOptions): Promise<Server> {
   const propertiesFile = join(folder, "server.properties");
   await Deno.writeTextFile(propertiesFile, serverProperties(options, certificates), { mode: 0o600 });
   await Deno.writeTextFile(join(folder, loggingFile), loggingProperties);
-  if (!await isFormatted(folder)) await format(java, jvm(jars, folder), propertiesFile, secure);
+  if (await clusterIdIn(folder) === null) await format(java, jvm(jars, folder), propertiesFile, options);
   return kafkaServer(options);
 }
 
+/** Those of one cluster: what they are told alike is found out here. */
+export async function prepareBrokers(brokers: readonly KafkaOptions[]): Promise<readonly Server[]> {
+  const cluster = await clusterOf(brokers);
+  return await Promise.all(brokers.map((options, index) => {
+    return prepareKafka({ ...options, number: index + 1, cluster });
+  }));
+}
+
+/** Undefined for a broker alone. */
+export async function clusterOf(
+  brokers: readonly Pick<KafkaOptions, "folder" | "controllerPort">[],
+): Promise<KafkaCluster | undefined> {
+  if (brokers.length < 2) return undefined;
+  const ids = await Promise.all(brokers.map(({ folder }) => clusterIdIn(folder)));
+  const id = ids.find((each) => each !== null) ?? newClusterId();
+  return { id, controllerPorts: brokers.map(({ controllerPort }) => controllerPort) };
+}
+
 /** One that is prepared. `id`: of its process, where it runs already. */
-export function kafkaServer({ folder, port }: KafkaOptions, id: ProcessId | null = null): Server {
+export function kafkaServer(
+  { folder, number = 1, host = loopback, port }: KafkaOptions,
+  id: ProcessId | null = null,
+): Server {
   const environment = Deno.env.toObject();
   const heap = [`-Xms${kafkaHeapMebibytes}m`, `-Xmx${kafkaHeapMebibytes}m`, "-XX:+ExitOnOutOfMemoryError"];
   const plan = {
-    name: "Kafka",
+    name: number === 1 ? "Kafka" : `Kafka ${number}`,
     program: javaProgram(environment),
     args: [
       ...heap,
@@ -81,8 +119,8 @@ export function kafkaServer({ folder, port }: KafkaOptions, id: ProcessId | null
       join(folder, "server.properties"),
     ],
     folder,
-    address: `127.0.0.1:${port}`,
-    answers: async (signal: AbortSignal) => isVersions(await askTcp(port, askVersions, signal)),
+    address: `${host}:${port}`,
+    answers: async (signal: AbortSignal) => isVersions(await askTcp(host, port, askVersions, signal)),
     stopDeadlineMs: stopDeadlineMs.kafka,
   };
   return new Server(plan, id);
@@ -93,15 +131,22 @@ function jvm(jars: string, folder: string): readonly string[] {
   return ["-cp", join(jars, "*"), logging, "-Djava.awt.headless=true"];
 }
 
-function isFormatted(folder: string): Promise<boolean> {
-  return Deno.stat(join(folder, "log", "meta.properties")).then(() => true, () => false);
+/** Of a folder that is formatted; null: it is not. */
+async function clusterIdIn(folder: string): Promise<string | null> {
+  const text = await Deno.readTextFile(join(folder, "log", "meta.properties")).catch(() => "");
+  return /^cluster\.id=(.+)$/m.exec(text)?.[1] ?? null;
+}
+
+/** Whether a broker has its data there. */
+export async function isFormatted(folder: string): Promise<boolean> {
+  return await clusterIdIn(folder) !== null;
 }
 
 async function format(
   java: string,
   flags: readonly string[],
   propertiesFile: string,
-  secure?: KafkaSecurity,
+  { secure, cluster }: KafkaOptions,
 ) {
   const users = secure === undefined ? [] : ["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((mechanism) => [
     "--add-scram",
@@ -112,7 +157,7 @@ async function format(
     "format",
     "--ignore-formatted",
     "--cluster-id",
-    clusterId(),
+    cluster?.id ?? newClusterId(),
     "--config",
     propertiesFile,
     ...users,
@@ -121,10 +166,10 @@ async function format(
 }
 
 /** As Kafka makes them: 16 random bytes in base64url. One that begins with "-" would read as a flag. */
-function clusterId(): string {
+function newClusterId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   const text = bytes.toBase64({ alphabet: "base64url", omitPadding: true });
-  return text.startsWith("-") ? clusterId() : text;
+  return text.startsWith("-") ? newClusterId() : text;
 }
 
 /** ApiVersions, version 0, correlation id 1, no client id: https://kafka.apache.org/protocol#protocol_messages */
@@ -136,34 +181,41 @@ function isVersions(answer: Uint8Array): boolean {
 }
 
 export function serverProperties(options: KafkaOptions, certificates: Certificates | null): string {
-  const { folder, port, controllerPort, secure, settings = [] } = options;
+  const { folder, number = 1, cluster, host = loopback, port, controllerPort, secure, settings = [] } =
+    options;
+  const controllerPorts = cluster?.controllerPorts ?? [controllerPort];
+  const replicas = controllerPorts.length;
+  const leastReplicas = Math.max(1, replicas - 1);
   const clients = [
-    `PLAINTEXT://127.0.0.1:${port}`,
+    `PLAINTEXT://${host}:${port}`,
     ...(secure === undefined ? [] : [
-      `SASL_PLAINTEXT://127.0.0.1:${secure.saslPlaintextPort}`,
-      `SASL_SSL://127.0.0.1:${secure.saslSslPort}`,
+      `SASL_PLAINTEXT://${host}:${secure.saslPlaintextPort}`,
+      `SASL_SSL://${host}:${secure.saslSslPort}`,
     ]),
   ];
   const protocols = ["PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL"].map((name) => `${name}:${name}`);
   return [
     "process.roles=broker,controller",
-    "node.id=1",
-    `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
+    `node.id=${number}`,
+    `controller.quorum.voters=${
+      controllerPorts.map((each, index) => `${index + 1}@${loopback}:${each}`).join()
+    }`,
     "controller.listener.names=CONTROLLER",
-    `listeners=${[...clients, `CONTROLLER://127.0.0.1:${controllerPort}`].join()}`,
+    `listeners=${[...clients, `CONTROLLER://${loopback}:${controllerPort}`].join()}`,
     `advertised.listeners=${clients.join()}`,
     `listener.security.protocol.map=${[...protocols, "CONTROLLER:PLAINTEXT"].join()}`,
     "inter.broker.listener.name=PLAINTEXT",
     `log.dirs=${plainPath(join(folder, "log"))}`,
     "auto.create.topics.enable=false",
-    // There is one broker. Eight partitions instead of fifty are made in a moment.
+    `default.replication.factor=${replicas}`,
+    // Eight partitions instead of fifty are made in a moment.
     ...["offsets.topic", "transaction.state.log"].flatMap((topic) => [
-      `${topic}.replication.factor=1`,
+      `${topic}.replication.factor=${replicas}`,
       `${topic}.num.partitions=8`,
     ]),
-    "transaction.state.log.min.isr=1",
-    "share.coordinator.state.topic.replication.factor=1",
-    "share.coordinator.state.topic.min.isr=1",
+    `transaction.state.log.min.isr=${leastReplicas}`,
+    `share.coordinator.state.topic.replication.factor=${replicas}`,
+    `share.coordinator.state.topic.min.isr=${leastReplicas}`,
     // The first member of a group need not wait for others.
     "group.initial.rebalance.delay.ms=0",
     `group.min.session.timeout.ms=${kafkaMinSessionTimeoutMs}`,

@@ -1,7 +1,13 @@
 /** Limits and defaults of the servers that are started for development and tests. */
 
+/** Where servers listen unless they are told otherwise: nobody else's machine reaches them. */
+export const loopback = "127.0.0.1";
+
 /** Not the servers' usual ports: Debian's own packages listen there once they are installed. */
 export const defaultPorts = { kafka: 19092, mariadb: 13306, redis: 16379 } as const;
+
+/** One, or as many as go on when one is gone: two have no majority then. */
+export const brokerCounts: readonly number[] = [1, 3];
 
 /** The oldest Java that Kafka 4 brokers run on. */
 export const oldestJavaMajor = 17;

@@ -1,8 +1,8 @@
 /**
- * A MariaDB on the loopback address.
+ * A MariaDB, on the loopback address unless told otherwise.
  *
- * 1. `root` has no password and reaches it from this machine only. `user` has one, may do everything, and with TLS
- *    is let in encrypted only.
+ * 1. `root` has no password and reaches it from this machine only. `user` has one, may do everything from wherever
+ *    the server is reached, and with TLS is let in encrypted only.
  * 2. What it has committed survives its crash: `innodb_flush_log_at_trx_commit` is 1, as by default.
  */
 
@@ -11,6 +11,7 @@ import mysql from "mysql2/promise";
 import { type Certificates, makeCertificates } from "./certificates.ts";
 import {
   answerTimeoutMs,
+  loopback,
   mariadbBufferPoolMebibytes,
   preparationDeadlineMs,
   stopDeadlineMs,
@@ -23,6 +24,8 @@ const configuration = "my.cnf";
 
 export interface MariadbOptions {
   readonly folder: string;
+  /** The address that it listens on. */
+  readonly host?: string;
   readonly port: number;
   /** Made if missing; the first is that of the server's address. */
   readonly databases: readonly [string, ...string[]];
@@ -54,7 +57,7 @@ export async function prepareMariadb(options: MariadbOptions): Promise<Server> {
 
 /** One that is prepared. `id`: of its process, where it runs already. */
 export function mariadbServer(
-  { folder, port, databases }: MariadbOptions,
+  { folder, host = loopback, port, databases }: MariadbOptions,
   id: ProcessId | null = null,
 ): Server {
   const plan = {
@@ -62,8 +65,8 @@ export function mariadbServer(
     program: findProgram("mariadbd") ?? "mariadbd",
     args: [`--defaults-file=${join(folder, configuration)}`, ...userFlags()],
     folder,
-    address: `mysql://root@127.0.0.1:${port}/${databases[0]}`,
-    answers: () => isServing(port, databases[0]),
+    address: `mysql://root@${host}:${port}/${databases[0]}`,
+    answers: () => isServing(host, port, databases[0]),
     stopDeadlineMs: stopDeadlineMs.mariadb,
   };
   return new Server(plan, id);
@@ -93,9 +96,9 @@ async function install(folder: string): Promise<void> {
   await Deno.rename(partial, join(folder, "data"));
 }
 
-async function isServing(port: number, database: string): Promise<boolean> {
+async function isServing(host: string, port: number, database: string): Promise<boolean> {
   const connection = await mysql.createConnection({
-    host: "127.0.0.1",
+    host,
     port,
     user: "root",
     database,
@@ -110,11 +113,11 @@ async function isServing(port: number, database: string): Promise<boolean> {
 }
 
 export function myCnf(options: MariadbOptions, certificates: Certificates | null): string {
-  const { folder, port, settings = [] } = options;
+  const { folder, host = loopback, port, settings = [] } = options;
   const quoted = (path: string) => `"${plainPath(path)}"`;
   return [
     "[mariadbd]",
-    "bind-address=127.0.0.1",
+    `bind-address=${host}`,
     `port=${port}`,
     `datadir=${quoted(join(folder, "data"))}`,
     // Below the data folder: a socket's whole path has at most 107 bytes.
@@ -135,11 +138,12 @@ export function myCnf(options: MariadbOptions, certificates: Certificates | null
 }
 
 /** Run at each start, one statement a line. */
-export function initSql({ databases, user, tls = false }: MariadbOptions): string {
-  const account = user === undefined ? null : `'${user.name}'@'127.0.0.1'`;
+export function initSql({ host = loopback, databases, user, tls = false }: MariadbOptions): string {
+  // Who connects to an address of this machine comes from that address; others, to one that others reach, from theirs.
+  const account = user === undefined ? null : `'${user.name}'@'${host === loopback ? loopback : "%"}'`;
   return [
-    "CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';",
-    "GRANT ALL ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;",
+    `CREATE USER IF NOT EXISTS 'root'@'${host}';`,
+    `GRANT ALL ON *.* TO 'root'@'${host}' WITH GRANT OPTION;`,
     ...databases.map((name) => `CREATE DATABASE IF NOT EXISTS \`${name}\`;`),
     ...(account === null || user === undefined ? [] : [
       `CREATE USER IF NOT EXISTS ${account};`,

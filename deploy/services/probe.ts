@@ -1,8 +1,13 @@
 /** One question to a server, and the beginning of its answer. */
 
 /** @throws when nothing is answered. */
-export async function askTcp(port: number, question: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
-  using connection = await Deno.connect({ hostname: "127.0.0.1", port, signal });
+export async function askTcp(
+  hostname: string,
+  port: number,
+  question: Uint8Array,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  using connection = await Deno.connect({ hostname, port, signal });
   const close = () => connection.close();
   signal.addEventListener("abort", close);
   try {

@@ -3,7 +3,7 @@
 import { nearest } from "../../actors/cli/nearest.ts";
 import { Refusal } from "../../actors/cli/refusal.ts";
 import type { TaskArguments, TaskSpec } from "../../actors/operations/read_arguments.ts";
-import { defaultPorts } from "./limits.ts";
+import { brokerCounts, defaultPorts } from "./limits.ts";
 import { type Kind, kinds } from "./state.ts";
 
 export const defaultFolder = "services";
@@ -17,6 +17,8 @@ export interface ServicesCommand {
   readonly only: readonly Kind[];
   /** By kind: what a flag says; 0: any that is free. */
   readonly ports: Readonly<Partial<Record<Kind, number>>>;
+  /** How many Kafka brokers; null: as many as there were. */
+  readonly brokers: number | null;
   readonly install: boolean;
   readonly env: boolean;
   readonly delete: boolean;
@@ -30,7 +32,7 @@ export function portFlag(kind: Kind): string {
 }
 
 const flagsOf: Readonly<Record<Verb, readonly string[]>> = {
-  up: ["--data", "--only", "--install", "--env", ...Object.values(portFlags)],
+  up: ["--data", "--only", "--brokers", "--install", "--env", ...Object.values(portFlags)],
   down: ["--data", "--only", "--delete"],
   status: ["--data", "--only"],
 };
@@ -65,6 +67,10 @@ Each server's log is DIR/<server>/server.log.`,
     },
     "--mysql-port": { form: "PORT", meaning: `up: MariaDB's (${defaultPorts.mariadb})` },
     "--redis-port": { form: "PORT", meaning: `up: Redis' (${defaultPorts.redis})` },
+    "--brokers": {
+      form: "N",
+      meaning: `up: Kafka brokers, ${brokerCounts.join(" or ")}, on ports in a row (as before, or 1)`,
+    },
     "--install": { form: null, meaning: "up: install the Debian packages that are missing" },
     "--env": { form: null, meaning: "up: print nothing but what sets the tests' variables in a shell" },
     "--delete": { form: null, meaning: "down: remove the servers' data" },
@@ -89,6 +95,7 @@ export function readCommand({ operand, flags }: TaskArguments): ServicesCommand 
     folder: flags.get("--data") ?? defaultFolder,
     only: readOnly(flags.get("--only")),
     ports: readPorts(flags),
+    brokers: readBrokers(flags.get("--brokers")),
     install: flags.has("--install"),
     env: flags.has("--env"),
     delete: flags.has("--delete"),
@@ -103,6 +110,18 @@ function readOnly(text: string | undefined): readonly Kind[] {
     throw new Refusal(`Cannot serve "${wrong}": --only takes one or more of ${kinds.join(",")}.`);
   }
   return kinds.filter((kind) => names.includes(kind));
+}
+
+function readBrokers(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const count = brokerCounts.find((each) => text === `${each}`);
+  if (count !== undefined) return count;
+  throw new Refusal(
+    `Cannot start ${text} Kafka brokers: --brokers takes ${
+      brokerCounts.join(" or ")
+    }. Of two, neither goes on ` +
+      "without the other.",
+  );
 }
 
 function readPorts(flags: TaskArguments["flags"]): Partial<Record<Kind, number>> {

@@ -1,8 +1,8 @@
-/** A Redis on the loopback address, which saves to its folder when it is stopped. */
+/** A Redis, on the loopback address unless told otherwise, which saves to its folder when it is stopped. */
 
 import { join } from "node:path";
 import { type Certificates, makeCertificates } from "./certificates.ts";
-import { stopDeadlineMs } from "./limits.ts";
+import { loopback, stopDeadlineMs } from "./limits.ts";
 import { askTcp } from "./probe.ts";
 import { plainPath, type ProcessId } from "./processes.ts";
 import { Server } from "./server.ts";
@@ -11,6 +11,8 @@ const configuration = "redis.conf";
 
 export interface RedisOptions {
   readonly folder: string;
+  /** The address that it listens on. */
+  readonly host?: string;
   readonly port: number;
   /** Of the user `default`, on both ports. Without spaces, quotes and backslashes. */
   readonly password?: string;
@@ -35,7 +37,10 @@ export async function prepareRedis(options: RedisOptions): Promise<Server> {
 }
 
 /** One that is prepared. `id`: of its process, where it runs already. */
-export function redisServer({ folder, port, password }: RedisOptions, id: ProcessId | null = null): Server {
+export function redisServer(
+  { folder, host = loopback, port, password }: RedisOptions,
+  id: ProcessId | null = null,
+): Server {
   const question = new TextEncoder().encode(
     `${password === undefined ? "" : `AUTH ${password}\r\n`}PING\r\n`,
   );
@@ -44,9 +49,9 @@ export function redisServer({ folder, port, password }: RedisOptions, id: Proces
     program: "redis-server",
     args: [join(folder, configuration)],
     folder,
-    address: `redis://${password === undefined ? "" : `:${encodeURIComponent(password)}@`}127.0.0.1:${port}`,
+    address: `redis://${password === undefined ? "" : `:${encodeURIComponent(password)}@`}${host}:${port}`,
     answers: async (signal: AbortSignal) => {
-      const answer = new TextDecoder().decode(await askTcp(port, question, signal));
+      const answer = new TextDecoder().decode(await askTcp(host, port, question, signal));
       // With a password, the answer to AUTH may come alone. While its data is loaded, it answers -LOADING.
       return answer.startsWith("+");
     },
@@ -56,10 +61,10 @@ export function redisServer({ folder, port, password }: RedisOptions, id: Proces
 }
 
 export function redisConf(options: RedisOptions, certificates: Certificates | null): string {
-  const { folder, port, password, tlsPort } = options;
+  const { folder, host = loopback, port, password, tlsPort } = options;
   const quoted = (path: string) => `"${plainPath(path)}"`;
   return [
-    "bind 127.0.0.1",
+    `bind ${host}`,
     `port ${port}`,
     `dir ${quoted(folder)}`,
     "daemonize no",

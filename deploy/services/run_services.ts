@@ -10,7 +10,7 @@ import { Refusal } from "../../actors/cli/refusal.ts";
 import { showProgress } from "../../actors/operations/progress.ts";
 import { sizeText } from "../../actors/operations/size_text.ts";
 import { type DownloadProgress, fetchKafka } from "./download.ts";
-import { kafkaServer, prepareKafka } from "./kafka.ts";
+import { clusterOf, isFormatted, type KafkaCluster, kafkaServer, prepareKafka } from "./kafka.ts";
 import { kafkaVersion } from "./kafka_jars.ts";
 import { defaultPorts } from "./limits.ts";
 import { mariadbServer, prepareMariadb } from "./mariadb.ts";
@@ -20,9 +20,12 @@ import { portFlag, type ServicesCommand } from "./read_command.ts";
 import { prepareRedis, redisServer } from "./redis.ts";
 import type { Server } from "./server.ts";
 import {
+  brokerPlaces,
   type Entry,
-  type Kind,
+  kindOf,
   kinds,
+  type Place,
+  places,
   readState,
   removeState,
   serverNames,
@@ -42,16 +45,20 @@ interface Ports {
   readonly controllerPort?: number | undefined;
 }
 
-const optionsOf = (folder: string, kind: Kind, { port, controllerPort = 0 }: Ports) => ({
-  folder: join(folder, kind),
+/** Of a broker, from 1 on. */
+const numberOf = (place: Place) => brokerPlaces.findIndex((each) => each === place) + 1;
+
+const optionsOf = (folder: string, place: Place, { port, controllerPort = 0 }: Ports) => ({
+  folder: join(folder, place),
+  number: numberOf(place),
   port,
   controllerPort,
   databases,
 });
 
-function serverOf(folder: string, kind: Kind, entry: Entry): Server {
-  const options = optionsOf(folder, kind, entry);
-  switch (kind) {
+function serverOf(folder: string, place: Place, entry: Entry): Server {
+  const options = optionsOf(folder, place, entry);
+  switch (kindOf(place)) {
     case "kafka":
       return kafkaServer(options, entry);
     case "mariadb":
@@ -61,11 +68,16 @@ function serverOf(folder: string, kind: Kind, entry: Entry): Server {
   }
 }
 
-function prepare(folder: string, kind: Kind, ports: Ports): Promise<Server> {
-  const options = optionsOf(folder, kind, ports);
-  switch (kind) {
+function prepare(
+  folder: string,
+  place: Place,
+  ports: Ports,
+  cluster: KafkaCluster | undefined,
+): Promise<Server> {
+  const options = optionsOf(folder, place, ports);
+  switch (kindOf(place)) {
     case "kafka":
-      return prepareKafka(options);
+      return prepareKafka({ ...options, cluster });
     case "mariadb":
       return prepareMariadb(options);
     case "redis":
@@ -74,13 +86,35 @@ function prepare(folder: string, kind: Kind, ports: Ports): Promise<Server> {
 }
 
 /** Those of the state's servers whose process is there. */
-async function running(state: State): Promise<ReadonlyMap<Kind, Entry>> {
-  const found = new Map<Kind, Entry>();
-  for (const kind of kinds) {
-    const entry = state[kind];
-    if (entry !== undefined && await findProcess(entry) !== null) found.set(kind, entry);
+async function running(state: State): Promise<ReadonlyMap<Place, Entry>> {
+  const found = new Map<Place, Entry>();
+  for (const place of places) {
+    const entry = state[place];
+    if (entry !== undefined && await findProcess(entry) !== null) found.set(place, entry);
   }
   return found;
+}
+
+/** How many brokers have their data there. */
+async function brokersIn(folder: string): Promise<number> {
+  const are = await Promise.all(brokerPlaces.map((place) => isFormatted(join(folder, place))));
+  return are.lastIndexOf(true) + 1;
+}
+
+/** Throws a `Refusal` when there are others already. */
+async function wantedBrokers(folder: string, { brokers }: ServicesCommand): Promise<number> {
+  const found = await brokersIn(folder);
+  if (found === 0 || found === brokers) return brokers ?? 1;
+  if (brokers === null) return found;
+  throw new Refusal(
+    `Cannot start Kafka brokers as ${brokers}: ${folder} has the data of ${found}. Leave --brokers out, remove them ` +
+      "(deno task services down --only kafka --delete), or name another folder with --data DIR.",
+  );
+}
+
+/** The places of what the command is about, with so many brokers. */
+function placesOf({ only }: ServicesCommand, brokers: number): readonly Place[] {
+  return places.filter((place) => only.includes(kindOf(place)) && numberOf(place) <= brokers);
 }
 
 /** Resolves with where the folder's servers are, of those that run. */
@@ -89,22 +123,36 @@ export async function up(command: ServicesCommand, say: Say): Promise<Addresses>
   using _lock = await takeFolder(folder);
   const state = readState(folder) ?? {};
   const there = await running(state);
-  for (const [kind, entry] of there) refuseOtherPort(command, kind, entry);
-  const missing = command.only.filter((kind) => !there.has(kind));
-  for (const kind of missing) tellStale(kind, state, say);
-  await needPackages(missing, command.install, say);
-  const ports = new Map(missing.map((kind) => [kind, choosePorts(kind, command.ports[kind])]));
-  if (missing.includes("kafka")) await fetchKafka(Deno.env.toObject(), downloadProgress(say));
+  for (const [place, entry] of there) refuseOtherPort(command, place, entry);
+  const wanted = placesOf(command, await wantedBrokers(folder, command));
+  const missing = wanted.filter((place) => !there.has(place));
+  for (const place of missing) tellStale(place, state, say);
+  await needPackages([...new Set(missing.map(kindOf))], command.install, say);
+  const hasBroker = brokerPlaces.some((place) => there.has(place));
+  const ports = new Map(missing.map((place) => {
+    // The other brokers know this one by its ports.
+    const known = hasBroker && kindOf(place) === "kafka" ? state[place] : undefined;
+    return [place, known ?? choosePorts(command, place)];
+  }));
+  if (missing.some((place) => kindOf(place) === "kafka")) {
+    await fetchKafka(Deno.env.toObject(), downloadProgress(say));
+  }
+  const brokers = brokerPlaces.filter((place) => wanted.includes(place));
+  const cluster = await clusterOf(brokers.map((place) => {
+    return optionsOf(folder, place, (there.get(place) ?? ports.get(place))!);
+  }));
 
-  const entries: Partial<Record<Kind, Entry>> = Object.fromEntries(there);
-  const record = (kind: Kind, entry: Entry | undefined) => {
-    if (entry === undefined) delete entries[kind];
-    else entries[kind] = entry;
+  const entries: Partial<Record<Place, Entry>> = Object.fromEntries(there);
+  const record = (place: Place, entry: Entry | undefined) => {
+    if (entry === undefined) delete entries[place];
+    else entries[place] = entry;
     writeState(folder, entries);
   };
-  const starts = Array.from(ports, ([kind, chosen]) => startOne(folder, kind, chosen, record, say));
-  const waits = command.only.filter((kind) => there.has(kind)).map((kind) =>
-    tellRunning(folder, kind, there, say)
+  const starts = Array.from(ports, ([place, { port, controllerPort }]) => {
+    return startOne({ folder, place, ports: { port, controllerPort }, cluster, record, say });
+  });
+  const waits = wanted.filter((place) => there.has(place)).map((place) =>
+    tellRunning(folder, place, there, say)
   );
   const outcomes = await Promise.allSettled([...starts, ...waits]);
   const failure = outcomes.find((outcome) => outcome.status === "rejected");
@@ -112,22 +160,25 @@ export async function up(command: ServicesCommand, say: Say): Promise<Addresses>
   return addressesOf(folder, entries);
 }
 
-async function startOne(
-  folder: string,
-  kind: Kind,
-  ports: Ports,
-  record: (kind: Kind, entry: Entry | undefined) => void,
-  say: Say,
-): Promise<void> {
+interface Start {
+  readonly folder: string;
+  readonly place: Place;
+  readonly ports: Ports;
+  readonly cluster: KafkaCluster | undefined;
+  readonly record: (place: Place, entry: Entry | undefined) => void;
+  readonly say: Say;
+}
+
+async function startOne({ folder, place, ports, cluster, record, say }: Start): Promise<void> {
   const startMs = performance.now();
-  const server = await prepare(folder, kind, ports);
+  const server = await prepare(folder, place, ports, cluster);
   say(`${server.name}: starting ...`);
   try {
     await server.start(({ pid, startTicks }: ProcessId) =>
-      record(kind, { pid, startTicks, startedAt: new Date().toISOString(), ...ports })
+      record(place, { pid, startTicks, startedAt: new Date().toISOString(), ...ports })
     );
   } catch (thrown) {
-    record(kind, undefined);
+    record(place, undefined);
     throw thrown;
   }
   say(
@@ -137,45 +188,52 @@ async function startOne(
 
 async function tellRunning(
   folder: string,
-  kind: Kind,
-  there: ReadonlyMap<Kind, Entry>,
+  place: Place,
+  there: ReadonlyMap<Place, Entry>,
   say: Say,
 ): Promise<void> {
-  const entry = there.get(kind);
+  const entry = there.get(place);
   if (entry === undefined) return;
-  const server = serverOf(folder, kind, entry);
+  const server = serverOf(folder, place, entry);
   await server.untilItAnswers();
   say(`${server.name}: runs already, on 127.0.0.1:${entry.port}.`);
 }
 
-function tellStale(kind: Kind, state: State, say: Say): void {
-  const entry = state[kind];
+function tellStale(place: Place, state: State, say: Say): void {
+  const entry = state[place];
   if (entry === undefined) return;
   say(
     `${
-      serverNames[kind]
+      serverNames[place]
     }: process ${entry.pid}, started ${entry.startedAt}, has ended by itself: it is started again.`,
   );
 }
 
-function refuseOtherPort({ ports }: ServicesCommand, kind: Kind, { port }: Entry): void {
-  const wanted = ports[kind];
+/** What the flag says of it: brokers have ports in a row. */
+function flaggedPort({ ports }: ServicesCommand, place: Place): number | undefined {
+  const port = ports[kindOf(place)];
+  return port === undefined || port === 0 ? port : port + Math.max(0, numberOf(place) - 1);
+}
+
+function refuseOtherPort(command: ServicesCommand, place: Place, { port }: Entry): void {
+  const wanted = flaggedPort(command, place);
   if (wanted === undefined || wanted === 0 || wanted === port) return;
   throw new Refusal(
     `Cannot start ${
-      serverNames[kind]
+      serverNames[place]
     } on port ${wanted}: it runs on ${port} already. Stop it first (deno task services down ` +
-      `--only ${kind}), or leave ${portFlag(kind)} out.`,
+      `--only ${kindOf(place)}), or leave ${portFlag(kindOf(place))} out.`,
   );
 }
 
-function choosePorts(kind: Kind, flag: number | undefined): Ports {
-  const port = bindable(kind, flag ?? defaultPorts[kind]);
-  return kind === "kafka" ? { port, controllerPort: bindable(kind, 0) } : { port };
+function choosePorts(command: ServicesCommand, place: Place): Ports {
+  const usual = defaultPorts[kindOf(place)] + Math.max(0, numberOf(place) - 1);
+  const port = bindable(place, flaggedPort(command, place) ?? usual);
+  return kindOf(place) === "kafka" ? { port, controllerPort: bindable(place, 0) } : { port };
 }
 
 /** The port; for 0 one that is free. Throws a `Refusal`. */
-function bindable(kind: Kind, port: number): number {
+function bindable(place: Place, port: number): number {
   try {
     using listener = Deno.listen({ hostname: "127.0.0.1", port });
     return listener.addr.port;
@@ -184,8 +242,8 @@ function bindable(kind: Kind, port: number): number {
       ? "another program holds it"
       : "this user may not listen there";
     throw new Refusal(
-      `Cannot start ${serverNames[kind]} on port ${port}: ${why}. Give another port with ${
-        portFlag(kind)
+      `Cannot start ${serverNames[place]} on port ${port}: ${why}. Give another port with ${
+        portFlag(kindOf(place))
       } PORT (0: any that is ` +
         "free).",
       { cause },
@@ -207,11 +265,13 @@ function downloadProgress(say: Say): DownloadProgress {
 }
 
 function addressesOf(folder: string, entries: State): Addresses {
-  const address = (kind: Kind) => {
-    const entry = entries[kind];
-    return entry === undefined ? null : serverOf(folder, kind, entry).address;
+  const address = (place: Place) => {
+    const entry = entries[place];
+    return entry === undefined ? null : serverOf(folder, place, entry).address;
   };
-  const [kafka, mariadb, redis] = [address("kafka"), address("mariadb"), address("redis")];
+  const brokers = brokerPlaces.map(address).filter((each) => each !== null);
+  const kafka = brokers.length === 0 ? null : brokers.join();
+  const [mariadb, redis] = [address("mariadb"), address("redis")];
   const [database, testDatabase] = databases;
   const testMariadb = mariadb?.replace(new RegExp(`/${database}$`), `/${testDatabase}`) ?? null;
   return { kafka, mariadb, testMariadb, redis };
@@ -237,25 +297,41 @@ async function takeFolder(folder: string): Promise<Disposable> {
   );
 }
 
-/** Stops them, one after the other, Kafka first; removes their data where that is asked for. */
+/**
+ * Stops them, Kafka first; removes their data where that is asked for. Brokers are stopped together: the last of them
+ * would wait in vain for a majority to let it go.
+ */
 export async function down(command: ServicesCommand, say: Say): Promise<void> {
   const folder = resolve(command.folder);
   if (readState(folder) === null) return say(`No server was ever started in ${folder}: nothing to stop.`);
   using _lock = await takeFolder(folder);
   const state = readState(folder) ?? {};
   const there = await running(state);
-  const left: Partial<Record<Kind, Entry>> = { ...state };
-  for (const kind of command.only) {
-    const entry = there.get(kind);
-    if (entry !== undefined) await stopOne(serverOf(folder, kind, entry), say);
-    else say(`${serverNames[kind]}: does not run.`);
-    delete left[kind];
+  const left: Partial<Record<Place, Entry>> = { ...state };
+  const end = async (place: Place) => {
+    const entry = there.get(place);
+    if (entry !== undefined) await stopOne(serverOf(folder, place, entry), say);
+    else say(`${serverNames[place]}: does not run.`);
+    delete left[place];
     writeState(folder, left);
-    if (command.delete) await Deno.remove(join(folder, kind), { recursive: true }).catch(unlessMissing);
-  }
+    if (command.delete) await Deno.remove(join(folder, place), { recursive: true }).catch(unlessMissing);
+  };
+  const known = await knownPlaces(folder, command, state);
+  await Promise.all(known.filter((place) => kindOf(place) === "kafka").map(end));
+  for (const place of known) if (kindOf(place) !== "kafka") await end(place);
   if (!command.delete) return;
   say(`Removed the data of ${command.only.map((kind) => serverNames[kind]).join(", ")} in ${folder}.`);
   if (kinds.every((kind) => command.only.includes(kind))) await removeFolder(folder);
+}
+
+/** With every broker that was started or has data. */
+async function knownPlaces(
+  folder: string,
+  command: ServicesCommand,
+  state: State,
+): Promise<readonly Place[]> {
+  const started = brokerPlaces.findLastIndex((place) => state[place] !== undefined) + 1;
+  return placesOf(command, Math.max(1, started, await brokersIn(folder)));
 }
 
 async function stopOne(server: Server, say: Say): Promise<void> {
@@ -290,12 +366,12 @@ export interface Status {
 export async function status(command: ServicesCommand, nowMs: number): Promise<Status> {
   const folder = resolve(command.folder);
   const state = readState(folder) ?? {};
-  const rows = await Promise.all(command.only.map(async (kind) => {
-    const entry = state[kind];
+  const rows = await Promise.all((await knownPlaces(folder, command, state)).map(async (place) => {
+    const entry = state[place];
     const found = entry === undefined ? null : await findProcess(entry);
-    if (entry === undefined || found === null) return { kind, entry: null };
-    const isAnswering = await serverOf(folder, kind, entry).isAnswering();
-    return { kind, entry, isAnswering, residentBytes: found.residentBytes };
+    if (entry === undefined || found === null) return { place, entry: null };
+    const isAnswering = await serverOf(folder, place, entry).isAnswering();
+    return { place, entry, isAnswering, residentBytes: found.residentBytes };
   }));
   return {
     text: statusText(folder, rows, nowMs),

@@ -7,8 +7,25 @@ import { Refusal } from "../../actors/cli/refusal.ts";
 export const kinds = ["kafka", "mariadb", "redis"] as const;
 export type Kind = (typeof kinds)[number];
 
+/** Of each server: the name of its folder. The brokers of one cluster are numbered from the second on. */
+export const places = ["kafka", "kafka-2", "kafka-3", "mariadb", "redis"] as const;
+export type Place = (typeof places)[number];
+
+/** The first is there always. */
+export const brokerPlaces = ["kafka", "kafka-2", "kafka-3"] as const;
+
+export function kindOf(place: Place): Kind {
+  return kinds.find((kind) => place.startsWith(kind))!;
+}
+
 /** As people call them. */
-export const serverNames = { kafka: "Kafka", mariadb: "MariaDB", redis: "Redis" } as const;
+export const serverNames: Readonly<Record<Place, string>> = {
+  kafka: "Kafka",
+  "kafka-2": "Kafka 2",
+  "kafka-3": "Kafka 3",
+  mariadb: "MariaDB",
+  redis: "Redis",
+};
 
 const entry = z.object({
   pid: z.int().positive(),
@@ -19,7 +36,7 @@ const entry = z.object({
   /** Of Kafka's controller. */
   controllerPort: z.int().positive().optional(),
 });
-const schema = z.partialRecord(z.enum(kinds), entry);
+const schema = z.partialRecord(z.enum(places), entry);
 
 export type Entry = z.infer<typeof entry>;
 export type State = Readonly<z.infer<typeof schema>>;

@@ -1,7 +1,7 @@
 /** What `deno task services` prints. */
 
 import { sizeText } from "../../actors/operations/size_text.ts";
-import { type Entry, type Kind, serverNames } from "./state.ts";
+import { type Entry, type Place, serverNames } from "./state.ts";
 
 /** Null: it does not run. */
 export interface Addresses {
@@ -47,16 +47,16 @@ export function usageText(addresses: Addresses): string {
 }
 
 export type StatusRow =
-  | { readonly kind: Kind; readonly entry: null }
+  | { readonly place: Place; readonly entry: null }
   | {
-    readonly kind: Kind;
+    readonly place: Place;
     readonly entry: Entry;
     readonly isAnswering: boolean;
     readonly residentBytes: number;
   };
 
 export function statusText(folder: string, rows: readonly StatusRow[], nowMs: number): string {
-  const lines = rows.map((row) => `  ${serverNames[row.kind].padEnd(8)} ${rowText(row, nowMs)}\n`);
+  const lines = rows.map((row) => `  ${serverNames[row.place].padEnd(8)} ${rowText(row, nowMs)}\n`);
   return `Servers in ${folder}:\n${lines.join("")}`;
 }
 

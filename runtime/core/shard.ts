@@ -45,6 +45,7 @@ import {
   type Action,
   type Answer,
   noCounters,
+  type ShardCounters,
   type ShardGauges,
   type ShardMachine,
   type ShardQuery,
@@ -63,6 +64,8 @@ interface ShardOptions {
   readonly witness?: TurnWitness;
   /** Null or left out: it publishes nothing. */
   readonly publishing?: PublishingOptions | null;
+  /** Counts go on from here when the shard had a machine before; from 0 when it is left out. */
+  readonly counters?: ShardCounters;
 }
 
 const nobody: TurnWitness = { enterFrame() {}, enterTurn() {}, leave() {} };
@@ -106,7 +109,7 @@ interface Tenure {
 
 export class Shard implements ShardMachine {
   readonly shard: number;
-  readonly counters = noCounters();
+  readonly counters: ShardCounters;
   readonly #options: ShardOptions;
   #state: "idle" | "claiming" | "running" | "refused" | "stopped" = "idle";
   #tenure: Tenure | null = null;
@@ -123,6 +126,7 @@ export class Shard implements ShardMachine {
   constructor(options: ShardOptions) {
     this.#options = options;
     this.shard = options.shard;
+    this.counters = options.counters ?? noCounters();
     this.#queries = new Queries(
       options.registry,
       this.#traces,

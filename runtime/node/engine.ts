@@ -11,6 +11,7 @@ import type { Control } from "../core/control.ts";
 import type { Answer } from "../core/shard_api.ts";
 import type { Store } from "../store/port.ts";
 import type { Backups } from "./backups.ts";
+import type { ClusterStatus } from "./cluster_view.ts";
 import type { Compute } from "./compute.ts";
 import type { Child, SupervisorTree } from "./supervisor.ts";
 import type { Waiting } from "./waiting.ts";
@@ -85,7 +86,7 @@ export interface EngineStatus {
 }
 
 export interface EngineTotals {
-  /** Messages folded. */
+  /** Messages folded by this node. */
   readonly messages: number;
   readonly frames: number;
   /** Messages appended through this node's gateway. */
@@ -99,6 +100,15 @@ export interface Suspended {
   readonly id: string;
   /** Log time. */
   readonly sinceMs: number;
+}
+
+export interface SuspendedPage {
+  /** By kind and id; at most `maxListedSuspensions` of a shard are listed. */
+  readonly items: readonly Suspended[];
+  /** To be given as `after` for the next page; null at the end. */
+  readonly next: string | null;
+  /** Nodes that did not answer, each with the reason: theirs are missing. */
+  readonly missing: readonly string[];
 }
 
 /** Names of the actors whose state changed most recently, for the live page. */
@@ -143,16 +153,19 @@ export interface Engine {
    * Resolves when that is durable. An actor that is not suspended is left alone. `key`: as in `batch`.
    */
   resume(target: Address, control: Control, key?: string): Promise<void>;
-  /** By kind and id, as their hosts reported last; at most `maxListedSuspensions` of a shard. */
-  suspended(): readonly Suspended[];
+  /** Those of all nodes, as their hosts reported last. `after`: only those behind it; empty for the first page. */
+  suspended(after: string, limit: number, deadlineMs: number): Promise<SuspendedPage>;
+  /** What this node can tell of all nodes and shards. */
+  cluster(deadlineMs: number): Promise<ClusterStatus>;
   /** The log's clock as the gateway knows it: newest stamp seen plus the time since, epoch milliseconds. */
   logNowMs(): number;
   readonly store: Store;
   readonly backups: Backups;
   /** For long sums; null when the engine was started without. */
   readonly compute: Compute | null;
+  /** Of this node. */
   status(): EngineStatus;
-  /** What is supervised, and how it goes. */
+  /** What is supervised in this node, and how it goes. */
   tree(): SupervisorTree;
   /**
    * Runs a service of the program under the node's supervision: it is started again when it fails, and stopped, the

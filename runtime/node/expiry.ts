@@ -1,4 +1,7 @@
-/** Deletes old history and dead letters: once a minute, in batches that no commit waits long for. */
+/**
+ * Deletes old history and dead letters: once a minute, in batches that no commit waits long for; of several nodes one
+ * does, for the shards of all.
+ */
 
 import { errorMessage } from "../core/errors.ts";
 import type { Store } from "../store/port.ts";
@@ -8,8 +11,13 @@ import { errorCode } from "./retry.ts";
 
 export type ExpiredRows = "history" | "dead-letters";
 
+/** Whoever has it deletes: some node always has, and two have it for a moment at most. */
+export const expiryShard = 0;
+
 export interface ExpiryParts {
   readonly store: Pick<Store, "expireHistory" | "expireDeadLetters">;
+  /** Whether it is this node's turn. */
+  isDue(): boolean;
   /** How long history is kept. */
   readonly historyMs: number;
   logNowMs(): number;
@@ -29,7 +37,9 @@ export class Expiry {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#running ??= this.#expire(), expireIntervalMs);
+    this.#timer = setInterval(() => {
+      if (this.#parts.isDue()) this.#running ??= this.#expire();
+    }, expireIntervalMs);
   }
 
   /** Resolves when the batch under way is done. */

@@ -5,9 +5,19 @@
  *    with an error of code "refused" that says why.
  * 2. A change of what the main thread must know (a shard runs, is refused) is reported at once, the rest within
  *    `reportIntervalMs` while something happens.
+ * 3. A shard that leaves stops at once: nothing of it is appended, committed or trimmed that had not begun before, and
+ *    what waits for its answer is told "moved". One that comes starts with nothing in memory. The others notice nothing.
+ * 4. No count goes down when a shard leaves, or comes back.
  */
 
-import type { Answer, ShardMachine, ShardQuery } from "../core/shard_api.ts";
+import type { HostDeath } from "../core/attempts.ts";
+import {
+  type Answer,
+  noCounters,
+  type ShardCounters,
+  type ShardMachine,
+  type ShardQuery,
+} from "../core/shard_api.ts";
 import type { MailboxLog, TopicLog } from "../log/port.ts";
 import type { Store } from "../store/port.ts";
 import type { ActorCounters } from "./actor_module.ts";
@@ -20,6 +30,7 @@ import type {
   HostAssignment,
   HostCalls,
   HostMessage,
+  HostShares,
   HostTotals,
   MetricsJson,
   ShardReport,
@@ -32,7 +43,10 @@ import type { TurnBoard } from "./turn_board.ts";
 
 export interface HostParts {
   readonly name: string;
-  readonly machines: readonly ShardMachine[];
+  /** Its name in the rows of its shards. */
+  readonly owner: string;
+  /** A fresh one, which counts on from `counters`. */
+  machine(shard: number, counters: ShardCounters): ShardMachine;
   readonly log: Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim" | "holds">;
   /** As in `Surroundings`; left out: none. */
   readonly topics?: TopicLog;
@@ -52,11 +66,16 @@ class RefusedError extends Error {
 export class ShardHost implements HostCalls {
   readonly #parts: HostParts;
   readonly #loop: HostLoop;
-  readonly #runners: readonly ShardRunner[];
-  readonly #byShard: ReadonlyMap<number, ShardRunner>;
+  readonly #commits: CommitGroup;
+  readonly #runners = new Map<number, ShardRunner>();
+  /** Of every shard that has ever been here. */
+  readonly #counters = new Map<number, ShardCounters>();
   readonly #metrics: HostMetrics;
   readonly #asks = new Map<number, (answer: Answer) => void>();
   #lastQueryId = 0;
+  /** See `HostShares`. */
+  #number = 0;
+  #isStopped = false;
   #reportedMs = -Infinity;
   /** How many shards are settled, to report a change of it at once. */
   #reportedSettled = -1;
@@ -65,8 +84,8 @@ export class ShardHost implements HostCalls {
 
   constructor(parts: HostParts) {
     this.#parts = parts;
-    const { machines, log, topics = null, store, clock, board, name, tracing } = parts;
-    const commits = new CommitGroup(
+    const { store, clock, board, name } = parts;
+    this.#commits = new CommitGroup(
       store,
       new Trouble({
         clock,
@@ -76,28 +95,35 @@ export class ShardHost implements HostCalls {
         report: (notice) => parts.post({ type: "notice", notice }),
       }),
     );
-    this.#metrics = new HostMetrics(name, () => this.#runners, parts.counters);
-    this.#loop = new HostLoop(clock, commits, board, {
+    this.#metrics = new HostMetrics(name, {
+      runners: () => [...this.#runners.values()],
+      shardCounters: () => [...this.#counters.values()],
+      actorCounters: parts.counters,
+    });
+    this.#loop = new HostLoop(clock, this.#commits, board, {
       ran: (durationMs) => this.#metrics.folded(durationMs),
       rested: (nowMs) => this.#rested(nowMs),
     });
-    this.#runners = machines.map((machine) =>
-      new ShardRunner(machine, {
-        log,
-        topics,
-        store,
-        commits,
-        clock,
-        owner: name,
-        observer: this.#observer(),
-        tracing,
-        wake: (runner) => this.#loop.wake(runner),
-        answered: (queryId, answer) => this.#answered(queryId, answer),
-        requested: (request) => parts.post({ type: "request", request }),
-        published: (published) => parts.post({ type: "published", published }),
-      })
-    );
-    this.#byShard = new Map(this.#runners.map((runner) => [runner.shard, runner]));
+  }
+
+  #makeRunner(shard: number): ShardRunner {
+    const { log, topics = null, store, clock, owner, tracing, machine, post } = this.#parts;
+    const counters = this.#counters.get(shard) ?? noCounters();
+    this.#counters.set(shard, counters);
+    return new ShardRunner(machine(shard, counters), {
+      log,
+      topics,
+      store,
+      commits: this.#commits,
+      clock,
+      owner,
+      observer: this.#observer(),
+      tracing,
+      wake: (runner) => this.#loop.wake(runner),
+      answered: (queryId, answer) => this.#answered(queryId, answer),
+      requested: (request) => post({ type: "request", request }),
+      published: (published) => post({ type: "published", published }),
+    });
   }
 
   #observer(): RunnerObserver {
@@ -115,14 +141,37 @@ export class ShardHost implements HostCalls {
     };
   }
 
-  /** `deaths`: as in `HostAssignment`. */
-  start(deaths?: HostAssignment["deaths"]): void {
-    this.#loop.start(this.#runners, deaths);
+  start({ number, shards, deaths }: Pick<HostAssignment, "number" | "shards" | "deaths">): void {
+    this.#number = number;
+    for (const shard of shards) this.#take(shard, deaths[shard] ?? null);
+    this.#report();
     this.#idleReports = setInterval(() => void this.#reportAll(), idleReportIntervalMs);
   }
 
+  own({ number, shards }: HostShares): Promise<void> {
+    if (this.#isStopped) return Promise.resolve();
+    this.#number = number;
+    const own = new Set(shards);
+    for (const shard of [...this.#runners.keys()]) if (!own.has(shard)) this.#leave(shard);
+    for (const shard of own) if (!this.#runners.has(shard)) this.#take(shard, null);
+    this.#report();
+    return Promise.resolve();
+  }
+
+  #take(shard: number, death: HostDeath | null): void {
+    const runner = this.#makeRunner(shard);
+    this.#runners.set(shard, runner);
+    this.#loop.add(runner, death);
+  }
+
+  #leave(shard: number): void {
+    const runner = this.#runners.get(shard);
+    this.#runners.delete(shard);
+    if (runner !== undefined) this.#loop.remove(runner);
+  }
+
   ask(shard: number, folded: number, request: ShardQuery["request"]): Promise<Answer> {
-    const runner = this.#byShard.get(shard);
+    const runner = this.#runners.get(shard);
     if (runner === undefined) return Promise.resolve({ type: "moved" });
     if (runner.refusal !== null) return Promise.reject(new RefusedError(runner.refusal));
     const queryId = ++this.#lastQueryId;
@@ -143,11 +192,12 @@ export class ShardHost implements HostCalls {
   }
 
   publishAll(): Promise<void> {
-    for (const runner of this.#runners) runner.publishAll();
+    for (const runner of this.#runners.values()) runner.publishAll();
     return Promise.resolve();
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     this.#loop.stop();
     if (this.#idleReports !== null) clearInterval(this.#idleReports);
     if (this.#lateReport !== null) clearTimeout(this.#lateReport);
@@ -155,8 +205,10 @@ export class ShardHost implements HostCalls {
   }
 
   #rested(nowMs: number): void {
-    const settled =
-      this.#runners.filter(({ refusal, isReplaying }) => refusal !== null || !isReplaying).length;
+    let settled = 0;
+    for (const { refusal, isReplaying } of this.#runners.values()) {
+      if (refusal !== null || !isReplaying) settled += 1;
+    }
     const waitMs = this.#reportedMs + reportIntervalMs - nowMs;
     if (settled !== this.#reportedSettled || waitMs <= 0) {
       this.#reportedSettled = settled;
@@ -170,7 +222,8 @@ export class ShardHost implements HostCalls {
     if (this.#lateReport !== null) clearTimeout(this.#lateReport);
     this.#lateReport = null;
     this.#reportedMs = this.#parts.clock.nowMs();
-    this.#parts.post({ type: "report", shards: this.#shardReports(), totals: this.#totals() });
+    const [number, shards, totals] = [this.#number, this.#shardReports(), this.#totals()];
+    this.#parts.post({ type: "report", number, shards, totals });
   }
 
   async #reportAll(): Promise<void> {
@@ -179,7 +232,7 @@ export class ShardHost implements HostCalls {
   }
 
   #shardReports(): ShardReport[] {
-    return this.#runners.map((runner) => {
+    return [...this.#runners.values()].map((runner) => {
       const { shard, isReplaying, refusal } = runner;
       return {
         ...runner.gauges(),
@@ -193,10 +246,10 @@ export class ShardHost implements HostCalls {
 
   #totals(): HostTotals {
     const totals = { messages: 0, frames: 0, deadLetters: 0 };
-    for (const { counters } of this.#runners) {
-      totals.messages += counters.messages;
-      totals.frames += counters.frames;
-      totals.deadLetters += counters.deadLetters;
+    for (const { messages, frames, deadLetters } of this.#counters.values()) {
+      totals.messages += messages;
+      totals.frames += frames;
+      totals.deadLetters += deadLetters;
     }
     return totals;
   }

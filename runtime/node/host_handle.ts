@@ -6,29 +6,39 @@
  * 2. A call made while the host is dead waits for the next thread; one under way when it dies fails with a
  *    `HostDiedError`, and whoever made it decides whether to make it again.
  * 3. Every thread's last totals and metrics are kept: `totals` never goes down.
- * 4. A shard that is refused, and an actor that is suspended, is told of at once, and once.
+ * 4. A shard that is refused, and an actor that is suspended, is told of at once, and once in a stay of the shard.
+ * 5. Every thread has the shards that `own` named last, at once or from its start. Nothing is heard of a shard that is
+ *    not the host's, nor of an earlier stay of one that came back; and its death goes with it.
  */
 
 import type { MessagePort } from "node:worker_threads";
 import type { Json } from "../core/actor.ts";
 import type { HostDeath } from "../core/attempts.ts";
+import { errorMessage } from "../core/errors.ts";
 import type { Published } from "../core/publishing.ts";
 import type { End } from "../core/supervision_api.ts";
 import type { StorePorts } from "../store/remote_store.ts";
 import { HostDiedError, type HostEnd, type HostLife } from "./host_life.ts";
-import type { HostMessage, HostTotals, MetricsJson, ShardReport, ShardRequest } from "./host_protocol.ts";
+import type {
+  HostMessage,
+  HostShares,
+  HostTotals,
+  MetricsJson,
+  ShardReport,
+  ShardRequest,
+} from "./host_protocol.ts";
 import { hostStopMs } from "./limits.ts";
 import type { Report } from "./notice.ts";
 import type { Child, Running } from "./supervisor.ts";
 
 export interface HostParts {
   readonly host: number;
-  readonly shards: readonly number[];
   /** A thread: a warm one, if there is any. */
   thread(): HostLife;
   /** A new port to the log's (store's) thread; the same name again replaces the earlier port. */
   connectLog(client: string): MessagePort;
   connectStore(client: string): StorePorts;
+  /** Some of the host's shards tell how they are, all of those that it knows of. */
   onReport(shards: readonly ShardReport[]): void;
   /** What the tree says of it. */
   details(): Json;
@@ -47,6 +57,9 @@ export class HostHandle {
   readonly host: number;
   readonly #parts: HostParts;
   #life: HostLife | null = null;
+  #shares: HostShares = { number: 0, shards: [] };
+  /** By own shard: the number of the `HostShares` with which it came. */
+  readonly #since = new Map<number, number>();
   #isStopped = false;
   #pastTotals = noTotals;
   #totals = noTotals;
@@ -79,6 +92,28 @@ export class HostHandle {
     return this.#life?.board ?? null;
   }
 
+  get shards(): readonly number[] {
+    return this.#shares.shards;
+  }
+
+  /** From now on these shards are the host's, and no others. */
+  own(shards: readonly number[]): void {
+    const own = new Set(shards);
+    const lost = this.shards.filter((shard) => !own.has(shard));
+    const gained = shards.filter((shard) => !this.#since.has(shard));
+    if (lost.length + gained.length === 0) return;
+    this.#shares = { number: this.#shares.number + 1, shards };
+    for (const shard of lost) {
+      for (const known of [this.#since, this.#deaths, this.#refusals, this.#suspended]) known.delete(shard);
+    }
+    for (const shard of gained) this.#since.set(shard, this.#shares.number);
+    const life = this.#life;
+    life?.rpc.call<void>("own", [this.#shares]).catch((thrown: unknown) =>
+      // One that died before has them from its next start.
+      life.die(`it could not take its shards: ${errorMessage(thrown)}`)
+    );
+  }
+
   /** The host as the supervisor has it. */
   child(): Child {
     return {
@@ -92,7 +127,7 @@ export class HostHandle {
   }
 
   #start(): Running {
-    const { host, shards, connectLog, connectStore } = this.#parts;
+    const { host, connectLog, connectStore } = this.#parts;
     const ended = Promise.withResolvers<End>();
     const life = this.#parts.thread();
     life.belongTo({
@@ -102,7 +137,7 @@ export class HostHandle {
     const name = `host-${host}`;
     const deaths = Object.fromEntries(this.#deaths);
     const [log, store] = [connectLog(name), connectStore(name)];
-    life.assign({ type: "assign", host, shards, log, store, deaths });
+    life.assign({ type: "assign", host, ...this.#shares, log, store, deaths });
     this.#life = life;
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();
@@ -113,15 +148,13 @@ export class HostHandle {
     switch (message.type) {
       case "report":
         this.#totals = message.totals;
-        this.#tellRefusals(message.shards);
-        for (const shard of message.shards) this.#tellSuspensions(shard);
-        this.#forgetDeaths(message.shards);
-        return this.#parts.onReport(message.shards);
+        return this.#reported(message.shards.filter(({ shard }) => this.#isPresent(shard, message.number)));
       case "metrics":
         this.#metrics = message.metrics;
         return;
       case "request":
-        return this.#parts.onRequest(message.request);
+        if (this.#since.has(message.request.shard)) this.#parts.onRequest(message.request);
+        return;
       case "published":
         return this.#parts.onPublished(message.published);
       case "notice":
@@ -129,6 +162,18 @@ export class HostHandle {
       case "warm":
         return;
     }
+  }
+
+  /** Whether what was said with this number in mind is of the shard's present stay. */
+  #isPresent(shard: number, number: number): boolean {
+    return number >= (this.#since.get(shard) ?? Infinity);
+  }
+
+  #reported(shards: readonly ShardReport[]): void {
+    this.#tellRefusals(shards);
+    for (const shard of shards) this.#tellSuspensions(shard);
+    this.#forgetDeaths(shards);
+    this.#parts.onReport(shards);
   }
 
   #forgetDeaths(shards: readonly ShardReport[]): void {
@@ -177,7 +222,7 @@ export class HostHandle {
     const metrics = this.#metrics;
     this.#metrics = [];
     this.#parts.onDeath(metrics);
-    if (inTurn !== null) this.#deaths.set(inTurn.shard, inTurn.death);
+    if (inTurn !== null && this.#since.has(inTurn.shard)) this.#deaths.set(inTurn.shard, inTurn.death);
     return {
       reason: "failed",
       sentence: `Host ${this.host} died: ${reason}`,

@@ -28,6 +28,8 @@ import type { Watchdog } from "./watchdog.ts";
 /** What all hosts of a node have in common. */
 export interface HostSettings {
   readonly shardCount: number;
+  /** As in `HostThreadStart`. */
+  readonly node: string | null;
   readonly definitionsUrl: string;
   readonly limits: ShardLimits;
   /** As in `HostThreadStart`. */

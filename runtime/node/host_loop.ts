@@ -6,6 +6,7 @@
  * 3. A shard runs no later than its `wakeAtMs`, a round and the timer's grain apart.
  * 4. Commits of the shards that ran are handed to the store together, at most `commitGatherMs` late.
  * 5. Before a shard runs, the turn board names it.
+ * 6. Shards come and go between rounds; of one that went nothing runs, and no commit is sent.
  *
  * Yielding by `setImmediate` costs 3 µs and lets every waiting message in; a `MessageChannel` to oneself costs 5 to
  * 7 µs, `setTimeout(0)` 2 ms (Deno 2.9, 2 cores).
@@ -40,7 +41,7 @@ export class HostLoop {
   readonly #commits: CommitGroup;
   readonly #board: TurnBoard;
   readonly #observer: LoopObserver;
-  #runners: readonly Runnable[] = [];
+  readonly #runners = new Set<Runnable>();
   /** Waiting for their slice, in turn. */
   #waiting: Runnable[] = [];
   readonly #isWaiting = new Set<Runnable>();
@@ -56,14 +57,21 @@ export class HostLoop {
     this.#observer = observer;
   }
 
-  /** `deaths`: by shard, in which turn of it its last host died. */
-  start(runners: readonly Runnable[], deaths: Readonly<Record<number, HostDeath>> = {}): void {
-    this.#runners = runners;
-    for (const runner of runners) runner.begin(deaths[runner.shard] ?? null);
+  /** `death`: in which turn of the shard its last host died. */
+  add(runner: Runnable, death: HostDeath | null = null): void {
+    this.#runners.add(runner);
+    runner.begin(death);
+  }
+
+  remove(runner: Runnable): void {
+    this.#runners.delete(runner);
+    if (this.#isWaiting.delete(runner)) this.#waiting = this.#waiting.filter((other) => other !== runner);
+    runner.stop();
+    this.#commits.withdraw(runner.shard);
   }
 
   wake(runner: Runnable): void {
-    if (this.#isStopped) return;
+    if (this.#isStopped || !this.#runners.has(runner)) return;
     this.#enqueue(runner);
     this.#immediate ??= setImmediate(() => this.#round());
   }

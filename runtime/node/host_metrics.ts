@@ -1,6 +1,6 @@
 /**
  * A host thread's metrics. The main thread adds them up over all hosts, so a gauge says how: `sum` or `max`.
- * No label carries an actor's id.
+ * No label carries an actor's id. Counters are also of shards that left, gauges only of those that are here.
  */
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
@@ -15,7 +15,7 @@ import type { RunnerObserver, ShardRunner } from "./shard_runner.ts";
 
 type SumKey = Exclude<keyof ShardCounters, "deadLettersByReason">;
 
-const shardCounters: readonly (readonly [SumKey, string, string])[] = [
+const counted: readonly (readonly [SumKey, string, string])[] = [
   ["messages", "messages_folded", "Messages folded, refolds included."],
   ["frames", "frames_folded", "Frames folded, refolds included."],
   ["localTurns", "local_turns", "Turns caused by messages within a shard."],
@@ -38,6 +38,13 @@ const byteBuckets = [1e3, 1e4, 1e5, 1e6, 4e6, 16e6, 64e6];
 const commitBuckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5];
 const replayBuckets = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100];
 
+export interface HostMetricsParts {
+  runners(): readonly ShardRunner[];
+  /** Of every shard that has ever been here. */
+  shardCounters(): readonly ShardCounters[];
+  readonly actorCounters: ActorCounters;
+}
+
 export class HostMetrics implements RunnerObserver {
   readonly #registry = new Registry();
   readonly #fold: Histogram;
@@ -46,7 +53,7 @@ export class HostMetrics implements RunnerObserver {
   readonly #replay: Histogram;
   readonly #failures: Counter<"operation" | "code">;
 
-  constructor(thread: string, runners: () => readonly ShardRunner[], actorCounters: ActorCounters) {
+  constructor(thread: string, { runners, shardCounters, actorCounters }: HostMetricsParts) {
     const registers = [this.#registry];
     const histogram = (name: string, help: string, buckets: number[]) =>
       new Histogram({ name: `sensorium_${name}`, help, buckets, registers });
@@ -72,23 +79,23 @@ export class HostMetrics implements RunnerObserver {
       labelNames: ["operation", "code"],
       registers,
     });
-    this.#addShardCounters(runners);
-    this.#addDeadLetters(runners);
+    this.#addShardCounters(shardCounters);
+    this.#addDeadLetters(shardCounters);
     this.#addActorCounters(actorCounters);
     this.#addGauges(thread, runners);
   }
 
-  #addShardCounters(runners: () => readonly ShardRunner[]): void {
-    for (const [key, name, help] of shardCounters) {
+  #addShardCounters(shardCounters: () => readonly ShardCounters[]): void {
+    for (const [key, name, help] of counted) {
       this.#addCounter(name, help, () => {
         let sum = 0;
-        for (const { counters } of runners()) sum += counters[key];
+        for (const counters of shardCounters()) sum += counters[key];
         return sum;
       });
     }
   }
 
-  #addDeadLetters(runners: () => readonly ShardRunner[]): void {
+  #addDeadLetters(shardCounters: () => readonly ShardCounters[]): void {
     new Counter({
       name: "sensorium_dead_letters_total",
       help: "Dead letters in confirmed checkpoints, by reason.",
@@ -96,8 +103,8 @@ export class HostMetrics implements RunnerObserver {
       registers: [this.#registry],
       collect() {
         this.reset();
-        for (const { counters } of runners()) {
-          const byReason = Object.entries(counters.deadLettersByReason);
+        for (const { deadLettersByReason } of shardCounters()) {
+          const byReason = Object.entries(deadLettersByReason);
           // Actors choose their reasons; the bound keeps a careless one from filling the metrics.
           byReason.forEach(([reason, count], place) =>
             this.inc({ reason: place < maxReasonLabels ? reason : "other" }, count)

@@ -13,6 +13,8 @@ import type { Notice } from "./notice.ts";
 /** What a thread for shards is started with. */
 export interface HostThreadStart {
   readonly shardCount: number;
+  /** The node's name among others; null when there are none. */
+  readonly node: string | null;
   /** URL of the module that names the actors; see `actor_module.ts`. */
   readonly definitionsUrl: string;
   readonly limits: ShardLimits;
@@ -32,15 +34,21 @@ export interface RehearsalCall {
   readonly type: "rehearse";
   readonly log: MessagePort;
   readonly store: StorePorts;
-  /** By shard: the last offset that its owner has folded. */
-  readonly folded: readonly number[];
+  /** By shard of those that are this node's: the last offset that its host has folded. */
+  readonly folded: Readonly<Record<number, number>>;
 }
 
-/** What makes it a host, sent once. */
-export interface HostAssignment {
+/** Which shards are a host's. */
+export interface HostShares {
+  /** Counts what a host by this name is told of its shards. */
+  readonly number: number;
+  readonly shards: readonly number[];
+}
+
+/** What makes it a host, sent once; later it is told by `HostCalls.own`. */
+export interface HostAssignment extends HostShares {
   readonly type: "assign";
   readonly host: number;
-  readonly shards: readonly number[];
   readonly log: MessagePort;
   readonly store: StorePorts;
   /** By shard: the thread before this one died in this turn of it. */
@@ -54,7 +62,7 @@ export interface ShardReport extends ShardGauges {
   readonly refusal: string | null;
 }
 
-/** Sums over the shards of one host, since its thread's start. */
+/** Sums over the shards of one host, those that left included, since its thread's start. */
 export interface HostTotals {
   readonly messages: number;
   readonly frames: number;
@@ -77,7 +85,13 @@ export type MetricsJson = MetricObjectWithValues<MetricValue<string>>[];
 export type HostMessage =
   /** The actors are loaded: it can be given shards. */
   | { readonly type: "warm" }
-  | { readonly type: "report"; readonly shards: readonly ShardReport[]; readonly totals: HostTotals }
+  | {
+    readonly type: "report";
+    /** Of the last `HostShares` that it was told. */
+    readonly number: number;
+    readonly shards: readonly ShardReport[];
+    readonly totals: HostTotals;
+  }
   | { readonly type: "metrics"; readonly metrics: MetricsJson }
   | { readonly type: "request"; readonly request: ShardRequest }
   | { readonly type: "published"; readonly published: Published }
@@ -87,6 +101,8 @@ export type HostMessage =
 /** Calls that a host answers. */
 export interface HostCalls {
   ask(shard: number, folded: number, request: ShardQuery["request"]): Promise<Answer>;
+  /** From now on these shards are the host's, and no others. */
+  own(shares: HostShares): Promise<void>;
   metrics(): Promise<MetricsJson>;
   publishAll(): Promise<void>;
   stop(): Promise<void>;

@@ -17,6 +17,7 @@ import { ShardHost } from "./host.ts";
 import {
   type HostAssignment,
   type HostMessage,
+  type HostShares,
   type HostThreadStart,
   isAssignment,
   isRehearsalCall,
@@ -25,7 +26,8 @@ import { Rehearsal } from "./rehearsal.ts";
 import { TurnBoard } from "./turn_board.ts";
 
 const start: HostThreadStart = workerData;
-const { definitionsUrl, shardCount, limits, topics, isTraced, isPublishing, main, board: memory } = start;
+const { definitionsUrl, shardCount, node, limits, topics, isTraced, isPublishing, main, board: memory } =
+  start;
 const publishing = isPublishing ? { limits: defaultPublishingLimits, nowMs: machineClock.nowMs } : null;
 const { registry, counters } = await loadActorModule(definitionsUrl, topics);
 const tracing = isTraced ? (await import("./open_telemetry.ts")).openTelemetry() : null;
@@ -37,14 +39,18 @@ function post(message: HostMessage): void {
   main.postMessage(message);
 }
 
-function become({ host: number, shards, log, store, deaths }: HostAssignment): ShardHost {
+function become(assignment: HostAssignment): ShardHost {
+  const { host: number, log, store } = assignment;
   const remoteLog = new RemoteLog(log);
   const foreign = Object.keys(topics);
+  const name = `host-${number}`;
   const host = new ShardHost({
-    name: `host-${number}`,
-    machines: shards.map((shard) =>
-      new Shard({ shard, shardCount, registry, limits, topics: foreign, witness: board, publishing })
-    ),
+    name,
+    owner: node === null ? name : `${node}/${name}`,
+    machine: (shard, counters) => {
+      const common = { shardCount, registry, limits, topics: foreign, witness: board, publishing };
+      return new Shard({ ...common, shard, counters });
+    },
     log: remoteLog,
     topics: remoteLog,
     store: new RemoteStore(store),
@@ -54,7 +60,7 @@ function become({ host: number, shards, log, store, deaths }: HostAssignment): S
     tracing,
     post,
   });
-  host.start(deaths);
+  host.start(assignment);
   return host;
 }
 
@@ -86,6 +92,7 @@ main.on("message", (message: unknown) => {
 serve(main, {
   ask: (shard: number, folded: number, request: ShardQuery["request"]) =>
     assigned().ask(shard, folded, request),
+  own: (shares: HostShares) => assigned().own(shares),
   metrics: () => assigned().metrics(),
   publishAll: () => assigned().publishAll(),
   ping: () => {},

@@ -146,6 +146,36 @@ export const spareStartMs = 60_000;
 /** Pause before an ask that met a moving shard is repeated. */
 export const movedPauseMs = 20;
 
+/** Between two readings of which node has which shard, by asks that met a wrong one: a request to the broker each. */
+export const tablePauseMs = 100;
+
+/** Agreements of the nodes that are remembered for whoever looks: an evening's. */
+export const maxRebalances = 20;
+
+/** The longest that one node waits for another: longer than any asker of the product does. */
+export const maxPeerDeadlineMs = 60_000;
+
+/** So much sooner the asked node gives up, so that what it waited for arrives in time to be told. */
+export const hopMarginMs = 50;
+
+/** A hop that lasts is looked after so often: whether its node has the shard still. */
+export const hopLookMs = 1000;
+
+/** A hop is given up after so long, and made again on another connection: a broken one may never say so. */
+export const maxHopMs = 5000;
+
+/** Hops to one node at a time, with a connection each, of which so many are kept for so long when they are idle. */
+export const maxHops = 256;
+export const maxIdleHops = 64;
+export const hopIdleMs = 30_000;
+
+/** Of what one node asks another: an address and arguments. And of the reply: an answer of any actor that is sane. */
+export const maxQuestionBytes = 256 * KiB;
+export const maxReplyBytes = 32 * MiB;
+
+/** When askers of a shard that is refused may come again, in seconds: somebody has to mend it. */
+export const refusedRetryS = 30;
+
 /** Replays of one dead letter at most: one that dies every time must not be kept alive by a script. */
 export const maxReplays = 10;
 
@@ -178,6 +208,9 @@ export const maxSilentTicks = 10;
 /** How a launcher starts its node again; a node that dies more often than that will not be helped by it. */
 export const nodeBackoff = { firstMs: 10, maxMs: 5000, jitter: 0.5, healthyMs: 5000 };
 export const nodeIntensity = { restarts: 10, withinMs: 60_000 };
+
+/** Dead lives of nodes that a launcher remembers: more than can die within the group's session of 6 s. */
+export const maxDeadLives = 32;
 
 /** The longest that a node may take to drain; above what its own deadlines add up to. */
 export const nodeStopMs = 40_000;

@@ -19,6 +19,7 @@ export interface NodeGauges {
   waitingBytes(): number;
   backlogBytes(): number;
   isReady(): boolean;
+  ownShards(): number;
   abandonedThreads(): number;
 }
 
@@ -77,7 +78,8 @@ export class NodeMetrics implements GatewayObserver {
     };
     gauge("sensorium_waiting_bytes", "Text that waits for the log.", () => gauges.waitingBytes());
     gauge("sensorium_backlog_bytes", "Text appended and not folded yet.", () => gauges.backlogBytes());
-    gauge("sensorium_ready", "1 when every shard folds.", () => gauges.isReady() ? 1 : 0);
+    gauge("sensorium_ready", "1 when every shard of this node folds.", () => gauges.isReady() ? 1 : 0);
+    gauge("sensorium_own_shards", "Shards that are this node's.", () => gauges.ownShards());
     gauge(
       "sensorium_abandoned_threads",
       "Threads that were ended and are still there.",

@@ -1,23 +1,26 @@
 /**
- * A running node, embedded: the composition of its parts, and their start and stop.
+ * A running node: the composition of its parts, and their start and stop.
  *
- *     startEngine ──▶ writer threads (store, log) ──▶ host threads ──▶ every shard claimed and replayed
+ *     startEngine ──▶ writer threads (store, log) ──▶ host threads ──▶ its shards claimed and replayed
  *     stop        ──▶ services ended ──▶ gateway drained ──▶ shards flushed ──▶ hosts ended ──▶ log and store closed
  *
- * 1. `startEngine` resolves when every shard folds (or is refused, which `status` tells), or throws with every
- *    thread ended.
+ * 1. `startEngine` resolves when every shard of the node folds (or is refused, which `status` tells), or throws with
+ *    every thread ended. Without other nodes all shards are its own.
  * 2. A dead or hanging host thread is started again and claims its shards; nothing accepted is lost or folded twice.
  *    One that dies too often is fatal. A compute thread is started again; so is their supervisor when they die too
  *    often, and that too often is fatal.
  * 3. A dead writer thread is fatal: its file may stay locked until the process ends.
- * 4. A thread that cannot be ended wears the process out: `onWorn` hears of it, and goes on until it is replaced.
+ * 4. Shards come and go as the nodes agree, at any time. One that leaves stops at once. A node that stops takes none
+ *    any more, and leaves the agreement, with its log, after its last checkpoints.
+ * 5. A thread that cannot be ended wears the process out: `onWorn` hears of it, and goes on until it is replaced.
  */
 
 import process from "node:process";
 import type { Address } from "../core/actor.ts";
+import type { Agreement } from "../core/cluster.ts";
 import { shardOf } from "../core/murmur2.ts";
 import type { Control } from "../core/control.ts";
-import type { Answer } from "../core/shard_api.ts";
+import type { LogMembership } from "../log/start_log_thread.ts";
 import { RemoteLog } from "../log/remote_log.ts";
 import type { Store } from "../store/port.ts";
 import { RemoteStore } from "../store/remote_store.ts";
@@ -29,6 +32,7 @@ import { ShardedBatch } from "./batch.ts";
 import { machineClock } from "./clock.ts";
 import { ComputeMetrics } from "./compute_metrics.ts";
 import { ComputePool, type ComputeSettings } from "./compute_pool.ts";
+import { type ClusterStatus, clusterStatus } from "./cluster_view.ts";
 import { controlPiece } from "./control.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
@@ -39,28 +43,30 @@ import {
   EngineError,
   type EngineStatus,
   type RecordBatch,
-  type Suspended,
+  type SuspendedPage,
 } from "./engine.ts";
 import { errorMessage, invariant } from "../core/errors.ts";
+import { AskedEnds, boardEnds } from "./log_ends.ts";
 import { Gateway } from "./gateway.ts";
-import { Expiry } from "./expiry.ts";
-import { addTotals, HostHandle } from "./host_handle.ts";
-import { HostLife, type HostSettings, type ThreadCare } from "./host_life.ts";
-import type { MetricsJson } from "./host_protocol.ts";
-import { closeWritersMs, metricsDeadlineMs, sendDeadlineMs, startCheckMs, watchdogTickMs } from "./limits.ts";
+import { Expiry, expiryShard } from "./expiry.ts";
+import { closeWritersMs, sendDeadlineMs, startCheckMs, watchdogTickMs } from "./limits.ts";
 import { StampClock } from "./stamp_clock.ts";
 import { NodeMetrics } from "./metrics.ts";
+import { NodeHosts } from "./node_hosts.ts";
 import { type NodeTree, nodeTree } from "./node_tree.ts";
 import { NodeView } from "./node_view.ts";
 import { type EngineOptions, settle, type Settled } from "./options.ts";
 import { ShardedRecords } from "./record_batch.ts";
+import { peerDoor } from "./peer_door.ts";
+import { Peers } from "./peers.ts";
+import { peerConnections } from "./peer_client.ts";
+import { Rebalances } from "./rebalances.ts";
+import { suspendedPage } from "./suspended_page.ts";
 import { mayReplay, replayPiece } from "./replay.ts";
 import { Router } from "./router.ts";
 import { ServiceMetrics } from "./service_metrics.ts";
 import { Services } from "./services.ts";
 import { ShardBoard } from "./shard_board.ts";
-import { SpareHost } from "./spare_host.ts";
-import { StartWatch } from "./start_watch.ts";
 import type { Child, SupervisorTree } from "./supervisor.ts";
 import { machineTimerClock } from "./timer_clock.ts";
 import type { Tracing } from "./tracing.ts";
@@ -75,10 +81,13 @@ export async function startEngine(options: EngineOptions): Promise<EmbeddedEngin
   const actors = await loadActorModule(settings.definitionsUrl, settings.topics);
   const tracing = settings.isTraced ? (await import("./open_telemetry.ts")).openTelemetry() : null;
   const writers = await openWriters(settings);
-  const engine = new EmbeddedEngine(settings, actors, writers, tracing);
+  const engine = new EmbeddedEngine(settings, actors, writers, tracing, writers.log.membership);
   await engine.start();
   return engine;
 }
+
+/** Where a node hears which shards are its own. */
+export type Agreements = Pick<LogMembership, "onAgreed">;
 
 export class EmbeddedEngine implements Engine {
   readonly shardCount: number;
@@ -96,25 +105,32 @@ export class EmbeddedEngine implements Engine {
   readonly #deadlines = new Deadlines(sendDeadlineMs);
   readonly #gateway: Gateway;
   readonly #view: NodeView;
+  readonly #peers: Peers | null;
+  readonly #rebalances: Rebalances;
   readonly #router: Router;
   readonly #metrics: NodeMetrics;
-  readonly #hosts: readonly HostHandle[];
+  readonly #hosts: NodeHosts;
   readonly #watchdog = new Watchdog();
   readonly #abandoned: AbandonedThreads;
-  readonly #hostSettings: HostSettings;
-  readonly #spare: SpareHost;
   readonly #tree: NodeTree;
   readonly #services: Services;
   readonly #expiry: Expiry;
-  readonly #settled = Promise.withResolvers<void>();
+  readonly #agreements: Agreements | null;
   /** Rejects when the start has failed. */
   readonly #failed = Promise.withResolvers<never>();
-  readonly #startWatch: StartWatch;
   #isStarted = false;
   #stopping: Promise<void> | null = null;
 
-  constructor(settings: Settled, actors: ActorModule, writers: Writers, tracing: Tracing | null) {
+  /** `agreements`: null when there is no other node. */
+  constructor(
+    settings: Settled,
+    actors: ActorModule,
+    writers: Writers,
+    tracing: Tracing | null,
+    agreements: Agreements | null,
+  ) {
     this.#settings = settings;
+    this.#agreements = agreements;
     this.#actors = actors;
     this.#writers = writers;
     this.shardCount = settings.shards;
@@ -127,12 +143,13 @@ export class EmbeddedEngine implements Engine {
       report: (sentence) => this.#warn("backup-hold-failed", sentence),
     });
     this.#log = new RemoteLog(writers.log.connect("gateway"));
-    this.#board = new ShardBoard(writers.extents, (shard) => shard % settings.threads);
-    this.#backlog = new Backlog(settings.shards);
+    this.#board = new ShardBoard(writers.extents, (shard) => this.#hosts.hostOf(shard));
+    this.#backlog = new Backlog(settings.shards, (shard) => this.#board.isOwn(shard));
     this.#metrics = new NodeMetrics({
       waitingBytes: () => this.#gateway.waitingBytes,
       backlogBytes: () => this.#backlog.bytes,
       isReady: () => this.status().ready,
+      ownShards: () => this.#ownShards().length,
       abandonedThreads: () => this.#abandoned.count,
     });
     this.#gateway = this.#makeGateway(tracing);
@@ -144,39 +161,42 @@ export class EmbeddedEngine implements Engine {
       log: this.#log,
       topics: Object.keys(settings.topics),
       logNowMs: () => this.logNowMs(),
-      turnBoard: (host) => this.#hosts[host]?.board ?? null,
+      turnBoard: (host) => this.#hosts.turnBoard(host),
     });
+    this.#rebalances = new Rebalances({ nowMs: () => this.#clock.nowMs(), wallMs: Date.now });
+    this.#peers = this.#makePeers();
     this.#router = new Router({
       clock: this.#clock,
       board: this.#board,
+      ends: settings.servers === null
+        ? boardEnds(this.#board)
+        : new AskedEnds(this.#log, this.#board, this.#clock),
       view: this.#view,
-      call: (shard, folded, request) => this.#hostOf(shard).call<Answer>("ask", [shard, folded, request]),
+      peers: this.#peers,
+      isOwn: (shard) => this.#board.isOwn(shard),
+      call: (shard, folded, request) => this.#hosts.ask(shard, folded, request),
       logNowMs: () => this.logNowMs(),
     });
-    this.#startWatch = new StartWatch({
-      clock: this.#clock,
-      hosts: settings.threads,
-      waitingFor: () => this.#board.waitingFor(),
-      report: settings.report,
-    });
-    const { shards: shardCount, definitionsUrl, limits, topics, isTraced, hostHeapMiB: heapMiB } = settings;
-    const isPublishing = settings.onPublished !== null;
-    this.#hostSettings = { shardCount, definitionsUrl, limits, topics, isTraced, isPublishing, heapMiB };
     this.#abandoned = new AbandonedThreads({
       clock: this.#clock,
       residentBytes: () => process.memoryUsage().rss,
       onWorn: settings.onWorn,
       report: settings.report,
     });
-    this.#spare = new SpareHost({
-      settings: this.#hostSettings,
-      care: this.#care,
-      clock: machineTimerClock,
-      connectLog: (client) => this.#writers.log.connect(client),
-      connectStore: () => this.#writers.store.connect(),
-      folded: () => this.#board.statuses().map(({ folded }) => folded),
+    this.#hosts = new NodeHosts({
+      settings,
+      writers,
+      clock: this.#clock,
+      board: this.#board,
+      backlog: this.#backlog,
+      view: this.#view,
+      care: { watchdog: this.#watchdog, abandoned: this.#abandoned },
+      onReport: (shard) => this.#rebalances.reported(shard),
+      onRequest: (request) => this.#services.request(request),
+      onDeath: (metrics) => {
+        if (this.#stopping === null) this.#metrics.hostDied(metrics);
+      },
     });
-    this.#hosts = Array.from({ length: settings.threads }, (_, host) => this.#makeHost(host));
     this.compute = settings.compute === null ? null : this.#makeCompute(settings.compute);
     this.#services = this.#makeServices();
     this.#tree = nodeTree({
@@ -184,18 +204,35 @@ export class EmbeddedEngine implements Engine {
       closeClients: async () => {
         await Promise.all([this.#log.close(), this.store.close()]);
       },
-      hosts: this.#hosts.map((host) => host.child()),
+      hosts: this.#hosts.children(),
       compute: this.compute?.supervised() ?? null,
       requested: settings.services.length === 0 ? null : this.#services.supervised(),
       report: settings.report,
     });
     this.#expiry = new Expiry({
       store: this.store,
+      isDue: () => this.#board.isOwn(expiryShard),
       historyMs: settings.retentionMs,
       logNowMs: () => this.logNowMs(),
       expired: (what, rows) => this.#metrics.expired(what, rows),
       report: settings.report,
     });
+  }
+
+  /** Null where the log is this node's alone. */
+  #makePeers(): Peers | null {
+    const { member, report } = this.#settings;
+    const { secret, log: { membership } } = this.#writers;
+    if (membership === null) return null;
+    const door = peerDoor({
+      secret,
+      answer: (question, signal) => this.#router.answer(question, signal),
+      suspended: () => this.#board.suspended(),
+      report,
+    });
+    this.#settings.onDoor(door);
+    const table = () => membership.table();
+    return new Peers({ self: member, secret, clock: this.#clock, connect: peerConnections, report, table });
   }
 
   #makeGateway(tracing: Tracing | null): Gateway {
@@ -218,37 +255,6 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
-  #makeHost(host: number): HostHandle {
-    const { shards, threads, report } = this.#settings;
-    const own = Array.from({ length: shards }, (_, shard) => shard).filter((shard) =>
-      shard % threads === host
-    );
-    return new HostHandle({
-      host,
-      shards: own,
-      thread: () => this.#spare.take() ?? new HostLife(this.#hostSettings, this.#care),
-      connectLog: (client) => this.#writers.log.connect(client),
-      connectStore: () => this.#writers.store.connect(),
-      details: () => this.#view.host(host, own),
-      report,
-      onReport: (reports) => {
-        this.#startWatch.heard(host);
-        for (const shard of reports) {
-          this.#board.reported(shard);
-          // A refused shard folds nothing: what it has must not count against the others.
-          this.#backlog.folded(shard.shard, shard.refusal === null ? shard.folded : Infinity);
-        }
-        if (own.every((shard) => this.#board.isSettled(shard))) this.#settleIfAll();
-      },
-      onRequest: (request) => this.#services.request(request),
-      onPublished: (published) => this.#settings.onPublished?.(published),
-      onDeath: (metrics) => {
-        for (const shard of own) this.#board.lost(shard);
-        if (this.#stopping === null) this.#metrics.hostDied(metrics);
-      },
-    });
-  }
-
   #makeCompute(settings: ComputeSettings): ComputePool {
     const pool: ComputePool = new ComputePool({
       settings,
@@ -259,15 +265,12 @@ export class EmbeddedEngine implements Engine {
     return pool;
   }
 
-  get #care(): ThreadCare {
-    return { watchdog: this.#watchdog, abandoned: this.#abandoned };
-  }
-
   #makeServices(): Services {
     const metrics = new ServiceMetrics(this.#metrics.registry, () => this.#services.lanes);
     return new Services({
       services: this.#settings.services,
       shardCount: this.shardCount,
+      isOwn: (shard) => this.#board.isOwn(shard),
       clock: machineTimerClock,
       logNowMs: () => this.logNowMs(),
       send: (piece) => this.#gateway.send([piece], false),
@@ -276,16 +279,25 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
-  #hostOf(shard: number): HostHandle {
-    return this.#hosts[shard % this.#hosts.length]!;
+  /** From now on these shards are the node's; one that stops takes none. */
+  #agreed({ number, own, durationMs }: Agreement): void {
+    const shards = this.#stopping === null ? own : own.filter((shard) => this.#board.isOwn(shard));
+    this.#rebalances.agreed({ number, own: shards, durationMs });
+    this.#hosts.own(shards);
+    const message = `The nodes have agreed, in ${Math.round(durationMs)} ms: ${shards.length} of ` +
+      `${this.shardCount} shards are this one's.`;
+    const fields = { shards: shards.length, durationMs: Math.round(durationMs) };
+    this.#settings.report({
+      level: "info",
+      component: "node",
+      event: "agreed",
+      like: message,
+      message,
+      fields,
+    });
   }
 
-  #settleIfAll(): void {
-    for (let shard = 0; shard < this.shardCount; shard++) if (!this.#board.isSettled(shard)) return;
-    this.#settled.resolve();
-  }
-
-  /** Starts the threads; resolves when they run and every shard is settled, throws with every thread ended. */
+  /** Starts the threads; resolves when they run and every own shard is settled, throws with every thread ended. */
   async start(): Promise<void> {
     void this.#writers.lost.then((error) => this.#lost(error));
     void this.#tree.root.ended.then(({ reason, sentence }) => {
@@ -298,13 +310,15 @@ export class EmbeddedEngine implements Engine {
       if (this.#stopping === null) this.#abandoned.check();
     }, watchdogTickMs);
     void this.#tree.root.ended.then(() => clearInterval(watch));
+    if (this.#agreements === null) this.#hosts.own(this.#allShards());
+    else this.#agreements.onAgreed((agreement) => this.#agreed(agreement));
     const started = this.#tree.root.start();
     const check = setInterval(() => {
-      const error = this.#startWatch.check();
+      const error = this.#hosts.checkStart();
       if (error !== null) this.#failed.reject(error);
     }, startCheckMs);
     try {
-      await Promise.race([Promise.all([this.#settled.promise, started]), this.#failed.promise]);
+      await Promise.race([Promise.all([this.#hosts.settled, started]), this.#failed.promise]);
     } catch (error) {
       await this.#end(0);
       throw error;
@@ -314,7 +328,7 @@ export class EmbeddedEngine implements Engine {
     this.#isStarted = true;
     this.#expiry.start();
     // Only now: until here its loading would have been paid for by whoever waits for the start.
-    this.#tree.hosts.current?.add(this.#spare.child()).catch((thrown: unknown) =>
+    this.#tree.hosts.current?.add(this.#hosts.spare.child()).catch((thrown: unknown) =>
       this.#stopping ?? this.#warn("no-spare-host", `${errorMessage(thrown)} There is no spare host.`)
     );
   }
@@ -350,7 +364,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   lastRecords(deadlineMs: number): Promise<ReadonlyMap<string, number>> {
-    return this.#router.lastRecords(deadlineMs, this.#takingShards());
+    return this.#router.lastRecords(deadlineMs);
   }
 
   refusal(): EngineError | null {
@@ -380,13 +394,24 @@ export class EmbeddedEngine implements Engine {
     if (waitingFor !== null) {
       throw new EngineError("unavailable", `Cannot make checkpoints: ${waitingFor}`, 1);
     }
-    await this.#router.flush(deadlineMs, shards ?? this.#takingShards());
+    await this.#router.flush(deadlineMs, shards);
   }
 
-  /** Shards that are not refused: the others answer nothing. */
-  #takingShards(): number[] {
-    const shards = Array.from({ length: this.shardCount }, (_, shard) => shard);
-    return shards.filter((shard) => this.#board.refusal(shard) === null);
+  /** As `flush`, of the shards that are the node's; those that leave meanwhile are others' to flush. */
+  async #flushOwn(deadlineMs: number): Promise<void> {
+    // A refused one would not answer.
+    const shards = this.#ownShards().filter((shard) => this.#board.refusal(shard) === null);
+    await Promise.all(
+      shards.map((shard) => Promise.race([this.flush(deadlineMs, [shard]), this.#hosts.left(shard)])),
+    );
+  }
+
+  #allShards(): number[] {
+    return Array.from({ length: this.shardCount }, (_, shard) => shard);
+  }
+
+  #ownShards(): number[] {
+    return this.#allShards().filter((shard) => this.#board.isOwn(shard));
   }
 
   async replayDeadLetter(id: string): Promise<{ readonly replays: number } | null> {
@@ -403,14 +428,23 @@ export class EmbeddedEngine implements Engine {
 
   /** Hands out every actor in memory to `onPublished` again, spread over the next seconds. */
   publishAll(): void {
-    for (const host of this.#hosts) {
-      // One that dies has no actors in memory.
-      host.call("publishAll", []).catch(() => {});
-    }
+    this.#hosts.publishAll();
   }
 
-  suspended(): readonly Suspended[] {
-    return this.#board.suspended();
+  suspended(after: string, limit: number, deadlineMs: number): Promise<SuspendedPage> {
+    return suspendedPage(this.#board.suspended(), this.#peers, { after, limit, deadlineMs });
+  }
+
+  cluster(deadlineMs: number): Promise<ClusterStatus> {
+    const { membership } = this.#writers.log;
+    return clusterStatus({
+      self: this.#settings.member,
+      shardCount: this.shardCount,
+      store: this.store,
+      log: this.#log,
+      table: membership === null ? null : () => membership.table(),
+      rebalances: () => this.#rebalances.list(),
+    }, deadlineMs);
   }
 
   logNowMs(): number {
@@ -419,14 +453,13 @@ export class EmbeddedEngine implements Engine {
 
   status(): EngineStatus {
     const waitingFor = this.#stopping === null
-      ? this.#writers.waitingFor() ?? this.#board.waitingFor()
+      ? this.#writers.waitingFor() ?? this.#hosts.waitingFor()
       : "The node is stopping";
-    const folded = this.#hosts.map(({ totals }) => totals).reduce(addTotals);
     return {
       ready: waitingFor === null,
       waitingFor,
       shards: this.#board.statuses(),
-      totals: { ...folded, accepted: this.#metrics.acceptedMessages },
+      totals: { ...this.#hosts.totals, accepted: this.#metrics.acceptedMessages },
     };
   }
 
@@ -435,31 +468,30 @@ export class EmbeddedEngine implements Engine {
   }
 
   async metrics(): Promise<string> {
-    const hosts = Promise.all(this.#hosts.map((host) => this.#hostMetrics(host)));
+    const hosts = this.#hosts.metrics();
     return await this.#metrics.text(await hosts, await this.#writers.memory());
-  }
-
-  /** Fresh ones, or those reported last when the host does not answer in time. */
-  async #hostMetrics(host: HostHandle): Promise<MetricsJson> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<null>((resolve) => timer = setTimeout(() => resolve(null), metricsDeadlineMs));
-    const fresh = await Promise.race([host.readMetrics().catch(() => null), late]);
-    clearTimeout(timer);
-    return fresh ?? host.lastMetrics;
   }
 
   /** Ends a host's thread as its death would: for drills, and for whoever finds that it hangs. */
   killHost(host: number, reason: string): void {
-    this.#hosts[host]?.kill(reason);
+    this.#hosts.kill(host, reason);
   }
 
   killSpare(reason: string): void {
-    this.#spare.kill(reason);
+    this.#hosts.spare.kill(reason);
   }
 
   /** Ends the log's or the store's thread, as its death would. */
   async terminateWriter(writer: "log" | "store"): Promise<void> {
     await this.#writers[writer].worker.terminate();
+  }
+
+  /**
+   * Takes the dead node of that name out of the nodes' agreement; false: it did not belong to it, or this node shares its
+   * log with no other. Throws a `LogError` "unavailable".
+   */
+  async evict(name: string): Promise<boolean> {
+    return await this.#writers.log.membership?.evict(name) ?? false;
   }
 
   supervise(child: Child): Promise<void> {
@@ -506,7 +538,7 @@ export class EmbeddedEngine implements Engine {
       await settledBy(leftMs(), this.#gateway.stop());
       step("What was accepted is in the log.");
       try {
-        await this.flush(leftMs());
+        await this.#flushOwn(leftMs());
       } catch (thrown) {
         if (!(thrown instanceof EngineError)) throw thrown;
         this.#warn(
@@ -517,8 +549,9 @@ export class EmbeddedEngine implements Engine {
     }
     step("Its shards have made their last checkpoints.");
     this.#router.stop();
+    this.#peers?.close();
     await settledBy(leftMs() + closeWritersMs, this.#expiry.stop());
-    for (const host of this.#hosts) host.close();
+    this.#hosts.close();
     const { hosts, root } = this.#tree;
     const stopped = root.stop();
     if (hosts.current !== null && !await settledBy(leftMs(), hosts.current.ended.then(() => {}))) {

@@ -7,9 +7,10 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
+import process from "node:process";
 import type { End } from "../core/supervision_api.ts";
 import { maxMissedPings, pingMs } from "./limits.ts";
-import { isToLauncher, type ToNode } from "./process_link.ts";
+import { type NodeProgress, readToLauncher, type ToNode } from "./process_link.ts";
 import type { Running } from "./supervisor.ts";
 
 export interface ProcessCommand {
@@ -17,6 +18,15 @@ export interface ProcessCommand {
   readonly args: readonly string[];
   /** Exit codes that say that starting it again would end alike. */
   readonly finalCodes: readonly number[];
+  /** Added to this process's own variables. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** What it says besides being ready. */
+export interface NodeHearing {
+  /** The dead life of that name belongs to the nodes' agreement no more. */
+  onEvicted(name: string): void;
+  onProgress(progress: NodeProgress): void;
 }
 
 export class NodeProcess implements Running {
@@ -24,6 +34,7 @@ export class NodeProcess implements Running {
   /** Resolves with this when it is ready; rejects when it ends before. */
   readonly up: Promise<NodeProcess>;
   readonly #command: ProcessCommand;
+  readonly #hearing: NodeHearing;
   readonly #child: ChildProcess;
   readonly #ping: ReturnType<typeof setInterval>;
   readonly #end = Promise.withResolvers<End>();
@@ -34,12 +45,14 @@ export class NodeProcess implements Running {
   #exitCode: number | null = null;
 
   /** Spawns. The child's input and output are this process's. */
-  constructor(command: ProcessCommand) {
+  constructor(command: ProcessCommand, hearing: NodeHearing) {
     this.#command = command;
+    this.#hearing = hearing;
     this.ended = this.#end.promise;
     this.up = this.#start.promise;
     this.#child = spawn(command.program, [...command.args], {
       stdio: ["inherit", "inherit", "inherit", "ipc"],
+      env: { ...process.env, ...command.environment },
     });
     this.#child.on("message", (message: unknown) => this.#hear(message));
     this.#child.on("exit", (code, signal) => this.#exited(code, signal));
@@ -63,6 +76,11 @@ export class NodeProcess implements Running {
     this.#send({ type: "stop" });
   }
 
+  /** To be told to one that is up. */
+  evict(name: string): void {
+    this.#send({ type: "evict", name });
+  }
+
   kill(): void {
     this.#child.kill("SIGKILL");
   }
@@ -76,10 +94,18 @@ export class NodeProcess implements Running {
   }
 
   #hear(message: unknown): void {
-    if (!isToLauncher(message)) return;
+    const told = readToLauncher(message);
+    if (told === null) return;
     this.#missedPings = 0;
     this.#hasSpoken = true;
-    if (message.type === "ready") this.#start.resolve(this);
+    switch (told.type) {
+      case "ready":
+        return this.#start.resolve(this);
+      case "evicted":
+        return this.#hearing.onEvicted(told.name);
+      case "progress":
+        return this.#hearing.onProgress(told);
+    }
   }
 
   #tick(): void {

@@ -8,6 +8,7 @@ import type { KafkaSettings } from "../log/kafka/settings.ts";
 import type { MySqlSettings } from "../store/mysql/settings.ts";
 import type { ComputeSettings } from "./compute_pool.ts";
 import type { Report } from "./notice.ts";
+import type { Door } from "./peer_door.ts";
 import { checkServices, type Service } from "./service.ts";
 import {
   defaultActorBytes,
@@ -69,6 +70,11 @@ export interface EngineOptions {
   readonly onPublished?: ((published: Published) => void) | null;
   /** Hears what those who run it should know while it goes on; `repeats.ts` makes few of many. */
   readonly report?: Report;
+  /**
+   * Is given what answers other nodes, before the start is over: their requests come to this node's url, under `/node/`.
+   * Not called where there is no other node.
+   */
+  readonly onDoor?: (door: Door) => void;
   /** Hears what the node waits for at its servers, while it starts and later; null: for nothing any more. */
   readonly onWaiting?: (sentence: string | null) => void;
   /** The log's or the store's thread is gone: the process must end, and be started again. Called once. */
@@ -110,6 +116,7 @@ export function settle(options: EngineOptions): Settled {
     servers,
     topics,
     member: options.member ?? { name: `node/${crypto.randomUUID()}`, url: "", dead: [] },
+    onDoor: options.onDoor ?? (() => {}),
     onWaiting: options.onWaiting ?? (() => {}),
     shards: options.shards,
     threads,

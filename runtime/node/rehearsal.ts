@@ -30,8 +30,8 @@ export interface RehearsalParts {
   readonly clock: Clock;
   readonly log: MailboxLog;
   readonly store: Store;
-  /** By shard: the last offset that its owner has folded; -1 for none. */
-  readonly folded: readonly number[];
+  /** By shard of those that are this node's: the last offset that its host has folded; -1 for none. */
+  readonly folded: Readonly<Record<number, number>>;
 }
 
 /** With those of all shards enough to have the code compiled. */
@@ -54,10 +54,8 @@ export class Rehearsal {
     this.#counted = new Map(Object.entries(counters).map(([name, { value }]) => [name, value]));
     this.#host = new ShardHost({
       name: "rehearsal",
-      machines: Array.from(
-        { length: shardCount },
-        (_, shard) => new Shard({ shard, shardCount, registry, limits }),
-      ),
+      owner: "rehearsal",
+      machine: (shard, counters) => new Shard({ shard, shardCount, registry, limits, counters }),
       log: readOnlyLog(parts),
       store: readOnlyStore(parts),
       clock,
@@ -66,7 +64,7 @@ export class Rehearsal {
       tracing: null,
       post: () => {},
     });
-    this.#host.start();
+    this.#host.start({ number: 0, shards: Object.keys(parts.folded).map(Number), deaths: {} });
     this.#timer = setTimeout(() => this.stop(), rehearsalMs);
   }
 

@@ -1,37 +1,70 @@
 /**
- * Asks on their way to the host that owns the shard.
+ * Asks on their way to the host, or the node, that has the shard.
  *
- * 1. A strict ask carries the log's end as the node knows it, so that its answer reflects every append that was
- *    acknowledged before.
- * 2. An ask whose shard moves, or whose host dies, is made again until its deadline; then it throws an
+ * 1. A strict ask is answered when all that the log held after it was asked is folded, so that its answer reflects every
+ *    append that was acknowledged before.
+ * 2. An ask whose shard moves, or whose host or node dies, is made again until its deadline; then it throws an
  *    `EngineError` "timeout", which says what it was waiting for.
- * 3. Asks under way are bounded.
+ * 3. What another node asks is answered here or not at all: an ask goes one hop.
+ * 4. Asks under way are bounded.
  */
 
 import { type Address } from "../core/actor.ts";
 import { MAILBOX } from "../core/checkpoint.ts";
 import { shardOf } from "../core/murmur2.ts";
 import type { Answer, ShardQuery } from "../core/shard_api.ts";
+import { LogError } from "../log/port.ts";
 import type { Clock } from "./clock.ts";
 import { type AskOptions, type AskResult, EngineError } from "./engine.ts";
-import { maxAsks, movedPauseMs } from "./limits.ts";
+import { maxAsks, movedPauseMs, refusedRetryS } from "./limits.ts";
+import type { LogEnds } from "./log_ends.ts";
 import type { NodeView } from "./node_view.ts";
+import type { Question, Reply } from "./peer_protocol.ts";
+import type { Peers, Way } from "./peers.ts";
 import { errorCode } from "./retry.ts";
 import type { ShardBoard } from "./shard_board.ts";
-import { askSentence, askWaiting } from "./waiting.ts";
+import { askSentence, askWaiting, awayWaiting } from "./waiting.ts";
 
-type Question = Extract<ShardQuery["request"], { type: "ask" | "trace" }>;
+type Request = ShardQuery["request"];
+
+/** What becomes of an ask. A shard that is refused answers nothing. */
+type Outcome = AskResult | { readonly type: "refused"; readonly sentence: string };
 
 export interface RouterParts {
   readonly clock: Clock;
   readonly board: ShardBoard;
+  readonly ends: LogEnds;
   /** Tells who waits in vain what for. */
   readonly view: Pick<NodeView, "standing">;
+  /** Null where there is no other node. */
+  readonly peers: Pick<Peers, "ask"> | null;
+  /** Whether the shard is this node's. */
+  isOwn(shard: number): boolean;
   /** Calls the shard's host; fails with code "host_died" when that dies first, "refused" when the shard is. */
-  call(shard: number, folded: number, request: ShardQuery["request"]): Promise<Answer>;
+  call(shard: number, folded: number, request: Request): Promise<Answer>;
   /** Log time now, epoch milliseconds. */
   logNowMs(): number;
 }
+
+/** An ask under way. */
+interface Asking {
+  readonly shard: number;
+  readonly request: Request;
+  readonly isStrict: boolean;
+  readonly isOfPeer: boolean;
+  readonly deadlineMs: number;
+  /** By the clock. */
+  readonly endMs: number;
+  /** Aborted when nobody waits any more. */
+  readonly signal: AbortSignal;
+  readonly way: Way;
+  /** Below which everything must be folded; not yet the log's end. */
+  readonly known: number;
+  /** That end, once it was asked for. */
+  end: number | null;
+}
+
+type Wanted = Pick<Asking, "shard" | "request" | "isStrict" | "deadlineMs">;
 
 export class Router {
   readonly #parts: RouterParts;
@@ -43,50 +76,80 @@ export class Router {
   }
 
   ask({ kind, id }: Address, query: string, args: unknown, options: AskOptions): Promise<AskResult> {
-    return this.#ask({ type: "ask", kind, id, query, arguments: args }, options);
+    return this.#askActor({ type: "ask", kind, id, query, arguments: args }, options);
   }
 
   /** The actor's last messages: a query that every kind has. */
   trace({ kind, id }: Address, limit: number, options: AskOptions): Promise<AskResult> {
-    return this.#ask({ type: "trace", kind, id, limit }, options);
+    return this.#askActor({ type: "trace", kind, id, limit }, options);
   }
 
-  async #ask(request: Question, { consistency, deadlineMs }: AskOptions): Promise<AskResult> {
-    const { board } = this.#parts;
-    const shard = shardOf(request.id, board.shardCount);
+  async #askActor(
+    request: Extract<Request, { type: "ask" | "trace" }>,
+    { consistency, deadlineMs }: AskOptions,
+  ): Promise<AskResult> {
+    const shard = shardOf(request.id, this.#parts.board.shardCount);
     const isStrict = consistency === "strict";
-    const folded = isStrict ? board.end(shard) : 0;
-    const answer = await this.#send(shard, folded, request, deadlineMs);
-    return { ...answer, ageMs: isStrict ? 0 : this.#ageMs(shard, answer) };
+    const outcome = await this.#send({ shard, request, isStrict, deadlineMs });
+    if (outcome.type === "refused") throw refusedError(outcome.sentence);
+    return isStrict ? { ...outcome, ageMs: 0 } : outcome;
   }
 
-  /** Resolves when everything appended to the shards so far is folded and in a confirmed checkpoint. */
-  async flush(deadlineMs: number, shards: readonly number[]): Promise<void> {
-    await Promise.all(shards.map((shard) => this.#askShard("flush", shard, { type: "barrier" }, deadlineMs)));
+  /** What another node asks. Settles when `signal` is aborted, with anything. */
+  async answer(
+    { shard, folded, request, isStrict, deadlineMs }: Question,
+    signal: AbortSignal,
+  ): Promise<Reply> {
+    try {
+      return await this.#send({ shard, request, isStrict, deadlineMs }, { folded, signal });
+    } catch (thrown) {
+      if (!(thrown instanceof EngineError)) throw thrown;
+      const { code, message: sentence, retryAfterS, waiting } = thrown;
+      if (code === "keys_full" || code === "log_full" || waiting?.type === "send") throw thrown;
+      return { type: "error", code, sentence, retryAfterS, waiting };
+    }
   }
 
-  /** By partition, the last record that any of the shards has folded of a foreign topic. */
-  async lastRecords(deadlineMs: number, shards: readonly number[]): Promise<ReadonlyMap<string, number>> {
-    const last = new Map<string, number>();
-    await Promise.all(shards.map(async (shard) => {
-      const json = await this.#askShard("ask", shard, { type: "records" }, deadlineMs);
-      for (const [name, offset] of Object.entries<number>(JSON.parse(json))) {
-        last.set(name, Math.max(offset, last.get(name) ?? offset));
-      }
+  /**
+   * Resolves when everything appended to the shards so far is folded and in a confirmed checkpoint; without `shards`, to
+   * all of them that are not refused.
+   */
+  async flush(deadlineMs: number, shards?: readonly number[]): Promise<void> {
+    await Promise.all((shards ?? this.#allShards()).map(async (shard) => {
+      const flushed = await this.#askShard("flush", shard, { type: "barrier" }, deadlineMs);
+      if (flushed.type === "refused" && shards !== undefined) throw refusedError(flushed.sentence);
     }));
+  }
+
+  /** By partition, the last record that any of the shards, of those not refused, has folded of a foreign topic. */
+  async lastRecords(deadlineMs: number): Promise<ReadonlyMap<string, number>> {
+    const last = new Map<string, number>();
+    await Promise.all(
+      this.#allShards().map(async (shard) => {
+        const answer = await this.#askShard("ask", shard, { type: "records" }, deadlineMs);
+        if (answer.type === "refused") return;
+        for (const [name, offset] of Object.entries<number>(JSON.parse(answer.json))) {
+          last.set(name, Math.max(offset, last.get(name) ?? offset));
+        }
+      }),
+    );
     return last;
+  }
+
+  #allShards(): number[] {
+    return Array.from({ length: this.#parts.board.shardCount }, (_, shard) => shard);
   }
 
   /** What the shard itself answers, once it has folded everything appended to it so far. */
   async #askShard(
     what: string,
     shard: number,
-    request: ShardQuery["request"],
+    request: Request,
     deadlineMs: number,
-  ): Promise<string> {
-    const answer = await this.#send(shard, this.#parts.board.end(shard), request, deadlineMs);
-    if (answer.type === "answered") return answer.json;
-    const found = "sentence" in answer ? answer.sentence : `it answered "${answer.type}"`;
+  ): Promise<Extract<Outcome, { type: "answered" | "refused" }>> {
+    const outcome = await this.#send({ shard, request, isStrict: true, deadlineMs });
+    if (outcome.type === "answered" || outcome.type === "refused") return outcome;
+    const found = "sentence" in outcome ? outcome.sentence : `it answered "${outcome.type}"`;
     throw new EngineError("unavailable", `Cannot ${what} shard ${shard}: ${found}`);
   }
 
@@ -95,71 +158,128 @@ export class Router {
     this.#isStopped = true;
   }
 
-  /** How old an answer may be that did not wait for the log's end. */
+  /** How old an answer of an own shard may be that did not wait for the log's end. */
   #ageMs(shard: number, answer: Answer): number {
-    const { board, logNowMs } = this.#parts;
+    const { board, ends, logNowMs } = this.#parts;
     if (answer.type === "answered") {
-      const isCurrent = (answer.positions[MAILBOX] ?? -1) + 1 >= board.end(shard);
-      return isCurrent ? 0 : Math.max(0, logNowMs() - answer.nowMs);
+      const { end, forMs } = ends.known(shard);
+      const behindMs = Math.max(0, logNowMs() - answer.nowMs);
+      const isCurrent = (answer.positions[MAILBOX] ?? -1) + 1 >= end;
+      return isCurrent ? Math.min(forMs, behindMs) : behindMs;
     }
     const oldestMs = board.oldestWaitingMs(shard);
     return oldestMs === null ? 0 : Math.max(0, logNowMs() - oldestMs);
   }
 
+  /** `peer`: what another node asks; it knows of appends that this one may not know of. */
   async #send(
-    shard: number,
-    folded: number,
-    request: ShardQuery["request"],
-    deadlineMs: number,
-  ): Promise<Answer> {
+    wanted: Wanted,
+    peer: { readonly folded: number; readonly signal: AbortSignal } | null = null,
+  ): Promise<Outcome> {
     if (this.#underWay >= maxAsks) {
       throw new EngineError("overloaded", `Cannot ask: ${this.#underWay} asks are under way already`);
     }
     this.#underWay += 1;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const isOver = { now: false };
-    const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        isOver.now = true;
-        reject(this.#timeout(shard, request, deadlineMs));
-      }, deadlineMs);
-    });
+    const { clock, board } = this.#parts;
+    const over = new AbortController();
+    const asking: Asking = {
+      ...wanted,
+      isOfPeer: peer !== null,
+      endMs: clock.nowMs() + wanted.deadlineMs,
+      signal: over.signal,
+      way: { wrongTable: 0, node: null, trouble: null },
+      known: wanted.isStrict ? Math.max(board.end(wanted.shard), peer?.folded ?? 0) : 0,
+      end: null,
+    };
+    let giveUp = () => {};
+    const deadline = new Promise<never>((_, reject) => giveUp = () => reject(this.#timeout(asking)));
+    const timer = setTimeout(giveUp, wanted.deadlineMs);
+    peer?.signal.addEventListener("abort", giveUp);
     try {
-      return await Promise.race([this.#repeat(shard, folded, request, isOver), deadline]);
+      return await Promise.race([this.#repeat(asking), deadline]);
     } finally {
       clearTimeout(timer);
+      peer?.signal.removeEventListener("abort", giveUp);
+      over.abort();
       this.#underWay -= 1;
     }
   }
 
   /** Asks until there is an answer that is not "moved". */
-  async #repeat(
-    shard: number,
-    folded: number,
-    request: ShardQuery["request"],
-    isOver: { readonly now: boolean },
-  ): Promise<Answer> {
+  async #repeat(asking: Asking): Promise<Outcome> {
+    const moved = { type: "moved", ageMs: 0 } as const;
     for (;;) {
       if (this.#isStopped) throw new EngineError("stopping", "Cannot ask: the node is stopping");
-      try {
-        const answer = await this.#parts.call(shard, folded, request);
-        if (answer.type !== "moved" || isOver.now) return answer;
-      } catch (thrown) {
-        const code = errorCode(thrown);
-        if (thrown instanceof Error && code === "refused") {
-          throw new EngineError("unavailable", thrown.message, 30, { cause: thrown });
-        }
-        if (code !== "host_died") throw thrown;
-      }
-      if (isOver.now) return { type: "moved" };
+      const isHere = this.#isHere(asking.shard);
+      if (!isHere && asking.isOfPeer) return moved;
+      const outcome = await (isHere ? this.#askHost(asking) : this.#askPeer(asking));
+      if (outcome !== null) return outcome;
+      if (asking.signal.aborted) return moved;
       await this.#parts.clock.sleep(movedPauseMs);
     }
   }
 
-  #timeout(shard: number, request: ShardQuery["request"], waitedMs: number): EngineError {
-    const target = "kind" in request ? { kind: request.kind, id: request.id } : null;
-    const waiting = askWaiting(target, this.#parts.view.standing(shard), waitedMs);
-    const advice = target === null ? "" : `, or with consistency "local"`;
-    return new EngineError("timeout", `${askSentence(waiting)}. Ask again later${advice}`, 1, { waiting });
+  #isHere(shard: number): boolean {
+    return this.#parts.peers === null || this.#parts.isOwn(shard);
   }
+
+  /** Null: the shard moved, or its host died. */
+  async #askHost(asking: Asking): Promise<Outcome | null> {
+    const { shard, request } = asking;
+    try {
+      const answer = await this.#parts.call(shard, await this.#end(asking), request);
+      return answer.type === "moved" ? null : { ...answer, ageMs: this.#ageMs(shard, answer) };
+    } catch (thrown) {
+      const code = errorCode(thrown);
+      if (thrown instanceof Error && code === "refused") return { type: "refused", sentence: thrown.message };
+      if (code !== "host_died") throw thrown;
+      return null;
+    }
+  }
+
+  /** Below which the shard must have folded everything. */
+  async #end(asking: Asking): Promise<number> {
+    if (!asking.isStrict) return asking.known;
+    try {
+      return asking.end ??= Math.max(asking.known, await this.#parts.ends.end(asking.shard));
+    } catch (thrown) {
+      if (!(thrown instanceof LogError)) throw thrown;
+      throw new EngineError("unavailable", `Cannot learn what is to be folded: ${thrown.message}`, 1, {
+        cause: thrown,
+      });
+    }
+  }
+
+  /** Null: no node answered. */
+  async #askPeer({ known, ...asking }: Asking): Promise<Outcome | null> {
+    const reply = await this.#parts.peers?.ask({ ...asking, folded: known }) ?? null;
+    if (reply === null || reply.type !== "error") {
+      return reply === null || reply.type === "moved" ? null : reply;
+    }
+    const { node } = asking.way;
+    const { code, sentence, retryAfterS, waiting } = reply;
+    throw new EngineError(code, `${sentence} (node ${node})`, retryAfterS, {
+      ...waiting !== null && { waiting: { ...waiting, node } },
+    });
+  }
+
+  #timeout({ shard, request, deadlineMs, way }: Asking): EngineError {
+    const target = "kind" in request ? { kind: request.kind, id: request.id } : null;
+    const isHere = this.#isHere(shard);
+    const waiting = isHere
+      ? askWaiting(target, this.#parts.view.standing(shard), deadlineMs)
+      : awayWaiting(target, shard, way.node, deadlineMs);
+    const trouble = isHere || way.trouble === null ? "" : `; ${way.node === null ? "" : "it "}${way.trouble}`;
+    const advice = target === null ? "" : `, or with consistency "local"`;
+    return new EngineError(
+      "timeout",
+      `${askSentence(waiting)}${trouble}. Ask again later${advice}`,
+      1,
+      { waiting },
+    );
+  }
+}
+
+function refusedError(sentence: string): EngineError {
+  return new EngineError("unavailable", sentence, refusedRetryS);
 }

@@ -22,8 +22,8 @@ export interface SpareParts {
   /** A new port to the log's (store's) thread; the same name again replaces the earlier port. */
   connectLog(client: string): MessagePort;
   connectStore(client: string): StorePorts;
-  /** By shard: the last offset that its owner has folded. */
-  folded(): readonly number[];
+  /** By shard of those that are this node's: the last offset that its host has folded. */
+  folded(): Readonly<Record<number, number>>;
 }
 
 export class SpareHost {

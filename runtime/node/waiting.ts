@@ -9,7 +9,9 @@ export interface AskWaiting {
   /** Null where the shard itself was asked, for a checkpoint. */
   readonly target: Address | null;
   readonly shard: number;
-  /** The thread that folds it; null when another node does. */
+  /** The node that has the shard, where that is another one. */
+  readonly node: string | null;
+  /** The thread of its node that folds it; null where that is not known. */
   readonly host: number | null;
   readonly state: AskState;
   readonly waitedMs: number;
@@ -21,8 +23,6 @@ export interface AskWaiting {
 }
 
 type AskState =
-  /** It is another node's. */
-  | "elsewhere"
   /** The shard is not folded at the moment: a host takes it over. */
   | "claiming"
   /** Its host is in a turn, or a slice, that lasts. */
@@ -30,7 +30,11 @@ type AskState =
   /** Behind frames that are not folded yet. */
   | "queued"
   /** Nothing is known to be before it: its host waits, say for the store. */
-  | "unanswered";
+  | "unanswered"
+  /** Another node has the shard, and has not said what it waits for. */
+  | "elsewhere"
+  /** No node is known to have the shard. */
+  | "nowhere";
 
 /** For messages to be durable. */
 export interface SendWaiting {
@@ -57,6 +61,7 @@ export function askWaiting(target: Address | null, standing: Standing, waitedMs:
     type: "ask",
     target,
     shard,
+    node: null,
     host,
     state: stateOf(standing),
     waitedMs,
@@ -64,6 +69,18 @@ export function askWaiting(target: Address | null, standing: Standing, waitedMs:
     oldestAgeMs,
     turn,
   };
+}
+
+/** Of a shard that is not this node's. `node`: who has it. */
+export function awayWaiting(
+  target: Address | null,
+  shard: number,
+  node: string | null,
+  waitedMs: number,
+): AskWaiting {
+  const state = node === null ? "nowhere" : "elsewhere";
+  const unknown = { host: null, queuedFrames: null, oldestAgeMs: null, turn: null };
+  return { type: "ask", target, shard, node, state, waitedMs, ...unknown };
 }
 
 function stateOf({ shard: { state, queuedFrames }, turn }: Standing): AskState {
@@ -83,10 +100,14 @@ export function askSentence(waiting: AskWaiting): string {
   return `No answer within ${waitedMs} ms${whose}: ${obstacle(waiting)}${behind}`;
 }
 
-function obstacle({ state, shard, host, turn }: AskWaiting): string {
+function obstacle({ state, shard, node, host, turn }: AskWaiting): string {
   switch (state) {
     case "elsewhere":
-      return `shard ${shard} is another node's`;
+      return `shard ${shard} is at ${
+        node === null ? "another node" : `node ${node}`
+      }, which has not answered`;
+    case "nowhere":
+      return `no node has shard ${shard} now`;
     case "claiming":
       return `shard ${shard} is being claimed by host ${host}`;
     case "running":

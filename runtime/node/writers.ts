@@ -31,6 +31,8 @@ export interface Writers {
   readonly log: LogThread;
   readonly store: StoreThread;
   readonly supervisor: Supervisor;
+  /** By which the nodes that share the store know each other. */
+  readonly secret: string;
   /** Of every shard's log, as it was opened. */
   readonly extents: readonly LogExtent[];
   /** What they wait for at their servers, as a sentence; null when for nothing. */
@@ -76,6 +78,7 @@ export async function openWriters(settings: Settled): Promise<Writers> {
     log,
     store,
     supervisor,
+    secret: opening.secret,
     extents: opened.extents,
     waitingFor: () => opening.waits.current,
     logWaitingFor: () => opening.waits.of(logServer),
@@ -125,6 +128,7 @@ class Opening {
   store: StoreThread | null = null;
   log: LogThread | null = null;
   opened: LogOpening | null = null;
+  secret = "";
   /** What stood in the way, with its code. */
   failure: unknown = null;
   #expected: string | null = null;
@@ -146,8 +150,9 @@ class Opening {
       );
     this.store = store;
     await this.#orClose(store, async () => {
-      const { log, warning } = await store.ready;
+      const { log, secret, warning } = await store.ready;
       this.#expected = log;
+      this.secret = secret;
       if (warning !== null) {
         const event = servers === null ? "log-cut-short" : "server-settings";
         report({ level: "warn", component: "store", event, message: `${warning}.` });

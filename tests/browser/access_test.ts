@@ -38,6 +38,61 @@ test(
   },
 );
 
+test(
+  "the page tells which node has which shard where there are several",
+  ["--no-host-metrics"],
+  async (stage) => {
+    const { node, open } = stage;
+    const [self, other] = ["a", "b"].map((host) =>
+      `host-${host}/node-0/0b9c6b54-6a43-4ac1-8f29-5ad1a5a0e6f0`
+    );
+    const event = await firstEvent(node.url);
+    const shards = event.shards.map((shard: object, place: number) =>
+      place === 0 ? { ...shard, host: null, state: "elsewhere" } : shard
+    );
+    const cluster = await (await fetch(`${node.url}/cluster`)).json();
+    const nodes = [{ name: self, url: "", isSelf: true, shards: 1 }, {
+      name: other,
+      url: "",
+      isSelf: false,
+      shards: 1,
+    }];
+    const owners = [other, self, null];
+    const placed = cluster.shards.map((shard: object, place: number) => ({
+      ...shard,
+      node: owners[place % 3],
+      lag: 2,
+    }));
+    for (const theme of themes) {
+      const visit = await open(node.url, theme);
+      assert.ok(await visit.page.locator("#cluster").isHidden(), "a node alone has nothing to tell");
+      await visit.page.route(
+        "**/cluster",
+        (route) => route.fulfill({ json: { nodes, shards: placed, missing: ["x"] } }),
+      );
+      const body = `data: ${JSON.stringify({ ...event, shards })}\n\n`;
+      await visit.page.route(
+        "**/events",
+        (route) => route.fulfill({ body, contentType: "text/event-stream" }),
+      );
+      await visit.page.reload();
+      await visit.untilText("#cluster tbody tr:nth-child(1)", /host-a.* \(this one\)\s*1, 4/);
+      await visit.untilText("#cluster tbody tr:nth-child(2)", /host-b\S*\s*0, 3/);
+      await visit.untilText("#cluster tbody tr:nth-child(3)", /no node\s*2, 5/);
+      assert.deepEqual(await violations(visit), [], JSON.stringify(theme));
+      await assertFits(visit);
+    }
+  },
+);
+
+/** What the feed says first. */
+async function firstEvent(url: string) {
+  const response = await fetch(`${url}/events`);
+  for await (const text of response.body!.pipeThrough(new TextDecoderStream())) {
+    return JSON.parse(text.slice("data: ".length));
+  }
+}
+
 test("the page can be read when it waits for the token and when it is disconnected", [
   "--token",
   "correct-horse",

@@ -1,52 +1,86 @@
 /**
  * Faults of a node's servers, and what must hold of the node while one is away.
  *
- * A server that was killed is told as back when it answers: what it takes to start is its own.
+ * A server that was killed is told as back when it answers: what it takes to start is its own. A broker of several stays
+ * away until the node has recovered without it.
  */
 
 import assert from "node:assert/strict";
-import type { Server } from "../../deploy/services/server.ts";
-import type { Injection } from "./faults.ts";
 import type { Fault } from "./plan.ts";
+import type { Probes } from "./probes.ts";
+import { untilInSync } from "./replicas.ts";
+import type { Injection } from "./scene.ts";
 import type { Stage } from "./stage.ts";
 import type { NodeServers } from "../services/node_servers.ts";
 
-type ServerFault = Extract<Fault, { readonly kind: `${string}-${"kafka" | "mariadb" | "redis"}` }>;
+type ServerFault = Extract<Fault, { readonly kind: `${string}-${"kafka" | "broker" | "mariadb" | "redis"}` }>;
 
 export async function injectServerFault(stage: Stage, fault: ServerFault): Promise<Injection> {
   const { servers } = stage;
   if (servers === null) throw new Error(`${fault.kind} was planned, and the node is on its folder`);
-  await breakServer(stage, servers, fault);
-  const fromMs = performance.now();
-  // Part of its recovery, as nothing else changes.
-  if (fault.kind === "kill-redis") await stage.untilCached();
-  return { fromMs, limitMs: Infinity, check: () => stage.untilCached() };
-}
-
-async function breakServer(stage: Stage, servers: NodeServers, fault: ServerFault): Promise<void> {
   switch (fault.kind) {
+    case "kill-broker":
     case "kill-kafka":
-      return await kill(servers.kafka);
     case "kill-mariadb":
-      return await kill(servers.mariadb);
     case "kill-redis":
-      await servers.redis.kill();
-      await stage.untilCachedFallsBack();
-      return await servers.redis.start();
+      return await killServer(stage.probes, servers, fault);
     case "stop-mariadb":
       await servers.mariadb.stop();
       await away(stage, fault.forMs);
-      return await servers.mariadb.start();
+      await servers.mariadb.start();
+      break;
     case "pause-mariadb":
       await servers.mariadb.pause();
       await away(stage, fault.forMs);
-      return await servers.mariadb.resume();
+      await servers.mariadb.resume();
+      break;
   }
+  return { fromMs: performance.now(), limitMs: Infinity, check: () => stage.probes.untilCached() };
 }
 
-async function kill(server: Server): Promise<void> {
-  await server.kill();
-  await server.start();
+export type KilledServer = Extract<
+  Fault,
+  { readonly kind: "kill-broker" | "kill-kafka" | "kill-mariadb" | "kill-redis" }
+>;
+
+/** `kill -9`. All but a broker of several are started again at once, and back when they answer. */
+export async function killServer(
+  probes: Probes,
+  servers: NodeServers,
+  fault: KilledServer,
+): Promise<Injection> {
+  switch (fault.kind) {
+    case "kill-broker":
+      return await killBroker(probes, servers, fault.broker);
+    case "kill-kafka":
+      await Promise.all(servers.brokers.map((broker) => broker.kill()));
+      await Promise.all(servers.brokers.map((broker) => broker.start()));
+      break;
+    case "kill-mariadb":
+      await servers.mariadb.kill();
+      await servers.mariadb.start();
+      break;
+    case "kill-redis":
+      await servers.redis.kill();
+      await probes.untilCachedFallsBack();
+      await servers.redis.start();
+  }
+  const fromMs = performance.now();
+  // Part of its recovery, as nothing else changes.
+  if (fault.kind === "kill-redis") await probes.untilCached();
+  return { fromMs, limitMs: Infinity, check: () => probes.untilCached() };
+}
+
+async function killBroker(probes: Probes, { brokers }: NodeServers, number: number): Promise<Injection> {
+  const broker = brokers[number]!;
+  const fromMs = performance.now();
+  await broker.kill();
+  const check = async () => {
+    await broker.start();
+    await untilInSync(brokers.map(({ address }) => address));
+    await probes.untilCached();
+  };
+  return { fromMs, limitMs: Infinity, check };
 }
 
 /** Longer than a ping of the store may take, on a machine that is busy. */

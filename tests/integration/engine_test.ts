@@ -142,9 +142,9 @@ Deno.test("an actor that throws too often is suspended, and resume() folds what 
     const listed = async () => {
       await engine.flush(deadlineMs);
       // Hosts report to the main thread ten times a second.
-      return await eventually("a list of the suspended", deadlineMs, () => {
-        const suspended = engine.suspended();
-        return Promise.resolve(suspended.length === 0 ? null : suspended);
+      return await eventually("a list of the suspended", deadlineMs, async () => {
+        const { items } = await engine.suspended("", 10, deadlineMs);
+        return items.length === 0 ? null : items;
       });
     };
     assert.deepEqual(await listed(), [{ ...target, sinceMs: answer.suspended.sinceMs }]);

@@ -192,3 +192,22 @@ Deno.test("A parameter that is unknown is refused, also where a query has argume
     const { detail } = await client.get("/dead-letters?after=garbage", 404);
     assert.match(detail, /no dead letter "garbage"/);
   }));
+
+Deno.test("GET /cluster tells of one node with all shards, and how far each has come", () =>
+  withNode(async (client) => {
+    await client.post("/readings", { id: "a", values: { t: 1 } });
+    await client.get("/sensors");
+    const { nodes, shards, rebalances, missing } = await client.get("/cluster");
+    assert.deepEqual(
+      nodes.map(({ isSelf, shards }: { isSelf: boolean; shards: number }) => [isSelf, shards]),
+      [
+        [true, 2],
+      ],
+    );
+    for (const { node, owner, epoch, lag, checkpointAt } of shards) {
+      assert.deepEqual([node, epoch, lag], [nodes[0].name, 1, 0]);
+      assert.match(owner, /host-0/);
+      assert.ok(Math.abs(Date.now() - checkpointAt) < minuteMs);
+    }
+    assert.deepEqual([shards.length, rebalances, missing], [2, [], []]);
+  }));

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ActorCount } from "../../actors/cli/actor_count.ts";
 import { describeDenoVersion } from "../../actors/cli/deno_version.ts";
 import { LiveSummary, type LiveSummaryOptions } from "../../actors/cli/live_summary.ts";
 import { nearest } from "../../actors/cli/nearest.ts";
@@ -64,16 +65,18 @@ Deno.test("renderSummary() groups thousands and rounds", () => {
 
 const secondMs = 1000;
 
-function summaryUnderTest(options: Partial<LiveSummaryOptions>) {
+interface SummaryCase extends Partial<Pick<LiveSummaryOptions, "isTerminal">> {
+  readonly countActors?: () => Promise<number>;
+}
+
+function summaryUnderTest({ isTerminal = true, countActors = () => new Promise(() => {}) }: SummaryCase) {
   const node = { accepted: 0, deadLetters: 0 };
   const lines: string[] = [];
   const summary = new LiveSummary({
     screen: { write: () => {}, status: (line) => void lines.push(line) },
-    isTerminal: true,
+    isTerminal,
     progress: () => node,
-    countActors: () => new Promise(() => {}),
-    onFailure: assert.fail,
-    ...options,
+    actors: new ActorCount(countActors, (error) => assert.fail(`${error}`)),
   }, 0);
   let ticks = 0;
   const tick = (accepted: number) => {

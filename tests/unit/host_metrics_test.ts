@@ -199,9 +199,12 @@ Deno.test("runHostSource() tells a failing probe by its name, and failing sends 
   };
   const noSpace = () => Promise.reject(new Error("No space. Make some."));
   const send = () => outcome === "no send" ? noSpace() : Promise.resolve();
+  const ids = new Set<string>();
+  const add = (_kind: string, id: string) => void ids.add(id);
   await runHostSource({
-    engine: { batch: () => ({ size: 1, add() {}, send }) },
+    engine: { batch: () => ({ size: 1, add, send }) },
     probes: [load, memory],
+    labels: { host: "vm" },
     signal: stop.signal,
     nowMs: () => 0,
     warn: (sentence) => told.push(sentence),
@@ -214,4 +217,5 @@ Deno.test("runHostSource() tells a failing probe by its name, and failing sends 
     "Cannot send this machine's own metrics: No space. Make some. Trying again.",
     "Sends this machine's own metrics again.",
   ]);
+  assert.deepEqual([...ids].sort(), ['load1{host="vm"}', 'used{host="vm"}']);
 });

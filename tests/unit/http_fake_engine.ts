@@ -2,6 +2,9 @@
 
 import type { Json } from "../../runtime/core/actor.ts";
 import type { StoredDeadLetter } from "../../runtime/core/checkpoint.ts";
+import type { ClusterStatus } from "../../runtime/node/cluster_view.ts";
+import type { Peers } from "../../runtime/node/peers.ts";
+import { suspendedPage } from "../../runtime/node/suspended_page.ts";
 import type { Backups, BegunBackup } from "../../runtime/node/backups.ts";
 import type {
   AskOptions,
@@ -11,6 +14,7 @@ import type {
   EngineStatus,
   EngineTotals,
   Suspended,
+  SuspendedPage,
 } from "../../runtime/node/engine.ts";
 import type { DeadLetterFilter, Store, StoredHistoryRow } from "../../runtime/store/port.ts";
 import type { SupervisorTree } from "../../runtime/node/supervisor.ts";
@@ -58,6 +62,9 @@ export class FakeEngine implements Engine {
   readonly listed: unknown[] = [];
   readonly resumed: unknown[] = [];
   suspendedActors: readonly Suspended[] = [];
+  /** Other nodes, which say what of theirs is suspended. */
+  others: Pick<Peers, "suspended"> | null = null;
+  clusterStatus: ClusterStatus = { nodes: [], shards: [], rebalances: [], missing: [] };
   /** Thrown by the next sends and asks. */
   failure: Error | null = null;
   answer: (asked: Asked) => AskResult = () => ({ type: "absent", ageMs: 0 });
@@ -133,8 +140,12 @@ export class FakeEngine implements Engine {
     return this.failure === null ? Promise.resolve() : Promise.reject(this.failure);
   }
 
-  suspended(): readonly Suspended[] {
-    return this.suspendedActors;
+  suspended(after: string, limit: number, deadlineMs: number): Promise<SuspendedPage> {
+    return suspendedPage(this.suspendedActors, this.others, { after, limit, deadlineMs });
+  }
+
+  cluster(): Promise<ClusterStatus> {
+    return Promise.resolve(this.clusterStatus);
   }
 
   logNowMs(): number {

@@ -5,6 +5,7 @@ import { encodeHistoryChunk, type RingPanes } from "../../actors/analytics/histo
 import { fiveMinuteHistory, oneMinuteHistory } from "../../actors/analytics/resolution.ts";
 import { paneTypes } from "../../actors/analytics/pane_codec.ts";
 import { ActorAnswer, Actors, History, SuspendedActors, Windows } from "../../actors/http/schemas.ts";
+import { Cluster } from "../../actors/http/cluster_schemas.ts";
 import { HostDetails, LateProblem, Trace } from "../../actors/http/inside_schemas.ts";
 import { withApp } from "./http_app_under_test.ts";
 import { answered, fakeNowMs } from "./http_fake_engine.ts";
@@ -328,6 +329,7 @@ Deno.test("A time-out of the engine is a 504 that says what was waited for", () 
     const queue = { queuedFrames: 12, oldestAgeMs: 340 };
     const asked = {
       type: "ask",
+      node: null,
       target,
       shard: 5,
       host: 1,
@@ -452,7 +454,41 @@ Deno.test("GET /suspended lists suspended actors by pages", () =>
     assert.deepEqual(first.items, ["a", "b"].map((id) => ({ kind: "sensor", id, since: 7 })));
     assert.equal(first.next, "sensor/b");
     const second = await (await ask(`/suspended?limit=2&after=${encodeURIComponent(first.next)}`)).json();
-    assert.deepEqual(second, { items: [{ kind: "sensor", id: "c", since: 7 }], next: null });
+    assert.deepEqual(second, { items: [{ kind: "sensor", id: "c", since: 7 }], next: null, missing: [] });
+  }));
+
+Deno.test("GET /suspended has those of all nodes, each once, and names nodes that do not answer", () =>
+  withApp({}, async ({ ask, engine }) => {
+    const named = (ids: readonly string[]) => ids.map((id) => ({ kind: "sensor", id, sinceMs: 7 }));
+    engine.suspendedActors = named(["a", "c"]);
+    const missing = ["node-2: it did not answer in time"];
+    engine.others = { suspended: () => Promise.resolve({ items: named(["d", "b", "c"]), missing }) };
+    const page = SuspendedActors.parse(await (await ask("/suspended?limit=3")).json());
+    assert.deepEqual(page.items.map(({ id }) => id), ["a", "b", "c"]);
+    assert.deepEqual([page.next, page.missing], ["sensor/c", missing]);
+  }));
+
+Deno.test("GET /cluster tells of nodes, shards and rebalances", () =>
+  withApp({}, async ({ ask, engine }) => {
+    const shard = {
+      shard: 0,
+      node: "host/node-0/1",
+      owner: "host-0",
+      epoch: 4,
+      position: { mailbox: 9 },
+      lag: 2,
+    };
+    const moved = { gained: [0], lost: [], kept: [1], agreeingMs: 40, claimingMs: 12, replayingMs: null };
+    engine.clusterStatus = {
+      nodes: [{ name: "host/node-0/1", url: "http://10.0.0.3:9464", isSelf: true, shards: 1 }],
+      shards: [{ ...shard, checkpointAtMs: fakeNowMs }],
+      rebalances: [{ number: 3, atMs: fakeNowMs, ...moved }],
+      missing: [],
+    };
+    const answer = await (await ask("/cluster")).json();
+    assert.deepEqual(Cluster.strict().parse(answer), answer);
+    assert.deepEqual(answer.shards, [{ ...shard, checkpointAt: fakeNowMs }]);
+    assert.deepEqual(answer.rebalances, [{ number: 3, at: fakeNowMs, ...moved }]);
   }));
 
 const answers = [

@@ -48,6 +48,21 @@ Deno.test("createLogger() writes one JSON object a line, with the facts as field
   ]);
 });
 
+Deno.test("createLogger() names the node where there are several", () => {
+  for (
+    const [format, line] of [["pretty", /error node-1 log: a$/], [
+      "json",
+      /"error","node":"node-1","comp/,
+    ]] as const
+  ) {
+    const lines: string[] = [];
+    const parts = { level: "info", redactor: redactor([]), now: () => new Date(0) } as const;
+    const report = createLogger({ ...parts, format, node: "node-1", put: (text) => lines.push(text) });
+    logOf("log", report).error("e", "a");
+    assert.match(lines.join(), line);
+  }
+});
+
 Deno.test("createLogger() lets no message begin a line of its own", () => {
   const { lines, log } = logger("pretty");
   log.warn("e", "one\nwarn two\r\x1b[2Kthree");

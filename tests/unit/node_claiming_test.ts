@@ -79,7 +79,8 @@ class Node {
     const store = new MemoryStore(core);
     this.host = new ShardHost({
       name,
-      machines: [new Shard({ shard: 0, shardCount: 1, registry, limits })],
+      owner: name,
+      machine: (shard, counters) => new Shard({ shard, shardCount: 1, registry, limits, counters }),
       log: {
         append: (frames) => log.append(frames),
         subscribe: (shard, from, deliver, failed) => log.client().subscribe(shard, from, deliver, failed),
@@ -103,7 +104,7 @@ class Node {
       tracing: null,
       post: () => {},
     });
-    this.host.start();
+    this.host.start({ number: 1, shards: [0], deaths: {} });
   }
 
   /** Asks until the shard has stopped moving. */

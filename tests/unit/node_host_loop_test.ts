@@ -72,7 +72,7 @@ Deno.test("HostLoop gives every shard its slice before one has its next when all
       if (turns.length === 12) done.resolve();
     })
   );
-  rig.loop.start(runners);
+  for (const each of runners) rig.loop.add(each);
   await done.promise;
   rig.loop.stop();
   assert.deepEqual(turns, [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2], "and the board names the one that runs");
@@ -88,7 +88,7 @@ Deno.test("HostLoop commits together what the shards of a round want committed",
       if (results.length === 3) done.resolve();
     })
   );
-  rig.loop.start(runners);
+  for (const each of runners) rig.loop.add(each);
   await done.promise;
   await Promise.all(results);
   rig.loop.stop();
@@ -112,7 +112,32 @@ Deno.test("HostLoop runs a shard when its time has come though nothing woke it",
     stop: () => {},
   };
   // Another shard's round arms the timer.
-  rig.loop.start([runner(rig, 1, 1, () => {}), sleeper]);
+  for (const each of [runner(rig, 1, 1, () => {}), sleeper]) rig.loop.add(each);
   assert.ok(await ranAtMs.promise >= dueMs);
   rig.loop.stop();
+});
+
+Deno.test("HostLoop.remove() runs nothing of the shard any more, and sends no commit of it that waits [6]", async () => {
+  const rig = new Rig();
+  const ran: number[] = [];
+  const results: Promise<CommitResult | string>[] = [];
+  const done = Promise.withResolvers<void>();
+  const [kept, gone] = [0, 1].map((shard) =>
+    runner(rig, shard, 3, () => {
+      ran.push(shard);
+      if (ran.length === 3) done.resolve();
+    })
+  );
+  assert.ok(kept && gone);
+  for (const each of [kept, gone]) {
+    rig.loop.add(each);
+    results.push(rig.commits.add(checkpointOf(each.shard)).catch((error: Error) => error.message));
+  }
+  rig.loop.remove(gone);
+  rig.loop.wake(gone);
+  await done.promise;
+  rig.loop.stop();
+  assert.deepEqual(ran, [0, 0, 0]);
+  assert.deepEqual(rig.committed, [[0]]);
+  assert.deepEqual(await Promise.all(results), ["committed", "Shard 1 left before its checkpoint was sent"]);
 });

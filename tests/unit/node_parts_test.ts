@@ -100,6 +100,7 @@ Deno.test("NodeMetrics.text() adds hosts up and keeps the counters of those that
     waitingBytes: () => 0,
     backlogBytes: () => 0,
     isReady: () => true,
+    ownShards: () => 2,
     abandonedThreads: () => 0,
   });
   metrics.hostDied(await hostMetrics(5, 9));
@@ -115,6 +116,7 @@ Deno.test("NodeMetrics.text() shows every thread's memory once, and the last kno
     waitingBytes: () => 0,
     backlogBytes: () => 0,
     isReady: () => true,
+    ownShards: () => 2,
     abandonedThreads: () => 0,
   });
   const threads = new Map([
@@ -139,6 +141,7 @@ Deno.test("NodeMetrics.text() follows the naming rules of Prometheus when it is 
     waitingBytes: () => 0,
     backlogBytes: () => 0,
     isReady: () => true,
+    ownShards: () => 2,
     abandonedThreads: () => 0,
   });
   const text = await metrics.text([await hostMetrics(1, 2)]);

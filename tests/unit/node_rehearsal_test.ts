@@ -56,7 +56,7 @@ Deno.test("Rehearsal folds what the log holds, and neither log, store nor counte
     clock,
     log,
     store,
-    folded: [39],
+    folded: { 0: 39 },
   });
   await folded.promise;
   rehearsal.stop();

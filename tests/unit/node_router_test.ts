@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { EngineError } from "../../runtime/node/engine.ts";
 import { HostDiedError } from "../../runtime/node/host_life.ts";
 import { MemoryLog } from "../../runtime/log/memory_log.ts";
+import { LogError } from "../../runtime/log/port.ts";
+import { AskedEnds, boardEnds } from "../../runtime/node/log_ends.ts";
 import { Backlog } from "../../runtime/node/backlog.ts";
 import { NodeView } from "../../runtime/node/node_view.ts";
 import { TurnBoard, turnBoardBytes } from "../../runtime/node/turn_board.ts";
@@ -14,14 +16,18 @@ import type { Answer } from "../../runtime/core/shard_api.ts";
 
 const target = { kind: "counter", id: "a" };
 
+const refused = Object.assign(new Error("records 3..4 are missing"), { code: "refused" });
+
 function answered(offset: number, nowMs: number, json = "1"): Answer {
   return { type: "answered", json, epoch: 1, positions: { mailbox: offset }, nowMs, suspended: null };
 }
 
-function routerOver(answers: (() => Promise<Answer>)[]) {
-  const board = new ShardBoard([{ begin: 0, end: 10 }], () => 0);
+function routerOver(answers: (() => Promise<Answer>)[], shards = 1, endOf?: () => Promise<number>) {
+  const board = new ShardBoard(Array.from({ length: shards }, () => ({ begin: 0, end: 10 })), () => 0);
   const folded: number[] = [];
-  const clock = { nowMs: () => 0, sleep: () => Promise.resolve() };
+  const clock = { nowMs: () => time.nowMs, sleep: () => Promise.resolve() };
+  const time = { nowMs: 0 };
+  const extent = async () => ({ begin: 0, end: await endOf!() });
   const memory = new SharedArrayBuffer(turnBoardBytes);
   const backlog = new Backlog(1);
   const parts = { hosts: 1, board, backlog, clock, log: new MemoryLog(1, () => 0), logNowMs: () => 5000 };
@@ -29,14 +35,17 @@ function routerOver(answers: (() => Promise<Answer>)[]) {
   const router = new Router({
     clock,
     board,
+    ends: endOf === undefined ? boardEnds(board) : new AskedEnds({ extent }, board, clock),
     view,
+    peers: null,
+    isOwn: () => true,
     call: (_shard, until) => {
       folded.push(until);
       return answers.shift()?.() ?? new Promise(() => {});
     },
     logNowMs: () => 5000,
   });
-  return { backlog, board, folded, memory, router, view };
+  return { backlog, board, folded, memory, router, time, view };
 }
 
 Deno.test("Router.ask() waits for the log's end when it is strict, and for nothing when it is local", async () => {
@@ -129,16 +138,47 @@ Deno.test("Router.lastRecords() is the greatest of what shards answer once they 
   const lastOf = (last: object): Answer => answered(9, 0, JSON.stringify(last));
   const { folded, router } = routerOver([
     () => Promise.resolve(lastOf({ "ENTRY/0": 5, "OK/1": 0 })),
-    () => Promise.resolve({ type: "moved" }),
+    () => Promise.reject(refused),
     () => Promise.resolve(lastOf({ "ENTRY/0": 7, "ENTRY/1": 3 })),
-  ]);
-  const last = await router.lastRecords(1000, [0, 0]);
-  assert.deepEqual([...last].sort(), [["ENTRY/0", 7], ["ENTRY/1", 3], ["OK/1", 0]]);
-  assert.deepEqual(folded, [10, 10, 10]);
+    () => Promise.reject(refused),
+  ], 2);
+  const last = await router.lastRecords(1000);
+  assert.deepEqual([...last].sort(), [["ENTRY/0", 5], ["OK/1", 0]]);
+  assert.deepEqual((await router.lastRecords(1000)).get("ENTRY/0"), 7);
+  assert.deepEqual(folded, [10, 10, 10, 10]);
+});
+
+Deno.test("Router.flush() passes refused shards over, unless they were asked for", async () => {
+  const { router } = routerOver([
+    () => Promise.reject(refused),
+    () => Promise.resolve(answered(9, 0)),
+    () => Promise.reject(refused),
+  ], 2);
+  await router.flush(1000);
+  await assert.rejects(router.flush(1000, [0]), { code: "unavailable", message: refused.message });
+});
+
+Deno.test("Router.ask() waits for the end that the log tells where others append too, and tells local ages by it", async () => {
+  const ends = [20, 13];
+  const at = (offset: number) => () => Promise.resolve(answered(offset, 4000));
+  const { folded, router, time } = routerOver([at(19), at(19), at(18), at(19)], 1, () => {
+    return ends.length > 0
+      ? Promise.resolve(ends.shift()!)
+      : Promise.reject(new LogError("unavailable", "no broker"));
+  });
+  const ask = async (consistency: "strict" | "local") =>
+    (await router.ask(target, "state", {}, { consistency, deadlineMs: 1000 })).ageMs;
+  assert.equal(await ask("strict"), 0);
+  time.nowMs = 300;
+  assert.equal(await ask("local"), 300, "the log's end is known from 300 ms ago");
+  assert.equal(await ask("local"), 1000, "behind that end, only the shard's clock tells");
+  assert.deepEqual(folded, [20, 0, 0]);
+  assert.equal(await ask("strict"), 0);
+  assert.equal(folded.at(-1), 13);
+  await assert.rejects(ask("strict"), { code: "unavailable", message: /no broker/ });
 });
 
 Deno.test("Router.ask() is unavailable with the shard's sentence when the shard is refused", async () => {
-  const refused = Object.assign(new Error("records 3..4 are missing"), { code: "refused" });
   const { router } = routerOver([() => Promise.reject(refused)]);
   const asking = router.ask(target, "state", {}, { consistency: "strict", deadlineMs: 1000 });
   await assert.rejects(asking, { code: "unavailable", message: "records 3..4 are missing" });

@@ -25,7 +25,7 @@ const refusal = (message: RegExp) => (thrown: unknown) => {
 
 Deno.test("readCommand() reads what is to be done, where, and on which ports", () => {
   const all = ["kafka", "mariadb", "redis"];
-  const flags = { install: false, env: false, delete: false };
+  const flags = { brokers: null, install: false, env: false, delete: false };
   assert.deepEqual(command("up"), { verb: "up", folder: "services", only: all, ports: {}, ...flags });
   assert.deepEqual(command("up", "--only", "redis, kafka", "--redis-port=0", "--env", "--install"), {
     verb: "up",
@@ -37,6 +37,7 @@ Deno.test("readCommand() reads what is to be done, where, and on which ports", (
     install: true,
   });
   assert.deepEqual(command("down", "--data", "d", "--delete").delete, true);
+  assert.equal(command("up", "--brokers", "3").brokers, 3);
 });
 
 const refused = [
@@ -46,6 +47,8 @@ const refused = [
   [["status", "--delete"], /^Cannot use --delete with "services status": it is for down/],
   [["down", "--kafka-port", "1"], /^Cannot use --kafka-port with "services down": it is for up/],
   [["up", "--mysql-port", "70000"], /"70000": --mysql-port takes a number from 0 to 65535/],
+  [["up", "--brokers", "2"], /^Cannot start 2 Kafka brokers: --brokers takes 1 or 3\./],
+  [["status", "--brokers", "3"], /^Cannot use --brokers with "services status": it is for up/],
   [["up", "--mysql-port", "http"], /"http": --mysql-port takes a number/],
 ] as const;
 
@@ -63,8 +66,8 @@ Deno.test("taskHelp() tells of each flag of services", () => {
 const kafka = { pid: 7, startTicks: 99, startedAt: "2026-01-02T03:04:05.678Z", port: 1, controllerPort: 2 };
 
 Deno.test("parseState() reads what stateText() wrote, and refuses anything else", () => {
-  const state: State = { kafka };
-  assert.deepEqual(parseState(stateText(state), "f"), state);
+  const states: readonly State[] = [{ kafka }, { kafka, "kafka-3": { ...kafka, pid: 8 } }];
+  for (const state of states) assert.deepEqual(parseState(stateText(state), "f"), state);
   assert.deepEqual(parseState(stateText({}), "f"), {});
   for (const text of ["", "[]", '{"kafka":{"pid":0}}', '{"mysql":{}}']) {
     assert.throws(() => parseState(text, "f"), refusal(/^Cannot read f: it is not a state file/));
@@ -96,6 +99,28 @@ Deno.test("serverProperties() names listeners, and the secure ones only where th
   assert.match(text, /^ssl\.keystore\.location=\/d\/kafka\/tls\/all\.pem$/m);
   assert.match(text, /^listener\.name\.sasl_ssl\.plain\.sasl\.jaas\.config=.* user_al="pw";$/m);
   assert.match(text, /\na=b\n$/);
+});
+
+Deno.test("serverProperties() has the brokers of a cluster know each other, and keep everything thrice", () => {
+  const cluster = { id: "c", controllerPorts: [1001, 1003, 1005] };
+  const options = {
+    folder: "/d/kafka-2",
+    number: 2,
+    cluster,
+    host: "10.0.0.1",
+    port: 1002,
+    controllerPort: 1003,
+  };
+  const lines = serverProperties(options, null).split("\n");
+  for (
+    const line of [
+      "node.id=2",
+      "controller.quorum.voters=1@127.0.0.1:1001,2@127.0.0.1:1003,3@127.0.0.1:1005",
+      "advertised.listeners=PLAINTEXT://10.0.0.1:1002",
+      "offsets.topic.replication.factor=3",
+      "transaction.state.log.min.isr=2",
+    ]
+  ) assert.ok(lines.includes(line), line);
 });
 
 Deno.test("redisConf() has a password and TLS only where they are wanted", () => {
@@ -157,14 +182,16 @@ Deno.test("exportLines() sets the tests' variables of what runs, and no node's",
 
 Deno.test("statusText() says what runs, where, since when, and in how much memory", () => {
   const rows = [
-    { kind: "kafka", entry: kafka, isAnswering: true, residentBytes: 3 * 1024 * 1024 },
-    { kind: "redis", entry: null },
+    { place: "kafka", entry: kafka, isAnswering: true, residentBytes: 3 * 1024 * 1024 },
+    { place: "kafka-2", entry: null },
+    { place: "redis", entry: null },
   ] as const;
   const text = statusText("/d", rows, Date.parse(kafka.startedAt) + 61_000);
   assert.equal(
     text,
     "Servers in /d:\n" +
       "  Kafka    running, 127.0.0.1:1, since 2026-01-02T03:04:05Z (1 min), process 7, 3.00 MiB\n" +
+      "  Kafka 2  not running\n" +
       "  Redis    not running\n",
   );
   assert.equal(ageText(3 * 3_600_000 + 120_000), "3 h 2 min");

@@ -37,6 +37,7 @@ Deno.test("readSettings() gives the defaults when nothing is given", () => {
     entryTopic: "ENTRY",
     kafkaTls: false,
     mysqlTls: false,
+    nodes: 1,
     okTopic: "OK",
     prefix: "sensorium",
     bodyLimit: 8 * 2 ** 20,

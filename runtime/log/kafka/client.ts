@@ -10,23 +10,32 @@ import {
 } from "kafkajs";
 import { readBatchesOurselves } from "./fetch_response.ts";
 import { authenticationTimeoutMs, connectionTimeoutMs, requestTimeoutMs } from "./limits.ts";
+import { goOnWithoutLostBrokers } from "./lost_brokers.ts";
 import { lookOnlyForWaiting } from "./request_timers.ts";
 import type { KafkaSettings } from "./settings.ts";
 
-/**
- * `retry` is for connections, whatever its producers and consumers do. `hear` gets what the library logs at level ERROR. It logs as errors what happens all the time, so nothing of it is
- * for a person.
- */
+export interface ClientOptions {
+  /** By which the brokers know its connections; the prefix unless told otherwise. */
+  readonly clientId?: string;
+  /**
+   * Gets what the library logs at level ERROR. It logs as errors what happens all the time, so nothing of it is for a
+   * person.
+   */
+  readonly hear?: (entry: LogEntry) => void;
+}
+
+/** `retry` is for connections, whatever its producers and consumers do. */
 export function kafkaClient(
   settings: KafkaSettings,
   retry: RetryOptions,
-  hear: (entry: LogEntry) => void = () => {},
+  { clientId = settings.prefix, hear = () => {} }: ClientOptions = {},
 ): Kafka {
   lookOnlyForWaiting();
   readBatchesOurselves();
-  const { brokers, tls, sasl, prefix } = settings;
+  goOnWithoutLostBrokers();
+  const { brokers, tls, sasl } = settings;
   const config: KafkaConfig = {
-    clientId: prefix,
+    clientId,
     brokers: [...brokers],
     connectionTimeout: connectionTimeoutMs,
     authenticationTimeout: authenticationTimeoutMs,

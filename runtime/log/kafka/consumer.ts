@@ -2,17 +2,19 @@
  * The node's member of the consumer group, which fetches for all subscriptions: to the mailbox, and to the foreign topics
  * that are folded directly.
  *
- * 1. Offsets are not committed: at each join every partition is sought to what its readers want, or paused, before the
- *    first fetch.
+ * 1. Offsets are not committed: at each join every partition that this node was given is sought to what its readers want,
+ *    or paused, before the first fetch. So one that it had before goes on after what was handed over, and one that it
+ *    gained waits for its subscription. Of what it was not given nothing is fetched.
  * 2. A batch is handed over at once; a partition that nobody wants to read further is paused.
  * 3. The library jumps to the log's begin where an offset is gone. That is noticed, and whoever misses records is told.
  */
 
-import type { Consumer, EachBatchPayload, Kafka, LogEntry } from "kafkajs";
+import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload, Kafka, LogEntry } from "kafkajs";
 import type { LogFrame, RecordFrame } from "../../core/log_frame.ts";
 import { hasSettled } from "../../rpc.ts";
 import type { LogExtent, Subscription, SubscriptionEnded } from "../port.ts";
 import type { Feed } from "./feed.ts";
+import { shardAssigner } from "./assigner.ts";
 import {
   beyondRetryMs,
   closeDeadlineMs,
@@ -25,6 +27,7 @@ import {
   retries,
   sessionTimeoutMs,
 } from "./limits.ts";
+import type { Membership } from "./membership.ts";
 import { PartitionReader, type Reader } from "./partition_reader.ts";
 import { RecordReader } from "./record_reader.ts";
 
@@ -32,6 +35,8 @@ export interface ConsumerParts {
   /** Its errors are heard by `hear`. */
   readonly kafka: Kafka;
   readonly group: string;
+  /** Hears how the group gets on. */
+  readonly membership: Membership;
   readonly mailbox: string;
   /** Foreign ones, with a partition for each shard. */
   readonly topics: readonly string[];
@@ -39,6 +44,8 @@ export interface ConsumerParts {
   extent(topic: string, partition: number): Promise<LogExtent>;
   /** Hears what a person should know. */
   report(sentence: string): void;
+  /** Hears why it is in no group; null when it is in one again. */
+  outside(thrown: Error | null): void;
 }
 
 interface Place<F extends Feed = Feed> {
@@ -47,6 +54,8 @@ interface Place<F extends Feed = Feed> {
   readonly feed: F;
   /** Where the next fetch begins; null while the partition is paused. */
   position: number | null;
+  /** This node was given the partition when it joined last. */
+  isOwn: boolean;
   /** It is being asked where the partition begins and ends. */
   isMeasured: boolean;
 }
@@ -54,7 +63,10 @@ interface Place<F extends Feed = Feed> {
 function placesOf<F extends Feed>(topic: string, shards: number, feed: (shard: number) => F): Place<F>[] {
   return Array.from(
     { length: shards },
-    (_, partition) => ({ topic, partition, feed: feed(partition), position: null, isMeasured: false }),
+    (_, partition) => {
+      const feedOf = feed(partition);
+      return { topic, partition, feed: feedOf, position: null, isOwn: false, isMeasured: false };
+    },
   );
 }
 
@@ -83,10 +95,13 @@ export class LogConsumer {
 
   /** Joins the group. */
   async open(): Promise<void> {
-    const { kafka, group } = this.#parts;
+    const { kafka, group, membership, shards } = this.#parts;
+    await membership.clear();
+    if (this.#isClosed) return;
     const consumer = kafka.consumer({
       groupId: group,
       allowAutoTopicCreation: false,
+      partitionAssigners: [shardAssigner(shards, () => membership.word())],
       sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: rebalanceTimeoutMs,
       heartbeatInterval: heartbeatMs,
@@ -94,15 +109,17 @@ export class LogConsumer {
       maxBytes: fetchBytes,
       maxBytesPerPartition: fetchPartitionBytes,
       minBytes: 1,
-      retry: { ...retries, restartOnFailure: () => Promise.resolve(true) },
+      // Then a new one is made here, after what is left of this one in the group was taken out.
+      retry: { ...retries, restartOnFailure: () => Promise.resolve(false) },
     });
     this.#consumer = consumer;
-    consumer.on(consumer.events.GROUP_JOIN, () => this.#joined());
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.#joined(payload));
+    consumer.on(consumer.events.HEARTBEAT, ({ payload }) => membership.heard(payload.groupGenerationId));
     consumer.on(consumer.events.STOP, () => void (this.#isJoined = false));
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.#isJoined = false;
-      // The library gives up after some errors, and nobody else would begin again.
-      if (!payload.restart) this.#openLater();
+      this.#parts.outside(payload.error);
+      this.#openLater();
     });
     try {
       await consumer.connect();
@@ -155,8 +172,9 @@ export class LogConsumer {
     this.#aim(place);
   }
 
-  /** Hears the library: it tells nobody else that it jumped. */
+  /** Hears the library: it tells nobody else that it jumped, or that the group has put this member out. */
   hear({ log }: LogEntry): void {
+    if (log.message.startsWith("The coordinator is not aware of this member")) this.#parts.membership.left();
     if (!log.message.startsWith("Offset out of range")) return;
     const place = this.#places.get(String(log.topic))?.[Number(log.partition)];
     if (place !== undefined && !place.isMeasured) this.#measure(place);
@@ -201,13 +219,18 @@ export class LogConsumer {
     return [...this.#places.values()].flat();
   }
 
-  #joined(): void {
+  #joined({ memberId, memberAssignment, duration }: ConsumerGroupJoinEvent["payload"]): void {
+    const { mailbox, membership, outside } = this.#parts;
     this.#isJoined = true;
     for (const place of this.#all()) {
+      place.isOwn = memberAssignment[place.topic]?.includes(place.partition) ?? false;
       place.position = null;
       this.#pause(place);
       this.#aim(place);
     }
+    outside(null);
+    const own = (memberAssignment[mailbox] ?? []).toSorted((a, b) => a - b);
+    membership.joined({ memberId, own, durationMs: duration });
   }
 
   #pause({ topic, partition }: Place): void {
@@ -216,7 +239,7 @@ export class LogConsumer {
 
   /** Makes the consumer fetch what is wanted, and nothing else. */
   #aim(place: Place): void {
-    if (!this.#isJoined || this.#isClosed) return;
+    if (!this.#isJoined || this.#isClosed || !place.isOwn) return;
     const { topic, partition, feed } = place;
     const wanted = feed.wanted();
     if (wanted === place.position) return;

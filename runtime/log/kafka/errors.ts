@@ -2,7 +2,7 @@
 
 import { errorMessage } from "../../core/errors.ts";
 import { LogError } from "../port.ts";
-import type { KafkaSettings } from "./settings.ts";
+import { type KafkaSettings, nodesGroup } from "./settings.ts";
 
 /** The innermost cause: what happened, below what was tried. */
 function rootOf(thrown: unknown): unknown {
@@ -70,6 +70,13 @@ export function waitingSentence(thrown: unknown, settings: KafkaSettings): strin
   const and = settings.sasl === null ? "without a user name" : `as ${settings.sasl.username}`;
   return `Kafka at ${at} closes the connection at once. It was asked ${does} and ${and}: ` +
     "see whether it expects that on this port.";
+}
+
+/** What a person is told of a node that its group does not take; null where that is not what is in the way. */
+export function outsideSentence(thrown: unknown, settings: KafkaSettings): string | null {
+  if (typeOf(thrown) !== "INCONSISTENT_GROUP_PROTOCOL") return refusalOf(thrown, settings)?.message ?? null;
+  return `The group ${nodesGroup(settings)} has members that are no nodes of this version: ` +
+    "stop them, or use another prefix.";
 }
 
 export function unavailable(thrown: unknown, settings: KafkaSettings): LogError {

@@ -8,6 +8,7 @@
  */
 
 import type { Admin } from "kafkajs";
+import type { Agreement, Member } from "../../core/cluster.ts";
 import type { LogFrame, RecordFrame } from "../../core/log_frame.ts";
 import { partitionName } from "../../core/sequence.ts";
 import { throwToThread } from "../deliveries.ts";
@@ -22,14 +23,18 @@ import {
   type SubscriptionEnded,
   type TopicLog,
 } from "../port.ts";
+import type { MemberCalls } from "../thread_messages.ts";
 import { KafkaAppends } from "./appends.ts";
 import { BrokerWatch } from "./broker_watch.ts";
 import { kafkaClient } from "./client.ts";
 import { LogConsumer } from "./consumer.ts";
-import { isClosedAtOnce, refusalOf, waitingSentence } from "./errors.ts";
+import { GroupCoordinator } from "./group_coordinator.ts";
+import { Hindrances } from "./hindrances.ts";
+import { clientIdOf, Membership } from "./membership.ts";
+import { isClosedAtOnce, outsideSentence, refusalOf, waitingSentence } from "./errors.ts";
 import { closeDeadlineMs, fewRetries, maxClosedConnections, reconnectMs, retries } from "./limits.ts";
 import { MailboxOffsets } from "./offsets.ts";
-import { type KafkaSettings, mailboxTopic } from "./settings.ts";
+import { type KafkaSettings, mailboxTopic, nodesGroup } from "./settings.ts";
 import { ensureKeyedTopic, ensureMailboxTopic } from "./topic.ts";
 import { hasSettled } from "../../rpc.ts";
 
@@ -40,6 +45,9 @@ export interface KafkaLogOptions {
   readonly topics: readonly string[];
   /** Identity of the log that must be there; null: any will do. */
   readonly expected: string | null;
+  readonly member: Member;
+  /** Hears what the nodes agree, until the log is closed. */
+  readonly onAgreed: (agreement: Agreement) => void;
   /** Hears what is waited for, while opening and later; null when it works again. */
   readonly onWaiting: (sentence: string | null) => void;
   /** Hears what a person should know while the log goes on. */
@@ -48,6 +56,10 @@ export interface KafkaLogOptions {
 
 export class KafkaLog implements MailboxLog, SharedLog {
   readonly identity: string;
+  readonly members: MemberCalls = {
+    table: async () => await this.#membership.table(),
+    evict: async (name) => await this.#membership.evict(name),
+  };
   readonly topics: TopicLog = {
     read: async (topic, shard, from, deliver) => await this.#read(topic, shard, from, deliver),
   };
@@ -56,14 +68,13 @@ export class KafkaLog implements MailboxLog, SharedLog {
   readonly #settings: KafkaSettings;
   readonly #shards: number;
   readonly #appends: KafkaAppends;
+  readonly #coordinator: GroupCoordinator;
+  readonly #membership: Membership;
   readonly #consumer: LogConsumer;
   readonly #offsets: MailboxOffsets;
   readonly #own: LogClient;
-  readonly #onWaiting: (sentence: string | null) => void;
   #watch: BrokerWatch | null = null;
-  /** What appends and the watch say of the brokers. */
-  readonly #away: { appends: string | null; watch: string | null } = { appends: null, watch: null };
-  #said: string | null = null;
+  readonly #hindrances: Hindrances;
   #closing: Promise<void> | null = null;
 
   /** Waits for the brokers as long as it takes; throws a `LogError` "refused" when waiting does not help. */
@@ -90,18 +101,21 @@ export class KafkaLog implements MailboxLog, SharedLog {
   }
 
   constructor(identity: string, options: KafkaLogOptions, admin: Admin) {
-    const { settings, shards, topics, onWaiting, report } = options;
+    const { settings, shards, topics, member, onAgreed, onWaiting, report } = options;
     this.identity = identity;
     this.#admin = admin;
     this.#topics = topics;
     this.#shards = shards;
-    this.#onWaiting = onWaiting;
+    this.#hindrances = new Hindrances(onWaiting);
     const mailbox = mailboxTopic(settings);
     this.#appends = new KafkaAppends({
       kafka: kafkaClient(settings, retries),
       settings,
       topic: mailbox,
-      waiting: (sentence) => this.#say("appends", sentence),
+      waiting: (sentence) => {
+        if (sentence === null) this.#watch?.back();
+        this.#hindrances.say("appends", sentence);
+      },
     });
     this.#offsets = new MailboxOffsets({
       admin,
@@ -109,37 +123,45 @@ export class KafkaLog implements MailboxLog, SharedLog {
       topic: mailbox,
       begins: (shard, begin) => this.#consumer.begins(shard, begin),
     });
+    const group = nodesGroup(settings);
+    this.#coordinator = new GroupCoordinator({ kafka: kafkaClient(settings, fewRetries), settings, group });
+    this.#membership = new Membership({
+      coordinator: this.#coordinator,
+      settings,
+      member,
+      shards,
+      // It may take part in an agreement on its way out.
+      onAgreed: (agreement) => this.#closing === null && onAgreed(agreement),
+    });
     this.#consumer = new LogConsumer({
-      kafka: kafkaClient(settings, retries, (entry) => this.#consumer.hear(entry)),
-      group: `${settings.prefix}.nodes`,
+      kafka: kafkaClient(settings, retries, {
+        clientId: clientIdOf(settings, member.name),
+        hear: (entry) => this.#consumer.hear(entry),
+      }),
+      group,
+      membership: this.#membership,
       mailbox,
       topics,
       shards,
       extent: (topic, partition) =>
         topic === mailbox ? this.#offsets.extent(partition) : this.#extentOf(topic, partition),
       report,
+      outside: (thrown) =>
+        this.#hindrances.say("consumer", thrown === null ? null : outsideSentence(thrown, settings)),
     });
     this.#own = this.client();
     this.#settings = settings;
   }
 
-  #say(who: "appends" | "watch", sentence: string | null): void {
-    this.#away[who] = sentence;
-    if (who === "appends" && sentence === null) this.#watch?.back();
-    const now = this.#away.appends ?? this.#away.watch;
-    if (now === this.#said) return;
-    this.#said = now;
-    this.#onWaiting(now);
-  }
-
   async start(): Promise<void> {
     await this.#appends.open();
+    await this.#coordinator.open();
     await this.#consumer.open();
     this.#watch = new BrokerWatch({
       settings: this.#settings,
       ask: () => this.#offsets.extents(),
       appendedMs: () => this.#appends.succeededMs,
-      said: (sentence) => this.#say("watch", sentence),
+      said: (sentence) => this.#hindrances.say("watch", sentence),
     });
   }
 
@@ -151,7 +173,8 @@ export class KafkaLog implements MailboxLog, SharedLog {
   async append(frames: readonly NewFrame[]): Promise<readonly AppendReceipt[]> {
     this.#checkOpen();
     for (const { shard } of frames) this.#checkShard(shard);
-    if (this.#away.watch !== null) throw new LogError("unavailable", this.#away.watch);
+    const away = this.#hindrances.of("watch");
+    if (away !== null) throw new LogError("unavailable", away);
     return frames.length === 0 ? [] : await this.#appends.append(frames);
   }
 
@@ -221,12 +244,10 @@ export class KafkaLog implements MailboxLog, SharedLog {
     await this.#offsets.trim(shard, below);
   }
 
-  holds(shard: number): Promise<boolean> {
-    return Promise.try(() => {
-      this.#checkOpen();
-      this.#checkShard(shard);
-      return true;
-    });
+  async holds(shard: number): Promise<boolean> {
+    this.#checkOpen();
+    this.#checkShard(shard);
+    return await this.#membership.holds(shard);
   }
 
   close(): Promise<void> {
@@ -237,7 +258,14 @@ export class KafkaLog implements MailboxLog, SharedLog {
   async #close(): Promise<void> {
     this.#watch?.close();
     await this.#appends.close();
-    await Promise.all([this.#consumer.close(), this.#offsets.close()]);
+    await Promise.all([this.#leave(), this.#offsets.close()]);
+  }
+
+  async #leave(): Promise<void> {
+    await this.#consumer.close();
+    // Where the brokers are away, the others miss it after its session.
+    await hasSettled(this.#membership.close(), closeDeadlineMs);
+    await this.#coordinator.close();
   }
 
   #checkOpen(): void {

@@ -6,11 +6,18 @@
 
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
+import type { Agreement } from "../../core/cluster.ts";
 import { serve, toWireError } from "../../rpc.ts";
 import { threadMemory } from "../../thread_memory.ts";
 import { LogError } from "../port.ts";
 import { serveOwner } from "../serve_owner.ts";
-import type { KafkaLogThreadData, LogToOwner, OwnerCalls, OwnerToLog } from "../thread_messages.ts";
+import type {
+  KafkaLogThreadData,
+  LogToOwner,
+  MemberCalls,
+  OwnerCalls,
+  OwnerToLog,
+} from "../thread_messages.ts";
 import { KafkaLog } from "./kafka_log.ts";
 
 const owner = parentPort;
@@ -36,12 +43,23 @@ const ownerCalls: OwnerCalls = {
   memory: () => Promise.resolve(threadMemory()),
 };
 
+let log: KafkaLog | null = null;
+const members = (): MemberCalls => {
+  if (log === null) throw new LogError("unavailable", "The log is not open yet: it waits for Kafka.");
+  return log.members;
+};
+const memberCalls: MemberCalls = {
+  table: () => Promise.try(() => members().table()),
+  evict: (name) => Promise.try(() => members().evict(name)),
+};
+
 try {
-  const { settings, shards, topics, expected }: KafkaLogThreadData = workerData;
+  const { settings, shards, topics, expected, member }: KafkaLogThreadData = workerData;
   const onWaiting = (sentence: string | null) => post({ type: "waiting", for: sentence });
   const report = (sentence: string) => post({ type: "report", sentence });
-  serve(owner, { ...ownerCalls });
-  const log = await KafkaLog.open({ settings, shards, topics, expected, onWaiting, report });
+  const onAgreed = (agreement: Agreement) => post({ type: "agreed", agreement });
+  serve(owner, { ...ownerCalls, ...memberCalls });
+  log = await KafkaLog.open({ settings, shards, topics, expected, member, onAgreed, onWaiting, report });
   const extents = await log.extents();
   owner.off("message", keep);
   const handle = serveOwner(owner, log);

@@ -21,8 +21,11 @@ export const stalledAfterMs = 2000;
 /** When a send ends as "unknown": before a caller in another thread gives up its call, at 30 s. */
 export const sendDeadlineMs = 25_000;
 
-/** Kafka's own client library tries again so often, after at most a second each: back within a second of the broker. */
-export const retries = { retries: 30, initialRetryTime: 100, maxRetryTime: 1000 } as const;
+/** Kafka's own client library tries again so often, after at most this long each: it is back so soon after the broker. */
+export const retries = { retries: 100, initialRetryTime: 100, maxRetryTime: 300 } as const;
+
+/** Between fetches from a broker that is gone: its partitions have another leader some seconds after its death. */
+export const lostBrokerPauseMs = 100;
 
 /** For calls whose callers try again by themselves, and while opening. */
 export const fewRetries = { retries: 1, initialRetryTime: 100, maxRetryTime: 200 } as const;
@@ -64,11 +67,30 @@ export const recordFrameBytes = 256 * KiB;
 /** How soon a partition that ends before what was read of it is looked at again. */
 export const beyondRetryMs = 5000;
 
-/** The least that brokers allow by default: so long a dead member keeps its partitions. */
+/** The least that brokers allow by default: so long a member that died unnoticed keeps its partitions. */
 export const sessionTimeoutMs = 6000;
-export const heartbeatMs = 1000;
-/** How long a new member waits for one that died: the others hear of it by their heartbeat. */
+/**
+ * A member learns by its heartbeat that another came or left, and reads nothing until the last has learned it: what the
+ * others keep pauses for so long, and for a fetch. Ten heartbeats a second cost a quarter of a percent of a core.
+ */
+export const heartbeatMs = 100;
+/** How long the others wait for a member that died or hangs, when one comes: many times what a busy one takes. */
 export const rebalanceTimeoutMs = 3000;
+
+/** Who asks about the group within this time shares one request. */
+export const groupGatherMs = 5;
+/** How long asking about the group, or taking a member out of it, may take in all, and between attempts. */
+export const groupDeadlineMs = 3000;
+export const groupRetryMs = 50;
+/** How long the table waits for the nodes to agree: longer than for one that is dead. */
+export const agreeingDeadlineMs = rebalanceTimeoutMs + 2000;
+
+/** How long a member that is told that it is none keeps its shards: several times what joining takes. */
+export const rejoinMs = 1000;
+/** And one that hears nothing: a broker that was killed is back by then, and remembers its members. */
+export const silenceMs = 15_000;
+/** How often that is looked at. */
+export const membershipWatchMs = 250;
 
 /** How long `close` waits for brokers that do not answer. */
 export const closeDeadlineMs = 2000;

@@ -17,3 +17,6 @@ export interface KafkaSettings {
 }
 
 export const mailboxTopic = ({ prefix }: KafkaSettings): string => `${prefix}.mailbox`;
+
+/** Kafka's consumer group, whose members are the nodes. */
+export const nodesGroup = ({ prefix }: KafkaSettings): string => `${prefix}.nodes`;

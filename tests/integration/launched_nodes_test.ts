@@ -1,0 +1,190 @@
+/** What a launcher gives its nodes and tells them, with nodes that have no engine (`told_node.ts`) and need no server. */
+
+import assert from "node:assert/strict";
+import { eventually } from "../services/eventually.ts";
+import { freePort } from "../services/free_port.ts";
+import { killHard } from "../services/process_tree.ts";
+import { within } from "../services/within.ts";
+
+const deadlineMs = 20_000;
+const entry = new URL("told_launch.ts", import.meta.url).pathname;
+
+/** What a node says when it begins. */
+interface Begun {
+  readonly begins: string;
+  readonly pid: number;
+  readonly index: number;
+  readonly nodes: number;
+  readonly port: number;
+  readonly adminPort: number;
+  readonly dead: readonly string[];
+  readonly isRelieved: boolean;
+}
+
+class Launcher implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #reading: Promise<unknown>;
+  #output = "";
+  #errors = "";
+
+  constructor(nodes: number, ...flags: readonly string[]) {
+    this.#process = new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--no-prompt",
+        "--allow-net",
+        "--allow-read",
+        "--allow-env",
+        "--allow-sys=hostname",
+        "--allow-run",
+        entry,
+        "cluster",
+        `--nodes=${nodes}`,
+        "--log-format=json",
+        ...flags,
+      ],
+      env: { KAFKA_BROKERS: "127.0.0.1:1", MYSQL_URL: "mysql://nobody@127.0.0.1:1/none" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#reading = Promise.all([
+      read(this.#process.stdout, (text) => this.#output += text),
+      read(this.#process.stderr, (text) => this.#errors += text),
+    ]);
+  }
+
+  get errors(): string {
+    return this.#errors;
+  }
+
+  /** Whole lines, as JSON. */
+  get said(): readonly ReturnType<typeof JSON.parse>[] {
+    return this.#output.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+  }
+
+  /** All lives of a node that have begun. */
+  lives(index: number): readonly Begun[] {
+    return this.said.filter((line) => line.begins !== undefined && line.index === index);
+  }
+
+  async until(what: string, isSo: () => boolean): Promise<void> {
+    await eventually(what, deadlineMs, () => Promise.resolve(isSo() ? true : null));
+  }
+
+  /** A node's life of that number, once the launcher knows that it is up. */
+  async life(index: number, number = 1): Promise<Begun> {
+    const found = () => this.lives(index)[number - 1];
+    await this.until(
+      `life ${number} of node-${index}`,
+      () => this.said.some(({ isUp }) => isUp !== undefined && isUp === found()?.begins),
+    );
+    return found()!;
+  }
+
+  signal(signal: Deno.Signal): void {
+    this.#process.kill(signal);
+  }
+
+  /** Its exit code. */
+  async end(): Promise<number> {
+    const { code } = await within("the launcher's end", this.#process.status, deadlineMs);
+    await this.#reading;
+    return code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    killHard(this.#process.pid);
+    await this.end();
+  }
+}
+
+async function read(stream: ReadableStream<Uint8Array>, add: (text: string) => void): Promise<void> {
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) add(text);
+}
+
+const anyPorts = ["--port=0", "--admin-port=0"];
+
+Deno.test("a launcher gives its nodes names, one port together and one each, and drains them together", async () => {
+  await using launcher = new Launcher(3, ...anyPorts);
+  const lives = [await launcher.life(0), await launcher.life(1), await launcher.life(2)];
+  for (const [index, { begins, nodes, dead, isRelieved }] of lives.entries()) {
+    assert.match(begins, new RegExp(`^${Deno.hostname()}/node-${index}/[0-9a-f]{8}$`));
+    assert.deepEqual([nodes, dead, isRelieved], [3, [], index > 0]);
+  }
+  assert.equal(new Set(lives.map(({ port }) => port)).size, 1);
+  assert.equal(new Set(lives.flatMap(({ port, adminPort }) => [port, adminPort])).size, 4);
+  launcher.signal("SIGTERM");
+  assert.equal(await launcher.end(), 0, launcher.errors);
+  assert.equal(launcher.said.filter(({ stopped }) => stopped !== undefined).length, 3);
+});
+
+Deno.test("a launcher has a ready node evict one that died, which comes back under another name", async () => {
+  await using launcher = new Launcher(2, ...anyPorts);
+  const [first, second] = [await launcher.life(0), await launcher.life(1)];
+  killHard(second.pid);
+  const again = await launcher.life(1, 2);
+  assert.notEqual(again.begins, second.begins);
+  assert.equal(again.adminPort, second.adminPort);
+  assert.equal(again.isRelieved, true);
+  const told = () => launcher.said.find(({ evicts }) => evicts === second.begins);
+  await launcher.until("an eviction", () => told() !== undefined);
+  assert.equal(told().by, first.begins);
+  const died = launcher.errors.split("\n").filter((line) => line.includes('"node-died"'));
+  assert.equal(died.length, 1, launcher.errors);
+  assert.match(died[0]!, /"message":"node-1 died and starts again in \d+ ms: it was ended by SIGKILL\."/);
+});
+
+Deno.test("a launcher tells its only node whom it is to evict before it joins", async () => {
+  await using launcher = new Launcher(1, ...anyPorts);
+  const first = await launcher.life(0);
+  assert.deepEqual([first.nodes, first.port, first.adminPort], [1, 0, 0], "it binds its ports by itself");
+  killHard(first.pid);
+  const second = await launcher.life(0, 2);
+  assert.deepEqual([second.dead, second.isRelieved], [[first.begins], false]);
+  killHard(second.pid);
+  assert.deepEqual(
+    (await launcher.life(0, 3)).dead,
+    [second.begins],
+    "the first is evicted: the second was ready",
+  );
+});
+
+Deno.test("a launcher ends all nodes when one is refused at the first start", async () => {
+  await using launcher = new Launcher(3, "--insecure", ...anyPorts);
+  assert.equal(await launcher.end(), 2, launcher.errors);
+  assert.equal(launcher.errors, "", "the node has said why");
+  const isThere = (stopped: string) => launcher.said.some((line) => line.stopped === stopped);
+  assert.ok(isThere(launcher.lives(0)[0]!.begins));
+});
+
+Deno.test("a launcher goes on when one of its nodes is stopped by itself, and ends with the last", async () => {
+  await using launcher = new Launcher(2, ...anyPorts);
+  const lives = [await launcher.life(0), await launcher.life(1)];
+  Deno.kill(lives[0]!.pid, "SIGTERM");
+  const sentence = "node-0 is not started again: it ended with exit code 0. The others go on.";
+  await launcher.until("its word", () => launcher.errors.includes(sentence));
+  Deno.kill(lives[1]!.pid, "SIGTERM");
+  assert.equal(await launcher.end(), 0, launcher.errors);
+  assert.equal(
+    launcher.said.filter(({ evicts }) => evicts !== undefined).length,
+    0,
+    "both have left by themselves",
+  );
+});
+
+Deno.test("a launcher refuses a busy port of any of its nodes", async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr;
+  for (
+    const [flags, sentence] of [
+      [[`--port=${port}`, "--admin-port=0"], `127.0.0.1:${port}: another program holds that port.*--port`],
+      [[`--port=${freePort()}`, `--admin-port=${port - 1}`], `127.0.0.1:${port}: another.*--admin-port`],
+    ] as const
+  ) {
+    await using launcher = new Launcher(2, ...flags);
+    assert.equal(await launcher.end(), 2, launcher.errors);
+    assert.match(launcher.errors, new RegExp(sentence));
+    assert.deepEqual(launcher.said, []);
+  }
+});
