@@ -38,6 +38,11 @@ const nodePermissions = [
   "--unstable-no-legacy-abort",
 ];
 
+/** What Deno calls unstable: a shared port; and that a request's signal tells only of a client that is gone. */
+function nodeFlags({ nodes }: Life): readonly string[] {
+  return ["--unstable-no-legacy-abort", ...nodes > 1 ? ["--unstable-net"] : []];
+}
+
 const component = "launcher";
 
 /**
@@ -111,11 +116,9 @@ async function portsOf({ host, port, adminPort, nodes }: Settings): Promise<Port
 }
 
 function nodeCommand(entry: URL, args: readonly string[], life: Life): ProcessCommand {
-  // Deno calls a shared port unstable.
-  const flags = ["--no-prompt", ...life.nodes > 1 ? ["--unstable-net"] : [], ...nodePermissions];
   return {
     program: Deno.execPath(),
-    args: ["run", ...flags, entry.href, ...args],
+    args: ["run", "--no-prompt", ...nodeFlags(life), ...nodePermissions, entry.href, ...args],
     finalCodes: [refusalExitCode],
     environment: writeLife(life),
   };
