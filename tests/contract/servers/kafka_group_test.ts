@@ -181,7 +181,10 @@ function startNode(settings: KafkaSettings, name: string, dead: readonly string[
   const report = console.error;
   const thread = startKafkaLogThread({ settings, shards, member, report, onWaiting: report });
   const agreements = new Agreements();
-  thread.membership?.onAgreed(agreements.hear);
+  const { membership } = thread;
+  membership?.onAgreed(agreements.hear);
+  // One that is killed may not have got that far.
+  thread.ready.then(() => membership?.join()).catch(() => {});
   return { thread, agreements, startMs };
 }
 
