@@ -168,7 +168,13 @@ function linkOf(engine: Promise<EmbeddedEngine>, log: ComponentLog): Link {
     onStop: resolve,
     async evict(name) {
       try {
-        await (await engine).evict(name);
+        const isOut = await (await engine).evict(name);
+        if (isOut) {
+          log.info("evicted", `${name} is dead: its shards are the other nodes'.`, {
+            isStep: true,
+            fields: { name },
+          });
+        }
       } catch (thrown) {
         const reason = errorMessage(thrown);
         log.warn("not-evicted", `The nodes go on without ${name} by the group's time-out only: ${reason}`);
