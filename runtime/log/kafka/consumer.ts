@@ -119,7 +119,7 @@ export class LogConsumer {
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.#isJoined = false;
       this.#parts.outside(payload.error);
-      this.#openLater();
+      this.openLater();
     });
     try {
       await consumer.connect();
@@ -200,9 +200,10 @@ export class LogConsumer {
     if (this.#consumer !== null) await hasSettled(this.#consumer.disconnect(), closeDeadlineMs);
   }
 
-  #openLater(): void {
+  /** Tries again in a moment, and so on. */
+  openLater(): void {
     this.#later(reconnectMs, () => {
-      this.open().catch(() => this.#openLater());
+      this.open().catch(() => this.openLater());
     });
   }
 
