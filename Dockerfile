@@ -46,5 +46,5 @@ USER 10001:10001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["deno", "run", "--no-prompt", "--allow-net", "--allow-env=SENSORIUM_HOST,SENSORIUM_ADMIN_PORT", "deploy/health.ts"]
-ENTRYPOINT ["deno", "run", "--no-prompt", "--allow-read", "--allow-env", "--allow-run", "actors/launch.ts"]
+ENTRYPOINT ["deno", "run", "--no-prompt", "--allow-net", "--allow-read", "--allow-env", "--allow-sys=hostname", "--allow-run", "actors/launch.ts"]
 CMD ["cluster"]

@@ -34,6 +34,8 @@ const nodePermissions = [
   "--allow-env",
   "--allow-sys=hostname,loadavg,systemMemoryInfo,cpus,statfs",
   "--allow-run=head",
+  // A request's signal tells that whoever asked is gone. Without it, also that he was answered, with a warning.
+  "--unstable-no-legacy-abort",
 ];
 
 /** What Deno calls unstable: a shared port; and that a request's signal tells only of a client that is gone. */

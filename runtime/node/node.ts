@@ -270,6 +270,7 @@ export class EmbeddedEngine implements Engine {
     return new Services({
       services: this.#settings.services,
       shardCount: this.shardCount,
+      isOwn: (shard) => this.#board.isOwn(shard),
       clock: machineTimerClock,
       logNowMs: () => this.logNowMs(),
       send: (piece) => this.#gateway.send([piece], false),

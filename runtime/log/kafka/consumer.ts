@@ -118,7 +118,6 @@ export class LogConsumer {
     consumer.on(consumer.events.STOP, () => void (this.#isJoined = false));
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.#isJoined = false;
-      membership.left();
       this.#parts.outside(payload.error);
       this.#openLater();
     });

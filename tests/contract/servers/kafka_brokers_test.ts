@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import { prepareBrokers } from "../../../deploy/services/kafka.ts";
+import type { Agreement } from "../../../runtime/core/cluster.ts";
 import type { Server } from "../../../deploy/services/server.ts";
 import { type KafkaSettings, mailboxTopic } from "../../../runtime/log/kafka/settings.ts";
 import { freePort } from "../../services/free_port.ts";
@@ -65,20 +66,19 @@ Deno.test({
       await Promise.all(brokers.map((broker) => broker.start()));
       const addresses = brokers.map(({ address }) => address);
       const settings = { brokers: addresses, tls: null, sasl: null, prefix: "log" };
-      const said: string[] = [];
-      const open = () =>
-        openKafkaLog({
-          settings,
-          shards,
-          report: (sentence) => void said.push(sentence),
-        });
+      const agreed: Agreement[] = [];
+      const open = () => openKafkaLog({ settings, shards, onAgreed: (agreement) => agreed.push(agreement) });
       const kill = async () => {
         const { coordinator, replicas } = await look(settings);
         assert.deepEqual(replicas, [3, 3, 3, 3]);
         await brokers[coordinator - 1]!.kill();
       };
       await losesNothing(open, kill, settleMs);
-      assert.deepEqual(said, []);
+      assert.deepEqual(
+        agreed.map(({ own }) => own),
+        [[0, 1, 2, 3]],
+        "it stays a member, and nobody joins anew",
+      );
     } finally {
       await Promise.all(brokers.map((broker) => broker.kill()));
       await Deno.remove(folder, { recursive: true });

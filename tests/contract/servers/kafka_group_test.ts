@@ -175,13 +175,19 @@ interface NodeThread {
 }
 
 /** A node that can be killed: its connections stop, and it tells nobody. */
-function startNode(settings: KafkaSettings, name: string, dead: readonly string[] = []): NodeThread {
+async function startNode(
+  settings: KafkaSettings,
+  name: string,
+  dead: readonly string[] = [],
+): Promise<NodeThread> {
   const startMs = performance.now();
   const member = { name, url: `http://${name}`, dead };
   const report = console.error;
   const thread = startKafkaLogThread({ settings, shards, member, report, onWaiting: report });
   const agreements = new Agreements();
   thread.membership?.onAgreed(agreements.hear);
+  // It may have to be compiled first.
+  await within(`${name} to be ready`, thread.ready, 60_000);
   return { thread, agreements, startMs };
 }
 
@@ -193,7 +199,7 @@ async function kill({ thread }: NodeThread): Promise<number> {
 async function isTakenOut(): Promise<void> {
   const options = { settings: sharedSettings(), shards };
   const a = await GroupNode.open("a", options);
-  const killed = startNode(options.settings, "b");
+  const killed = await startNode(options.settings, "b");
   await killed.agreements.count(4);
   await a.agreements.count(4);
   const killedMs = await kill(killed);
@@ -211,7 +217,7 @@ async function isTakenOut(): Promise<void> {
 async function isMissed(): Promise<void> {
   const options = { settings: sharedSettings(), shards };
   const a = await GroupNode.open("a", options);
-  const killed = startNode(options.settings, "b");
+  const killed = await startNode(options.settings, "b");
   await killed.agreements.count(4);
   await a.agreements.count(4);
   const killedMs = await kill(killed);
@@ -224,17 +230,16 @@ async function isMissed(): Promise<void> {
 
 async function isStartedAgain(): Promise<void> {
   const settings = sharedSettings();
-  const first = startNode(settings, "a/first");
+  const first = await startNode(settings, "a/first");
   await first.agreements.count(shards);
   await kill(first);
-  const second = startNode(settings, "a/second", ["a/first"]);
+  const second = await startNode(settings, "a/second", ["a/first"]);
   await second.agreements.count(shards);
   figure("killed and started again: it has its shards after", performance.now() - second.startMs);
   const [agreement] = second.agreements.all;
   assert(agreement !== undefined);
   figure("of which it joined for", agreement.durationMs);
   assert(agreement.durationMs < 1000, `${agreement.durationMs} ms: it waited for the dead one`);
-  await second.thread.ready;
   const { owners, nodes } = await second.thread.membership!.table();
   assert.deepEqual(nodes, [{ name: "a/second", url: "http://a/second" }]);
   assert.deepEqual(owners, range(0, shards).map(() => 0));
@@ -245,7 +250,7 @@ async function isStartedAgain(): Promise<void> {
 async function isTakenOutLate(): Promise<void> {
   const options = { settings: sharedSettings(), shards };
   const a = await GroupNode.open("a", options);
-  const killed = startNode(options.settings, "b");
+  const killed = await startNode(options.settings, "b");
   await killed.agreements.count(4);
   await a.agreements.count(4);
   await kill(killed);
