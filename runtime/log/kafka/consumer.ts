@@ -116,7 +116,7 @@ export class LogConsumer {
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.#isJoined = false;
       this.#parts.outside(payload.error);
-      this.#openLater();
+      this.openLater();
     });
     try {
       await consumer.connect();
@@ -197,9 +197,10 @@ export class LogConsumer {
     if (this.#consumer !== null) await hasSettled(this.#consumer.disconnect(), closeDeadlineMs);
   }
 
-  #openLater(): void {
+  /** Tries again in a moment, and so on. */
+  openLater(): void {
     this.#later(reconnectMs, () => {
-      this.open().catch(() => this.#openLater());
+      this.open().catch(() => this.openLater());
     });
   }
 

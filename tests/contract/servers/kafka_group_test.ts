@@ -186,9 +186,12 @@ async function startNode(
   const report = console.error;
   const thread = startKafkaLogThread({ settings, shards, member, report, onWaiting: report });
   const agreements = new Agreements();
-  thread.membership?.onAgreed(agreements.hear);
+  const { membership } = thread;
+  membership?.onAgreed(agreements.hear);
   // It may have to be compiled first.
   await within(`${name} to be ready`, thread.ready, 60_000);
+  // One that is killed may not get so far.
+  membership?.join().catch(() => {});
   return { thread, agreements, startMs };
 }
 
