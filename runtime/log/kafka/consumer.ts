@@ -60,14 +60,11 @@ interface Place<F extends Feed = Feed> {
   isMeasured: boolean;
 }
 
-function placesOf<F extends Feed>(topic: string, shards: number, feed: (shard: number) => F): Place<F>[] {
-  return Array.from(
-    { length: shards },
-    (_, partition) => {
-      const feedOf = feed(partition);
-      return { topic, partition, feed: feedOf, position: null, isOwn: false, isMeasured: false };
-    },
-  );
+function placesOf<F extends Feed>(topic: string, shards: number, feedOf: (shard: number) => F): Place<F>[] {
+  return Array.from({ length: shards }, (_, partition) => {
+    const feed = feedOf(partition);
+    return { topic, partition, feed, position: null, isOwn: false, isMeasured: false };
+  });
 }
 
 export class LogConsumer {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { AssignerProtocol, Kafka, logLevel } from "kafkajs";
+import { AssignerProtocol, Kafka, logLevel, type PartitionAssigner, PartitionAssigners } from "kafkajs";
 import { shardAssigner } from "../../../runtime/log/kafka/assigner.ts";
 import { type KafkaSettings, mailboxTopic, nodesGroup } from "../../../runtime/log/kafka/settings.ts";
 import { sessionTimeoutMs } from "../../../runtime/log/kafka/limits.ts";
@@ -338,31 +338,35 @@ async function agrees(nodes: readonly GroupNode[]): Promise<void> {
   });
 }
 
+/** By the name of ours, with words that are not. */
+const foreignAssigner: PartitionAssigner = (config) => {
+  const ours = shardAssigner(shards, () => ({ name: "", url: "", shards: [], generation: 0 }))(config);
+  const userData = Buffer.from("{}");
+  const protocol = ({ topics }: { readonly topics: string[] }) => ({
+    name: ours.name,
+    metadata: AssignerProtocol.MemberMetadata.encode({ version: 7, topics, userData }),
+  });
+  return { ...ours, protocol };
+};
+
+interface ForeignConsumer {
+  /** What it is given: partitions by topic. */
+  readonly joined: Promise<Readonly<Record<string, number[]>>>;
+  end(): Promise<void>;
+}
+
 /** A consumer of somebody else, in our group. */
-async function foreignConsumer(settings: KafkaSettings, speaksOurs: boolean) {
+async function foreignConsumer(
+  settings: KafkaSettings,
+  partitionAssigners: PartitionAssigner[],
+): Promise<ForeignConsumer> {
   const kafka = new Kafka({ brokers: [...settings.brokers], logLevel: logLevel.NOTHING });
-  const ours = shardAssigner(shards, () => ({ name: "", url: "", shards: [], generation: 0 }));
+  const groupId = nodesGroup(settings);
   const consumer = kafka.consumer({
-    groupId: nodesGroup(settings),
+    groupId,
+    partitionAssigners,
     heartbeatInterval: 100,
     maxWaitTimeInMs: 100,
-    ...(speaksOurs
-      ? {
-        partitionAssigners: [(config: Parameters<typeof ours>[0]) => {
-          const assigner = ours(config);
-          const userData = new TextEncoder().encode("{}");
-          const protocol = ({ topics }: { topics: string[] }) => ({
-            name: assigner.name,
-            metadata: AssignerProtocol.MemberMetadata.encode({
-              version: 7,
-              topics,
-              userData: Buffer.from(userData),
-            }),
-          });
-          return { ...assigner, protocol };
-        }],
-      }
-      : {}),
   });
   const joined = Promise.withResolvers<Readonly<Record<string, number[]>>>();
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => joined.resolve(payload.memberAssignment));
@@ -375,7 +379,7 @@ async function foreignConsumer(settings: KafkaSettings, speaksOurs: boolean) {
 async function ignoresForeign(): Promise<void> {
   const options = { settings: sharedSettings(), shards };
   const a = await GroupNode.open("a", options);
-  const foreign = await foreignConsumer(options.settings, true);
+  const foreign = await foreignConsumer(options.settings, [foreignAssigner]);
   assert.deepEqual(await foreign.joined, {});
   assert.equal(a.own.length, shards);
   await checkAgreed([a]);
@@ -387,7 +391,7 @@ async function saysWhoIsForeign(): Promise<void> {
   const settings = sharedSettings();
   // So that there is a topic.
   await (await GroupNode.open("a", { settings, shards })).close();
-  const foreign = await foreignConsumer(settings, false);
+  const foreign = await foreignConsumer(settings, [PartitionAssigners.roundRobin]);
   await foreign.joined;
   const [refused, cured] = [Promise.withResolvers<string>(), Promise.withResolvers<void>()];
   const onWaiting = (sentence: string | null) =>
