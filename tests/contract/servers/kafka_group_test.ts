@@ -1,6 +1,7 @@
 /** Several nodes on one log: who gets which shard when nodes come, leave, and die. */
 
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { AssignerProtocol, Kafka, logLevel } from "kafkajs";
 import { shardAssigner } from "../../../runtime/log/kafka/assigner.ts";
 import { type KafkaSettings, mailboxTopic, nodesGroup } from "../../../runtime/log/kafka/settings.ts";
@@ -296,6 +297,47 @@ async function comesBack(): Promise<void> {
   await Promise.all([a.close(), b.close()]);
 }
 
+const change = fc.record({ kind: fc.constantFrom("join", "join", "leave", "evict"), place: fc.nat() });
+const steps = fc.array(change, { minLength: 1, maxLength: 3 });
+
+/** Several changes at once, and again when the nodes agree; the first node stays, and appends. */
+async function changesAtRandom(): Promise<void> {
+  const seed = Date.now() % 1_000_000;
+  console.log(`seed ${seed}`);
+  const options = { settings: sharedSettings(), shards };
+  const first = await GroupNode.open("n0", options);
+  const appending = new Appending(first);
+  const nodes = [first];
+  let count = 1;
+  const make = async ({ kind, place }: { readonly kind: string; readonly place: number }) => {
+    const of = nodes[place % nodes.length]!;
+    if (kind === "evict") await first.log.members.evict(of.name);
+    else if (kind === "join" && nodes.length < 5) nodes.push(await GroupNode.open(`n${count++}`, options));
+    else if (of !== first) {
+      nodes.splice(nodes.indexOf(of), 1);
+      await of.close();
+    }
+  };
+  for (const changes of fc.sample(steps, { seed, numRuns: 8 })) {
+    const what = changes.map(({ kind }) => kind).join(", ");
+    await keepsReading(what, [...nodes], async () => {
+      await Promise.all(changes.map(make));
+      await agrees(nodes);
+    });
+  }
+  const end = await appending.end();
+  for (const { readings } of nodes) for (const reading of readings.values()) await reading.reaches(end);
+  await Promise.all(nodes.map((node) => node.close()));
+}
+
+/** Until each heard what the table tells. */
+async function agrees(nodes: readonly GroupNode[]): Promise<void> {
+  await eventually("the nodes to agree", 10_000, async () => {
+    await checkAgreed(nodes);
+    return true;
+  });
+}
+
 /** A consumer of somebody else, in our group. */
 async function foreignConsumer(settings: KafkaSettings, speaksOurs: boolean) {
   const kafka = new Kafka({ brokers: [...settings.brokers], logLevel: logLevel.NOTHING });
@@ -369,6 +411,7 @@ if (!skipUnlessServed("Nodes in a group", ["kafka"])) {
   test("takes a dead node out that the others wait for already", isTakenOutLate);
   test("does not wait at its start for the node that it was before", isStartedAgain);
   test("takes a node back that was taken out and lives", comesBack);
+  test("reads on what stays whatever nodes come, leave and are taken out at once", changesAtRandom);
   test("gives nothing to a member of the group that says nothing it understands", ignoresForeign);
   test("says that others are in its group, and joins when they have left", saysWhoIsForeign);
 }
