@@ -34,7 +34,14 @@ const nodePermissions = [
   "--allow-env",
   "--allow-sys=hostname,loadavg,systemMemoryInfo,cpus,statfs",
   "--allow-run=head",
+  // A request's signal tells that whoever asked is gone. Without it, also that he was answered, with a warning.
+  "--unstable-no-legacy-abort",
 ];
+
+/** What Deno calls unstable: a shared port; and that a request's signal tells only of a client that is gone. */
+function nodeFlags({ nodes }: Life): readonly string[] {
+  return ["--unstable-no-legacy-abort", ...nodes > 1 ? ["--unstable-net"] : []];
+}
 
 const component = "launcher";
 
@@ -109,11 +116,9 @@ async function portsOf({ host, port, adminPort, nodes }: Settings): Promise<Port
 }
 
 function nodeCommand(entry: URL, args: readonly string[], life: Life): ProcessCommand {
-  // Deno calls a shared port unstable.
-  const flags = ["--no-prompt", ...life.nodes > 1 ? ["--unstable-net"] : [], ...nodePermissions];
   return {
     program: Deno.execPath(),
-    args: ["run", ...flags, entry.href, ...args],
+    args: ["run", "--no-prompt", ...nodeFlags(life), ...nodePermissions, entry.href, ...args],
     finalCodes: [refusalExitCode],
     environment: writeLife(life),
   };

@@ -1,7 +1,8 @@
 /**
  * Carries bodies to the server over one connection, each until it is answered.
  *
- * 1. A body without an answer, or answered with 429 or 5xx, is sent again: same text, same key.
+ * 1. A body without an answer, or answered with 429 or 5xx, is sent again: same text, same key. Where the server is at
+ *    several addresses, to the next one.
  * 2. A body's latency counts from when it was due, so a server that stalls pays for those who waited (G. Tene,
  *    "How NOT to measure latency").
  */
@@ -15,6 +16,8 @@ import type { Body } from "./stream.ts";
 /** Where to send, and how. */
 export interface Target {
   readonly url: URL;
+  /** Where else the same actors are served: couriers spread over all of them. */
+  readonly others?: readonly URL[];
   readonly token: string | null;
   readonly connections: number;
 }
@@ -76,23 +79,27 @@ function parseAccepted(text: string): { accepted: number; rejected: number[]; tr
 }
 
 export class Courier {
-  readonly #connection: HttpConnection;
+  readonly #connections: readonly HttpConnection[];
+  /** Of the connections. */
+  #current: number;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #target: string;
 
-  constructor(readonly options: CourierOptions) {
-    const { target: { url, token }, isImport } = options;
-    this.#connection = new HttpConnection(url);
+  /** @param number of the courier: the first goes to the first address, and so on */
+  constructor(readonly options: CourierOptions, number: number) {
+    const { target: { url, others = [], token }, isImport } = options;
+    this.#connections = [url, ...others].map((each) => new HttpConnection(each));
+    this.#current = number % this.#connections.length;
     this.#target = `${url.pathname.replace(/\/$/, "")}/readings${isImport ? "?import=1" : ""}`;
     this.#headers = {
       "content-type": "application/json",
       ...(token === null ? {} : { authorization: `Bearer ${token}` }),
     };
-    options.abandon.addEventListener("abort", () => this.#connection.close(), { once: true });
+    options.abandon.addEventListener("abort", () => this.close(), { once: true });
   }
 
   close(): void {
-    this.#connection.close();
+    for (const connection of this.#connections) connection.close();
   }
 
   /** @param dueAtMs when the body was due, on the clock of `performance.now` */
@@ -113,7 +120,7 @@ export class Courier {
     for (let retryMs = firstRetryMs;; retryMs = Math.min(maxRetryMs, retryMs * 2)) {
       let waitMs = retryMs;
       try {
-        const answer = await this.#connection.request({
+        const answer = await this.#connections[this.#current]!.request({
           method: "POST",
           target: this.#target,
           headers: { ...this.#headers, "idempotency-key": body.key },
@@ -130,6 +137,7 @@ export class Courier {
         tally.silentSinceMs ??= performance.now();
       }
       if (abandon.aborted) return { type: "unanswered" };
+      this.#current = (this.#current + 1) % this.#connections.length;
       // An overloaded server may leave one body waiting for long while it accepts others: that is no reason.
       if (performance.now() - Math.max(begunAtMs, tally.lastAcceptedAtMs ?? 0) > giveUpMs) {
         throw new Error(`No body was accepted for ${giveUpMs / 1000} s: ${tally.lastTrouble}`);

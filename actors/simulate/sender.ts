@@ -67,7 +67,7 @@ async function sendLanes(
   startedAtMs: number,
 ): Promise<void> {
   const { target: { connections }, stop, isPaced, forMs } = options;
-  const courier = new Courier(options);
+  const courier = new Courier(options, first);
   try {
     for (let round = 0;; round++) {
       let hasMore = false;

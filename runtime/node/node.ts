@@ -1,7 +1,7 @@
 /**
  * A running node: the composition of its parts, and their start and stop.
  *
- *     startEngine ──▶ writer threads (store, log) ──▶ host threads ──▶ its shards claimed and replayed
+ *     startEngine ──▶ writer threads (store, log) ──▶ host threads ──▶ joined ──▶ its shards claimed and replayed
  *     stop        ──▶ services ended ──▶ gateway drained ──▶ shards flushed ──▶ hosts ended ──▶ log and store closed
  *
  * 1. `startEngine` resolves when every shard of the node folds (or is refused, which `status` tells), or throws with
@@ -20,6 +20,7 @@ import type { Address } from "../core/actor.ts";
 import type { Agreement } from "../core/cluster.ts";
 import { shardOf } from "../core/murmur2.ts";
 import type { Control } from "../core/control.ts";
+import { LogError } from "../log/port.ts";
 import type { LogMembership } from "../log/start_log_thread.ts";
 import { RemoteLog } from "../log/remote_log.ts";
 import type { Store } from "../store/port.ts";
@@ -86,8 +87,8 @@ export async function startEngine(options: EngineOptions): Promise<EmbeddedEngin
   return engine;
 }
 
-/** Where a node hears which shards are its own. */
-export type Agreements = Pick<LogMembership, "onAgreed">;
+/** Where a node hears which shards are its own, once it has joined. */
+export type Agreements = Pick<LogMembership, "join" | "onAgreed">;
 
 export class EmbeddedEngine implements Engine {
   readonly shardCount: number;
@@ -270,6 +271,7 @@ export class EmbeddedEngine implements Engine {
     return new Services({
       services: this.#settings.services,
       shardCount: this.shardCount,
+      isOwn: (shard) => this.#board.isOwn(shard),
       clock: machineTimerClock,
       logNowMs: () => this.logNowMs(),
       send: (piece) => this.#gateway.send([piece], false),
@@ -296,6 +298,16 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
+  /** Not before its hosts are up: until they were, the shards that it is given would be folded by nobody. */
+  #joinBy(agreements: Agreements): void {
+    agreements.onAgreed((agreement) => this.#agreed(agreement));
+    const refused = (thrown: unknown) => {
+      // The log goes on trying after any other failure, and says what it waits for.
+      if (thrown instanceof LogError && thrown.code === "refused") this.#lost(thrown);
+    };
+    void this.#hosts.up.then(() => agreements.join()).catch(refused);
+  }
+
   /** Starts the threads; resolves when they run and every own shard is settled, throws with every thread ended. */
   async start(): Promise<void> {
     void this.#writers.lost.then((error) => this.#lost(error));
@@ -310,7 +322,7 @@ export class EmbeddedEngine implements Engine {
     }, watchdogTickMs);
     void this.#tree.root.ended.then(() => clearInterval(watch));
     if (this.#agreements === null) this.#hosts.own(this.#allShards());
-    else this.#agreements.onAgreed((agreement) => this.#agreed(agreement));
+    else this.#joinBy(this.#agreements);
     const started = this.#tree.root.start();
     const check = setInterval(() => {
       const error = this.#hosts.checkStart();

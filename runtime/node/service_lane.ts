@@ -3,7 +3,8 @@
  *
  * 1. Requests are begun in the order in which they came, as long as the service is up; those that it had in hand when it
  *    died are the first that the next one gets.
- * 2. `settled` is called once for each: with its outcome, or null when its deadline was over before.
+ * 2. `settled` is called once for each: with its outcome, or null when its deadline was over before. Instead, `left` is
+ *    called for one that was not begun when its shard had become another node's, which begins it.
  * 3. At most `concurrency + maxWaiting` are here, wherever they stand: a restart refuses none that was taken before.
  */
 
@@ -28,7 +29,10 @@ export interface LaneParts {
   readonly clock: TimerClock;
   /** Epoch milliseconds. */
   logNowMs(): number;
+  /** Whether the shard is this node's. */
+  isOwn(shard: number): boolean;
   settled(job: Job, outcome: ServiceOutcome | null): void;
+  left(job: Job): void;
   /** A life of the service has ended that should not have. */
   onFailed(sentence: string): void;
 }
@@ -111,7 +115,7 @@ export class ServiceLane {
   add(job: Job): boolean {
     const { concurrency, maxWaiting } = this.#parts.service;
     const isFull = () => this.waiting + this.inFlight >= concurrency + maxWaiting;
-    if (isFull()) this.#dropLate();
+    if (isFull()) this.#dropVain();
     if (isFull()) return false;
     this.#waiting.push(job);
     this.#begin();
@@ -129,21 +133,26 @@ export class ServiceLane {
     return this.#parts.logNowMs() >= request.dueMs;
   }
 
-  #dropLate(): void {
-    const { late = [], timely = [] } = Object.groupBy(
-      this.#waiting,
-      (job) => this.#isLate(job) ? "late" : "timely",
-    );
-    this.#waiting = timely;
-    for (const job of late) this.#parts.settled(job, null);
+  /** Those that nobody waits for. */
+  #dropVain(): void {
+    this.#waiting = this.#waiting.filter((job) => !this.#isVain(job));
+  }
+
+  /** Tells of it if so. */
+  #isVain(job: Job): boolean {
+    const { isOwn, left, settled } = this.#parts;
+    const isElsewhere = !isOwn(job.request.shard);
+    if (isElsewhere) left(job);
+    else if (this.#isLate(job)) settled(job, null);
+    else return false;
+    return true;
   }
 
   #begin(): void {
     while (this.#running !== null && this.inFlight < this.#parts.service.concurrency) {
       const job = this.#waiting.shift();
       if (job === undefined) return;
-      if (this.#isLate(job)) this.#parts.settled(job, null);
-      else void this.#handle(this.#running, job);
+      if (!this.#isVain(job)) void this.#handle(this.#running, job);
     }
   }
 

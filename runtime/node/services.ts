@@ -5,7 +5,9 @@
  *    in the log neither, as far as that is remembered.
  * 2. An outcome is appended until the log has taken it or the request's deadline is over. The shard folds it once,
  *    however often it comes.
- * 3. `close` leaves what is under way to the next start of the node.
+ * 3. A request whose shard has become another node's is not begun any more: that node is asked. What is under way goes on,
+ *    and its outcome is appended.
+ * 4. `close` leaves what is under way to the next start of the node.
  */
 
 import type { ServiceOutcome } from "../core/actor.ts";
@@ -27,6 +29,8 @@ export type RequestEnd = "answered" | "late" | Extract<ServiceOutcome, { type: "
 export interface ServicesParts {
   readonly services: readonly Service[];
   readonly shardCount: number;
+  /** Whether the shard is this node's. */
+  isOwn(shard: number): boolean;
   readonly clock: TimerClock;
   /** Epoch milliseconds. */
   logNowMs(): number;
@@ -72,6 +76,8 @@ export class Services {
       service,
       clock,
       logNowMs: () => this.#parts.logNowMs(),
+      isOwn: (shard) => this.#parts.isOwn(shard),
+      left: ({ id }) => this.#underWay.delete(id),
       settled: (job, outcome) => {
         if (outcome?.type === "answered") trouble.succeeded();
         this.#settle(name, job, outcome);

@@ -105,9 +105,14 @@ export class Auditor {
     audit.owners.set(epoch, owner);
   }
 
+  /** The last epoch that was given out. */
+  epoch(shard: number): number {
+    return this.#shards[shard]!.epoch;
+  }
+
   /** A later epoch of the shard was given out. */
   isPast(shard: number, epoch: number): boolean {
-    return epoch < this.#shards[shard]!.epoch;
+    return epoch < this.epoch(shard);
   }
 
   /** `owner` does something in the name of `epoch`. */
@@ -301,8 +306,6 @@ export class Auditor {
           () => `${name} is said to be absent, at ${folded} it is not`,
         );
         return;
-      case "moved":
-        return;
       default:
         check("queries", false, () => `${name} was answered ${JSON.stringify(answer)}`);
     }
@@ -310,7 +313,6 @@ export class Auditor {
 
   /** A barrier, asked when the log's end was `folded`, was answered. */
   flushed(shard: number, folded: number, answer: Answer): void {
-    if (answer.type === "moved") return;
     const { position } = this.#shards[shard]!;
     check(
       "queries",

@@ -1,5 +1,5 @@
 /**
- * A simulated client: one body after another. With a key it repeats an unanswered body until it is answered; without
+ * A simulated client: one body after another, each attempt by any node. With a key it repeats an unanswered body until it is answered; without
  * one it never repeats, and what became of the body it does not know.
  */
 
@@ -76,7 +76,10 @@ export class Client {
       agenda.after(network.legMs(), () => {
         if (this.#open === body) this.#finish(body, answer);
       });
-    agenda.after(network.legMs(), () => this.#world.gateway.accept(body, answered));
+    agenda.after(network.legMs(), () => {
+      const life = this.#world.cluster.anyLife();
+      life?.process.run(() => life.gateway.accept(body, answered));
+    });
     agenda.after(this.#patienceMs + 4 * network.legMs(), () => {
       if (this.#open !== body) return;
       if (body.key !== null) this.#attempt(body);

@@ -7,6 +7,10 @@ import { defaultShardLimits, type ShardLimits } from "../core/limits.ts";
 import type { Prng } from "./prng.ts";
 
 export interface Faults {
+  /** How many nodes there are; no fault. */
+  readonly nodes: number;
+  /** The nodes are a group, be it of one. */
+  readonly isGroup: boolean;
   /** A leg of a request takes up to this long ... */
   readonly legMs: number;
   /** ... and up to `slowMs` with this probability. */
@@ -47,12 +51,31 @@ export interface Faults {
   /** The disk of the log, or that of the store, is full for `fullForMs`. */
   readonly fullMs: number | null;
   readonly fullForMs: number;
+  /** A node's process is paused, for `pausedForMs` on average; it goes on with what it believed. */
+  readonly pauseMs: number | null;
+  readonly pausedForMs: number;
+  /** A node is cut off from some of what it talks with, for `cutForMs` on average. */
+  readonly cutMs: number | null;
+  readonly cutForMs: number;
+  /** A node stops in good order, and another process starts. */
+  readonly stopMs: number | null;
+  /** The nodes agree anew, and care nothing for who has which shard. */
+  readonly reshuffleMs: number | null;
+  /** A living node is evicted from the group. */
+  readonly evictionMs: number | null;
+  /** Of the processes that die, those whose successor, or another node, evicts them from the group. */
+  readonly evictionShare: number;
+  /** A node hears of an agreement up to so much later than it was told ... */
+  readonly hearMs: number;
+  /** ... with this probability. */
+  readonly hearLateChance: number;
   /** No fault: somebody replays a dead letter. */
   readonly replayMs: number | null;
 }
 
 /** What can be switched off by itself, each with what it is then. */
 const absent = {
+  nodes: { nodes: 1, isGroup: false },
   slow: { legMs: 1, slowChance: 0, slowMs: 1 },
   lost: { requestLossChance: 0, answerLossChance: 0 },
   impatience: { impatienceChance: 0 },
@@ -68,6 +91,12 @@ const absent = {
   moves: { moveMs: null },
   "clock-jumps": { clockJumpMs: null, jumpMs: 0 },
   "full-disks": { fullMs: null, fullForMs: 0 },
+  pauses: { pauseMs: null, pausedForMs: 0 },
+  cuts: { cutMs: null, cutForMs: 0 },
+  stops: { stopMs: null },
+  reshuffles: { reshuffleMs: null },
+  evictions: { evictionMs: null, evictionShare: 1 },
+  "late-agreements": { hearMs: 0, hearLateChance: 0 },
   replays: { replayMs: null },
 } as const satisfies Readonly<Record<string, Partial<Faults>>>;
 
@@ -80,6 +109,7 @@ export function isFaultKind(name: string): name is FaultKind {
 }
 
 export const noFaults: Faults = {
+  ...absent.nodes,
   ...absent.slow,
   ...absent.lost,
   ...absent.impatience,
@@ -95,6 +125,12 @@ export const noFaults: Faults = {
   ...absent.moves,
   ...absent["clock-jumps"],
   ...absent["full-disks"],
+  ...absent.pauses,
+  ...absent.cuts,
+  ...absent.stops,
+  ...absent.reshuffles,
+  ...absent.evictions,
+  ...absent["late-agreements"],
   ...absent.replays,
 };
 
@@ -128,7 +164,10 @@ class Mixture {
 
 export function drawFaults(prng: Prng): Faults {
   const mixture = new Mixture(prng);
+  const isGroup = prng.chance(0.6);
   return {
+    isGroup,
+    nodes: isGroup ? prng.pick([1, 2, 2, 3, 3]) : 1,
     legMs: prng.pick([0.5, 2, 10]),
     slowChance: mixture.rate(0.2),
     slowMs: prng.pick([20, 100, 400]),
@@ -152,6 +191,17 @@ export function drawFaults(prng: Prng): Faults {
     jumpMs: prng.pick([5, 100, 2000]),
     fullMs: mixture.interval(50, 500),
     fullForMs: prng.pick([5, 40, 150]),
+    pauseMs: mixture.interval(50, 400),
+    pausedForMs: prng.pick([20, 100, 300]),
+    cutMs: mixture.interval(50, 400),
+    cutForMs: prng.pick([20, 100, 300]),
+    stopMs: mixture.interval(100, 1000),
+    // In most runs, whatever else they have: only where shards move is it another's turn.
+    reshuffleMs: prng.chance(0.8) ? prng.range(40, 400) : null,
+    evictionMs: mixture.interval(60, 600),
+    evictionShare: prng.pick([0, 0.5, 1]),
+    hearMs: prng.pick([50, 200, 500]),
+    hearLateChance: prng.pick([0, 0.2, 0.5]),
     replayMs: mixture.interval(10, 200),
   };
 }

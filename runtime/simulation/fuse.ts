@@ -6,7 +6,8 @@
 
 import type { HostDeath, TurnPlace, TurnWitness } from "../core/attempts.ts";
 import type { Registry } from "../core/registry.ts";
-import type { Life, Node } from "./node.ts";
+import type { Casualties } from "./casualties.ts";
+import type { Life } from "./life.ts";
 import { HostFalls, type KillTimes, programsOn } from "./program.ts";
 
 /** How a host went down in a turn. */
@@ -20,14 +21,14 @@ export class Fuse implements TurnWitness {
   /** Whose behaviours may bring the host down. */
   readonly registry: Registry;
   fall: Fall | null = null;
-  readonly #node: Node;
+  readonly #casualties: Casualties;
   readonly #life: Life;
   readonly #shard: number;
   #frame = { epoch: 0, offset: 0 };
   #turn: Omit<TurnPlace, "offset"> = { index: 0, timer: 0, step: 0 };
 
-  constructor(node: Node, life: Life, shard: number) {
-    this.#node = node;
+  constructor(casualties: Casualties, life: Life, shard: number) {
+    this.#casualties = casualties;
     this.#life = life;
     this.#shard = shard;
     this.registry = programsOn((times) => this.#meetKill(times));
@@ -39,7 +40,7 @@ export class Fuse implements TurnWitness {
 
   enterTurn(index: number, timer: number, step: number): void {
     this.#turn = { index, timer, step };
-    if (this.#life.isDoomed && this.#node.diesIn(this.#shard, this.#here)) this.#goDown(false);
+    if (this.#life.isDoomed && this.#casualties.diesIn(this.#shard, this.#here)) this.#goDown(false);
   }
 
   leave(): void {}
@@ -60,7 +61,7 @@ export class Fuse implements TurnWitness {
   }
 
   #meetKill(times: KillTimes): void {
-    if (this.#node.kills(this.#shard, this.#here, times)) this.#goDown(times === "always");
+    if (this.#casualties.kills(this.#shard, this.#here, times)) this.#goDown(times === "always");
   }
 
   #goDown(isKiller: boolean): never {

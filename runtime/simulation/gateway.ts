@@ -12,6 +12,7 @@ import { controlType, controlVersion } from "../core/control.ts";
 import { encodeFrame, entryStride, partMarker, replayMarker, type WireType } from "../core/frame.ts";
 import { murmur2, shardOf } from "../core/murmur2.ts";
 import type { Party } from "./network.ts";
+import type { Process } from "./process.ts";
 import { addressText, programKinds, programVersion, unknownKind } from "./program.ts";
 import { bodyOf, type Item } from "./workload.ts";
 import type { World } from "./world.ts";
@@ -78,12 +79,14 @@ function cut(items: readonly Item[], partActors: number): readonly (readonly Ite
 
 export class Gateway implements Party {
   readonly name: string;
+  readonly process: Process;
   isAlive = true;
   readonly #world: World;
   readonly #lanes: readonly Lane[];
 
-  constructor(world: World, number: number) {
+  constructor(world: World, home: Process, number: number) {
     this.#world = world;
+    this.process = home;
     this.name = `gateway${number}`;
     this.#lanes = Array.from({ length: world.shardCount }, () => ({ waiting: [], isSending: false, n: 0 }));
   }
@@ -139,6 +142,7 @@ export class Gateway implements Party {
   #send(shard: number, lane: Lane, text: string, parts: readonly Part[]): void {
     this.#world.network.request<BodyAnswer>({
       from: this,
+      to: "log",
       label: `appends its ${lane.n} to shard${shard}`,
       effect: () => this.#world.appendTimely(shard, text),
       mayRepeat: true,

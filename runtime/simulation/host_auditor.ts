@@ -1,13 +1,11 @@
 /**
- * The oracles of hosts. They count for themselves what the core counts in `attempts.ts` and `supervision.ts`.
+ * The oracle of messages that kill their host. It counts for itself what the core counts in `attempts.ts`.
  *
  * 1. A message in whose turn five hosts died in a row is never run again. Of these deaths the first three were told to
  *    a claim; from then on the store knows before that the turn may be open, and any claim counts.
- * 2. Hosts are restarted up to so many failures within so long, and not after one more. A death in a turn is none.
  */
 
 import type { HostDeath } from "../core/attempts.ts";
-import type { Intensity } from "../core/restart_policy.ts";
 import { check } from "./oracle_error.ts";
 
 const openFrom = 3;
@@ -30,18 +28,11 @@ export function turnName(shard: number, { place: { offset, index, timer, step } 
 }
 
 export class HostAuditor {
-  readonly #intensity: Intensity;
   readonly #counted = new Map<number, Counted>();
   /** By shard, the last death in a turn that was committed as open. */
   readonly #open = new Map<number, HostDeath>();
   /** Turns that must not be run any more, and from which epoch on. */
   readonly #buried = new Map<string, number>();
-  /** When hosts of this process failed. */
-  #failedMs: number[] = [];
-
-  constructor(intensity: Intensity) {
-    this.#intensity = intensity;
-  }
 
   /** The store gave `epoch` to a claim that told of a death, or of none. */
   claimed(shard: number, epoch: number, told: HostDeath | null): void {
@@ -68,24 +59,5 @@ export class HostAuditor {
     const counted = this.#counted.get(shard);
     if (counted?.place !== turn || counted.times < openFrom || death.epoch < counted.claimEpoch) return;
     this.#open.set(shard, death);
-  }
-
-  /** A host ended without being asked to. `gaveUp`: none is started again. */
-  failed(nowMs: number, counts: boolean, gaveUp: boolean): void {
-    const { restarts, withinMs } = this.#intensity;
-    if (counts) this.#failedMs.push(nowMs);
-    const failures = this.#failedMs.filter((failedMs) => nowMs - failedMs <= withinMs).length;
-    check(
-      "restarts",
-      gaveUp === (counts && failures > restarts),
-      () =>
-        `${failures} failures within ${withinMs} ms, where ${restarts} are allowed, ` +
-        `and the hosts are ${gaveUp ? "given up" : "started again"}`,
-    );
-  }
-
-  /** A new process knows of no failures. */
-  processStarted(): void {
-    this.#failedMs = [];
   }
 }

@@ -1,16 +1,19 @@
 /**
- * Requests between parties of the simulation.
+ * Requests of nodes to the services that they share, and messages between nodes.
  *
  * 1. A request travels, takes effect, and its answer travels back; each leg takes a random time, so requests of one
  *    party overtake each other.
- * 2. What a party sent before it died takes effect or not, by chance. A dead party hears nothing.
+ * 2. What a party sent before it died takes effect or not, by chance. A dead party hears nothing; one whose process is
+ *    paused hears it when it goes on.
  * 3. "full" tells the party that there was no room. "unknown" tells it that it has to ask again or give up; the effect
  *    may have happened, may still happen, or never will.
  */
 
 import type { Agenda } from "./agenda.ts";
 import { type Faults, noFaults } from "./faults.ts";
+import { type Delay, Links, type Service } from "./links.ts";
 import type { Prng } from "./prng.ts";
+import type { Process } from "./process.ts";
 import type { Trace } from "./trace.ts";
 
 /** Thrown by an effect: there is no room for it, and nothing has happened. */
@@ -21,10 +24,11 @@ export class DiskFull extends Error {
 /** How long a party waits for room before it asks again, beside what the network takes. */
 const fullPauseMs = 5;
 
-/** Something that can die. */
+/** Something in a process that can die by itself. */
 export interface Party {
   readonly name: string;
-  isAlive: boolean;
+  readonly isAlive: boolean;
+  readonly process: Process;
 }
 
 export type Outcome<T> =
@@ -35,6 +39,7 @@ export type Outcome<T> =
 
 export interface Request<T> {
   readonly from: Party;
+  readonly to: Service;
   /** For the trace; with the effect's own words appended where it has any. */
   readonly label: string;
   readonly effect: () => T;
@@ -54,6 +59,7 @@ function outcomeOf<T>(effect: () => T): Outcome<T> {
 
 export class Network {
   faults: Faults;
+  readonly links: Links;
   readonly #agenda: Agenda;
   readonly #prng: Prng;
   readonly #trace: Trace;
@@ -63,11 +69,13 @@ export class Network {
     this.#prng = prng;
     this.#trace = trace;
     this.faults = faults;
+    this.links = new Links(agenda);
   }
 
   /** From now on nothing goes wrong. */
   calm(): void {
     this.faults = noFaults;
+    this.links.heal();
   }
 
   /** How long one leg takes. */
@@ -76,35 +84,50 @@ export class Network {
     return this.#prng.next() * (this.#prng.chance(slowChance) ? slowMs : legMs);
   }
 
-  request<T>({ from, label, effect, settle, mayRepeat = false }: Request<T>): void {
+  /** Lets something happen at the other end of a way, or `lost`. */
+  #travel(delay: Delay, pauseMs: number, lossChance: number, arrive: () => void, lost: () => void): void {
+    if (delay === "lost" || this.#prng.chance(lossChance)) lost();
+    else this.#agenda.after(this.legMs() + delay + pauseMs, arrive);
+  }
+
+  request<T>({ from, to, label, effect, settle, mayRepeat = false }: Request<T>): void {
     const { requestLossChance, answerLossChance, impatienceChance, repeatChance } = this.faults;
+    const { slot } = from.process;
+    const { links } = this;
     let isSettled = false;
-    const finish = (outcome: Outcome<T>) => {
-      if (isSettled || !from.isAlive) return;
-      isSettled = true;
-      if (outcome.type === "unknown") this.#log(`${from.name} does not know: ${label}`);
-      if (outcome.type === "full") this.#log(`${from.name} finds no room: ${label}`);
-      settle(outcome);
-    };
-    const giveUp = () => this.#agenda.after(3 * this.legMs(), () => finish({ type: "unknown" }));
-    const travel = (then: (outcome: Outcome<T>) => void) =>
-      this.#agenda.after(this.legMs(), () => {
-        if (!from.isAlive && this.#prng.chance(0.5)) return;
-        this.#log(`${from.name} ${label}`);
-        then(outcomeOf(effect));
+    const finish = (outcome: Outcome<T>) =>
+      from.process.run(() => {
+        if (isSettled || !from.isAlive) return;
+        isSettled = true;
+        if (outcome.type === "unknown") this.#log(`${from.name} does not know: ${label}`);
+        if (outcome.type === "full") this.#log(`${from.name} finds no room: ${label}`);
+        settle(outcome);
       });
+    const giveUp = () => this.#agenda.after(3 * this.legMs(), () => finish({ type: "unknown" }));
+    const arrive = (then: (outcome: Outcome<T>) => void) => () => {
+      if (!(from.isAlive && from.process.isAlive) && this.#prng.chance(0.5)) return;
+      this.#log(`${from.name} ${label}`);
+      then(outcomeOf(effect));
+    };
+    const answer = (outcome: Outcome<T>) => {
+      const pauseMs = outcome.type === "full" ? fullPauseMs : 0;
+      const delay = links.delay(slot, to, "back");
+      this.#travel(delay, pauseMs, answerLossChance, () => finish(outcome), giveUp);
+    };
     if (this.#prng.chance(impatienceChance)) {
       this.#agenda.after(this.legMs(), () => finish({ type: "unknown" }));
     }
-    if (mayRepeat && this.#prng.chance(repeatChance)) travel(() => {});
-    if (this.#prng.chance(requestLossChance)) giveUp();
-    else {
-      travel((outcome) => {
-        const pauseMs = outcome.type === "full" ? fullPauseMs : 0;
-        if (this.#prng.chance(answerLossChance)) giveUp();
-        else this.#agenda.after(this.legMs() + pauseMs, () => finish(outcome));
-      });
-    }
+    const delay = links.delay(slot, to, "there");
+    if (mayRepeat && this.#prng.chance(repeatChance)) this.#travel(delay, 0, 0, arrive(() => {}), () => {});
+    this.#travel(delay, 0, requestLossChance, arrive(answer), giveUp);
+  }
+
+  /** A message from node to node, which arrives or does not. */
+  send(from: Process, to: Process, arrive: () => void): void {
+    const there = this.links.delay(from.slot, "nodes", "there");
+    const back = this.links.delay(to.slot, "nodes", "back");
+    const delay = there === "lost" || back === "lost" ? "lost" : there + back;
+    this.#travel(delay, 0, this.faults.requestLossChance, () => to.run(arrive), () => {});
   }
 
   #log(line: string): void {

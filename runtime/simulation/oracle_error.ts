@@ -7,6 +7,8 @@ export type Oracle =
   | "suspension"
   | "outbox"
   | "one-owner"
+  /** A node took a shard that the nodes had agreed to be another's, or has one at rest. */
+  | "agreement"
   | "positions"
   | "visibility"
   | "dead-letters"

@@ -19,7 +19,7 @@ export interface RunSetting {
   readonly without: readonly FaultKind[];
 }
 
-export const defaultSetting: RunSetting = { steps: 1000, plant: null, without: [] };
+export const defaultSetting: RunSetting = { steps: 1500, plant: null, without: [] };
 
 export interface RunOptions extends RunSetting {
   readonly seed: number;
@@ -83,6 +83,7 @@ function play(world: World, run: Run, steps: number): void {
   world.askAll();
   run.settle();
   world.restartAll();
+  run.settle();
   world.askAll();
   run.settle();
   world.auditor.finish();

@@ -7,14 +7,15 @@
  *    commit before them.
  * 3. When a transaction fails, each call in it is tried alone, so that one call's failure is its own.
  *
- * A store that is concurrent, because it is on a server, gets the other calls at once: only its commits are grouped.
+ * A store that is concurrent, because it is on a server, gets the other calls at once: only its commits, and its claims, are
+ * grouped.
  *
  * The queue needs no bound of its own: a shard has one commit in flight, and callers bound what they read ahead.
  */
 
 import type { HostDeath } from "../core/attempts.ts";
 import type { Checkpoint, Claim, CommitResult } from "../core/checkpoint.ts";
-import type { Store } from "./port.ts";
+import { type Store, StoreError } from "./port.ts";
 
 export interface ClaimCall {
   readonly shard: number;
@@ -23,9 +24,17 @@ export interface ClaimCall {
   readonly after: number | null;
 }
 
-/** A store in one file also takes several claims as one transaction. */
+/** The error is a "raced" one: what else fails, fails for all that are claimed together. */
+export type ClaimAnswer = Claim | StoreError;
+
+export function claimed(answer: ClaimAnswer): Claim {
+  if (answer instanceof StoreError) throw answer;
+  return answer;
+}
+
 export interface QueuedStore extends Store {
-  claimTogether?(claims: readonly ClaimCall[]): Promise<readonly Claim[]>;
+  /** Several claims, with an answer for each. */
+  claimTogether?(claims: readonly ClaimCall[]): Promise<readonly ClaimAnswer[]>;
 }
 
 interface Queued<Call, Result> {
@@ -35,7 +44,7 @@ interface Queued<Call, Result> {
 }
 
 type QueuedCommit = Queued<readonly Checkpoint[], readonly CommitResult[]>;
-type QueuedClaim = Queued<ClaimCall, Claim>;
+type QueuedClaim = Queued<ClaimCall, ClaimAnswer>;
 
 export class CallQueue {
   readonly #store: QueuedStore;
@@ -60,14 +69,16 @@ export class CallQueue {
     });
   }
 
-  claim(call: ClaimCall): Promise<Claim> {
+  async claim(call: ClaimCall): Promise<Claim> {
     if (this.#store.claimTogether === undefined) {
-      return this.call((store) => store.claim(call.shard, call.owner, call.death, call.after));
+      return await this.call((store) => store.claim(call.shard, call.owner, call.death, call.after));
     }
-    return new Promise((resolve, reject) => {
-      this.#claims.push({ call, resolve, reject });
-      this.#schedule();
-    });
+    return claimed(
+      await new Promise<ClaimAnswer>((resolve, reject) => {
+        this.#claims.push({ call, resolve, reject });
+        this.#schedule();
+      }),
+    );
   }
 
   call<T>(work: (store: Store) => Promise<T>): Promise<T> {
@@ -124,7 +135,7 @@ export class CallQueue {
     return calls.map((checkpoints) => results.slice(at, at += checkpoints.length));
   }
 
-  async #claimAll(calls: readonly ClaimCall[]): Promise<readonly Claim[]> {
+  async #claimAll(calls: readonly ClaimCall[]): Promise<readonly ClaimAnswer[]> {
     return await this.#store.claimTogether?.(calls) ?? [];
   }
 }

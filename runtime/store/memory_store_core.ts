@@ -36,7 +36,7 @@ import type {
   ShardRow,
   StoredHistoryRow,
 } from "./port.ts";
-import { checkEpoch } from "./raced.ts";
+import { raceOf } from "./raced.ts";
 
 interface Snapshot {
   readonly kind: string;
@@ -104,7 +104,8 @@ export class MemoryStoreCore {
     after: number | null = null,
   ): Claim {
     const found = this.#shard(shard);
-    checkEpoch(shard, found.epoch, after);
+    const race = raceOf(shard, found.epoch, after);
+    if (race !== null) throw race;
     const attempts = attemptsAtClaim(found.memory.attempts, found.epoch, death);
     found.memory = { ...found.memory, attempts };
     found.epoch++;

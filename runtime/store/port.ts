@@ -116,7 +116,8 @@ export type StoreErrorCode =
   | "refused"
   /**
    * The shard has another epoch than the one that the claim was to come after: another claimed it since (or this claim
-   * did, and the answer was lost). Nothing was changed; whoever still holds the shard begins with its epoch again.
+   * did, and its answer was lost). Nothing was changed, the caller owns nothing: while the shard is still its own, it
+   * begins with the epoch again.
    */
   | "raced"
   | "closed";

@@ -2,10 +2,10 @@
 
 import { StoreError } from "./port.ts";
 
-/** Throws unless the shard has the epoch `after`; null: any will do. */
-export function checkEpoch(shard: number, epoch: number, after: number | null): void {
-  if (after === null || after === epoch) return;
-  throw new StoreError(
+/** Null when the shard has the epoch `after`; of which null means: any will do. */
+export function raceOf(shard: number, epoch: number, after: number | null): StoreError | null {
+  if (after === null || after === epoch) return null;
+  return new StoreError(
     "raced",
     `Cannot claim shard ${shard} after its epoch ${after}: it was claimed since, and has ${epoch}`,
   );

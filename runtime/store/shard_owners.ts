@@ -12,7 +12,8 @@ import { crc32 } from "node:zlib";
 import { attemptsAtClaim } from "../core/attempts.ts";
 import { type Checkpoint, emptyMemory, type Positions, type ShardMemory } from "../core/checkpoint.ts";
 import type { ClaimCall } from "./call_queue.ts";
-import { checkEpoch } from "./raced.ts";
+import type { StoreError } from "./port.ts";
+import { raceOf } from "./raced.ts";
 import { covered, type ShardRows } from "./shard_rows.ts";
 import { shardTally, type Tallies } from "./tallies.ts";
 
@@ -45,10 +46,11 @@ export class ShardOwners {
     );
   }
 
-  /** Raises the epoch. */
-  claim({ shard, owner, death, after }: ClaimCall, nowMs: number): ClaimedRow {
+  /** Raises the epoch, unless the claim is raced: then it changes nothing. */
+  claim({ shard, owner, death, after }: ClaimCall, nowMs: number): ClaimedRow | StoreError {
     const { epoch: lastEpoch, commit, positions, memory: lastMemory } = this.#rows.read(shard) ?? unclaimed;
-    checkEpoch(shard, lastEpoch, after);
+    const race = raceOf(shard, lastEpoch, after);
+    if (race !== null) return race;
     const epoch = lastEpoch + 1;
     // The checksum says that these are the texts that `advance` wrote.
     // What a row of an older program lacks, its shard had none of.

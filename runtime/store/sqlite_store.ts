@@ -27,7 +27,7 @@ import type {
 import { errorMessage, invariant } from "../core/errors.ts";
 import { ActorRows } from "./actor_rows.ts";
 import { checkBound } from "./bound_log.ts";
-import type { ClaimCall } from "./call_queue.ts";
+import { type ClaimAnswer, type ClaimCall, claimed } from "./call_queue.ts";
 import { checkShape } from "./checkpoint_shape.ts";
 import { DeadLetterRows } from "./dead_letter_rows.ts";
 import { HistoryRows } from "./history_rows.ts";
@@ -229,19 +229,20 @@ export class SqliteStore implements Store {
     after: number | null = null,
   ): Promise<Claim> {
     const [claim] = await this.claimTogether([{ shard, owner, death, after }]);
-    return claim!;
+    return claimed(claim!);
   }
 
   /** As one transaction. */
-  claimTogether(claims: readonly ClaimCall[]): Promise<readonly Claim[]> {
+  claimTogether(claims: readonly ClaimCall[]): Promise<readonly ClaimAnswer[]> {
     const shards = claims.map(({ shard }) => shard).join(", ");
     return this.#write(`claim shards ${shards}`, () => claims.map((one) => this.#claimOne(one)));
   }
 
-  #claimOne(call: ClaimCall): Claim {
+  #claimOne(call: ClaimCall): ClaimAnswer {
     const { shard } = call;
     invariant(shard >= 0 && shard < this.#shardCount, `Shard ${shard} is one of ${this.#shardCount}`);
     const row = this.#owners.claim(call, Date.now());
+    if (row instanceof StoreError) return row;
     const [outbox, requests] = [this.#outbox.read(shard), this.#requests.read(shard)];
     return { shard, ...row, outbox, requests, keys: this.#keys.read(shard) };
   }

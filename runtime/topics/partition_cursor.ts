@@ -25,6 +25,7 @@ export interface Fetched {
 export class PartitionCursor {
   readonly #begin: number;
   #expected: number;
+  #joinedAt: number;
   /** The offset that was sought because others came; null when it was not, or it came. */
   #sought: number | null = null;
   /** What the group has committed; null when nothing. */
@@ -34,10 +35,10 @@ export class PartitionCursor {
   constructor(committed: number | null, begin: number) {
     this.committed = committed;
     this.#begin = begin;
-    this.#expected = this.start;
+    this.#expected = this.#joinedAt = this.start;
   }
 
-  /** Where the group goes on after a join. */
+  /** Where the group goes on after the next join. */
   get start(): number {
     return this.committed ?? this.#begin;
   }
@@ -47,8 +48,13 @@ export class PartitionCursor {
     return this.#expected;
   }
 
+  /** Where it goes on since the last join, whatever was committed since. */
+  get joinedAt(): number {
+    return this.#joinedAt;
+  }
+
   joined(): void {
-    this.#expected = this.start;
+    this.#expected = this.#joinedAt = this.start;
     this.#sought = null;
   }
 

@@ -2,8 +2,9 @@
  * One life of a topic's reader: from its connections to their end. `topic_source.ts` begins the next.
  *
  * 1. Nothing is sent before all that lies below it is durable: see `partition_cursor.ts` and `partition_lane.ts`.
- * 2. While too much is held, the next fetch waits for the log, and the group hears that the reader lives.
- * 3. `close` ends within its deadlines, whatever Kafka and the engine do.
+ * 2. A partition that comes from another node begins where that one has committed, and one that goes is forgotten.
+ * 3. While too much is held, the next fetch waits for the log, and the group hears that the reader lives.
+ * 4. `close` ends within its deadlines, whatever Kafka and the engine do.
  */
 
 import type { Admin, Consumer, EachBatchPayload } from "kafkajs";
@@ -51,6 +52,8 @@ export class SourceLife {
   readonly #groupId: string;
   readonly #partitions = new Map<number, Partition>();
   #assigned: readonly number[] = [];
+  /** Settles when all that are assigned are open. */
+  #opening: Promise<void> = Promise.resolve();
   readonly #failed = Promise.withResolvers<never>();
   readonly #timers: ReturnType<typeof setInterval>[] = [];
   #beginning: Promise<void> = Promise.resolve();
@@ -104,9 +107,7 @@ export class SourceLife {
     const { topic } = this.#options;
     await this.#admin.connect();
     await this.#makeMissing();
-    const extents = await this.#look();
-    const committed = await this.#committedOffsets();
-    for (const extent of extents) this.#open(extent, committed.get(extent.partition) ?? null);
+    await this.#look();
     if (this.#isClosed) return;
     await this.#consumer.connect();
     await this.#consumer.subscribe({ topics: [topic], fromBeginning: true });
@@ -199,14 +200,41 @@ export class SourceLife {
   #joined(assigned: readonly number[]): void {
     this.#assigned = assigned;
     this.#options.metrics.watch(this.#options.topic, () => this.#progress.lag(assigned));
-    for (const partition of this.#partitions.values()) {
-      partition.lane.restart();
-      partition.cursor.joined();
+    for (const { number, cursor, lane } of [...this.#partitions.values()]) {
+      if (assigned.includes(number)) {
+        lane.restart();
+        cursor.joined();
+        continue;
+      }
+      lane.stop();
+      this.#partitions.delete(number);
     }
+    const gained = assigned.filter((number) => !this.#partitions.has(number));
+    if (gained.length === 0) return;
+    this.#opening = this.#openGained(gained, assigned);
+    this.#opening.catch((thrown) => this.#failed.reject(thrown));
+  }
+
+  /**
+   * Nobody else commits of them any more: what Kafka says now, holds. They are paused meanwhile, as the library commits
+   * by itself, when it finds that what it should read was removed.
+   */
+  async #openGained(gained: readonly number[], assigned: readonly number[]): Promise<void> {
+    const those = [{ topic: this.#options.topic, partitions: [...gained] }];
+    this.#consumer.pause(those);
+    const extents = await this.#look();
+    const committed = await this.#committedOffsets();
+    if (assigned !== this.#assigned || this.#isClosed) return;
+    for (const extent of extents) {
+      if (gained.includes(extent.partition)) this.#open(extent, committed.get(extent.partition) ?? null);
+    }
+    this.#consumer.resume(those);
   }
 
   async #take({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
     const { partition: number } = batch;
+    await this.#opening;
+    if (!this.#assigned.includes(number)) return;
     const partition = this.#partitions.get(number) ?? this.#openNew(number);
     this.#progress.seenEnd(number, Number(batch.highWatermark));
     await this.#hand(partition, batch);
@@ -229,7 +257,7 @@ export class SourceLife {
     // The client's type does not tell of it.
     const from = Number("fetchedOffset" in batch ? batch.fetchedOffset : batch.firstOffset());
     const next = Number(batch.lastOffset()) + 1;
-    if (from < cursor.start) this.#tell(this.#progress.strangeBegin(number, from));
+    if (from < cursor.joinedAt) this.#tell(this.#progress.strangeBegin(number, from));
     const begin = from > cursor.expected ? await this.#beginOf(number) : 0;
     const taken = cursor.take({ from, first: records[0]?.offset ?? null, next }, begin);
     if (taken === "seek") {
@@ -297,6 +325,8 @@ export class SourceLife {
   }
 
   async #commitNow(): Promise<void> {
+    // One that fails ends this life.
+    await this.#opening.catch(() => {});
     const due = this.#assigned.flatMap((number) => {
       const partition = this.#partitions.get(number);
       if (partition === undefined) return [];

@@ -74,7 +74,7 @@ class Drill {
   #number = 0;
 
   constructor(bench: Bench, folder: string) {
-    this.#client = new Client(bench.url, deadlineMs);
+    this.#client = new Client(() => [bench.url], deadlineMs);
     this.#folder = folder;
   }
 

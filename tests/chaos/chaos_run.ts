@@ -1,6 +1,6 @@
 /**
- * A run: a node under the generator's load, fault after fault, each when the node has recovered from the one before
- * and the load flows again; then the verifier.
+ * A run: a node, or several, under the generator's load, fault after fault, each when the one before is over and the load
+ * flows again; then the verifier.
  */
 
 import { z } from "zod";
@@ -9,26 +9,21 @@ import type { FinishedPhase, Phase } from "../../actors/simulate/run.ts";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import { eventually } from "../services/eventually.ts";
 import { isRight, type Verification, verify } from "../verify/verifier.ts";
-import { checkDamage, inject } from "./faults.ts";
+import { nodeScene } from "./faults.ts";
+import { recoveryDeadlineMs, shards } from "./limits.ts";
 import { Load } from "./load.ts";
-import {
-  clusterFaultKinds,
-  type Fault,
-  type FaultKind,
-  faultKinds,
-  planRounds,
-  type Round,
-  serverFaultKinds,
-  type ServerTimes,
-} from "./plan.ts";
-import { recoveryDeadlineMs, shards, Stage } from "./stage.ts";
+import { nodesScene } from "./nodes_faults.ts";
+import { type AwayTimes, type Fault, type FaultKind, planRounds, type Round } from "./plan.ts";
+import type { Scene } from "./scene.ts";
 
-export interface ServersPlan extends ServerTimes {
+export interface ServersPlan extends AwayTimes {
   readonly brokers: 1 | 3;
+  /** How many nodes, of which one has a launcher of its own; 1: one node alone. */
+  readonly nodes: number;
 }
 
 export interface ChaosOptions {
-  /** How long servers are away from a node on them; null: the node is on its folder. */
+  /** Null: there is one node, on its folder. */
   readonly onServers: ServersPlan | null;
   /** Names of faults, of which alone there are rounds; null: of all that there can be. */
   readonly only: readonly string[] | null;
@@ -60,9 +55,13 @@ export interface PlayedRound {
 
 export interface ChaosReport {
   readonly rounds: readonly PlayedRound[];
-  readonly isOnServers: boolean;
-  readonly hasDisk: boolean;
-  /** Of the node's process, as often as it was looked at. */
+  /** What the nodes' data were on. */
+  readonly ground: string;
+  /** Whether there was every kind of fault that there can be. */
+  readonly isComplete: boolean;
+  /** Whether no thread may be condemned without cause. */
+  readonly isStrict: boolean;
+  /** Of the largest node's process, as often as it was looked at. */
   readonly peakBytes: number;
   readonly verification: Verification;
   readonly readings: number;
@@ -81,55 +80,46 @@ async function untilLoadFlows(tally: Tally): Promise<void> {
   });
 }
 
-async function play(stage: Stage, round: Round, number: number, load: Phase): Promise<PlayedRound> {
+async function play(scene: Scene, round: Round, number: number, load: Phase): Promise<PlayedRound> {
+  const { fault, afterMs } = round;
   await untilLoadFlows(load.tally);
-  await new Promise((resolve) => setTimeout(resolve, round.afterMs));
-  const before = await stage.look();
-  const { fromMs, limitMs, check } = await inject(stage, round.fault, number);
-  await stage.recovered();
+  await new Promise((resolve) => setTimeout(resolve, afterMs));
+  const damage = await scene.watch();
+  const { fromMs, limitMs, heal, check } = await scene.inject(fault, number);
+  await scene.recovered();
   const recoveryMs = performance.now() - fromMs;
-  const surplusDeaths = checkDamage(round.fault.kind, before, await stage.look());
+  await heal?.();
+  const surplusDeaths = await damage(fault);
   await check();
-  await stage.untilNoneLingers();
+  await scene.settled();
   const atMs = fromMs - load.startedAtMs;
-  return { number, fault: round.fault, atMs, recoveryMs, isLate: recoveryMs > limitMs, surplusDeaths };
+  return { number, fault, atMs, recoveryMs, isLate: recoveryMs > limitMs, surplusDeaths };
 }
 
-function possible({ disk, servers }: Stage): readonly FaultKind[] {
-  if (servers !== null) return servers.brokers.length > 1 ? clusterFaultKinds : serverFaultKinds;
-  return faultKinds.filter((kind) => kind !== "full-disk" || disk !== null);
-}
-
-function kindsFor(stage: Stage, only: readonly string[] | null): readonly FaultKind[] {
-  const kinds = possible(stage);
+function kindsOf({ kinds }: Scene, only: readonly string[] | null): readonly FaultKind[] {
   if (only === null) return kinds;
   const wrong = only.find((name) => !kinds.some((kind) => kind === name));
   if (wrong === undefined) return kinds.filter((kind) => only.includes(kind));
   throw new Error(`There is no fault "${wrong}" here; there are ${kinds.join(", ")}`);
 }
 
-/** Of a node on its folder, which has no servers to be away. */
-const noTimes: ServerTimes = { stopMs: 0, pauseMs: 0 };
+/** Of one node on its folder, which has nothing that could be away. */
+const noServers: ServersPlan = { brokers: 1, nodes: 1, stopMs: 0, pauseMs: 0, nodeMs: 0 };
 
-async function playAll(stage: Stage, options: ChaosOptions, load: Phase): Promise<readonly PlayedRound[]> {
+async function playAll(scene: Scene, options: ChaosOptions, load: Phase): Promise<readonly PlayedRound[]> {
   const { seed, rounds, forMs, maxAfterMs, onRound, onServers, only } = options;
-  const brokers = onServers?.brokers ?? 1;
-  const plan = {
-    kinds: kindsFor(stage, only),
-    shards,
-    brokers,
-    maxAfterMs,
-    serverTimes: onServers ?? noTimes,
-  };
+  const { brokers, nodes, ...away } = onServers ?? noServers;
+  const kinds = kindsOf(scene, only);
+  const plan = { kinds, shards, brokers, neighbours: Math.max(1, nodes - 1), maxAfterMs, away };
   const played: PlayedRound[] = [];
   for (const round of planRounds(seed, plan)) {
     if (played.length >= rounds || performance.now() - load.startedAtMs > forMs) break;
     const number = played.length + 1;
     try {
-      played.push(await play(stage, round, number, load));
+      played.push(await play(scene, round, number, load));
     } catch (cause) {
       const what = `Round ${number} (${JSON.stringify(round.fault)}) failed: ${errorMessage(cause)}`;
-      throw new Error(`${what}\nThe node wrote last:\n${stage.server.output}`, { cause });
+      throw new Error(`${what}\nThe nodes wrote last:\n${scene.output}`, { cause });
     }
     onRound(played.at(-1)!);
   }
@@ -139,7 +129,7 @@ async function playAll(stage: Stage, options: ChaosOptions, load: Phase): Promis
 const lettersSchema = z.object({ items: z.array(z.object({ reason: z.string(), detail: z.string() })) });
 
 /** Of the product's own actors none failed. */
-async function checkNothingElseDied({ client }: Stage): Promise<void> {
+async function checkNothingElseDied({ client }: Scene): Promise<void> {
   const letters = lettersSchema.parse(await client.get("/dead-letters?limit=1000&consistency=strict"));
   const other = letters.items.find(({ reason }) => reason !== "killed-host");
   if (other !== undefined) throw new Error(`There is a dead letter of no saboteur: ${other.detail}`);
@@ -153,26 +143,27 @@ function total(phases: readonly FinishedPhase[], of: (tally: Tally) => number): 
   return phases.reduce((sum, { tally }) => sum + of(tally), 0);
 }
 
-async function playOn(stage: Stage, options: ChaosOptions): Promise<ChaosReport> {
-  const load = new Load(options.seed, stage.server.url, options.abort);
+async function playOn(scene: Scene, options: ChaosOptions): Promise<ChaosReport> {
+  const load = new Load(options.seed, scene.urls, options.abort);
   try {
-    const rounds = await load.during((begun) => playAll(stage, options, begun));
+    const rounds = await load.during((begun) => playAll(scene, options, begun));
     const phases = await load.finish();
     const refused = phases.find(({ tally }) => tally.refused > 0);
     if (refused !== undefined) throw new Error(`Readings were refused: ${refused.tally.lastTrouble}`);
     const ledgers = phases.map(({ ledger }) => ledger);
-    const verification = await verify({ url: stage.server.url, token: null }, ledgers);
-    await checkNothingElseDied(stage);
+    const verification = await verify({ url: scene.urls[0], token: null }, ledgers);
+    await checkNothingElseDied(scene);
     return {
       rounds,
-      isOnServers: stage.servers !== null,
-      hasDisk: stage.disk !== null,
-      peakBytes: stage.peakBytes,
+      ground: scene.ground,
+      isComplete: scene.missing === null,
+      isStrict: scene.isStrict,
+      peakBytes: scene.peakBytes,
       verification,
       readings: total(phases, ({ accepted }) => accepted),
       repeatedBodies: total(phases, ({ repeatedBodies }) => repeatedBodies),
       tookMs: Math.max(0, ...phases.map(({ tookMs }) => tookMs)),
-      keptFolder: isRight(verification) ? null : stage.folder,
+      keptFolder: isRight(verification) ? null : scene.folder,
     };
   } finally {
     await load.abandon();
@@ -184,24 +175,24 @@ export function condemnedThreads({ rounds }: Pick<ChaosReport, "rounds">): numbe
   return rounds.reduce((sum, { surplusDeaths }) => sum + surplusDeaths, 0);
 }
 
+function open({ onServers }: ChaosOptions): Promise<Scene> {
+  return onServers !== null && onServers.nodes > 1 ? nodesScene(onServers) : nodeScene(onServers);
+}
+
 /** Rejects when a round fails; what the verifier found is in the report. The data are kept in both cases. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const stage = await Stage.open(options.onServers);
+  const scene = await open(options);
   let isKept = true;
   try {
-    if (stage.disk === null && stage.servers === null) {
-      options.onNote(
-        "SKIPPED: the full disk: mounting a small disk needs root. The other faults are played.",
-      );
-    }
-    const report = await playOn(stage, options);
+    if (scene.missing !== null) options.onNote(`SKIPPED: ${scene.missing}. The other faults are played.`);
+    const report = await playOn(scene, options);
     isKept = report.keptFolder !== null;
     return report;
   } catch (cause) {
     isKept = !options.abort.aborted;
     if (!isKept) throw cause;
-    throw new Error(`${errorMessage(cause)}\nThe data are kept in ${stage.folder}`, { cause });
+    throw new Error(`${errorMessage(cause)}\nThe data are kept in ${scene.folder}`, { cause });
   } finally {
-    await stage.close(isKept);
+    await scene.close(isKept);
   }
 }

@@ -1,4 +1,4 @@
-/** Requests that are repeated until they are answered well, to a node that may be dead, paused or on a full disk. */
+/** Requests that are repeated until they are answered well, to nodes that may be dead, paused or on a full disk. */
 
 import { z } from "zod";
 import { type HttpAnswer, HttpConnection } from "../../actors/simulate/http_connection.ts";
@@ -22,12 +22,16 @@ type Request = [
 ];
 
 export class Client {
-  readonly #url: URL;
+  readonly #urls: () => readonly URL[];
   readonly #deadlineMs: number;
+  #attempts = 0;
 
-  /** @param deadlineMs of every request, repeats included */
-  constructor(url: URL, deadlineMs: number) {
-    this.#url = url;
+  /**
+   * @param urls where they can be sent to, at each attempt: to one after the other
+   * @param deadlineMs of every request, repeats included
+   */
+  constructor(urls: () => readonly URL[], deadlineMs: number) {
+    this.#urls = urls;
     this.#deadlineMs = deadlineMs;
   }
 
@@ -64,7 +68,10 @@ export class Client {
   }
 
   async #attempt(...[method, target, headers, body]: Request): Promise<HttpAnswer> {
-    const connection = new HttpConnection(this.#url);
+    const urls = this.#urls();
+    const url = urls[this.#attempts++ % urls.length];
+    if (url === undefined) throw new Error("No node is there to be asked");
+    const connection = new HttpConnection(url);
     try {
       return await connection.request({ method, target, headers, body, timeoutMs: attemptTimeoutMs });
     } finally {

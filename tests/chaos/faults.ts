@@ -5,33 +5,28 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { eventually } from "../services/eventually.ts";
+import type { ServersOptions } from "../services/node_servers.ts";
 import { killHard } from "../services/process_tree.ts";
-import type { Fault, FaultKind } from "./plan.ts";
+import type { Client } from "./client.ts";
+import { recoveryDeadlineMs } from "./limits.ts";
+import { clusterFaultKinds, type Fault, type FaultKind, faultKinds, serverFaultKinds } from "./plan.ts";
+import { idOf } from "./probes.ts";
+import type { Injection, Scene } from "./scene.ts";
 import { injectServerFault } from "./server_faults.ts";
-import { idOf, recoveryDeadlineMs, type Sight, type Stage } from "./stage.ts";
+import { type Sight, Stage } from "./stage.ts";
 
 /** A message that kills its host every time is out of the way by then. */
 const isolationMs = 15_000;
 /** Deaths after which a message is taken for what killed its host (`runtime/core/attempts.ts`). */
 const isolationDeaths = 5;
 
-/** On the clock of `performance.now`. */
-export interface Injection {
-  /** Where the recovery begins: when the fault came, or when it was over where it lasts. */
-  readonly fromMs: number;
-  /** What the recovery may take. */
-  readonly limitMs: number;
-  /** What must hold besides, after the recovery. */
-  check(): Promise<void>;
-}
-
-interface Damage {
+interface Deaths {
   /** Null where a thread loops on, for which the node is replaced some seconds later. */
   readonly isNodeNew: boolean | null;
   readonly hostDeaths: number;
 }
 
-const damages: Readonly<Record<FaultKind, Damage>> = {
+const deaths: Readonly<Partial<Record<FaultKind, Deaths>>> = {
   "kill-node": { isNodeNew: true, hostDeaths: 0 },
   "kill-launcher": { isNodeNew: true, hostDeaths: 0 },
   "pause-node": { isNodeNew: false, hostDeaths: 0 },
@@ -48,12 +43,9 @@ const damages: Readonly<Record<FaultKind, Damage>> = {
   "pause-mariadb": { isNodeNew: false, hostDeaths: 0 },
 };
 
-/**
- * Throws when the fault did not do what it should have. Returns how many threads died besides: on a machine with far
- * more to do than it can, the watchdog may take a thread that gets no processor for one that hangs.
- */
-export function checkDamage(kind: FaultKind, before: Sight, after: Sight): number {
-  const expected = damages[kind];
+function surplusOf({ kind }: Fault, before: Sight, after: Sight): number {
+  const expected = deaths[kind];
+  if (expected === undefined) throw impossible(kind);
   const isNodeNew = before.pid !== after.pid;
   if (expected.isNodeNew === null && isNodeNew) return 0;
   assert.equal(isNodeNew, expected.isNodeNew ?? false, `Whether the node is a new process after ${kind}`);
@@ -64,14 +56,60 @@ export function checkDamage(kind: FaultKind, before: Sight, after: Sight): numbe
   return surplus;
 }
 
+function impossible(kind: FaultKind): Error {
+  return new Error(`${kind} was planned, and cannot befall one node`);
+}
+
+function possible({ disk, servers }: Stage): readonly FaultKind[] {
+  if (servers !== null) return servers.brokers.length > 1 ? clusterFaultKinds : serverFaultKinds;
+  return faultKinds.filter((kind) => kind !== "full-disk" || disk !== null);
+}
+
+function groundOf({ disk, servers }: Stage): string {
+  if (servers !== null) {
+    const { length } = servers.brokers;
+    return `${length === 1 ? "Kafka" : `${length} Kafka brokers`}, MariaDB and Redis on the same machine`;
+  }
+  return disk === null ? "without the full disk" : "data on a disk in memory";
+}
+
+/** One node, on its folder or on servers. */
+export async function nodeScene(servers: ServersOptions | null): Promise<Scene> {
+  const stage = await Stage.open(servers);
+  return {
+    kinds: possible(stage),
+    urls: [stage.server.url],
+    client: stage.client,
+    folder: stage.folder,
+    ground: groundOf(stage),
+    missing: stage.disk === null && stage.servers === null
+      ? "The full disk: mounting a small disk needs root"
+      : null,
+    isStrict: stage.servers !== null,
+    get output() {
+      return stage.server.output;
+    },
+    get peakBytes() {
+      return stage.peakBytes;
+    },
+    async watch() {
+      const before = await stage.look();
+      return async (fault) => surplusOf(fault, before, await stage.look());
+    },
+    inject: (fault, round) => inject(stage, fault, round),
+    recovered: () => stage.recovered(),
+    settled: () => stage.untilNoneLingers(),
+    close: (isKept) => stage.close(isKept),
+  };
+}
+
 function untilMs(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 const nothingMore = () => Promise.resolve();
 
-/** Resolves when the fault is there, or over where it lasts. */
-export function inject(stage: Stage, fault: Fault, round: number): Promise<Injection> {
+function inject(stage: Stage, fault: Fault, round: number): Promise<Injection> {
   switch (fault.kind) {
     case "kill-node":
       return killNode(stage);
@@ -94,6 +132,8 @@ export function inject(stage: Stage, fault: Fault, round: number): Promise<Injec
     case "stop-mariadb":
     case "pause-mariadb":
       return injectServerFault(stage, fault);
+    default:
+      return Promise.reject(impossible(fault.kind));
   }
 }
 
@@ -136,14 +176,24 @@ async function fillDisk({ disk, client }: Stage, forMs: number): Promise<Injecti
   return { fromMs: performance.now(), limitMs: Infinity, check: nothingMore };
 }
 
-async function ask(stage: Stage, sabotage: string, shard: number, round: number): Promise<Injection> {
-  const id = idOf(`asked-${round}`, shard);
-  await stage.client.post(id, [{ id, values: { before: 1 } }]);
-  const once = encodeURIComponent(stage.newMark(id));
+/** @param mark a path at which there is no file, and that the node may write */
+export async function askToDie(
+  client: Client,
+  sabotage: string,
+  id: string,
+  mark: string,
+): Promise<Injection> {
+  await client.post(id, [{ id, values: { before: 1 } }]);
+  const once = encodeURIComponent(mark);
   const fromMs = performance.now();
   // Answered by the thread's successor.
-  await stage.client.get(`/actors/sensor/${id}?query=${sabotage}&once=${once}`);
+  await client.get(`/actors/sensor/${id}?query=${sabotage}&once=${once}`);
   return { fromMs, limitMs: Infinity, check: nothingMore };
+}
+
+function ask(stage: Stage, sabotage: string, shard: number, round: number): Promise<Injection> {
+  const id = idOf(`asked-${round}`, shard);
+  return askToDie(stage.client, sabotage, id, stage.newMark(id));
 }
 
 const lettersSchema = z.object({ items: z.array(z.object({ reason: z.string(), message: z.string() })) });

@@ -28,10 +28,10 @@ export class Load {
   readonly #ended: Promise<never>;
 
   /** `abort` ends `during`. */
-  constructor(seed: number, url: URL, abort: AbortSignal) {
+  constructor(seed: number, [url, ...others]: readonly [URL, ...URL[]], abort: AbortSignal) {
     this.#finished = run({
       plan: planOf(seed),
-      target: { url, token: null, connections },
+      target: { url, others, token: null, connections },
       forMs: Infinity,
       isPaced: true,
       liveOriginMs: Date.now,

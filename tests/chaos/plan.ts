@@ -34,7 +34,27 @@ export const serverFaultKinds = [
 /** Of a node whose Kafka has three brokers. */
 export const clusterFaultKinds = ["kill-broker", ...serverFaultKinds] as const;
 
-export type FaultKind = typeof faultKinds[number] | typeof clusterFaultKinds[number];
+/** Of several nodes: some share a launcher, and one has its own, as on another machine. */
+export const nodesFaultKinds = [
+  "kill-one",
+  "kill-two",
+  "kill-machine",
+  "pause-one",
+  "pause-machine",
+  "cut-machine",
+  "restart-machine",
+  "resize",
+  "exhaust-query",
+  "kill-kafka",
+  "kill-broker",
+  "kill-mariadb",
+  "kill-redis",
+] as const;
+
+export type FaultKind =
+  | typeof faultKinds[number]
+  | typeof clusterFaultKinds[number]
+  | typeof nodesFaultKinds[number];
 
 export type Fault =
   /** `kill -9` of the node, which its launcher starts again. */
@@ -56,12 +76,29 @@ export type Fault =
   /** Ended in good order, and started again after `forMs`. */
   | { readonly kind: "stop-mariadb"; readonly forMs: number }
   /** SIGSTOP, and SIGCONT after `forMs`. */
-  | { readonly kind: "pause-mariadb"; readonly forMs: number };
+  | { readonly kind: "pause-mariadb"; readonly forMs: number }
+  /** `kill -9` of one of the nodes that share a launcher, which starts it again. */
+  | { readonly kind: "kill-one"; readonly node: number }
+  /** Of two nodes at once: both of that launcher's, or one of them and the one on the other machine. */
+  | { readonly kind: "kill-two"; readonly areNeighbours: boolean; readonly node: number }
+  /** `kill -9` of the other machine's launcher and node, which are started again when they have been missed. */
+  | { readonly kind: "kill-machine" }
+  /** SIGSTOP of one of the nodes that share a launcher, which takes it for hanging, and kills it. */
+  | { readonly kind: "pause-one"; readonly node: number; readonly forMs: number }
+  /** SIGSTOP of the other machine's launcher and node, and SIGCONT after `forMs`. */
+  | { readonly kind: "pause-machine"; readonly forMs: number }
+  /** Nothing reaches the other machine, nor comes from it, for `forMs`. */
+  | { readonly kind: "cut-machine"; readonly forMs: number }
+  /** The other machine's node ends in good order, and is started again when the others have its shards. */
+  | { readonly kind: "restart-machine" }
+  /** There are one node, all of them, and one less, in good order; then all of them again. */
+  | { readonly kind: "resize" };
 
-/** How long a server is away. */
-export interface ServerTimes {
+/** How long a server is away, or a node of several. */
+export interface AwayTimes {
   readonly stopMs: number;
   readonly pauseMs: number;
+  readonly nodeMs: number;
 }
 
 export interface Round {
@@ -76,7 +113,9 @@ export interface PlanOptions {
   readonly brokers: number;
   /** The longest time under load between a recovery and the next fault. */
   readonly maxAfterMs: number;
-  readonly serverTimes: ServerTimes;
+  /** That share a launcher, where there are several. */
+  readonly neighbours: number;
+  readonly away: AwayTimes;
 }
 
 /** A node that has barely come back is the more interesting one. */
@@ -85,20 +124,32 @@ const minAfterMs = 100;
 const pauseMs = { min: 200, max: 5000 };
 const fullDiskMs = { min: 1000, max: 3000 };
 
-function faultOf(kind: FaultKind, random: Prng, { shards, brokers, serverTimes }: PlanOptions): Fault {
+function faultOf(kind: FaultKind, random: Prng, { shards, brokers, neighbours, away }: PlanOptions): Fault {
   switch (kind) {
     case "kill-node":
     case "kill-launcher":
     case "kill-kafka":
     case "kill-mariadb":
     case "kill-redis":
+    case "kill-machine":
+    case "restart-machine":
+    case "resize":
       return { kind };
+    case "kill-one":
+      return { kind, node: random.int(neighbours) };
+    case "kill-two":
+      return { kind, areNeighbours: random.int(2) === 0, node: random.int(neighbours) };
+    case "pause-one":
+      return { kind, node: random.int(neighbours), forMs: away.nodeMs };
+    case "pause-machine":
+    case "cut-machine":
+      return { kind, forMs: away.nodeMs };
     case "kill-broker":
       return { kind, broker: random.int(brokers) };
     case "stop-mariadb":
-      return { kind, forMs: serverTimes.stopMs };
+      return { kind, forMs: away.stopMs };
     case "pause-mariadb":
-      return { kind, forMs: serverTimes.pauseMs };
+      return { kind, forMs: away.pauseMs };
     case "pause-node":
       return { kind, forMs: random.range(pauseMs.min, pauseMs.max) };
     case "full-disk":

@@ -18,8 +18,24 @@ const meanings: Readonly<Record<FaultKind, string>> = {
   "kill-mariadb": "`kill -9` of MariaDB, started again at once; from when it answers on",
   "kill-redis": "`kill -9` of Redis, started again; until cached reads come from it",
   "stop-mariadb": "MariaDB stopped for a while; from when it answers on",
+  "kill-one": "`kill -9` of a node; its launcher has another take it out of the group",
+  "kill-two": "`kill -9` of two nodes at once",
+  "kill-machine": "`kill -9` of launcher and node; the others miss it after its session",
+  "pause-one": "SIGSTOP of a node, which its launcher kills after 10 s",
+  "pause-machine": "SIGSTOP of launcher and node; the others miss it after its session",
+  "cut-machine": "no packet to a node, nor from it; the same",
+  "restart-machine": "a node stops in good order; from when it is gone on",
+  "resize": "all, one, all, and all but one node; from the last change on",
   "pause-mariadb": "SIGSTOP of MariaDB for a while; from SIGCONT on",
 };
+
+const nodeKills: ReadonlySet<FaultKind> = new Set([
+  "kill-node",
+  "kill-launcher",
+  "kill-one",
+  "kill-two",
+  "kill-machine",
+]);
 
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;
@@ -33,6 +49,9 @@ export function recoveryText({ recoveryMs, isLate, surplusDeaths }: PlayedRound)
 /** The fault in a few words. */
 export function faultText(fault: Fault): string {
   if ("forMs" in fault) return `${fault.kind} for ${seconds(fault.forMs)}`;
+  if ("areNeighbours" in fault) {
+    return `${fault.kind} ${fault.areNeighbours ? "of one launcher" : "of two launchers"}`;
+  }
   if ("broker" in fault) return `${fault.kind} ${fault.broker + 1}`;
   return "shard" in fault ? `${fault.kind} in shard ${fault.shard}` : fault.kind;
 }
@@ -51,6 +70,7 @@ function recoveryTable(rounds: readonly PlayedRound[]): readonly string[] {
     ...Object.entries(meanings).flatMap(([kind, meaning]) =>
       recoveryRow(kind, meaning, rounds.filter(({ fault }) => fault.kind === kind))
     ),
+    ...recoveryRow("all kills of nodes", "", rounds.filter(({ fault }) => nodeKills.has(fault.kind))),
     ...recoveryRow("all", "", rounds),
   ];
 }
@@ -64,13 +84,13 @@ function timelineTable(rounds: readonly PlayedRound[]): readonly string[] {
 }
 
 function verdict(report: ChaosReport): string {
-  const { verification, readings, repeatedBodies, tookMs, rounds, isOnServers, peakBytes } = report;
+  const { verification, readings, repeatedBodies, tookMs, rounds, isStrict, peakBytes } = report;
   const { lost, twice, wrongSensors, sensors } = verification;
   return `${rounds.length} rounds in ${(tookMs / 1000).toFixed(0)} s, ${readings} readings accepted, ` +
     `${repeatedBodies} bodies repeated; of ${sensors} sensors: **lost ${lost}, twice ${twice}**` +
     (wrongSensors === 0 ? "" : `, wrong sensors ${wrongSensors}`) +
-    (isOnServers ? `, threads condemned by the watchdog ${condemnedThreads(report)}` : "") +
-    `; the node's memory was at most ${(peakBytes / 2 ** 20).toFixed(0)} MiB`;
+    (isStrict ? `, threads condemned by the watchdog ${condemnedThreads(report)}` : "") +
+    `; a node's memory was at most ${(peakBytes / 2 ** 20).toFixed(0)} MiB`;
 }
 
 /** As Markdown. */

@@ -6,10 +6,10 @@
  */
 
 import assert from "node:assert/strict";
-import type { Server } from "../../deploy/services/server.ts";
-import type { Injection } from "./faults.ts";
 import type { Fault } from "./plan.ts";
+import type { Probes } from "./probes.ts";
 import { untilInSync } from "./replicas.ts";
+import type { Injection } from "./scene.ts";
 import type { Stage } from "./stage.ts";
 import type { NodeServers } from "../services/node_servers.ts";
 
@@ -18,52 +18,69 @@ type ServerFault = Extract<Fault, { readonly kind: `${string}-${"kafka" | "broke
 export async function injectServerFault(stage: Stage, fault: ServerFault): Promise<Injection> {
   const { servers } = stage;
   if (servers === null) throw new Error(`${fault.kind} was planned, and the node is on its folder`);
-  if (fault.kind === "kill-broker") return await killBroker(stage, servers, fault.broker);
-  await breakServer(stage, servers, fault);
-  const fromMs = performance.now();
-  // Part of its recovery, as nothing else changes.
-  if (fault.kind === "kill-redis") await stage.untilCached();
-  return { fromMs, limitMs: Infinity, check: () => stage.untilCached() };
+  switch (fault.kind) {
+    case "kill-broker":
+    case "kill-kafka":
+    case "kill-mariadb":
+    case "kill-redis":
+      return await killServer(stage.probes, servers, fault);
+    case "stop-mariadb":
+      await servers.mariadb.stop();
+      await away(stage, fault.forMs);
+      await servers.mariadb.start();
+      break;
+    case "pause-mariadb":
+      await servers.mariadb.pause();
+      await away(stage, fault.forMs);
+      await servers.mariadb.resume();
+      break;
+  }
+  return { fromMs: performance.now(), limitMs: Infinity, check: () => stage.probes.untilCached() };
 }
 
-async function killBroker(stage: Stage, { brokers }: NodeServers, number: number): Promise<Injection> {
+export type KilledServer = Extract<
+  Fault,
+  { readonly kind: "kill-broker" | "kill-kafka" | "kill-mariadb" | "kill-redis" }
+>;
+
+/** `kill -9`. All but a broker of several are started again at once, and back when they answer. */
+export async function killServer(
+  probes: Probes,
+  servers: NodeServers,
+  fault: KilledServer,
+): Promise<Injection> {
+  switch (fault.kind) {
+    case "kill-broker":
+      return await killBroker(probes, servers, fault.broker);
+    case "kill-kafka":
+      await Promise.all(servers.brokers.map((broker) => broker.kill()));
+      await Promise.all(servers.brokers.map((broker) => broker.start()));
+      break;
+    case "kill-mariadb":
+      await servers.mariadb.kill();
+      await servers.mariadb.start();
+      break;
+    case "kill-redis":
+      await servers.redis.kill();
+      await probes.untilCachedFallsBack();
+      await servers.redis.start();
+  }
+  const fromMs = performance.now();
+  // Part of its recovery, as nothing else changes.
+  if (fault.kind === "kill-redis") await probes.untilCached();
+  return { fromMs, limitMs: Infinity, check: () => probes.untilCached() };
+}
+
+async function killBroker(probes: Probes, { brokers }: NodeServers, number: number): Promise<Injection> {
   const broker = brokers[number]!;
   const fromMs = performance.now();
   await broker.kill();
   const check = async () => {
     await broker.start();
     await untilInSync(brokers.map(({ address }) => address));
-    await stage.untilCached();
+    await probes.untilCached();
   };
   return { fromMs, limitMs: Infinity, check };
-}
-
-type LoneServerFault = Exclude<ServerFault, { readonly kind: "kill-broker" }>;
-
-async function breakServer(stage: Stage, servers: NodeServers, fault: LoneServerFault): Promise<void> {
-  switch (fault.kind) {
-    case "kill-kafka":
-      return await kill(servers.kafka);
-    case "kill-mariadb":
-      return await kill(servers.mariadb);
-    case "kill-redis":
-      await servers.redis.kill();
-      await stage.untilCachedFallsBack();
-      return await servers.redis.start();
-    case "stop-mariadb":
-      await servers.mariadb.stop();
-      await away(stage, fault.forMs);
-      return await servers.mariadb.start();
-    case "pause-mariadb":
-      await servers.mariadb.pause();
-      await away(stage, fault.forMs);
-      return await servers.mariadb.resume();
-  }
-}
-
-async function kill(server: Server): Promise<void> {
-  await server.kill();
-  await server.start();
 }
 
 /** Longer than a ping of the store may take, on a machine that is busy. */

@@ -1,14 +1,16 @@
 /**
- * A real Sensorium as a user starts it: its own process, by the command of the `start` task.
+ * A real Sensorium as a user starts it: a launcher, by the command of the `start` task, and its node or nodes.
  *
  * 1. `kill` is `kill -9`; after it or `stop` resolves, the process is gone.
  * 2. Disposal leaves no process behind.
  */
 
-import { childOf, killHard } from "../services/process_tree.ts";
+import { childOf, childrenOf, killHard } from "../services/process_tree.ts";
 import { HttpConnection } from "../../actors/simulate/http_connection.ts";
 
 export interface ServerOptions {
+  /** The address of both ports: the loopback one, unless told otherwise. */
+  readonly host?: string;
   readonly port: number;
   readonly adminPort: number;
   readonly dataFolder: string;
@@ -18,8 +20,13 @@ export interface ServerOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** What is run in the place of the product's launcher: a path of the repository. */
   readonly entry?: string;
+  /** A command that runs what it is given after its own words, as this very process. */
+  readonly within?: readonly string[];
+  /** Hears each line of its standard error. */
+  readonly onErrorLine?: (line: string) => void;
 }
 
+const loopback = "127.0.0.1";
 const repository = new URL("../../", import.meta.url);
 /** A start of an empty folder with a cold module cache takes a few seconds on a busy machine. */
 const readyDeadlineMs = 60_000;
@@ -43,12 +50,29 @@ function startCommand(entry: string): { env: Record<string, string>; args: strin
   return { env, args: [...args.slice(0, -1), entry] };
 }
 
-async function textTail(stream: ReadableStream<Uint8Array>, keep: (tail: string) => void): Promise<void> {
+function textOf(bytes: ReadableStream<Uint8Array>): ReadableStream<string> {
+  return bytes.pipeThrough(new TextDecoderStream());
+}
+
+async function textTail(stream: ReadableStream<string>, keep: (tail: string) => void): Promise<void> {
   let tail = "";
-  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+  for await (const chunk of stream) {
     tail = (tail + chunk).slice(-shownOutput);
     keep(tail);
   }
+}
+
+/** Hands on what it passes to `onLine`. */
+function lines(onLine: (line: string) => void): TransformStream<string, string> {
+  let rest = "";
+  return new TransformStream({
+    transform(text, controller) {
+      const parts = (rest + text).split("\n");
+      rest = parts.pop() ?? "";
+      parts.forEach(onLine);
+      controller.enqueue(text);
+    },
+  });
 }
 
 export class ServerProcess implements AsyncDisposable {
@@ -62,12 +86,15 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Spawns; `untilReady` waits. */
   constructor(options: ServerOptions) {
-    const { port, adminPort, dataFolder, flags = [], environment = {}, entry = productEntry } = options;
+    const { host = loopback, port, adminPort, dataFolder, flags = [], environment = {} } = options;
+    const { entry = productEntry, within = [], onErrorLine = () => {} } = options;
     const { env, args } = startCommand(entry);
     const own = ["--port", String(port), "--admin-port", String(adminPort), "--data", dataFolder];
+    const address = host === loopback ? [] : ["--host", host, "--insecure"];
     this.#options = options;
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: [...args, "cluster", ...own, ...flags],
+    const [program = Deno.execPath(), ...words] = [...within, Deno.execPath()];
+    this.#child = new Deno.Command(program, {
+      args: [...words, ...args, "cluster", ...own, ...address, ...flags],
       env: { ...env, ...environment },
       cwd: repository,
       stdin: "null",
@@ -75,8 +102,8 @@ export class ServerProcess implements AsyncDisposable {
       stderr: "piped",
     }).spawn();
     this.#output = Promise.all([
-      textTail(this.#child.stdout, (tail) => this.#stdout = tail),
-      textTail(this.#child.stderr, (tail) => this.#stderr = tail),
+      textTail(textOf(this.#child.stdout), (tail) => this.#stdout = tail),
+      textTail(textOf(this.#child.stderr).pipeThrough(lines(onErrorLine)), (tail) => this.#stderr = tail),
     ]);
     this.#exited = this.#child.status;
     void this.#exited.then(() => this.#hasExited = true);
@@ -91,12 +118,25 @@ export class ServerProcess implements AsyncDisposable {
     return pid;
   }
 
-  get url(): URL {
-    return new URL(`http://127.0.0.1:${this.#options.port}`);
+  /** Of its nodes that have not ended. */
+  async nodePids(): Promise<readonly number[]> {
+    return this.#hasExited ? [] : await childrenOf(this.#child.pid);
   }
 
+  /** Of the launcher. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  get url(): URL {
+    const { host = loopback, port } = this.#options;
+    return new URL(`http://${host}:${port}`);
+  }
+
+  /** Of the first node. */
   get adminUrl(): URL {
-    return new URL(`http://127.0.0.1:${this.#options.adminPort}`);
+    const { host = loopback, adminPort } = this.#options;
+    return new URL(`http://${host}:${adminPort}`);
   }
 
   get output(): string {
@@ -134,11 +174,11 @@ export class ServerProcess implements AsyncDisposable {
     if (!this.#hasExited) this.#child.kill(signal);
   }
 
-  /** Kills the launcher, which would start it again, and the node. */
+  /** Kills the launcher, which would start them again, and the nodes. */
   async kill(): Promise<void> {
-    const node = this.#hasExited ? null : await childOf(this.#child.pid);
+    const nodes = await this.nodePids();
     this.#signal("SIGKILL");
-    killHard(node);
+    nodes.forEach(killHard);
     await this.#gone();
   }
 

@@ -11,7 +11,7 @@ import { serverFaultKinds } from "./plan.ts";
 import { faultText, recoveryText } from "./report.ts";
 
 /** As short as the node can notice: a ping of a store that stands still is late after 5 s. */
-const onServers = { brokers: 1, stopMs: 3000, pauseMs: 10_000 } as const;
+const onServers = { brokers: 1, nodes: 1, nodeMs: 0, stopMs: 3000, pauseMs: 10_000 } as const;
 
 Deno.test({
   name: "Sensorium on servers loses and repeats nothing when it or one of them is killed, stopped and paused",

@@ -1,18 +1,16 @@
 /**
  * The node that a run plays with, on its folder or on servers, started as a user does, and what the run knows of it.
- *
- * 1. `recovered` resolves when the node takes a reading for every shard, and a strict query of every shard counts what
- *    was acknowledged, once.
  */
 
 import { join } from "node:path";
 import { z } from "zod";
 import { processOf } from "../../deploy/services/processes.ts";
-import { shardOf } from "../../runtime/core/murmur2.ts";
 import { eventually } from "../services/eventually.ts";
 import { freePort } from "../services/free_port.ts";
 import { SmallDisk } from "../services/small_disk.ts";
 import { Client } from "./client.ts";
+import { recoveryDeadlineMs, shards } from "./limits.ts";
+import { Probes } from "./probes.ts";
 import { ServerProcess } from "./server_process.ts";
 import {
   environmentOf,
@@ -22,16 +20,12 @@ import {
   startServers,
 } from "../services/node_servers.ts";
 
-export const shards = 8;
 const threads = 2;
 const entry = "tests/chaos/launch.ts";
 const prefix = "sensorium-chaos-";
 
 /** Room for minutes of log and store under the run's load. */
 const diskMebibytes = 512;
-
-/** Many times what any fault should take, on a machine that is busy with other things. */
-export const recoveryDeadlineMs = 120_000;
 
 /** Of the node's process and of its threads. */
 export interface Sight {
@@ -50,11 +44,6 @@ interface Ground {
   readonly servers: NodeServers | null;
 }
 
-const cachedSchema = z.object({
-  consistency: z.string(),
-  total: z.record(z.string(), z.object({ count: z.number() })),
-});
-
 export class Stage {
   readonly #start: () => ServerProcess;
   readonly folder: string;
@@ -62,9 +51,9 @@ export class Stage {
   /** Null: the node is on its folder. */
   readonly servers: NodeServers | null;
   readonly client: Client;
+  readonly probes: Probes;
   server: ServerProcess;
   readonly #marks: string;
-  #probes = 0;
   #isClosed = false;
   #peakBytes = 0;
 
@@ -79,7 +68,8 @@ export class Stage {
     this.servers = servers;
     this.#marks = marks;
     this.server = this.#start();
-    this.client = new Client(this.server.url, recoveryDeadlineMs);
+    this.client = new Client(() => [this.server.url], recoveryDeadlineMs);
+    this.probes = new Probes(this.client);
   }
 
   /** On its folder: on a disk of its own where one can be mounted. */
@@ -105,13 +95,7 @@ export class Stage {
   }
 
   async recovered(): Promise<void> {
-    const ids = probeIds;
-    this.#probes++;
-    await this.client.post(`probe-${this.#probes}`, ids.map((id) => ({ id, values: { probes: 1 } })));
-    const counts = await Promise.all(ids.map((id) => this.client.count(id, "probes")));
-    const wrong = counts.findIndex((count) => count !== this.#probes);
-    if (wrong < 0) return;
-    throw new Error(`Shard ${wrong} counts ${counts[wrong]} of ${this.#probes} acknowledged probes`);
+    await this.probes.recovered();
   }
 
   /** Resolves when no thread is left that was given up: it ended, or the node was replaced. */
@@ -119,29 +103,6 @@ export class Stage {
     await eventually("the end of the threads that were given up", recoveryDeadlineMs, async () => {
       const response = await fetch(new URL("/metrics", this.server.adminUrl));
       return /^sensorium_abandoned_threads 0$/m.test(await response.text()) ? true : null;
-    });
-  }
-
-  async #cached(id: string): Promise<z.infer<typeof cachedSchema>> {
-    return cachedSchema.parse(await this.client.get(`/sensors/${id}/windows?consistency=cached`));
-  }
-
-  /** Resolves when cached reads come from Redis, and know of all acknowledged probes. */
-  async untilCached(): Promise<void> {
-    await eventually("cached reads to be answered from Redis", recoveryDeadlineMs, async () => {
-      const answers = await Promise.all(probeIds.map((id) => this.#cached(id)));
-      const isRight = answers.every(({ consistency, total }) =>
-        consistency === "cached" && (total.probes?.count ?? 0) === this.#probes
-      );
-      return isRight ? true : null;
-    });
-  }
-
-  /** Resolves when a cached read says that it was answered by the actor. */
-  async untilCachedFallsBack(): Promise<void> {
-    await eventually("cached reads to be answered by actors", recoveryDeadlineMs, async () => {
-      const { consistency } = await this.#cached(probeIds[0]!);
-      return consistency === "local" ? true : null;
     });
   }
 
@@ -208,13 +169,3 @@ async function onServers(options: ServersOptions): Promise<Ground> {
     throw thrown;
   }
 }
-
-/** An id of this shard; always the same. */
-export function idOf(prefix: string, shard: number): string {
-  for (let n = 0;; n++) {
-    const id = `${prefix}-${n}`;
-    if (shardOf(id, shards) === shard) return id;
-  }
-}
-
-const probeIds: readonly string[] = Array.from({ length: shards }, (_, shard) => idOf("probe", shard));

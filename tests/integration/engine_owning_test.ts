@@ -31,6 +31,10 @@ class Said implements Agreements {
     this.#hear = hear;
   }
 
+  join(): Promise<void> {
+    return Promise.resolve();
+  }
+
   say(own: readonly number[]): void {
     this.#hear({ number: ++this.#number, own, durationMs: 1 });
   }

@@ -1,47 +1,23 @@
 /** Two nodes of one process on real servers: shards go from one to the other and back, under load. */
 
 import assert from "node:assert/strict";
-import { Kafka, logLevel } from "kafkajs";
 import { EngineError } from "../../runtime/node/engine.ts";
-import { type EmbeddedEngine, startEngine } from "../../runtime/node/node.ts";
-import { dropDatabase, newDatabase } from "../contract/servers/mysql_databases.ts";
 import { eventually } from "../services/eventually.ts";
-import { serverAddress, skipUnlessServed, uniqueName } from "../services/servers.ts";
-import { counted, deadlineMs, definitionsUrl } from "./engine_harness.ts";
+import { skipUnlessServed } from "../services/servers.ts";
+import { counted, deadlineMs } from "./engine_harness.ts";
+import { owned, ServerNodes, untilOwned } from "./server_nodes.ts";
 
-const [shards, counters] = [4, 30];
+const counters = 30;
 
-/** A cluster of the test's own, and what was sent to it. */
-class Stage implements AsyncDisposable {
-  readonly prefix = uniqueName("owning");
-  readonly #brokers = serverAddress("kafka").split(",");
-  readonly #mysql = newDatabase();
-  readonly #nodes = new Set<EmbeddedEngine>();
+/** A cluster, and what was sent to it. */
+class Stage extends ServerNodes {
   /** By counter. */
   readonly sent = new Array<number>(counters).fill(0);
   #bodies = 0;
   #isLoading = true;
 
-  async start(name: string): Promise<EmbeddedEngine> {
-    const engine = await startEngine({
-      definitionsUrl,
-      dataDir: "",
-      servers: {
-        kafka: { brokers: this.#brokers, tls: null, sasl: null, prefix: this.prefix },
-        mysql: this.#mysql,
-      },
-      member: { name: `${this.prefix}/${name}`, url: "", dead: [] },
-      shards,
-      threads: 2,
-      onFatal: (error) => assert.fail(`The engine lost a thread: ${error.message}`),
-    });
-    this.#nodes.add(engine);
-    return engine;
-  }
-
-  async stop(engine: EmbeddedEngine): Promise<void> {
-    this.#nodes.delete(engine);
-    await engine.stop(deadlineMs);
+  constructor() {
+    super("owning");
   }
 
   /** Sends to any of the nodes until `endLoad`. */
@@ -60,7 +36,7 @@ class Stage implements AsyncDisposable {
   /** Repeats the body until it is accepted, at the next node each time. */
   async #send(key: string, additions: readonly number[]): Promise<void> {
     await eventually(`the acceptance of ${key}`, deadlineMs, async () => {
-      const nodes = [...this.#nodes];
+      const { nodes } = this;
       const batch = nodes[this.#bodies % nodes.length]!.batch(key);
       for (const counter of additions) batch.add("counter", `c-${counter}`, { add: 1 });
       try {
@@ -73,28 +49,10 @@ class Stage implements AsyncDisposable {
     });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isLoading = false;
-    await Promise.all([...this.#nodes].map((engine) => this.stop(engine)));
-    const admin = new Kafka({ brokers: this.#brokers, logLevel: logLevel.NOTHING }).admin();
-    await admin.connect();
-    const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(`${this.prefix}.`));
-    await admin.deleteTopics({ topics });
-    await admin.disconnect();
-    await dropDatabase(this.#mysql);
+  override async [Symbol.asyncDispose](): Promise<void> {
+    this.endLoad();
+    await super[Symbol.asyncDispose]();
   }
-}
-
-function owned(engine: EmbeddedEngine): number {
-  return engine.status().shards.filter(({ state }) => state === "running").length;
-}
-
-function untilOwned(engine: EmbeddedEngine, count: number): Promise<true> {
-  return eventually(
-    `${count} shards of one node`,
-    deadlineMs,
-    () => Promise.resolve((engine.status().ready && owned(engine) === count) || null),
-  );
 }
 
 Deno.test({
@@ -104,7 +62,7 @@ Deno.test({
   async fn() {
     await using stage = new Stage();
     const first = await stage.start("first");
-    assert.equal(owned(first), shards);
+    assert.equal(owned(first), stage.shards);
     const loading = stage.load();
     const second = await stage.start("second");
     await Promise.all([untilOwned(first, 2), untilOwned(second, 2)]);
@@ -112,11 +70,11 @@ Deno.test({
     assert.deepEqual(kept.map(({ epoch }) => epoch), [1, 1], "shards that stayed kept their epochs");
     second.killHost(0, "the test ends it");
     await stage.stop(second);
-    await untilOwned(first, shards);
+    await untilOwned(first, stage.shards);
     const third = await stage.start("third");
     await Promise.all([untilOwned(first, 2), untilOwned(third, 2)]);
     await stage.stop(first);
-    await untilOwned(third, shards);
+    await untilOwned(third, stage.shards);
     stage.endLoad();
     await loading;
     const totals = await Promise.all(stage.sent.map((_, n) => counted(third, `c-${n}`)));

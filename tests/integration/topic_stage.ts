@@ -134,6 +134,18 @@ export class TopicStage implements AsyncDisposable {
     return end;
   }
 
+  /** Where the partitions of `entry` end, once its group has committed that. */
+  async untilCommitted(): Promise<{ readonly partition: number; readonly offset: string }[]> {
+    const { entry, prefix, admin } = this;
+    return await eventually("the group to commit", deadlineMs, async () => {
+      const [of] = await admin.fetchOffsets({ groupId: `${prefix}.sources.${entry}`, topics: [entry] });
+      const committed = new Map(of?.partitions.map(({ partition, offset }) => [partition, offset]));
+      const ends = await admin.fetchTopicOffsets(entry);
+      if (!ends.every(({ partition, high }) => committed.get(partition) === high)) return null;
+      return ends.map(({ partition, high }) => ({ partition, offset: high }));
+    });
+  }
+
   /** Changes what the group of `entry` has committed, while it has no reader. */
   async setBack(offsetOf: (committed: number, partition: number) => number): Promise<void> {
     const { entry, prefix } = this;

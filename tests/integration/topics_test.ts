@@ -2,8 +2,11 @@
 
 import assert from "node:assert/strict";
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } from "kafkajs";
+import { Registry } from "prom-client";
+import { refusalReasons } from "../../actors/sources/records.ts";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
 import { RememberedPartitions } from "../../runtime/topics/remembered_partitions.ts";
+import { TopicMetrics } from "../../runtime/topics/topic_metrics.ts";
 import { eventually } from "../services/eventually.ts";
 import { freePort } from "../services/free_port.ts";
 import { ownKafka, skipUnlessServersInstalled } from "../services/own_server.ts";
@@ -93,6 +96,40 @@ topicTest(
       letters[0]!.detail,
       new RegExp(`^Records ${sensors}\\.\\.${3 * sensors - 1} of ${entry}/0 were`),
     );
+    assert.deepEqual(stage.said, []);
+  },
+);
+
+topicTest(
+  "partitions that go to another node's reader and come back are read on where that one was",
+  async (engine, stage) => {
+    const { admin, entry, sent } = stage;
+    await stage.make(4);
+    const registry = new Registry();
+    const metrics = new TopicMetrics(registry, [entry], refusalReasons);
+    stage.read(engine, entry, { metrics });
+    await stage.send(2 * sensors);
+    await untilFolded(engine, sent);
+    for (let round = 0; round < 2; round++) {
+      const read = await stage.metric("sensorium_topic_records_total");
+      const end = stage.read(engine);
+      await eventually("records for the other reader", deadlineMs, async () => {
+        await stage.send(sensors);
+        return await stage.metric("sensorium_topic_records_total") > read ? true : null;
+      });
+      await untilFolded(engine, sent);
+      await end();
+      // What the first has not read itself is not to be had any more: it must not look for it.
+      await admin.deleteTopicRecords({ topic: entry, partitions: await stage.untilCommitted() });
+      await eventually("the first reader to know where the other was", deadlineMs, async () => {
+        const [lag] = (await registry.getSingleMetric("sensorium_topic_lag_records")?.get())?.values ?? [];
+        return lag?.value === 0 ? true : null;
+      });
+    }
+    await stage.send(4 * sensors);
+    await untilFolded(engine, sent);
+    await engine.flush(deadlineMs);
+    assert.deepEqual((await engine.store.deadLetters({ after: null, limit: 1 })).items, []);
     assert.deepEqual(stage.said, []);
   },
 );

@@ -5,7 +5,7 @@ const seeds = 30;
 
 const harms = [
   "goes down in the turn",
-  "claims and tells of a death",
+  "and tells of a death",
   "hangs",
   "the process dies",
   "fail too often, and are given up",

@@ -18,6 +18,10 @@ const seenBy: Record<PlantName, readonly Oracle[]> = {
   "replay-out-of-order": ["state", "timers", "queries", "dead-letters", "outbox", "refused", "stuck"],
   "credit-leak": ["stuck"],
   "intensity-off-by-one": ["restarts"],
+  "claim-unasked": ["agreement"],
+  "claim-unconditional": ["agreement"],
+  "memory-outlives-loss": ["state", "timers", "queries", "dead-letters", "outbox"],
+  "end-unasked": ["queries"],
   "timer-lost-on-eviction": ["timers", "state", "queries", "stuck", "outbox", "dead-letters"],
 };
 

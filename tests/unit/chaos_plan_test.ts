@@ -2,14 +2,25 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { clusterFaultKinds, faultKinds, type PlanOptions, planRounds, type Round } from "../chaos/plan.ts";
+import {
+  clusterFaultKinds,
+  faultKinds,
+  nodesFaultKinds,
+  type PlanOptions,
+  planRounds,
+  type Round,
+} from "../chaos/plan.ts";
 
 const options: fc.Arbitrary<PlanOptions> = fc.record({
-  kinds: fc.uniqueArray(fc.constantFrom(...new Set([...faultKinds, ...clusterFaultKinds])), { minLength: 1 }),
+  kinds: fc.uniqueArray(
+    fc.constantFrom(...new Set([...faultKinds, ...clusterFaultKinds, ...nodesFaultKinds])),
+    { minLength: 1 },
+  ),
   shards: fc.integer({ min: 1, max: 64 }),
   brokers: fc.integer({ min: 1, max: 3 }),
   maxAfterMs: fc.integer({ min: 100, max: 10_000 }),
-  serverTimes: fc.constant({ stopMs: 3000, pauseMs: 2000 }),
+  neighbours: fc.integer({ min: 1, max: 4 }),
+  away: fc.constant({ stopMs: 3000, pauseMs: 2000, nodeMs: 4000 }),
 });
 const seeds = fc.integer({ min: 0, max: 999_999_999 });
 
@@ -39,6 +50,7 @@ Deno.test("planRounds() keeps pauses, durations and shards within their bounds",
       // A launcher takes a node for hanging after 10 s.
       if ("forMs" in fault) assert.ok(fault.forMs >= 200 && fault.forMs <= 5000);
       if ("shard" in fault) assert.ok(fault.shard >= 0 && fault.shard < from.shards);
+      if ("node" in fault) assert.ok(fault.node >= 0 && fault.node < from.neighbours);
       if ("broker" in fault) assert.ok(fault.broker >= 0 && fault.broker < from.brokers);
     }
   }));
@@ -50,7 +62,8 @@ Deno.test("planRounds() differs from seed to seed", () => {
     shards: 8,
     brokers: 1,
     maxAfterMs: 3000,
-    serverTimes: { stopMs: 3000, pauseMs: 2000 },
+    neighbours: 2,
+    away: { stopMs: 3000, pauseMs: 2000, nodeMs: 4000 },
   };
   const plans = Array.from({ length: 100 }, (_, seed) => JSON.stringify(take(seed, from, 8)));
   assert.equal(new Set(plans).size, plans.length);

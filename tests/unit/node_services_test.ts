@@ -89,6 +89,8 @@ class Rig {
   readonly reports: string[] = [];
   /** What an append fails with, while it does. */
   refusal: Error | null = null;
+  /** Shards of other nodes. */
+  readonly elsewhere = new Set<number>();
   /** Appends that were tried. */
   sends = 0;
 
@@ -97,6 +99,7 @@ class Rig {
     this.services = new Services({
       services,
       shardCount: 4,
+      isOwn: (shard) => !this.elsewhere.has(shard),
       clock: this.clock,
       logNowMs: () => 1_000_000 + this.clock.nowMs(),
       send: (piece) => this.#send(piece),
@@ -189,6 +192,27 @@ Deno.test("requests are handled in order, so many at a time, and their answers g
       "oracle",
       "running",
     ]]);
+  });
+});
+
+Deno.test("[3] a request whose shard left is not begun, what is under way is answered, and it is taken again when the shard is back", () => {
+  const oracle = new FakeService("oracle", 1, 2);
+  return withRig([oracle], async (rig) => {
+    rig.ask(1).ask(2).ask(3);
+    rig.elsewhere.add(2);
+    await oracle.calls[0]!.answer("one");
+    assert.deepEqual([oracle.handled, rig.replies], [["2.1"], ['a 1 "one"']]);
+    assert.deepEqual(rig.services.lanes.get("oracle")?.waiting, 0);
+    rig.elsewhere.delete(2);
+    rig.ask(1).ask(2);
+    assert.deepEqual(oracle.handled, ["2.1", "2.2"], "the first has its outcome in the log");
+    rig.ask(4).ask(5);
+    rig.elsewhere.add(2);
+    rig.ask(6);
+    rig.elsewhere.delete(2);
+    await oracle.calls[1]!.answer("two");
+    assert.deepEqual(oracle.handled, ["2.1", "2.2", "2.6"], "those that were elsewhere made room");
+    assert.deepEqual(rig.ends, ["oracle answered", "oracle answered"]);
   });
 });
 
@@ -364,7 +388,7 @@ Deno.test("[2] an outcome is appended again until the log takes it, or the deadl
   });
 });
 
-Deno.test("[3] close() begins and answers nothing more, and no timer is left behind", () => {
+Deno.test("[4] close() begins and answers nothing more, and no timer is left behind", () => {
   const oracle = new FakeService("oracle", 1);
   const stubborn = new FakeService("stubborn", 1);
   stubborn.isStubborn = true;

@@ -23,6 +23,14 @@ Deno.test("a cursor takes what it expects, and after a join what was committed",
   assert.equal(cursor.expected, 5);
 });
 
+Deno.test("PartitionCursor knows where the group went on, though more was committed since", () => {
+  const cursor = new PartitionCursor(46, 0);
+  cursor.committed = 54;
+  assert.deepEqual([cursor.joinedAt, cursor.start], [46, 54]);
+  cursor.joined();
+  assert.deepEqual([cursor.joinedAt, cursor.start], [54, 54]);
+});
+
 Deno.test("a cursor tells what was removed from the partition's begin", () => {
   const cursor = new PartitionCursor(10, 0);
   assert.deepEqual(cursor.take({ from: 30, first: 31, next: 40 }, 30), took([10, 29]));

@@ -10,6 +10,7 @@ import {
 } from "kafkajs";
 import { readBatchesOurselves } from "./fetch_response.ts";
 import { authenticationTimeoutMs, connectionTimeoutMs, requestTimeoutMs } from "./limits.ts";
+import { goOnWithoutLostBrokers } from "./lost_brokers.ts";
 import { lookOnlyForWaiting } from "./request_timers.ts";
 import type { KafkaSettings } from "./settings.ts";
 
@@ -31,6 +32,7 @@ export function kafkaClient(
 ): Kafka {
   lookOnlyForWaiting();
   readBatchesOurselves();
+  goOnWithoutLostBrokers();
   const { brokers, tls, sasl } = settings;
   const config: KafkaConfig = {
     clientId,

@@ -118,9 +118,8 @@ export class LogConsumer {
     consumer.on(consumer.events.STOP, () => void (this.#isJoined = false));
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.#isJoined = false;
-      membership.left();
       this.#parts.outside(payload.error);
-      this.#openLater();
+      this.openLater();
     });
     try {
       await consumer.connect();
@@ -201,9 +200,10 @@ export class LogConsumer {
     if (this.#consumer !== null) await hasSettled(this.#consumer.disconnect(), closeDeadlineMs);
   }
 
-  #openLater(): void {
+  /** Tries again in a moment, and so on. */
+  openLater(): void {
     this.#later(reconnectMs, () => {
-      this.open().catch(() => this.#openLater());
+      this.open().catch(() => this.openLater());
     });
   }
 

@@ -72,13 +72,11 @@ export function waitingSentence(thrown: unknown, settings: KafkaSettings): strin
     "see whether it expects that on this port.";
 }
 
-/** What a person is told while this node is not one of the group. */
-export function outsideSentence(thrown: unknown, settings: KafkaSettings): string {
-  const group = nodesGroup(settings);
-  if (typeOf(thrown) === "INCONSISTENT_GROUP_PROTOCOL") {
-    return `The group ${group} has members that are no nodes of this version: stop them, or use another prefix.`;
-  }
-  return `This node is not in the group ${group}: ${textOf(thrown)}.`;
+/** What a person is told of a node that its group does not take; null where that is not what is in the way. */
+export function outsideSentence(thrown: unknown, settings: KafkaSettings): string | null {
+  if (typeOf(thrown) !== "INCONSISTENT_GROUP_PROTOCOL") return refusalOf(thrown, settings)?.message ?? null;
+  return `The group ${nodesGroup(settings)} has members that are no nodes of this version: ` +
+    "stop them, or use another prefix.";
 }
 
 export function unavailable(thrown: unknown, settings: KafkaSettings): LogError {

@@ -29,6 +29,7 @@ import { BrokerWatch } from "./broker_watch.ts";
 import { kafkaClient } from "./client.ts";
 import { LogConsumer } from "./consumer.ts";
 import { GroupCoordinator } from "./group_coordinator.ts";
+import { Hindrances } from "./hindrances.ts";
 import { clientIdOf, Membership } from "./membership.ts";
 import { isClosedAtOnce, outsideSentence, refusalOf, waitingSentence } from "./errors.ts";
 import { closeDeadlineMs, fewRetries, maxClosedConnections, reconnectMs, retries } from "./limits.ts";
@@ -45,7 +46,7 @@ export interface KafkaLogOptions {
   /** Identity of the log that must be there; null: any will do. */
   readonly expected: string | null;
   readonly member: Member;
-  /** Hears what the nodes agree. */
+  /** Hears what the nodes agree, until the log is closed. */
   readonly onAgreed: (agreement: Agreement) => void;
   /** Hears what is waited for, while opening and later; null when it works again. */
   readonly onWaiting: (sentence: string | null) => void;
@@ -53,11 +54,10 @@ export interface KafkaLogOptions {
   readonly report: (sentence: string) => void;
 }
 
-type Sayer = "appends" | "watch" | "consumer";
-
 export class KafkaLog implements MailboxLog, SharedLog {
   readonly identity: string;
   readonly members: MemberCalls = {
+    join: () => this.#join(),
     table: async () => await this.#membership.table(),
     evict: async (name) => await this.#membership.evict(name),
   };
@@ -74,11 +74,8 @@ export class KafkaLog implements MailboxLog, SharedLog {
   readonly #consumer: LogConsumer;
   readonly #offsets: MailboxOffsets;
   readonly #own: LogClient;
-  readonly #onWaiting: (sentence: string | null) => void;
   #watch: BrokerWatch | null = null;
-  /** What appends and the watch say of the brokers, and the consumer of its group. */
-  readonly #away: Record<Sayer, string | null> = { appends: null, watch: null, consumer: null };
-  #said: string | null = null;
+  readonly #hindrances: Hindrances;
   #closing: Promise<void> | null = null;
 
   /** Waits for the brokers as long as it takes; throws a `LogError` "refused" when waiting does not help. */
@@ -110,13 +107,16 @@ export class KafkaLog implements MailboxLog, SharedLog {
     this.#admin = admin;
     this.#topics = topics;
     this.#shards = shards;
-    this.#onWaiting = onWaiting;
+    this.#hindrances = new Hindrances(onWaiting);
     const mailbox = mailboxTopic(settings);
     this.#appends = new KafkaAppends({
       kafka: kafkaClient(settings, retries),
       settings,
       topic: mailbox,
-      waiting: (sentence) => this.#say("appends", sentence),
+      waiting: (sentence) => {
+        if (sentence === null) this.#watch?.back();
+        this.#hindrances.say("appends", sentence);
+      },
     });
     this.#offsets = new MailboxOffsets({
       admin,
@@ -126,7 +126,14 @@ export class KafkaLog implements MailboxLog, SharedLog {
     });
     const group = nodesGroup(settings);
     this.#coordinator = new GroupCoordinator({ kafka: kafkaClient(settings, fewRetries), settings, group });
-    this.#membership = new Membership({ coordinator: this.#coordinator, settings, member, shards, onAgreed });
+    this.#membership = new Membership({
+      coordinator: this.#coordinator,
+      settings,
+      member,
+      shards,
+      // It may take part in an agreement on its way out.
+      onAgreed: (agreement) => this.#closing === null && onAgreed(agreement),
+    });
     this.#consumer = new LogConsumer({
       kafka: kafkaClient(settings, retries, {
         clientId: clientIdOf(settings, member.name),
@@ -140,31 +147,33 @@ export class KafkaLog implements MailboxLog, SharedLog {
       extent: (topic, partition) =>
         topic === mailbox ? this.#offsets.extent(partition) : this.#extentOf(topic, partition),
       report,
-      outside: (thrown) => this.#say("consumer", thrown === null ? null : outsideSentence(thrown, settings)),
+      outside: (thrown) =>
+        this.#hindrances.say("consumer", thrown === null ? null : outsideSentence(thrown, settings)),
     });
     this.#own = this.client();
     this.#settings = settings;
   }
 
-  #say(who: Sayer, sentence: string | null): void {
-    this.#away[who] = sentence;
-    if (who === "appends" && sentence === null) this.#watch?.back();
-    const now = this.#away.appends ?? this.#away.watch ?? this.#away.consumer;
-    if (now === this.#said) return;
-    this.#said = now;
-    this.#onWaiting(now);
-  }
-
   async start(): Promise<void> {
     await this.#appends.open();
     await this.#coordinator.open();
-    await this.#consumer.open();
     this.#watch = new BrokerWatch({
       settings: this.#settings,
       ask: () => this.#offsets.extents(),
       appendedMs: () => this.#appends.succeededMs,
-      said: (sentence) => this.#say("watch", sentence),
+      said: (sentence) => this.#hindrances.say("watch", sentence),
     });
+  }
+
+  async #join(): Promise<void> {
+    try {
+      await this.#consumer.open();
+    } catch (thrown) {
+      const refusal = refusalOf(thrown, this.#settings);
+      if (refusal !== null) throw refusal;
+      this.#hindrances.say("consumer", outsideSentence(thrown, this.#settings));
+      this.#consumer.openLater();
+    }
   }
 
   /** Another client, with subscriptions of its own. */
@@ -175,7 +184,8 @@ export class KafkaLog implements MailboxLog, SharedLog {
   async append(frames: readonly NewFrame[]): Promise<readonly AppendReceipt[]> {
     this.#checkOpen();
     for (const { shard } of frames) this.#checkShard(shard);
-    if (this.#away.watch !== null) throw new LogError("unavailable", this.#away.watch);
+    const away = this.#hindrances.of("watch");
+    if (away !== null) throw new LogError("unavailable", away);
     return frames.length === 0 ? [] : await this.#appends.append(frames);
   }
 
@@ -264,7 +274,7 @@ export class KafkaLog implements MailboxLog, SharedLog {
 
   async #leave(): Promise<void> {
     await this.#consumer.close();
-    // Without the brokers, the group notices by itself.
+    // Where the brokers are away, the others miss it after its session.
     await hasSettled(this.#membership.close(), closeDeadlineMs);
     await this.#coordinator.close();
   }

@@ -1,10 +1,10 @@
 /** What members of the group tell each other, as bytes: of themselves when they join, and what they are given. */
 
 import { Buffer } from "node:buffer";
-import { AssignerProtocol } from "kafkajs";
+import protocol from "kafkajs/src/consumer/assignerProtocol.js";
 import type { ClusterNode } from "../../core/cluster.ts";
 
-const { MemberMetadata, MemberAssignment } = AssignerProtocol;
+const { MemberMetadata, MemberAssignment } = protocol;
 
 export const protocolVersion = 1;
 
@@ -54,7 +54,8 @@ export function encodeAssignment(topics: readonly string[], shards: readonly num
 /** The shards that a member was given, ascending. */
 export function decodeAssignment(bytes: Buffer, mailbox: string): number[] {
   try {
-    return (MemberAssignment.decode(bytes)?.assignment[mailbox] ?? []).toSorted((a, b) => a - b);
+    const given: readonly number[] = MemberAssignment.decode(bytes)?.assignment[mailbox] ?? [];
+    return given.toSorted((a, b) => a - b);
   } catch {
     return [];
   }

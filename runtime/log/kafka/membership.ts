@@ -1,13 +1,11 @@
 /**
  * This node in Kafka's group: what the members agreed, who has which shard, and taking the dead out.
  *
- * 1. `onAgreed` hears each agreement that this node is part of. While the members agree anew it keeps what it has:
- *    nobody else can claim that meanwhile, as `holds` is false for all.
- * 2. A member that was told that it is none has `rejoinMs` to be one again before it says that it has no shards; one
- *    that hears nothing of the brokers, `silenceMs`. Whoever got its shards meanwhile fences it.
- * 3. The members that `dead` names, and those that this node was in an earlier attempt, are taken out before it joins:
+ * 1. `onAgreed` hears each agreement that this node is part of, and when it is part of none: see `standing.ts`.
+ * 2. The members that `dead` names, and those that this node was in an earlier attempt, are taken out before it joins:
  *    the others would wait for them.
- * 4. A member's name is in its client id, which the brokers tell in every state of the group.
+ * 3. A member's name is in its client id, which the brokers tell while the members agree, too: so a dead one is taken
+ *    out when the others wait for it already.
  */
 
 import type { GroupDescription } from "kafkajs";
@@ -15,9 +13,10 @@ import type { Agreement, ClusterNode, ClusterTable, Member } from "../../core/cl
 import { LogError } from "../port.ts";
 import type { MemberCalls } from "../thread_messages.ts";
 import type { GroupCoordinator } from "./group_coordinator.ts";
-import { agreeingDeadlineMs, groupRetryMs, membershipWatchMs, rejoinMs, silenceMs } from "./limits.ts";
+import { agreeingDeadlineMs, groupRetryMs, membershipWatchMs } from "./limits.ts";
 import { decodeAssignment, decodeSubscription, type MemberWord } from "./member_metadata.ts";
 import { type KafkaSettings, mailboxTopic } from "./settings.ts";
+import { Standing } from "./standing.ts";
 
 /** By which the brokers know the connections of a member. */
 export function clientIdOf({ prefix }: KafkaSettings, name: string): string {
@@ -25,7 +24,7 @@ export function clientIdOf({ prefix }: KafkaSettings, name: string): string {
 }
 
 export interface MembershipParts {
-  readonly coordinator: GroupCoordinator;
+  readonly coordinator: Pick<GroupCoordinator, "describe" | "remove">;
   readonly settings: KafkaSettings;
   readonly member: Member;
   readonly shards: number;
@@ -42,32 +41,27 @@ export interface Joined {
 
 type GroupMember = GroupDescription["members"][number];
 
-export class Membership implements MemberCalls {
+export class Membership implements Omit<MemberCalls, "join"> {
   readonly #parts: MembershipParts;
   readonly #watch: ReturnType<typeof setInterval>;
+  readonly #standing = new Standing();
   #memberId: string | null = null;
-  /** What was agreed last, whether or not this node still belongs to it. */
-  #own: readonly number[] = [];
-  /** Of the group, as far as it is known: the library tells it only with heartbeats, some time after the join. */
-  #generation = 0;
-  #number = 0;
-  /** Whether it has said that it has no shards, or nothing yet. */
-  #isLost = true;
-  /** When it says so, on the clock of `performance.now`. */
-  #lostAtMs = Infinity;
-
   constructor(parts: MembershipParts) {
     this.#parts = parts;
-    this.#watch = setInterval(() => this.#look(), membershipWatchMs);
+    this.#watch = setInterval(
+      () => this.#say(this.#standing.look(performance.now())),
+      membershipWatchMs,
+    );
   }
 
   /** What it tells whoever divides the shards. */
   word(): MemberWord {
     const { name, url } = this.#parts.member;
-    return { name, url, shards: this.#own, generation: this.#generation };
+    const { own, generation } = this.#standing;
+    return { name, url, shards: own, generation };
   }
 
-  /** To be awaited before each first join of a consumer. */
+  /** To be awaited before a consumer joins for the first time. */
   async clear(): Promise<void> {
     const { name, dead } = this.#parts.member;
     this.#memberId = null;
@@ -76,23 +70,17 @@ export class Membership implements MemberCalls {
 
   joined({ memberId, own, durationMs }: Joined): void {
     this.#memberId = memberId;
-    this.#own = own;
-    this.#generation += 1;
-    this.#lostAtMs = performance.now() + silenceMs;
-    this.#agree(own, durationMs);
+    this.#say(this.#standing.joined(own, durationMs, performance.now()));
   }
 
   heard(generation: number): void {
-    this.#generation = generation;
-    this.#lostAtMs = performance.now() + silenceMs;
-    // It was silence, and nobody noticed but this node.
-    if (this.#isLost) this.#agree(this.#own, 0);
+    this.#say(this.#standing.heard(generation, performance.now()));
   }
 
-  /** It is no member any more. */
+  /** It was told that it is no member any more. */
   left(): void {
     this.#memberId = null;
-    this.#lostAtMs = Math.min(this.#lostAtMs, performance.now() + rejoinMs);
+    this.#standing.left(performance.now());
   }
 
   async holds(shard: number): Promise<boolean> {
@@ -124,16 +112,8 @@ export class Membership implements MemberCalls {
     await this.#remove(new Set([this.#parts.member.name]));
   }
 
-  #look(): void {
-    if (this.#isLost || performance.now() < this.#lostAtMs) return;
-    this.#agree([], 0);
-    this.#isLost = true;
-  }
-
-  #agree(own: readonly number[], durationMs: number): void {
-    this.#isLost = false;
-    this.#number += 1;
-    this.#parts.onAgreed({ number: this.#number, own, durationMs });
+  #say(agreement: Agreement | null): void {
+    if (agreement !== null) this.#parts.onAgreed(agreement);
   }
 
   async #remove(names: ReadonlySet<string>): Promise<boolean> {

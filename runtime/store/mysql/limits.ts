@@ -23,6 +23,12 @@ export const retryBudgetMs = 15_000;
 /** Lock waits, in whole seconds as the server counts them: after it, a claimer ends the connection that holds the row. */
 export const lockWaitSeconds = 1;
 
+/** Lock waits of one claim: after the first the owner's connection is ended, and a server may take a moment for that. */
+export const maxLockWaits = 3;
+
+/** Tries of a claim whose row changes between reading and taking it, a millisecond: its owner commits 40 times a second. */
+export const maxClaimRounds = 10;
+
 /** How long a node waits for another one that makes the tables, in seconds. */
 export const migrationWaitSeconds = 5;
 

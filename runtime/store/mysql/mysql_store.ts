@@ -19,6 +19,7 @@ import type {
 } from "../../core/checkpoint.ts";
 import { invariant } from "../../core/errors.ts";
 import { checkBound } from "../bound_log.ts";
+import { type ClaimAnswer, type ClaimCall, claimed } from "../call_queue.ts";
 import { checkShape } from "../checkpoint_shape.ts";
 import {
   type ActorCount,
@@ -31,17 +32,18 @@ import {
   StoreError,
 } from "../port.ts";
 import { countActors, dueActors, listActors, loadActors, writeActors } from "./actor_rows.ts";
+import { claimShards } from "./claims.ts";
 import type { MySqlConnection } from "./connection.ts";
 import { expireLetters, findLetter, listLetters, writeLetters } from "./dead_letter_rows.ts";
 import { storeError, troubleOf } from "./errors.ts";
 import { expireHistory, readHistory, writeHistory } from "./history_rows.ts";
 import { reconnectIntervalMs } from "./limits.ts";
 import { Link, type OnWaiting } from "./link.ts";
-import { readKeys, readOutbox, readRequests, writeQueues } from "./queue_rows.ts";
+import { writeQueues } from "./queue_rows.ts";
 import { Readers } from "./readers.ts";
 import { bindLog, boundLog, type MySqlOpening, openDatabase } from "./schema.ts";
 import type { MySqlSettings } from "./settings.ts";
-import { advance, claimShard, epochOf, readShards } from "./shard_rows.ts";
+import { advance, epochOf, readShards } from "./shard_rows.ts";
 import { Writer } from "./writer.ts";
 
 export interface MySqlStoreOptions {
@@ -118,19 +120,26 @@ export class MySqlStore implements Store {
     return await this.#readers.read(doing, work);
   }
 
-  claim(
+  async claim(
     shard: number,
     owner: string,
     death: HostDeath | null = null,
     after: number | null = null,
   ): Promise<Claim> {
-    return this.#write(`claim shard ${shard}`, async (connection) => {
+    const [claim] = await this.claimTogether([{ shard, owner, death, after }]);
+    return claimed(claim!);
+  }
+
+  async claimTogether(claims: readonly ClaimCall[]): Promise<readonly ClaimAnswer[]> {
+    const doing = `claim shards ${claims.map(({ shard }) => shard).join(", ")}`;
+    this.#checkOpen(doing);
+    for (const { shard } of claims) {
       invariant(shard >= 0 && shard < this.#shardCount, `Shard ${shard} is one of ${this.#shardCount}`);
-      const row = await claimShard(connection, { shard, owner, death, after }, this.#writer.name);
-      const outbox = await readOutbox(connection, shard);
-      const requests = await readRequests(connection, shard);
-      return { shard, ...row, outbox, requests, keys: await readKeys(connection, shard) };
-    });
+    }
+    return await this.#writer.statements(
+      doing,
+      (connection) => claimShards(connection, claims, this.#writer.name),
+    );
   }
 
   epoch(shard: number): Promise<number> {

@@ -6,7 +6,7 @@
 import { joinBytes } from "../../core/bytes.ts";
 import type { Checkpoint, OpenRequest, OutboxFrame } from "../../core/checkpoint.ts";
 import { Batch } from "./batch.ts";
-import type { MySqlConnection } from "./connection.ts";
+import type { MySqlConnection, Row } from "./connection.ts";
 import { idsPerStatement } from "./limits.ts";
 import { bytes, integer, json, text } from "./values.ts";
 
@@ -43,24 +43,45 @@ export async function writeQueues(connection: MySqlConnection, checkpoint: Check
   }
 }
 
-export async function readOutbox(connection: MySqlConnection, shard: number): Promise<OutboxFrame[]> {
+export interface Waiting {
+  /** By target and number. */
+  readonly outbox: readonly OutboxFrame[];
+  /** By number. */
+  readonly requests: readonly OpenRequest[];
+  /** The hashes of all increments, oldest first. */
+  readonly keys: Uint8Array;
+}
+
+/** What waits in each of the shards. */
+export async function readQueues(
+  connection: MySqlConnection,
+  shards: readonly number[],
+): Promise<(shard: number) => Waiting> {
+  const read = async (columns: string, table: string, order: string) => {
+    const sql =
+      `SELECT shard, ${columns} FROM ${table} WHERE shard IN (${shards.join()}) ORDER BY shard, ${order}`;
+    const byShard = Map.groupBy(await connection.rows(sql), ({ shard }) => shard);
+    return (shard: number): readonly Row[] => byShard.get(shard) ?? [];
+  };
+  const frames = await read("target, n, frame", "outbox", "target, n");
+  const requests = await read("n, request", "requests", "n");
+  const keys = await read("hashes", "idempotency_keys", "at_ms, commit_number");
+  return (shard) => ({
+    outbox: frames(shard).map((row) => frameOf(shard, row)),
+    requests: requests(shard).map(({ n, request }) =>
+      json<OpenRequest>(request, `request ${String(n)} of shard ${shard}`)
+    ),
+    keys: joinBytes(
+      keys(shard).map(({ hashes }) => bytes(hashes, `the idempotency keys of shard ${shard}`)),
+    ),
+  });
+}
+
+function frameOf(shard: number, row: Row): OutboxFrame {
   const what = `the outbox of shard ${shard}`;
-  const sql = "SELECT target, n, frame FROM outbox WHERE shard = ? ORDER BY target, n";
-  return (await connection.rows(sql, [shard])).map((row) => ({
+  return {
     target: integer(row.target, what),
     n: integer(row.n, what),
     text: text(row.frame, what),
-  }));
-}
-
-export async function readRequests(connection: MySqlConnection, shard: number): Promise<OpenRequest[]> {
-  const rows = await connection.rows("SELECT n, request FROM requests WHERE shard = ? ORDER BY n", [shard]);
-  return rows.map(({ n, request }) => json<OpenRequest>(request, `request ${String(n)} of shard ${shard}`));
-}
-
-/** The hashes of all increments, oldest first. */
-export async function readKeys(connection: MySqlConnection, shard: number): Promise<Uint8Array> {
-  const sql = "SELECT hashes FROM idempotency_keys WHERE shard = ? ORDER BY at_ms, commit_number";
-  const rows = await connection.rows(sql, [shard]);
-  return joinBytes(rows.map(({ hashes }) => bytes(hashes, `the idempotency keys of shard ${shard}`)));
+  };
 }

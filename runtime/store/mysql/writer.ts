@@ -38,7 +38,22 @@ export class Writer {
   }
 
   /** Runs `work` in a transaction of its own, after those that were asked for before. */
-  async transaction<T>(doing: string, work: (connection: MySqlConnection) => Promise<T>): Promise<T> {
+  transaction<T>(doing: string, work: (connection: MySqlConnection) => Promise<T>): Promise<T> {
+    return this.#inTurn(doing, async (connection, committing) => {
+      await connection.run("START TRANSACTION");
+      const result = await work(connection);
+      committing();
+      await connection.run("COMMIT");
+      return result;
+    });
+  }
+
+  /** The same without a transaction: each statement stands by itself, and `work` finds out what an earlier try has done. */
+  statements<T>(doing: string, work: (connection: MySqlConnection) => Promise<T>): Promise<T> {
+    return this.#inTurn(doing, work);
+  }
+
+  async #inTurn<T>(doing: string, work: Work<T>): Promise<T> {
     if (this.#waiting >= maxWaitingCalls) {
       throw new StoreError(
         "unavailable",
@@ -55,7 +70,7 @@ export class Writer {
     }
   }
 
-  async #tried<T>(doing: string, work: (connection: MySqlConnection) => Promise<T>): Promise<T> {
+  async #tried<T>(doing: string, work: Work<T>): Promise<T> {
     const endMs = performance.now() + retryBudgetMs;
     let mayBeWritten = false;
     for (;;) {
@@ -84,14 +99,10 @@ export class Writer {
     if (because !== null) throw new StoreError("unavailable", `Cannot ${doing}: ${because}`);
   }
 
-  async #once<T>(work: (connection: MySqlConnection) => Promise<T>): Promise<Outcome<T>> {
+  async #once<T>(work: Work<T>): Promise<Outcome<T>> {
     let isCommitting = false;
     try {
-      const connection = await this.#connected();
-      await connection.run("START TRANSACTION");
-      const result = await work(connection);
-      isCommitting = true;
-      await connection.run("COMMIT");
+      const result = await work(await this.#connected(), () => isCommitting = true);
       return { type: "done", result };
     } catch (thrown) {
       const trouble = troubleOf(thrown);
@@ -126,6 +137,9 @@ export class Writer {
     this.#drop();
   }
 }
+
+/** `committing`: from now on, the outcome of a lost connection is not known. */
+type Work<T> = (connection: MySqlConnection, committing: () => void) => Promise<T>;
 
 type Outcome<T> =
   | { readonly type: "done"; readonly result: T }

@@ -1,6 +1,7 @@
 /** Several nodes on one log: who gets which shard when nodes come, leave, and die. */
 
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { AssignerProtocol, Kafka, logLevel } from "kafkajs";
 import { shardAssigner } from "../../../runtime/log/kafka/assigner.ts";
 import { type KafkaSettings, mailboxTopic, nodesGroup } from "../../../runtime/log/kafka/settings.ts";
@@ -175,13 +176,22 @@ interface NodeThread {
 }
 
 /** A node that can be killed: its connections stop, and it tells nobody. */
-function startNode(settings: KafkaSettings, name: string, dead: readonly string[] = []): NodeThread {
+async function startNode(
+  settings: KafkaSettings,
+  name: string,
+  dead: readonly string[] = [],
+): Promise<NodeThread> {
   const startMs = performance.now();
   const member = { name, url: `http://${name}`, dead };
   const report = console.error;
   const thread = startKafkaLogThread({ settings, shards, member, report, onWaiting: report });
   const agreements = new Agreements();
-  thread.membership?.onAgreed(agreements.hear);
+  const { membership } = thread;
+  membership?.onAgreed(agreements.hear);
+  // It may have to be compiled first.
+  await within(`${name} to be ready`, thread.ready, 60_000);
+  // One that is killed may not get so far.
+  membership?.join().catch(() => {});
   return { thread, agreements, startMs };
 }
 
@@ -193,7 +203,7 @@ async function kill({ thread }: NodeThread): Promise<number> {
 async function isTakenOut(): Promise<void> {
   const options = { settings: sharedSettings(), shards };
   const a = await GroupNode.open("a", options);
-  const killed = startNode(options.settings, "b");
+  const killed = await startNode(options.settings, "b");
   await killed.agreements.count(4);
   await a.agreements.count(4);
   const killedMs = await kill(killed);
@@ -211,7 +221,7 @@ async function isTakenOut(): Promise<void> {
 async function isMissed(): Promise<void> {
   const options = { settings: sharedSettings(), shards };
   const a = await GroupNode.open("a", options);
-  const killed = startNode(options.settings, "b");
+  const killed = await startNode(options.settings, "b");
   await killed.agreements.count(4);
   await a.agreements.count(4);
   const killedMs = await kill(killed);
@@ -224,17 +234,16 @@ async function isMissed(): Promise<void> {
 
 async function isStartedAgain(): Promise<void> {
   const settings = sharedSettings();
-  const first = startNode(settings, "a/first");
+  const first = await startNode(settings, "a/first");
   await first.agreements.count(shards);
   await kill(first);
-  const second = startNode(settings, "a/second", ["a/first"]);
+  const second = await startNode(settings, "a/second", ["a/first"]);
   await second.agreements.count(shards);
   figure("killed and started again: it has its shards after", performance.now() - second.startMs);
   const [agreement] = second.agreements.all;
   assert(agreement !== undefined);
   figure("of which it joined for", agreement.durationMs);
   assert(agreement.durationMs < 1000, `${agreement.durationMs} ms: it waited for the dead one`);
-  await second.thread.ready;
   const { owners, nodes } = await second.thread.membership!.table();
   assert.deepEqual(nodes, [{ name: "a/second", url: "http://a/second" }]);
   assert.deepEqual(owners, range(0, shards).map(() => 0));
@@ -245,7 +254,7 @@ async function isStartedAgain(): Promise<void> {
 async function isTakenOutLate(): Promise<void> {
   const options = { settings: sharedSettings(), shards };
   const a = await GroupNode.open("a", options);
-  const killed = startNode(options.settings, "b");
+  const killed = await startNode(options.settings, "b");
   await killed.agreements.count(4);
   await a.agreements.count(4);
   await kill(killed);
@@ -286,6 +295,47 @@ async function comesBack(): Promise<void> {
   const end = await appending.end();
   for (const { readings } of [a, b]) for (const reading of readings.values()) await reading.reaches(end);
   await Promise.all([a.close(), b.close()]);
+}
+
+const change = fc.record({ kind: fc.constantFrom("join", "join", "leave", "evict"), place: fc.nat() });
+const steps = fc.array(change, { minLength: 1, maxLength: 3 });
+
+/** Several changes at once, and again when the nodes agree; the first node stays, and appends. */
+async function changesAtRandom(): Promise<void> {
+  const seed = Date.now() % 1_000_000;
+  console.log(`seed ${seed}`);
+  const options = { settings: sharedSettings(), shards };
+  const first = await GroupNode.open("n0", options);
+  const appending = new Appending(first);
+  const nodes = [first];
+  let count = 1;
+  const make = async ({ kind, place }: { readonly kind: string; readonly place: number }) => {
+    const of = nodes[place % nodes.length]!;
+    if (kind === "evict") await first.log.members.evict(of.name);
+    else if (kind === "join" && nodes.length < 5) nodes.push(await GroupNode.open(`n${count++}`, options));
+    else if (of !== first) {
+      nodes.splice(nodes.indexOf(of), 1);
+      await of.close();
+    }
+  };
+  for (const changes of fc.sample(steps, { seed, numRuns: 8 })) {
+    const what = changes.map(({ kind }) => kind).join(", ");
+    await keepsReading(what, [...nodes], async () => {
+      await Promise.all(changes.map(make));
+      await agrees(nodes);
+    });
+  }
+  const end = await appending.end();
+  for (const { readings } of nodes) for (const reading of readings.values()) await reading.reaches(end);
+  await Promise.all(nodes.map((node) => node.close()));
+}
+
+/** Until each heard what the table tells. */
+async function agrees(nodes: readonly GroupNode[]): Promise<void> {
+  await eventually("the nodes to agree", 10_000, async () => {
+    await checkAgreed(nodes);
+    return true;
+  });
 }
 
 /** A consumer of somebody else, in our group. */
@@ -361,6 +411,7 @@ if (!skipUnlessServed("Nodes in a group", ["kafka"])) {
   test("takes a dead node out that the others wait for already", isTakenOutLate);
   test("does not wait at its start for the node that it was before", isStartedAgain);
   test("takes a node back that was taken out and lives", comesBack);
+  test("reads on what stays whatever nodes come, leave and are taken out at once", changesAtRandom);
   test("gives nothing to a member of the group that says nothing it understands", ignoresForeign);
   test("says that others are in its group, and joins when they have left", saysWhoIsForeign);
 }

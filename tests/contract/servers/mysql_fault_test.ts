@@ -1,7 +1,6 @@
 /** The store on MySQL when connections are cut, rows are locked, and the server stands still or is away. */
 
 import assert from "node:assert/strict";
-import { connect, createServer, type Server, type Socket } from "node:net";
 import { RemoteStore } from "../../../runtime/store/remote_store.ts";
 import { StoreError } from "../../../runtime/store/port.ts";
 import { startStoreThread } from "../../../runtime/store/start_store_thread.ts";
@@ -11,6 +10,7 @@ import { skipUnlessServed } from "../../services/servers.ts";
 import { within } from "../../services/within.ts";
 import { checkpoint, shardCount } from "../store_fixtures.ts";
 import { openStore, settingsOf, withConnection, withDatabase } from "./mysql_databases.ts";
+import { Proxy } from "./mysql_proxy.ts";
 
 const ignore = skipUnlessServed("The store on MySQL", ["mysql"]);
 const ignoreOwn = skipUnlessServersInstalled("The store on a server of its own", ["mariadb"]);
@@ -56,71 +56,6 @@ test("MySqlStore commit() goes on when it meets a row that another transaction h
   }, settings.database);
   await store.close();
 });
-
-test("MySqlStore claim() ends the owner's transaction that holds the row", async (settings) => {
-  const owner = await openStore(settings);
-  await owner.claim(0, "stuck");
-  await withConnection(settings, async (stuck) => {
-    const [row] = await stuck.rows("SELECT writer FROM shards WHERE shard = 0");
-    const name = String(row?.writer);
-    await owner.close();
-    // As an owner whose process was stopped inside a transaction.
-    await stuck.run("SELECT GET_LOCK(?, 5)", [name]);
-    await stuck.run("START TRANSACTION");
-    await stuck.run("UPDATE shards SET commit_number = 7 WHERE shard = 0");
-    const next = await openStore(settings);
-    const claim = await within("the claim", next.claim(0, "next"), 5000);
-    assert.equal(claim.epoch, 2);
-    assert.equal(claim.commit, 0);
-    await within("the end of the stuck connection", stuck.lost);
-    await next.close();
-  }, settings.database);
-});
-
-/** Stands between a store and its server. */
-class Proxy {
-  readonly #settings: MySqlSettings;
-  readonly #sockets = new Set<Socket>();
-  readonly #server: Server;
-  /** Cuts a connection that sends this text: before, or after it went to the server. */
-  cut: { readonly at: string; readonly when: "before" | "after" } | null = null;
-
-  constructor(settings: MySqlSettings) {
-    this.#settings = settings;
-    this.#server = createServer((client) => this.#serve(client));
-  }
-
-  async start(): Promise<MySqlSettings> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    const address = this.#server.address();
-    assert.ok(typeof address === "object" && address !== null);
-    return { ...this.#settings, host: "127.0.0.1", port: address.port };
-  }
-
-  #serve(client: Socket): void {
-    const server = connect(this.#settings.port, this.#settings.host);
-    for (const socket of [client, server]) {
-      this.#sockets.add(socket);
-      socket.on("error", () => {});
-      socket.on("close", () => this.#sockets.delete(socket));
-    }
-    server.on("data", (bytes) => client.write(bytes));
-    server.on("close", () => client.destroy());
-    client.on("close", () => server.end());
-    client.on("data", (bytes) => {
-      const { cut } = this;
-      if (cut === null || !bytes.includes(cut.at)) return void server.write(bytes);
-      this.cut = null;
-      if (cut.when === "after") server.end(bytes);
-      client.destroy();
-    });
-  }
-
-  async stop(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
-  }
-}
 
 for (const when of ["before", "after"] as const) {
   test(`MySqlStore commit() is committed once when its connection is cut ${when} COMMIT arrives`, async (settings) => {

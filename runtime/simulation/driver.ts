@@ -2,67 +2,70 @@
  * A shard on a simulated host thread: it drives the real shard, performs its actions on log and store through the
  * network, and can die between any two events and in any turn.
  *
- * 1. Appends to one target go one at a time, in order, each until the log has answered: so says `shard_api.ts`.
- * 2. A commit whose outcome is not known is reported as "failed". Every other request is made again, and so is a
+ * 1. A commit whose outcome is not known is reported as "failed". Every other request is made again, and so is a
  *    commit for which the disk was full.
- * 3. Frames of a subscription arrive in order and within its credit.
- * 4. Of a slice in which the host goes down nothing is left: no action of it is performed.
+ * 2. Of a slice in which the host goes down nothing is left: no action of it is performed.
  */
 
 import type { HostDeath } from "../core/attempts.ts";
 import type { Checkpoint, Claim, CommitResult } from "../core/checkpoint.ts";
+import { errorMessage } from "../core/errors.ts";
 import type { LogFrame } from "../core/log_frame.ts";
 import { Shard } from "../core/shard.ts";
 import type { Action, Answer, ShardQuery } from "../core/shard_api.ts";
-import { errorMessage } from "../core/errors.ts";
+import { type Claimer, Claiming } from "./claiming.ts";
 import { Fuse } from "./fuse.ts";
+import type { Hosts } from "./hosts.ts";
+import type { Life } from "./life.ts";
+import { Lanes } from "./lanes.ts";
 import { check, OracleError } from "./oracle_error.ts";
-import type { Party } from "./network.ts";
-import { makePlant, type Plant } from "./plants.ts";
-import type { Life } from "./node.ts";
+import type { Plant } from "./plant.ts";
+import { makePlant } from "./plants.ts";
+import type { Process } from "./process.ts";
+import { Reader, type Subscriber } from "./reader.ts";
+import { StrictQueries } from "./strict_queries.ts";
 import type { World } from "./world.ts";
 
-type Append = Extract<Action, { type: "append" }>;
-
-/** Reads a shard's log for one subscription. */
-interface Reader {
-  readonly epoch: number;
-  next: number;
-  creditBytes: number;
-  /** Batches arrive in order: not before this time. */
-  arrivesMs: number;
-  isReading: boolean;
-}
-
-const mostFramesPerBatch = 6;
-
-export class Driver implements Party {
+export class Driver implements Claimer, Subscriber {
   readonly name: string;
-  isAlive = true;
+  readonly process: Process;
   readonly shard: number;
+  isAlive = true;
   readonly #world: World;
+  readonly #hosts: Hosts;
   readonly #life: Life;
   readonly #machine: Shard;
   readonly #plant: Plant;
+  readonly #claiming: Claiming;
+  readonly #lanes: Lanes;
+  readonly #fuse: Fuse;
+  readonly #queries: StrictQueries;
   #reader: Reader | null = null;
   /** By which the host's monotonic clock is ahead of the agenda: folding takes time, and it may jump. */
   #aheadMs = 0;
   #epoch = 0;
-  /** Number of the claim under way: an answer to an earlier one is void. */
-  #claimNumber = 0;
+  /** The end of the log, as far as it was delivered. */
+  #deliveredEnd = 0;
   #isRunScheduled = false;
   #wakeNumber = 0;
-  #lanes = new Map<number, Append[]>();
-  readonly #queries = new Map<number, (answer: Answer) => void>();
-  readonly #fuse: Fuse;
 
-  constructor(world: World, life: Life, shard: number, number: number) {
+  constructor(world: World, hosts: Hosts, life: Life, shard: number, number: number) {
     this.#world = world;
+    this.#hosts = hosts;
     this.#life = life;
     this.shard = shard;
-    this.name = `host${life.hostId}.${number}/shard${shard}`;
-    this.#plant = makePlant(world.plantName);
-    this.#fuse = new Fuse(world.node, life, shard);
+    this.process = hosts.process;
+    this.name = `${hosts.process.name}/host${life.hostId}.${number}/shard${shard}`;
+    this.#plant = makePlant(world.plantName, life.attic(shard));
+    this.#claiming = new Claiming(world, this, hosts.membership, this.#plant);
+    this.#fuse = new Fuse(world.casualties, life, shard);
+    this.#lanes = new Lanes(world, this, ({ epoch, target, n }) => {
+      this.#input((machine) => machine.appended(epoch, target, n, this.#nowMs));
+    });
+    this.#queries = new StrictQueries(world, this, ({ folded, ...query }) => {
+      const end = this.#plant.end(folded, this.#deliveredEnd);
+      this.#input((machine) => machine.query({ ...query, folded: end }));
+    });
     this.#machine = new Shard({
       shard,
       shardCount: world.shardCount,
@@ -70,6 +73,15 @@ export class Driver implements Party {
       limits: world.limits,
       witness: this.#fuse,
     });
+  }
+
+  /** The epoch under which it runs, or ran; 0 before its first claim. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get isAssigned(): boolean {
+    return this.#hosts.isAssigned(this);
   }
 
   begin(death: HostDeath | null): void {
@@ -86,11 +98,6 @@ export class Driver implements Party {
     if (this.isAlive) this.#scheduleRun();
   }
 
-  /** Queries not answered yet. */
-  get openQueries(): number {
-    return this.#queries.size;
-  }
-
   /** The thread dies: nothing of it is performed or answered any more. */
   crash(): void {
     this.isAlive = false;
@@ -98,30 +105,26 @@ export class Driver implements Party {
   }
 
   /** An orderly stop. */
-  stop(): void {
+  letGo(): void {
     if (!this.isAlive) return;
     this.#world.trace(`${this.name} is stopped`);
     this.#machine.stop();
     this.#perform();
+    this.#queries.giveUp();
     this.crash();
     this.#life.drivers = this.#life.drivers.filter((driver) => driver !== this);
   }
 
-  query(query: ShardQuery, answered: (answer: Answer) => void): void {
-    this.#queries.set(query.queryId, answered);
-    this.#input((machine) => machine.query(query));
+  query(request: ShardQuery["request"], answered: (answer: Answer) => void): void {
+    this.#queries.ask(request, answered);
   }
 
   hurry(): void {
     this.#input((machine) => machine.hurry());
   }
 
-  /** New frames are in the log. */
   wakeReader(): void {
-    const reader = this.#reader;
-    if (reader === null || reader.isReading) return;
-    reader.isReading = true;
-    this.#world.agenda.after(this.#world.network.legMs(), () => this.#read(reader));
+    this.#reader?.wake();
   }
 
   /** Gives the shard something, then does what it asks for. */
@@ -147,7 +150,7 @@ export class Driver implements Party {
   #scheduleRun(): void {
     if (this.#isRunScheduled) return;
     this.#isRunScheduled = true;
-    this.#world.agenda.after(this.#world.network.legMs() / 4, () => {
+    this.process.after(this.#world.network.legMs() / 4, () => {
       this.#isRunScheduled = false;
       if (this.isAlive) this.#run();
     });
@@ -164,7 +167,7 @@ export class Driver implements Party {
     );
     const { fall } = this.#fuse;
     if (fall !== null) {
-      this.#world.node.fell(this.#life, this, fall);
+      this.#hosts.fell(this.#life, this, fall);
       return;
     }
     this.#perform();
@@ -181,7 +184,7 @@ export class Driver implements Party {
       wakeMs > this.#nowMs,
       () => `${this.name} had nothing to do at ${this.#nowMs} and yet wants to be woken at ${wakeMs}`,
     );
-    this.#world.agenda.after(wakeMs - this.#nowMs, () => {
+    this.process.after(wakeMs - this.#nowMs, () => {
       if (this.isAlive && number === this.#wakeNumber && !this.#isRunScheduled) this.#run();
     });
   }
@@ -197,14 +200,15 @@ export class Driver implements Party {
     if ("epoch" in action) auditor.acts(this.shard, action.epoch, this.name);
     switch (action.type) {
       case "claim":
-        this.#claim(++this.#claimNumber, action.death);
+        this.#lanes.clear();
+        this.#read(null);
+        this.#claiming.begin(action.death);
         return;
       case "subscribe":
         this.#subscribe(action.epoch, action.from);
         return;
       case "grant":
-        if (this.#reader !== null) this.#reader.creditBytes += action.bytes;
-        this.wakeReader();
+        this.#reader?.grant(action.bytes);
         return;
       case "load": {
         const keys = action.keys.map(({ kind, id }) => `${kind}/${id}`).join(" ");
@@ -229,12 +233,12 @@ export class Driver implements Party {
         this.#commit(structuredClone(action.checkpoint));
         return;
       case "append":
-        this.#append(action);
+        this.#lanes.add(action);
         return;
       case "request":
         throw new OracleError("refused", `${this.name} asks a service: no program does`);
       case "tick":
-        this.#ask(action.epoch, "ticks", () => this.#world.append(this.shard, action.text), () => {});
+        this.#tick(action.epoch, action.text);
         return;
       case "folded":
       case "published":
@@ -242,14 +246,14 @@ export class Driver implements Party {
       case "trim":
         this.#world.network.request({
           from: this,
+          to: "log",
           label: `trims below ${action.below}`,
           effect: () => this.#world.log.trim(this.shard, action.below),
           settle: () => {},
         });
         return;
       case "answer":
-        this.#queries.get(action.queryId)?.(action.answer);
-        this.#queries.delete(action.queryId);
+        this.#queries.answer(action.queryId, action.answer);
         return;
       case "refuse":
         throw new OracleError("refused", `${this.name} refused: ${action.sentence}`);
@@ -258,35 +262,17 @@ export class Driver implements Party {
     }
   }
 
-  #claim(number: number, death: HostDeath | null): void {
-    // Fenced by the shard's new owner: this host has to let go.
-    if (!this.#world.node.isAssigned(this)) {
-      this.stop();
-      return;
-    }
-    this.#lanes = new Map();
-    this.#reader = null;
-    this.#world.network.request<Claim>({
-      from: this,
-      label: death === null ? "claims" : `claims and tells of a death under ${death.epoch}`,
-      effect: () => this.#world.claim(this.shard, this.name, death),
-      settle: (outcome) => {
-        if (number !== this.#claimNumber) return;
-        if (outcome.type !== "answered") {
-          this.#claim(++this.#claimNumber, death);
-          return;
-        }
-        this.#epoch = outcome.value.epoch;
-        this.#world.node.claimed(this.shard, this.#epoch);
-        this.#input((machine) => machine.started(outcome.value, this.#nowMs));
-      },
-    });
+  claimed(claim: Claim): void {
+    this.#epoch = claim.epoch;
+    this.#hosts.claimed(this.shard, claim.epoch);
+    this.#input((machine) => machine.started(claim, this.#nowMs));
   }
 
-  /** A request that is made again, under the same epoch, until it is answered. */
+  /** A request to the store that is made again, under the same epoch, until it is answered. */
   #ask<T>(epoch: number, label: string, effect: () => T, give: (machine: Shard, value: T) => void): void {
     this.#world.network.request<T>({
       from: this,
+      to: "store",
       label: `${label} (epoch ${epoch})`,
       effect,
       settle: (outcome) => {
@@ -296,10 +282,23 @@ export class Driver implements Party {
     });
   }
 
+  #tick(epoch: number, text: string): void {
+    this.#world.network.request({
+      from: this,
+      to: "log",
+      label: `ticks (epoch ${epoch})`,
+      effect: () => this.#world.append(this.shard, text),
+      settle: (outcome) => {
+        if (outcome.type !== "answered" && epoch === this.#epoch) this.#tick(epoch, text);
+      },
+    });
+  }
+
   #commit(checkpoint: Checkpoint): void {
     const { epoch, commit, positions } = checkpoint;
     this.#world.network.request<CommitResult>({
       from: this,
+      to: "store",
       label: `commits ${commit} under ${epoch} at ${JSON.stringify(positions)}`,
       effect: () => this.#world.commit(checkpoint),
       mayRepeat: true,
@@ -314,70 +313,33 @@ export class Driver implements Party {
     });
   }
 
-  #append(append: Append): void {
-    const lane = this.#lanes.get(append.target) ?? [];
-    this.#lanes.set(append.target, lane);
-    lane.push(append);
-    if (lane.length === 1) this.#sendFirst(lane);
-  }
-
-  #sendFirst(lane: Append[]): void {
-    const append = lane[0];
-    if (append === undefined) return;
-    const { epoch, target, n, text } = append;
-    this.#world.network.request({
-      from: this,
-      label: `appends its ${n} to shard${target} (epoch ${epoch})`,
-      effect: () => this.#world.append(target, text),
-      mayRepeat: true,
-      settle: (outcome) => {
-        if (this.#lanes.get(target) !== lane) return;
-        const isAnswered = outcome.type === "answered";
-        if (isAnswered) lane.shift();
-        this.#sendFirst(lane);
-        if (isAnswered) this.#input((machine) => machine.appended(epoch, target, n, this.#nowMs));
-      },
-    });
+  #read(reader: Reader | null): void {
+    this.#reader?.close();
+    this.#reader = reader;
   }
 
   #subscribe(epoch: number, from: number): void {
     const { begin, end } = this.#world.log.extent(this.shard);
-    if (from < begin || from > end) {
-      // Another owner has claimed and trimmed while the answer to this one's claim was on its way.
-      if (this.#world.auditor.isPast(this.shard, epoch)) {
-        this.#world.agenda.after(
-          this.#world.network.legMs(),
-          () => this.#input((machine) => machine.begin()),
-        );
-        return;
-      }
-      throw new OracleError(
-        "positions",
-        `${this.name} reads from ${from}, its log holds ${begin} to ${end}`,
-      );
-    }
-    this.#reader = { epoch, next: from, creditBytes: 0, arrivesMs: 0, isReading: false };
+    this.#deliveredEnd = from;
+    const reader = new Reader(this.#world, this, epoch, from);
+    this.#read(reader);
+    if (from < begin || from > end) this.process.after(this.#world.network.legMs(), () => this.ended(reader));
   }
 
-  #read(reader: Reader): void {
-    reader.isReading = false;
-    const { agenda, log, prng, network } = this.#world;
-    if (this.#reader !== reader || !this.isAlive || reader.creditBytes <= 0) return;
-    // A zombie may be behind what the new owner has trimmed away; a real log ends its subscription.
-    if (reader.next < log.extent(this.shard).begin) return;
-    const frames = log.read(this.shard, reader.next, reader.creditBytes)
-      .slice(0, prng.range(1, mostFramesPerBatch));
-    if (frames.length === 0) return;
-    reader.next += frames.length;
-    for (const { text } of frames) reader.creditBytes -= text.length;
-    reader.arrivesMs = Math.max(reader.arrivesMs, agenda.nowMs + network.legMs());
-    agenda.after(reader.arrivesMs - agenda.nowMs, () => this.#deliver(reader.epoch, frames));
-    this.wakeReader();
+  /** Another owner has claimed and trimmed what this one was to read: another claim tells where to begin. */
+  ended(reader: Reader): void {
+    if (reader !== this.#reader || !this.isAlive) return;
+    check(
+      "positions",
+      this.#world.auditor.isPast(this.shard, reader.epoch),
+      () => `${this.name} owns its shard, and its log does not have what it is to read`,
+    );
+    this.#input((machine) => machine.begin());
   }
 
-  #deliver(epoch: number, frames: readonly LogFrame[]): void {
-    if (!this.isAlive) return;
+  deliver({ epoch }: Reader, frames: readonly LogFrame[]): void {
     this.#world.trace(`${this.name} gets ${frames[0]?.offset}..${frames.at(-1)?.offset} (epoch ${epoch})`);
+    if (epoch === this.#epoch) this.#deliveredEnd = (frames.at(-1)?.offset ?? -1) + 1;
     const passed = this.#plant.frames(frames);
     this.#input((machine) => machine.deliver(epoch, passed, this.#nowMs));
   }
