@@ -20,11 +20,15 @@ import {
   variablesOf,
   words,
 } from "./dockerfile.ts";
+import { eventually } from "./eventually.ts";
 import { childOf, killHard } from "./process_tree.ts";
 import { within } from "./within.ts";
 
 const checkout = new URL("../../", import.meta.url).pathname;
+const startDeadlineMs = 30_000;
 const runDeadlineMs = 120_000;
+/** What operators are told to give it. */
+const stopDeadlineMs = 45_000;
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Programs that it needs besides root. */
@@ -241,13 +245,20 @@ exec chroot "$@"`;
     const signal = last(this.#image.instructions, "STOPSIGNAL");
     if (signal !== "SIGTERM") throw new Error(`STOPSIGNAL is ${signal}`);
     Deno.kill(await this.#firstProcess(), signal);
-    return await this.ended;
+    return await within("the container to stop", this.ended, stopDeadlineMs);
   }
 
+  /** `unshare` takes a moment to start it. */
   async #firstProcess(): Promise<number> {
-    const pid = await childOf(this.#process.pid);
-    if (pid === null) throw new Error(`The container has ended: ${(await this.ended).text}`);
-    return pid;
+    const ended = this.ended.then(({ text }): never => {
+      throw new Error(`The container has ended: ${text}`);
+    });
+    const started = eventually(
+      "the container's first process",
+      startDeadlineMs,
+      () => childOf(this.#process.pid),
+    );
+    return await Promise.race([started, ended]);
   }
 
   #inside(command: readonly string[], more: Readonly<Record<string, string>> = {}): readonly string[] {
