@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { killHard } from "../services/process_tree.ts";
 import { askToDie } from "./faults.ts";
 import { recoveryDeadlineMs } from "./limits.ts";
+import { ratePerSecond } from "./load.ts";
 import { type NodesOptions, NodesStage } from "./nodes_stage.ts";
 import { type Fault, type FaultKind, nodesFaultKinds } from "./plan.ts";
 import { idOf } from "./probes.ts";
@@ -59,6 +60,7 @@ export async function nodesScene(options: NodesOptions): Promise<Scene> {
   return {
     kinds: nodesFaultKinds.filter((kind) => !impossible.includes(kind)),
     urls: stage.urls,
+    ratePerSecond: ratePerSecond.severalNodes,
     client: stage.client,
     folder: stage.folder,
     ground: `${options.nodes} nodes, ${options.nodes - 1} of one launcher and one of another` +
