@@ -57,13 +57,13 @@ export async function buildImage(folder: string): Promise<Image> {
   await Deno.mkdir(join(folder, "root"));
   await Deno.mkdir(join(folder, "work"));
   const built = new Map<string, Image>();
-  let last: Image | undefined;
+  let image: Image | undefined;
   for (const [index, stage] of stages.entries()) {
-    last = await buildStage(stage, join(folder, `${index}`), built);
-    built.set(stage.name ?? "", last);
+    image = await buildStage(stage, join(folder, `${index}`), built);
+    built.set(stage.name ?? "", image);
   }
-  if (last === undefined) throw new Error("The Dockerfile has no FROM");
-  return last;
+  if (image === undefined) throw new Error("The Dockerfile has no FROM");
+  return image;
 }
 
 async function buildStage(stage: Stage, layer: string, built: ReadonlyMap<string, Image>): Promise<Image> {
