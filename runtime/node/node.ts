@@ -17,6 +17,7 @@
 
 import process from "node:process";
 import type { Address } from "../core/actor.ts";
+import { joinFrame } from "../core/frame.ts";
 import { shardOf } from "../core/murmur2.ts";
 import type { Control } from "../core/control.ts";
 import { RemoteLog } from "../log/remote_log.ts";
@@ -62,6 +63,7 @@ import { peerConnections } from "./peer_client.ts";
 import { Rebalances } from "./rebalances.ts";
 import { suspendedPage } from "./suspended_page.ts";
 import { mayReplay, replayPiece } from "./replay.ts";
+import { errorCode, isPassing, retry } from "./retry.ts";
 import { Router } from "./router.ts";
 import { ServiceMetrics } from "./service_metrics.ts";
 import { Services } from "./services.ts";
@@ -302,7 +304,8 @@ export class EmbeddedEngine implements Engine {
       if (error !== null) this.#failed.reject(error);
     }, startCheckMs);
     try {
-      await Promise.race([Promise.all([this.#hosts.settled, started]), this.#failed.promise]);
+      const up = Promise.all([this.#hosts.settled, started]).then(() => this.#learnTime());
+      await Promise.race([up, this.#failed.promise]);
     } catch (error) {
       await this.#end(0);
       throw error;
@@ -315,6 +318,22 @@ export class EmbeddedEngine implements Engine {
     this.#tree.hosts.current?.add(this.#hosts.spare.child()).catch((thrown: unknown) =>
       this.#stopping ?? this.#warn("no-spare-host", `${errorMessage(thrown)} There is no spare host.`)
     );
+  }
+
+  /**
+   * Where the log's clock is another machine's, a first stamp is had by a frame of nothing: with its own clock, if that is
+   * slow, the node would take what is sent now for something of the future, and refuse it.
+   */
+  async #learnTime(): Promise<void> {
+    if (this.#peers === null) return;
+    const text = joinFrame({ type: "tick", epoch: 0 }, [], []);
+    const outcome = await retry(() => this.#log.append([{ shard: 0, text }]), {
+      clock: this.#clock,
+      isWanted: () => this.#stopping === null,
+      goesOn: (error) => isPassing(errorCode(error)),
+    });
+    if (outcome.type === "failed") throw outcome.error;
+    if (outcome.type === "done") this.#logClock.saw(outcome.value[0]!.stampMs);
   }
 
   /** A part that the node cannot do without is gone. */

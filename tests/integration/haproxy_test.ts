@@ -2,16 +2,14 @@
 
 import assert from "node:assert/strict";
 import { type Phase, run } from "../../actors/simulate/run.ts";
-import { dropDatabase, newDatabase } from "../contract/servers/mysql_databases.ts";
 import { eventually } from "../services/eventually.ts";
 import { Haproxy } from "../services/haproxy.ts";
-import { Node } from "../services/node.ts";
 import { skipUnlessInstalled } from "../services/required.ts";
-import { serverAddress, skipUnlessServed } from "../services/servers.ts";
+import { skipUnlessServed } from "../services/servers.ts";
 import { StubNode } from "../services/stub_node.ts";
 import { smallPlan } from "../verify/simulated_run.ts";
 import { isRight, verify } from "../verify/verifier.ts";
-import { TopicStage } from "./topic_stage.ts";
+import { ClusterStage } from "./cluster_stage.ts";
 
 const ignore = skipUnlessInstalled("HAProxy in front of nodes", ["haproxy"]);
 const deadlineMs = 30_000;
@@ -101,35 +99,6 @@ Deno.test({
 });
 
 /** Nodes of one cluster, on the servers of all tests. */
-class ClusterStage implements AsyncDisposable {
-  readonly #topics: TopicStage;
-  readonly #mysql = newDatabase();
-
-  private constructor(topics: TopicStage) {
-    this.#topics = topics;
-  }
-
-  static async open(): Promise<ClusterStage> {
-    return new ClusterStage(await TopicStage.open());
-  }
-
-  async startNode(): Promise<Node> {
-    const { prefix, brokers, entry, ok } = this.#topics;
-    const mysql = new URL(serverAddress("mysql"));
-    mysql.pathname = `/${this.#mysql.database}`;
-    return await Node.start({
-      dataDir: "not-used",
-      environment: { KAFKA_BROKERS: brokers.join(","), MYSQL_URL: mysql.href },
-      flags: ["--prefix", prefix, "--entry-topic", entry, "--ok-topic", ok, "--no-host-metrics"],
-    });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#topics[Symbol.asyncDispose]();
-    await dropDatabase(this.#mysql);
-  }
-}
-
 /** Bodies on their way at a time, and how long they are sent. */
 const senders = 8;
 const loadMs = 6000;
