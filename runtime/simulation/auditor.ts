@@ -214,7 +214,7 @@ export class Auditor {
       const dueMs = this.models[shard]!.version(actor, place)?.dueMs ?? null;
       if (dueMs !== null) right.push(`${actor} ${dueMs}`);
     }
-    const due = this.#store.dueNow(shard, -1, right.length + 1).map(({ kind, id, dueMs }) =>
+    const due = this.#store.dueNow(shard, -1, right.length + 1).actors.map(({ kind, id, dueMs }) =>
       `${kind}/${id} ${dueMs}`
     );
     const found = due.sort().join(", ");
