@@ -11,6 +11,8 @@ export const panelRatio = 0.5;
 
 export interface Load {
   readonly url: URL;
+  /** Where else it goes. */
+  readonly others?: readonly URL[];
   readonly sensors: number;
   /** Null: as fast as answers come. */
   readonly ratePerSecond: number | null;
@@ -42,7 +44,7 @@ export function runLoad(load: Load): Promise<readonly FinishedPhase[]> {
   };
   return run({
     plan,
-    target: { url: load.url, token: null, connections: 32 },
+    target: { url: load.url, others: load.others ?? [], token: null, connections: 32 },
     forMs: load.forSeconds * 1000,
     isPaced: load.ratePerSecond !== null,
     liveOriginMs: () => Date.now() - (load.lagMs ?? 0),

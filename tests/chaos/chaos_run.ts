@@ -144,7 +144,7 @@ function total(phases: readonly FinishedPhase[], of: (tally: Tally) => number): 
 }
 
 async function playOn(scene: Scene, options: ChaosOptions): Promise<ChaosReport> {
-  const load = new Load(options.seed, scene.urls, options.abort);
+  const load = new Load(options.seed, scene.ratePerSecond, scene.urls, options.abort);
   try {
     const rounds = await load.during((begun) => playAll(scene, options, begun));
     const phases = await load.finish();

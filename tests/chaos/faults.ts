@@ -9,6 +9,7 @@ import type { ServersOptions } from "../services/node_servers.ts";
 import { killHard } from "../services/process_tree.ts";
 import type { Client } from "./client.ts";
 import { recoveryDeadlineMs } from "./limits.ts";
+import { ratePerSecond } from "./load.ts";
 import { clusterFaultKinds, type Fault, type FaultKind, faultKinds, serverFaultKinds } from "./plan.ts";
 import { idOf } from "./probes.ts";
 import type { Injection, Scene } from "./scene.ts";
@@ -79,6 +80,7 @@ export async function nodeScene(servers: ServersOptions | null): Promise<Scene> 
   return {
     kinds: possible(stage),
     urls: [stage.server.url],
+    ratePerSecond: ratePerSecond.oneNode,
     client: stage.client,
     folder: stage.folder,
     ground: groundOf(stage),

@@ -3,12 +3,15 @@
 import type { Plan } from "../../actors/simulate/plan.ts";
 import { type FinishedPhase, type Phase, run } from "../../actors/simulate/run.ts";
 
-export const load = { sensors: 3000, ratePerSecond: 8000 };
+export const sensors = 3000;
+/** On two cores, which several nodes share with as many of everything else. */
+export const ratePerSecond = { oneNode: 8000, severalNodes: 5000 };
 const connections = 8;
 
-function planOf(seed: number): Plan {
+function planOf(seed: number, ratePerSecond: number): Plan {
   return {
-    ...load,
+    sensors,
+    ratePerSecond,
     seed,
     originMs: Date.now(),
     bodyReadings: 100,
@@ -28,9 +31,14 @@ export class Load {
   readonly #ended: Promise<never>;
 
   /** `abort` ends `during`. */
-  constructor(seed: number, [url, ...others]: readonly [URL, ...URL[]], abort: AbortSignal) {
+  constructor(
+    seed: number,
+    ratePerSecond: number,
+    [url, ...others]: readonly [URL, ...URL[]],
+    abort: AbortSignal,
+  ) {
     this.#finished = run({
-      plan: planOf(seed),
+      plan: planOf(seed, ratePerSecond),
       target: { url, others, token: null, connections },
       forMs: Infinity,
       isPaced: true,

@@ -8,7 +8,7 @@ import { errorMessage } from "../../runtime/core/errors.ts";
 import { machineText, readMachineTime, stolenText } from "../bench/machine.ts";
 import { verificationText } from "../verify/verifier.ts";
 import { type ChaosReport, condemnedThreads, type PlayedRound, runChaos } from "./chaos_run.ts";
-import { load } from "./load.ts";
+import { ratePerSecond, sensors } from "./load.ts";
 import { faultText, recoveryText, reportText, seconds } from "./report.ts";
 
 const defaultMinutes = 5;
@@ -34,18 +34,22 @@ const help =
 
 Faults: kill -9 of the node, kill -9 of launcher and node, SIGSTOP and SIGCONT, a query or a message that never comes
 back or exhausts its thread's heap, a full disk. With --servers: kill -9 of the node, of Kafka, of one of its three
-brokers, of MariaDB, of Redis;
-MariaDB stopped for ${awayTimes.stopMs / 1000} s; SIGSTOP of MariaDB for ${
+brokers, of MariaDB, of Redis; MariaDB stopped for ${awayTimes.stopMs / 1000} s; SIGSTOP of MariaDB for ${
     awayTimes.pauseMs / 1000
-  } s. Of so many rounds in a row as there are faults each has one.
+  } s. With --nodes: kill -9 of a
+node, of two, of launcher and node; SIGSTOP of a node, of launcher and node, and a network cut, for ${
+    awayTimes.nodeMs / 1000
+  } s each; a node
+stopped in good order; other numbers of nodes; a thread's heap exhausted; kill -9 of servers. Of so many rounds in a row
+as there are faults each has one.
 
-Each round begins when the node has recovered and takes readings again (${load.ratePerSecond}/s of ${load.sensors} sensors). A node has
-recovered when every shard takes a reading and a strict query counts it, and after Redis's death when cached reads come
-from it again. A killed server's own start is not counted.
+Each round begins when all have recovered and take readings again: ${ratePerSecond.oneNode}/s of ${sensors} sensors, or
+${ratePerSecond.severalNodes}/s where there are several nodes. They have recovered when every shard takes a reading and a strict query counts it,
+and after Redis's death when cached reads come from it again. A killed server's own start is not counted.
 
-The data lie on a small disk of their own, which needs root to be mounted; without it there is no full disk, and the
-run says so. With --servers they lie in the folder for temporary files (TMPDIR), and what \`deno task services up\` needs
-is needed. When something is wrong, the data are kept and the run says where.
+The data lie on a small disk of their own, which needs root to be mounted; without it there is no full disk, nor a
+network cut, and the run says so. With --servers and --nodes they lie in the folder for temporary files (TMPDIR), and
+what \`deno task services up\` needs is needed. When something is wrong, the data are kept and the run says where.
 
 The same seed breaks the same things in the same order. What the machine makes of it differs from run to run.
 `;

@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { killHard } from "../services/process_tree.ts";
 import { askToDie } from "./faults.ts";
+import { recoveryDeadlineMs } from "./limits.ts";
+import { ratePerSecond } from "./load.ts";
 import { type NodesOptions, NodesStage } from "./nodes_stage.ts";
 import { type Fault, type FaultKind, nodesFaultKinds } from "./plan.ts";
 import { idOf } from "./probes.ts";
@@ -58,6 +60,7 @@ export async function nodesScene(options: NodesOptions): Promise<Scene> {
   return {
     kinds: nodesFaultKinds.filter((kind) => !impossible.includes(kind)),
     urls: stage.urls,
+    ratePerSecond: ratePerSecond.severalNodes,
     client: stage.client,
     folder: stage.folder,
     ground: `${options.nodes} nodes, ${options.nodes - 1} of one launcher and one of another` +
@@ -177,7 +180,7 @@ async function killMachine(stage: NodesStage): Promise<Injection> {
 /** The machine's launcher, and its node. */
 async function startAgain(stage: NodesStage): Promise<void> {
   stage.machine.start();
-  await stage.machine.server.untilReady();
+  await stage.machine.server.untilReady(recoveryDeadlineMs);
   stage.machine.isAway = false;
   await stage.whole();
 }
@@ -243,7 +246,7 @@ async function resize(stage: NodesStage): Promise<Injection> {
   await neighbours.server.stop();
   await probes.recovered();
   neighbours.start();
-  await neighbours.server.untilReady();
+  await neighbours.server.untilReady(recoveryDeadlineMs);
   neighbours.isAway = false;
   await stage.whole();
   machine.isAway = true;

@@ -10,7 +10,6 @@ import { join } from "node:path";
 import { z } from "zod";
 import { processOf } from "../../deploy/services/processes.ts";
 import { eventually } from "../services/eventually.ts";
-import { freePort } from "../services/free_port.ts";
 import {
   environmentOf,
   killServers,
@@ -20,19 +19,11 @@ import {
 } from "../services/node_servers.ts";
 import { OwnNetwork } from "../services/own_network.ts";
 import { Client } from "./client.ts";
-import { recoveryDeadlineMs, shards } from "./limits.ts";
+import { Launcher, untilWhole } from "./launcher.ts";
+import { recoveryDeadlineMs } from "./limits.ts";
 import { Probes } from "./probes.ts";
-import { ServerProcess } from "./server_process.ts";
 
 const prefix = "sensorium-chaos-";
-const entry = "tests/chaos/launch.ts";
-/** One each: a fault in it is one of the node's, and the processors are few. */
-const threads = 1;
-
-const clusterSchema = z.object({
-  nodes: z.array(z.object({ name: z.string() })),
-  shards: z.array(z.object({ node: z.string().nullable(), lag: z.number().nullable() })),
-});
 
 const logLineSchema = z.object({ component: z.string(), event: z.string(), reason: z.string().optional() });
 
@@ -45,85 +36,6 @@ class Deaths {
     if (!line.includes('"child-failed"')) return;
     const { component, event, reason = "" } = logLineSchema.parse(JSON.parse(line));
     if (component === "hosts" && event === "child-failed") this.reasons.push(reason);
-  }
-}
-
-export interface LauncherOptions {
-  readonly nodes: number;
-  readonly host: string;
-  readonly within: readonly string[];
-  readonly folder: string;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly onErrorLine: (line: string) => void;
-}
-
-/** A launcher and its nodes, started as a user does, again and again. */
-export class Launcher {
-  readonly #start: () => ServerProcess;
-  readonly #host: string;
-  readonly #adminPort: number;
-  readonly nodes: number;
-  server: ServerProcess;
-  /** Requests are better sent elsewhere. */
-  isAway = false;
-
-  constructor({ nodes, host, within, folder, environment, onErrorLine }: LauncherOptions) {
-    const adminPort = freePorts(nodes);
-    const flags = ["--no-host-metrics", "--shards", `${shards}`, "--threads", `${threads}`];
-    const more = ["--nodes", `${nodes}`, "--advertise", host, "--log-format", "json"];
-    this.#start = () =>
-      new ServerProcess({
-        host,
-        port,
-        adminPort,
-        dataFolder: join(folder, "data"),
-        flags: [...flags, ...more],
-        environment,
-        entry,
-        within,
-        onErrorLine,
-      });
-    const port = freePort();
-    this.nodes = nodes;
-    this.#host = host;
-    this.#adminPort = adminPort;
-    this.server = this.#start();
-  }
-
-  get adminUrls(): readonly URL[] {
-    return Array.from(
-      { length: this.nodes },
-      (_, node) => new URL(`http://${this.#host}:${this.#adminPort + node}`),
-    );
-  }
-
-  start(): void {
-    this.server = this.#start();
-  }
-
-  async pid(node: number): Promise<number> {
-    const pids = await this.server.nodePids();
-    const pid = pids[node];
-    if (pid === undefined) {
-      throw new Error(`There are ${pids.length} nodes, and number ${node} was to be broken`);
-    }
-    return pid;
-  }
-}
-
-/** The first of so many in a row that are free now. */
-function freePorts(count: number): number {
-  for (;;) {
-    const first = freePort();
-    if (first + count > 65_535) continue;
-    try {
-      for (let port = first + 1; port < first + count; port++) {
-        Deno.listen({ hostname: "127.0.0.1", port }).close();
-      }
-      return first;
-    } catch (thrown) {
-      if (!(thrown instanceof Deno.errors.AddrInUse)) throw thrown;
-    }
   }
 }
 
@@ -203,22 +115,7 @@ export class NodesStage {
   }
 
   async whole(): Promise<void> {
-    const adminUrls = this.launchers.flatMap((launcher) => launcher.adminUrls);
-    await eventually("every node to be ready", recoveryDeadlineMs, async () => {
-      const states = await Promise.all(adminUrls.map((url) => statusOf(new URL("/readyz", url))));
-      return states.every((status) => status === 200) ? true : null;
-    });
-    await eventually("all nodes to agree who has which shard", recoveryDeadlineMs, async () => {
-      const { nodes, shards } = await this.cluster();
-      const names = new Set(nodes.map(({ name }) => name));
-      const isWhole = nodes.length === adminUrls.length &&
-        shards.every(({ node }) => node !== null && names.has(node));
-      return isWhole ? true : null;
-    });
-  }
-
-  async cluster(): Promise<z.infer<typeof clusterSchema>> {
-    return clusterSchema.parse(await this.client.get("/cluster"));
+    await untilWhole(this.launchers, this.client);
   }
 
   /** Resolves when each launcher answers for all shards, and no thread is left that was given up. */
@@ -270,12 +167,6 @@ export class NodesStage {
     await Deno.remove(this.#marks, { recursive: true });
     if (!isKept) await Deno.remove(this.folder, { recursive: true });
   }
-}
-
-async function statusOf(url: URL): Promise<number> {
-  const response = await fetch(url);
-  await response.body?.cancel();
-  return response.status;
 }
 
 async function lay(options: ServersOptions): Promise<Ground> {

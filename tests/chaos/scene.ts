@@ -26,6 +26,8 @@ export interface Scene {
   readonly kinds: readonly FaultKind[];
   /** Where requests are taken. */
   readonly urls: readonly [URL, ...URL[]];
+  /** Of the load. */
+  readonly ratePerSecond: number;
   readonly client: Client;
   /** Where the data are. */
   readonly folder: string;
