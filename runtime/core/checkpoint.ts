@@ -198,6 +198,13 @@ export interface DueActor {
   readonly id: string;
 }
 
+/** Some of the actors of a shard that have a timer. */
+export interface DuePage {
+  /** The shard's, when they were read: what a later owner has saved, or let fire, is none of an earlier one's. */
+  readonly epoch: number;
+  readonly actors: readonly DueActor[];
+}
+
 /** What a new owner starts from. */
 export interface Claim {
   readonly shard: number;

@@ -3,7 +3,7 @@
  *
  * 1. One claim, one load, one page of timers and one commit are under way at most.
  * 2. Whatever leaves the shard (outbox frames, requests, trims, barrier answers) leaves after the commit that contains it.
- * 3. After a fenced or failed commit, a load that tells of another owner, a throw, or a death, the shard claims itself
+ * 3. After a fenced or failed commit, a load or a page of timers that tells of another owner, a throw, or a death, the shard claims itself
  *    again and goes on from the last confirmed checkpoint: taking over and starting again are the same code.
  * 4. Answers of an earlier epoch change nothing.
  * 5. An actor whose state cannot be saved is set aside: the shard goes back to the last confirmed checkpoint and
@@ -20,7 +20,7 @@ import {
   type Checkpoint,
   type Claim,
   type CommitResult,
-  type DueActor,
+  type DuePage,
   freeCheckpoint,
   type Loaded,
   MAILBOX,
@@ -270,13 +270,17 @@ export class Shard implements ShardMachine {
     tenure.mayEvict = true;
   }
 
-  dueLoaded(epoch: number, due: readonly DueActor[]): void {
+  dueLoaded(epoch: number, due: DuePage): void {
     const tenure = this.#tenureOf(epoch);
     if (tenure === null || tenure.dueLimit === null) return;
+    if (due.epoch !== epoch) {
+      this.begin();
+      return;
+    }
     const { fold, dueLimit } = tenure;
     const before = fold.timers.horizonMs;
     tenure.dueLimit = null;
-    fold.timers.insertPage(due, dueLimit);
+    fold.timers.insertPage(due.actors, dueLimit);
     // A whole page due at one time does not move the horizon: ask for more at once.
     if (fold.timers.horizonMs <= before) this.#askDue(tenure, dueLimit * 2);
   }

@@ -10,7 +10,7 @@
 
 import type { HostDeath } from "./attempts.ts";
 import type { Address } from "./actor.ts";
-import type { Checkpoint, Claim, CommitResult, DueActor, Loaded, SuspendedActor } from "./checkpoint.ts";
+import type { Checkpoint, Claim, CommitResult, DuePage, Loaded, SuspendedActor } from "./checkpoint.ts";
 import type { Delivery } from "./log_frame.ts";
 import type { Published } from "./publishing.ts";
 
@@ -133,7 +133,7 @@ export interface ShardMachine {
   /** Frames of a subscription of this epoch, of each topic in order. */
   deliver(epoch: number, frames: readonly Delivery[], nowMs: number): void;
   loaded(epoch: number, loaded: Loaded): void;
-  dueLoaded(epoch: number, due: readonly DueActor[]): void;
+  dueLoaded(epoch: number, due: DuePage): void;
   /** "failed": the outcome could not be found out; the shard claims itself again. */
   committed(epoch: number, commit: number, result: CommitResult | "failed", nowMs: number): void;
   /** The target's log has acknowledged outbox frame `n`. The driver repeats an append until it can say so. */

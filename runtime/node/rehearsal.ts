@@ -121,7 +121,7 @@ function readOnlyStore({ log, store, clock, limits }: RehearsalParts): HostStore
       return { shard, epoch, commit: 0, positions, memory: emptyMemory, outbox: [], requests: [], keys };
     },
     load: async (shard, keys) => ({ ...await store.load(shard, keys), epoch }),
-    due: () => Promise.resolve([]),
+    due: () => Promise.resolve({ epoch, actors: [] }),
     commit: (checkpoints: readonly Checkpoint[]): Promise<readonly CommitResult[]> =>
       Promise.resolve(checkpoints.map(() => "committed")),
   };

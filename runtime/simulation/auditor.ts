@@ -86,13 +86,19 @@ export class Auditor {
     if (item !== undefined) item.isAccepted = true;
   }
 
-  claimed(claim: Claim, owner: string): void {
+  /** `after`: the epoch that the claim was to come after; null: any. */
+  claimed(claim: Claim, owner: string, after: number | null): void {
     const { shard, epoch } = claim;
     const audit = this.#shards[shard]!;
     check(
       "one-owner",
       epoch > audit.epoch,
       () => `${owner} got epoch ${epoch} of shard ${shard} after epoch ${audit.epoch} was given out`,
+    );
+    check(
+      "one-owner",
+      after === null || epoch === after + 1,
+      () => `${owner} got epoch ${epoch} of shard ${shard} though it was to claim after epoch ${after}`,
     );
     check(
       "positions",
@@ -105,14 +111,9 @@ export class Auditor {
     audit.owners.set(epoch, owner);
   }
 
-  /** The last epoch that was given out. */
-  epoch(shard: number): number {
-    return this.#shards[shard]!.epoch;
-  }
-
   /** A later epoch of the shard was given out. */
   isPast(shard: number, epoch: number): boolean {
-    return epoch < this.epoch(shard);
+    return epoch < this.#shards[shard]!.epoch;
   }
 
   /** `owner` does something in the name of `epoch`. */
@@ -214,7 +215,7 @@ export class Auditor {
       const dueMs = this.models[shard]!.version(actor, place)?.dueMs ?? null;
       if (dueMs !== null) right.push(`${actor} ${dueMs}`);
     }
-    const due = this.#store.dueNow(shard, -1, right.length + 1).map(({ kind, id, dueMs }) =>
+    const due = this.#store.dueNow(shard, -1, right.length + 1).actors.map(({ kind, id, dueMs }) =>
       `${kind}/${id} ${dueMs}`
     );
     const found = due.sort().join(", ");

@@ -23,6 +23,7 @@ import type { Plant } from "./plant.ts";
 import { makePlant } from "./plants.ts";
 import type { Process } from "./process.ts";
 import { Reader, type Subscriber } from "./reader.ts";
+import { Slices } from "./slices.ts";
 import { StrictQueries } from "./strict_queries.ts";
 import type { World } from "./world.ts";
 
@@ -39,15 +40,12 @@ export class Driver implements Claimer, Subscriber {
   readonly #claiming: Claiming;
   readonly #lanes: Lanes;
   readonly #fuse: Fuse;
+  readonly #slices: Slices;
   readonly #queries: StrictQueries;
   #reader: Reader | null = null;
-  /** By which the host's monotonic clock is ahead of the agenda: folding takes time, and it may jump. */
-  #aheadMs = 0;
   #epoch = 0;
   /** The end of the log, as far as it was delivered. */
   #deliveredEnd = 0;
-  #isRunScheduled = false;
-  #wakeNumber = 0;
 
   constructor(world: World, hosts: Hosts, life: Life, shard: number, number: number) {
     this.#world = world;
@@ -61,6 +59,10 @@ export class Driver implements Claimer, Subscriber {
     this.#fuse = new Fuse(world.casualties, life, shard);
     this.#lanes = new Lanes(world, this, ({ epoch, target, n }) => {
       this.#input((machine) => machine.appended(epoch, target, n, this.#nowMs));
+    });
+    this.#slices = new Slices(world, this, {
+      run: (clock, sliceMs) => this.#run(clock, sliceMs),
+      wakeAtMs: (nowMs) => this.#machine.wakeAtMs(nowMs),
     });
     this.#queries = new StrictQueries(world, this, ({ folded, ...query }) => {
       const end = this.#plant.end(folded, this.#deliveredEnd);
@@ -89,13 +91,11 @@ export class Driver implements Claimer, Subscriber {
   }
 
   get #nowMs(): number {
-    return this.#world.agenda.nowMs + this.#aheadMs;
+    return this.#slices.nowMs;
   }
 
-  /** The host's monotonic clock jumps; what it has set a time for is due by the new one. */
   jumpAhead(jumpMs: number): void {
-    this.#aheadMs += jumpMs;
-    if (this.isAlive) this.#scheduleRun();
+    this.#slices.jumpAhead(jumpMs);
   }
 
   /** The thread dies: nothing of it is performed or answered any more. */
@@ -132,7 +132,7 @@ export class Driver implements Claimer, Subscriber {
     if (!this.isAlive) return;
     this.#guarded(() => give(this.#machine));
     this.#perform();
-    this.#scheduleRun();
+    this.#slices.schedule();
   }
 
   #guarded<T>(work: () => T): T {
@@ -147,46 +147,15 @@ export class Driver implements Claimer, Subscriber {
     }
   }
 
-  #scheduleRun(): void {
-    if (this.#isRunScheduled) return;
-    this.#isRunScheduled = true;
-    this.process.after(this.#world.network.legMs() / 4, () => {
-      this.#isRunScheduled = false;
-      if (this.isAlive) this.#run();
-    });
-  }
-
-  #run(): void {
-    const { prng } = this.#world;
-    const clock = () => {
-      this.#aheadMs += prng.next() / 10;
-      return this.#nowMs;
-    };
-    const more = this.#guarded(() =>
-      this.#fuse.guard(() => this.#machine.run(clock, prng.pick([0, 0.2, 5])))
-    );
+  #run(clock: () => number, sliceMs: number): boolean | null {
+    const more = this.#guarded(() => this.#fuse.guard(() => this.#machine.run(clock, sliceMs)));
     const { fall } = this.#fuse;
     if (fall !== null) {
       this.#hosts.fell(this.#life, this, fall);
-      return;
+      return null;
     }
     this.#perform();
-    if (more) this.#scheduleRun();
-    else this.#scheduleWake();
-  }
-
-  #scheduleWake(): void {
-    const number = ++this.#wakeNumber;
-    const wakeMs = this.#machine.wakeAtMs(this.#nowMs);
-    if (wakeMs === null) return;
-    check(
-      "spin",
-      wakeMs > this.#nowMs,
-      () => `${this.name} had nothing to do at ${this.#nowMs} and yet wants to be woken at ${wakeMs}`,
-    );
-    this.process.after(wakeMs - this.#nowMs, () => {
-      if (this.isAlive && number === this.#wakeNumber && !this.#isRunScheduled) this.#run();
-    });
+    return more;
   }
 
   #perform(): void {

@@ -13,6 +13,7 @@ import type { ShardLimits } from "../core/limits.ts";
 import { shardOf } from "../core/murmur2.ts";
 import { MemoryLogCore } from "../log/memory_log_core.ts";
 import { MemoryStoreCore } from "../store/memory_store_core.ts";
+import { StoreError } from "../store/port.ts";
 import { Agenda } from "./agenda.ts";
 import { Asking } from "./asking.ts";
 import { Auditor } from "./auditor.ts";
@@ -119,21 +120,28 @@ export class World {
 
   /** Of the shard's row. */
   epoch(shard: number): number {
-    return this.auditor.epoch(shard);
+    return this.store.epochNow(shard);
   }
 
   /** "raced": the epoch is another by now. */
   claim({ shard, owner, claimer, death, after }: NewClaim): Claim | "raced" {
     this.#checkRoom(this.#storeFullUntilMs);
-    if (after !== null && after !== this.epoch(shard)) {
-      this.trace(`${owner} is raced: the epoch is ${this.epoch(shard)}`);
-      return "raced";
-    }
-    const claim = this.store.claimNow(shard, owner, death);
-    this.auditor.claimed(claim, owner);
+    const claim = this.#claimUnlessRaced({ shard, owner, claimer, death, after });
+    if (claim === "raced") return claim;
+    this.auditor.claimed(claim, owner, after);
     this.hostAuditor.claimed(shard, claim.epoch, death);
     this.cluster.auditor.claimed(shard, claim.epoch, claimer);
     return claim;
+  }
+
+  #claimUnlessRaced({ shard, owner, death, after }: NewClaim): Claim | "raced" {
+    try {
+      return this.store.claimNow(shard, owner, death, after);
+    } catch (thrown) {
+      if (!(thrown instanceof StoreError) || thrown.code !== "raced") throw thrown;
+      this.trace(`${owner} is raced: the epoch is ${this.epoch(shard)}`);
+      return "raced";
+    }
   }
 
   commit(checkpoint: Checkpoint): CommitResult {

@@ -6,7 +6,7 @@ import type {
   Checkpoint,
   Claim,
   CommitResult,
-  DueActor,
+  DuePage,
   Loaded,
   StoredDeadLetter,
 } from "../core/checkpoint.ts";
@@ -58,7 +58,7 @@ export class MemoryStore implements Store {
     return this.#call((core) => core.loadNow(shard, keys));
   }
 
-  due(shard: number, afterMs: number, limit: number): Promise<readonly DueActor[]> {
+  due(shard: number, afterMs: number, limit: number): Promise<DuePage> {
     return this.#call((core) => core.dueNow(shard, afterMs, limit));
   }
 

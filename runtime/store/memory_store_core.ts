@@ -13,6 +13,7 @@ import {
   type Claim,
   type CommitResult,
   type DueActor,
+  type DuePage,
   emptyMemory,
   type KeyIncrement,
   type Loaded,
@@ -221,13 +222,14 @@ export class MemoryStoreCore {
     };
   }
 
-  dueNow(shard: number, afterMs: number, limit: number): DueActor[] {
+  dueNow(shard: number, afterMs: number, limit: number): DuePage {
+    const { actors, epoch } = this.#shard(shard);
     const due: DueActor[] = [];
-    for (const { kind, id, dueMs } of this.#shard(shard).actors.values()) {
+    for (const { kind, id, dueMs } of actors.values()) {
       if (dueMs !== null && dueMs > afterMs) due.push({ dueMs, kind, id });
     }
     due.sort((a, b) => a.dueMs - b.dueMs || compareBytes(a.kind, b.kind) || compareBytes(a.id, b.id));
-    return due.slice(0, limit);
+    return { epoch, actors: due.slice(0, limit) };
   }
 
   *#snapshots(): Generator<Snapshot> {

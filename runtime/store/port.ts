@@ -15,7 +15,7 @@ import type {
   Checkpoint,
   Claim,
   CommitResult,
-  DueActor,
+  DuePage,
   Loaded,
   Positions,
   StoredDeadLetter,
@@ -82,8 +82,8 @@ export interface Store {
   rows(): Promise<readonly ShardRow[]>;
   /** Snapshots of those of `keys` that have one, and the shard's epoch at that moment. */
   load(shard: number, keys: readonly Address[]): Promise<Loaded>;
-  /** Actors of the shard with a timer due after `afterMs`, by (dueMs, kind, id), at most `limit`. */
-  due(shard: number, afterMs: number, limit: number): Promise<readonly DueActor[]>;
+  /** Actors of the shard with a timer due after `afterMs`, by (dueMs, kind, id), at most `limit`; and its epoch then. */
+  due(shard: number, afterMs: number, limit: number): Promise<DuePage>;
   /** Commits each checkpoint under its own guard, all in as few transactions as the store likes. */
   commit(checkpoints: readonly Checkpoint[]): Promise<readonly CommitResult[]>;
   /** Ids of the actors of a kind that have a snapshot, over all shards, those greater than `after`. */

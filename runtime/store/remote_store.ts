@@ -15,7 +15,7 @@ import type {
   Checkpoint,
   Claim,
   CommitResult,
-  DueActor,
+  DuePage,
   Loaded,
   StoredDeadLetter,
 } from "../core/checkpoint.ts";
@@ -120,7 +120,7 @@ export class RemoteStore implements Store {
     return this.#reads.call("load", [shard, keys]);
   }
 
-  due(shard: number, afterMs: number, limit: number): Promise<readonly DueActor[]> {
+  due(shard: number, afterMs: number, limit: number): Promise<DuePage> {
     return this.#reads.call("due", [shard, afterMs, limit]);
   }
 

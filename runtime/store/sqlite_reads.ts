@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "../core/actor.ts";
-import type { DueActor, Loaded, StoredDeadLetter } from "../core/checkpoint.ts";
+import type { DuePage, Loaded, StoredDeadLetter } from "../core/checkpoint.ts";
 import type { ActorRows } from "./actor_rows.ts";
 import type { DeadLetterRows } from "./dead_letter_rows.ts";
 import type { HistoryRows } from "./history_rows.ts";
@@ -59,8 +59,11 @@ export class SqliteReads implements StoreReads {
     }));
   }
 
-  due(shard: number, afterMs: number, limit: number): Promise<readonly DueActor[]> {
-    return this.#run(`read timers of shard ${shard}`, () => this.#rows.actors.due(shard, afterMs, limit));
+  due(shard: number, afterMs: number, limit: number): Promise<DuePage> {
+    return this.#run(`read timers of shard ${shard}`, () => ({
+      actors: this.#rows.actors.due(shard, afterMs, limit),
+      epoch: this.#rows.shards.epoch(shard),
+    }));
   }
 
   list(kind: string, after: string | null, limit: number): Promise<ListPage> {

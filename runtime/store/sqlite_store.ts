@@ -20,7 +20,7 @@ import type {
   Checkpoint,
   Claim,
   CommitResult,
-  DueActor,
+  DuePage,
   Loaded,
   StoredDeadLetter,
 } from "../core/checkpoint.ts";
@@ -282,7 +282,7 @@ export class SqliteStore implements Store {
     return this.#reads.load(shard, keys);
   }
 
-  due(shard: number, afterMs: number, limit: number): Promise<readonly DueActor[]> {
+  due(shard: number, afterMs: number, limit: number): Promise<DuePage> {
     return this.#reads.due(shard, afterMs, limit);
   }
 

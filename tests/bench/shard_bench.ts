@@ -129,7 +129,7 @@ export class ShardBench {
         shard.loaded(action.epoch, this.#store?.loadNow(0, action.keys) ?? nothingStored);
         return;
       case "due":
-        shard.dueLoaded(action.epoch, []);
+        shard.dueLoaded(action.epoch, { epoch: action.epoch, actors: [] });
         return;
       case "commit": {
         const { checkpoint } = action;

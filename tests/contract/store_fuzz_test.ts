@@ -79,7 +79,7 @@ function questions(store: SqliteStore): Map<string, () => Promise<unknown>> {
   all.set("letters of one", () => store.deadLetters({ after: null, limit: 100, actorId: idOf(1, 2) }));
   for (const shard of shards) {
     all.set(`claim ${shard}`, () => store.claim(shard, "second"));
-    all.set(`due ${shard}`, () => store.due(shard, -1, 1000));
+    all.set(`due ${shard}`, async () => (await store.due(shard, -1, 1000)).actors);
     for (let n = 0; n < actorsPerShard; n++) {
       const key = { kind: "sensor", id: idOf(shard, n) };
       all.set(`load ${key.id}`, async () => actorRows(await store.load(shard, [key])));

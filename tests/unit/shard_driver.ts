@@ -8,6 +8,7 @@ import {
   type Checkpoint,
   type Claim,
   type CommitResult,
+  type DuePage,
   emptyMemory,
   type Loaded,
   MAILBOX,
@@ -322,11 +323,12 @@ export class ShardDriver {
     };
   }
 
-  #due(afterMs: number, limit: number) {
-    return [...this.rows.values()]
+  #due(afterMs: number, limit: number): DuePage {
+    const actors = [...this.rows.values()]
       .flatMap(({ kind, id, dueMs }) => dueMs !== null && dueMs > afterMs ? [{ kind, id, dueMs }] : [])
       .sort((a, b) => a.dueMs - b.dueMs)
       .slice(0, limit);
+    return { epoch: this.#epoch, actors };
   }
 
   /** Makes the commits that were held back. */

@@ -11,7 +11,10 @@ import { ShardDriver } from "./shard_driver.ts";
 const Command = z.union([
   z.number(),
   z.object({ send: z.string(), value: z.number() }),
-  z.object({ wakeAtMs: z.number(), value: z.number() }),
+  z.object({
+    wakeAtMs: z.number(),
+    value: z.union([z.number(), z.object({ send: z.string(), value: z.number() })]),
+  }),
   z.object({ throwAt: z.number() }),
 ]);
 type Command = z.infer<typeof Command>;
@@ -31,8 +34,9 @@ const notebook = defineActor<z.infer<typeof State>, Command>({
     state.turns++;
     if (typeof message === "number") state.seen.push(message);
     else if ("send" in message) context.send({ kind: "notebook", id: message.send }, message.value);
-    else if ("wakeAtMs" in message) context.setTimer(`t${message.value}`, message.wakeAtMs, message.value);
-    else if (state.turns === message.throwAt) throw new Error("asked to throw");
+    else if ("wakeAtMs" in message) {
+      context.setTimer(`t${JSON.stringify(message.value)}`, message.wakeAtMs, message.value);
+    } else if (state.turns === message.throwAt) throw new Error("asked to throw");
   },
   queries: { state: { arguments: z.object({}), answer: (state) => state } },
 });
@@ -250,6 +254,21 @@ Deno.test("Shard claims itself again when a load tells that another owner has cl
   const loaded = driver.shard.loaded.bind(driver.shard);
   driver.shard.loaded = (epoch, found) => loaded(epoch, epoch === 1 ? { ...found, epoch: 2 } : found);
   assert.deepEqual(seen(driver, "a"), [1]);
+  assert.equal(driver.shard.counters.claims, 2);
+});
+
+Deno.test("Shard claims itself again when a page of timers tells that another owner has claimed it", () => {
+  const driver = new ShardDriver(registry);
+  driver.start();
+  driver.append(100, ["notebook", "a", { wakeAtMs: 600, value: { send: "b", value: 1 } }]);
+  driver.settle();
+  driver.checkpoint();
+  driver.takeOver();
+  const dueLoaded = driver.shard.dueLoaded.bind(driver.shard);
+  // Another owner has fired the timer, and saved that.
+  driver.shard.dueLoaded = (epoch, page) => dueLoaded(epoch, epoch === 2 ? { epoch: 3, actors: [] } : page);
+  driver.append(700, ["notebook", "b", 2]);
+  assert.deepEqual(seen(driver, "b"), [1, 2]);
   assert.equal(driver.shard.counters.claims, 2);
 });
 

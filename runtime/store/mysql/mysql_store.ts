@@ -13,7 +13,7 @@ import type {
   Checkpoint,
   Claim,
   CommitResult,
-  DueActor,
+  DuePage,
   Loaded,
   StoredDeadLetter,
 } from "../../core/checkpoint.ts";
@@ -168,10 +168,14 @@ export class MySqlStore implements Store {
     });
   }
 
-  due(shard: number, afterMs: number, limit: number): Promise<readonly DueActor[]> {
+  due(shard: number, afterMs: number, limit: number): Promise<DuePage> {
     return this.#read(
       `read timers of shard ${shard}`,
-      (connection) => dueActors(connection, shard, afterMs, limit),
+      async (connection) => {
+        const actors = await dueActors(connection, shard, afterMs, limit);
+        // After them, as of those that are loaded.
+        return { actors, epoch: await epochOf(connection, shard) };
+      },
     );
   }
 
