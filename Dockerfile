@@ -42,7 +42,7 @@ ENV SENSORIUM_DATA=/data
 VOLUME /data
 EXPOSE 5002 9464
 USER 10001:10001
-# Drains: give it 40 s, more than Docker's 10.
+# It drains: give it 45 s, more than Docker's 10.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["deno", "run", "--no-prompt", "--allow-net", "--allow-env=SENSORIUM_HOST,SENSORIUM_ADMIN_PORT", "deploy/health.ts"]

@@ -328,8 +328,9 @@ async function runNode(
   });
 
   const again = (setting: PortSetting, fetch: Fetch) => () => listen(host, setting, fetch);
-  await engine.supervise(listening("http", http, again(port, app.fetch), drainMs.requests));
+  // The last to go is the one that other nodes ask, and whoever looks whether this one is ready.
   await engine.supervise(listening("admin-http", adminHttp, again(admin, edge.adminFetch), drainMs.requests));
+  await engine.supervise(listening("http", http, again(port, app.fetch), drainMs.requests));
   if (life.index === 0) await superviseHostMetrics(settings, place, engine, app, report);
   await superviseTopics(settings, place, engine, registry, report);
   const stopSummary = startSummary(engine, life, link, log);

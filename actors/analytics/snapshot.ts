@@ -57,9 +57,12 @@ function readList(reader: ByteReader): readonly ListedReading[] {
   throw new FormatError(`A list is not one of ${count} readings`);
 }
 
+/** Numbers that JSON can give back: what reads as infinite is written as null. */
 function isListed(item: unknown): item is ListedReading {
-  return typeof item === "object" && item !== null && "ts" in item && typeof item.ts === "number" &&
-    "values" in item && typeof item.values === "object" && item.values !== null;
+  return typeof item === "object" && item !== null && "ts" in item && Number.isFinite(item.ts) &&
+    (!("seq" in item) || Number.isFinite(item.seq)) &&
+    "values" in item && typeof item.values === "object" && item.values !== null &&
+    Object.values(item.values).every((value) => typeof value === "boolean" || Number.isFinite(value));
 }
 
 /** A double that is a whole number from 0 to `max`, or the one that stands for none. */

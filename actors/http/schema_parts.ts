@@ -13,7 +13,10 @@ export const timeMs = z.number().meta({ description: "Epoch milliseconds." });
 /** On answers that may not reflect everything acknowledged. */
 export const age = {
   consistency: z.enum(["local", "cached"]).optional().meta({ description: "Absent from a strict answer." }),
-  ageMs: z.number().min(0).optional().meta({ description: "How old the answer may be." }),
+  ageMs: z.number().min(0).optional().meta({
+    description:
+      "How old the answer may be; where several nodes append, at most since the shard's last frame.",
+  }),
 };
 
 export const whereabouts = { id, epoch, position: positions };

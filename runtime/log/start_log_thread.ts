@@ -113,6 +113,7 @@ export function ownLogThread(worker: Worker, owner: LogThreadOwner): LogThread {
     memory: () => rpc.call("memory", []),
     membership: isShared
       ? {
+        join: () => rpc.call("join", []),
         table: () => rpc.call("table", []),
         evict: (name) => rpc.call("evict", [name]),
         onAgreed: (hear) => agreements.onAgreed(hear),

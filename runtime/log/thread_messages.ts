@@ -50,6 +50,11 @@ export interface OwnerCalls {
 
 /** And those of a log that several nodes share. */
 export interface MemberCalls {
+  /**
+   * Joins the nodes that share the log, and goes on trying: to be called once, when this one can fold what it is given.
+   * Throws a `LogError` "refused" when trying does not help.
+   */
+  join(): Promise<void>;
   /** What the nodes agree on now. Throws a `LogError` "unavailable". */
   table(): Promise<ClusterTable>;
   /**

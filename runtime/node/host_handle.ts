@@ -31,10 +31,13 @@ import { hostStopMs } from "./limits.ts";
 import type { Report } from "./notice.ts";
 import type { Child, Running } from "./supervisor.ts";
 
+/** A `HostLife` as a host has it. */
+export type HostThread = Pick<HostLife, "assign" | "belongTo" | "board" | "die" | "rpc" | "stop">;
+
 export interface HostParts {
   readonly host: number;
   /** A thread: a warm one, if there is any. */
-  thread(): HostLife;
+  thread(): HostThread;
   /** A new port to the log's (store's) thread; the same name again replaces the earlier port. */
   connectLog(client: string): MessagePort;
   connectStore(client: string): StorePorts;
@@ -56,7 +59,7 @@ const noTotals: HostTotals = { messages: 0, frames: 0, deadLetters: 0 };
 export class HostHandle {
   readonly host: number;
   readonly #parts: HostParts;
-  #life: HostLife | null = null;
+  #life: HostThread | null = null;
   #shares: HostShares = { number: 0, shards: [] };
   /** By own shard: the number of the `HostShares` with which it came. */
   readonly #since = new Map<number, number>();

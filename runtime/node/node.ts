@@ -1,7 +1,7 @@
 /**
  * A running node: the composition of its parts, and their start and stop.
  *
- *     startEngine ──▶ writer threads (store, log) ──▶ host threads ──▶ its shards claimed and replayed
+ *     startEngine ──▶ writer threads (store, log) ──▶ host threads ──▶ joined ──▶ its shards claimed and replayed
  *     stop        ──▶ services ended ──▶ gateway drained ──▶ shards flushed ──▶ hosts ended ──▶ log and store closed
  *
  * 1. `startEngine` resolves when every shard of the node folds (or is refused, which `status` tells), or throws with
@@ -17,10 +17,8 @@
 
 import process from "node:process";
 import type { Address } from "../core/actor.ts";
-import type { Agreement } from "../core/cluster.ts";
 import { shardOf } from "../core/murmur2.ts";
 import type { Control } from "../core/control.ts";
-import type { LogMembership } from "../log/start_log_thread.ts";
 import { RemoteLog } from "../log/remote_log.ts";
 import type { Store } from "../store/port.ts";
 import { RemoteStore } from "../store/remote_store.ts";
@@ -51,6 +49,7 @@ import { Gateway } from "./gateway.ts";
 import { Expiry, expiryShard } from "./expiry.ts";
 import { closeWritersMs, sendDeadlineMs, startCheckMs, watchdogTickMs } from "./limits.ts";
 import { StampClock } from "./stamp_clock.ts";
+import { type Agreements, NodeMembership } from "./node_membership.ts";
 import { NodeMetrics } from "./metrics.ts";
 import { NodeHosts } from "./node_hosts.ts";
 import { type NodeTree, nodeTree } from "./node_tree.ts";
@@ -86,9 +85,6 @@ export async function startEngine(options: EngineOptions): Promise<EmbeddedEngin
   return engine;
 }
 
-/** Where a node hears which shards are its own. */
-export type Agreements = Pick<LogMembership, "onAgreed">;
-
 export class EmbeddedEngine implements Engine {
   readonly shardCount: number;
   readonly store: Store;
@@ -115,7 +111,7 @@ export class EmbeddedEngine implements Engine {
   readonly #tree: NodeTree;
   readonly #services: Services;
   readonly #expiry: Expiry;
-  readonly #agreements: Agreements | null;
+  readonly #membership: NodeMembership;
   /** Rejects when the start has failed. */
   readonly #failed = Promise.withResolvers<never>();
   #isStarted = false;
@@ -130,7 +126,6 @@ export class EmbeddedEngine implements Engine {
     agreements: Agreements | null,
   ) {
     this.#settings = settings;
-    this.#agreements = agreements;
     this.#actors = actors;
     this.#writers = writers;
     this.shardCount = settings.shards;
@@ -196,6 +191,14 @@ export class EmbeddedEngine implements Engine {
       onDeath: (metrics) => {
         if (this.#stopping === null) this.#metrics.hostDied(metrics);
       },
+    });
+    this.#membership = new NodeMembership({
+      agreements,
+      shardCount: settings.shards,
+      hosts: this.#hosts,
+      rebalances: this.#rebalances,
+      report: settings.report,
+      refused: (error) => this.#lost(error),
     });
     this.compute = settings.compute === null ? null : this.#makeCompute(settings.compute);
     this.#services = this.#makeServices();
@@ -279,24 +282,6 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
-  /** From now on these shards are the node's; one that stops takes none. */
-  #agreed({ number, own, durationMs }: Agreement): void {
-    const shards = this.#stopping === null ? own : own.filter((shard) => this.#board.isOwn(shard));
-    this.#rebalances.agreed({ number, own: shards, durationMs });
-    this.#hosts.own(shards);
-    const message = `The nodes have agreed, in ${Math.round(durationMs)} ms: ${shards.length} of ` +
-      `${this.shardCount} shards are this one's.`;
-    const fields = { shards: shards.length, durationMs: Math.round(durationMs) };
-    this.#settings.report({
-      level: "info",
-      component: "node",
-      event: "agreed",
-      like: message,
-      message,
-      fields,
-    });
-  }
-
   /** Starts the threads; resolves when they run and every own shard is settled, throws with every thread ended. */
   async start(): Promise<void> {
     void this.#writers.lost.then((error) => this.#lost(error));
@@ -310,8 +295,7 @@ export class EmbeddedEngine implements Engine {
       if (this.#stopping === null) this.#abandoned.check();
     }, watchdogTickMs);
     void this.#tree.root.ended.then(() => clearInterval(watch));
-    if (this.#agreements === null) this.#hosts.own(this.#allShards());
-    else this.#agreements.onAgreed((agreement) => this.#agreed(agreement));
+    this.#membership.start();
     const started = this.#tree.root.start();
     const check = setInterval(() => {
       const error = this.#hosts.checkStart();
@@ -526,6 +510,7 @@ export class EmbeddedEngine implements Engine {
     const endMs = startMs + deadlineMs;
     const step = (message: string) => this.#step(message, this.#clock.nowMs() - startMs);
     const leftMs = () => Math.max(0, endMs - this.#clock.nowMs());
+    this.#membership.stop();
     this.#services.close();
     this.compute?.close();
     this.backups.close();

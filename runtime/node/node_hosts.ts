@@ -48,6 +48,7 @@ export class NodeHosts {
   readonly #startWatch: StartWatch;
   /** Hosts that have reported. */
   readonly #heard = new Set<number>();
+  readonly #up = Promise.withResolvers<void>();
   /** By shard that somebody watches: to be resolved when it leaves. */
   readonly #leaving = new Map<number, PromiseWithResolvers<void>>();
   #placement: Placement;
@@ -143,6 +144,7 @@ export class NodeHosts {
     const { board, backlog, onReport } = this.#parts;
     this.#startWatch.heard(host);
     this.#heard.add(host);
+    if (this.#heard.size === this.#handles.length) this.#up.resolve();
     for (const shard of reports) {
       board.reported(shard);
       onReport(shard);
@@ -165,6 +167,11 @@ export class NodeHosts {
   waitingFor(): string | null {
     if (!this.#isPlaced) return "The nodes have not agreed yet which shards are this one's";
     return this.#parts.board.waitingFor();
+  }
+
+  /** Resolves when every host can fold. */
+  get up(): Promise<void> {
+    return this.#up.promise;
   }
 
   /** Resolves when every shard of the node folds, or is refused, for the first time. */

@@ -85,7 +85,9 @@ export class PeerClient {
       return await read(await this.#fetch(url + path, init), reply);
     } catch (thrown) {
       if (thrown instanceof HopError) throw thrown;
-      throw new HopError(signal.aborted ? "it was given up" : errorMessage(thrown), false, { cause: thrown });
+      throw new HopError(signal.aborted ? "it does not answer" : errorMessage(thrown), false, {
+        cause: thrown,
+      });
     } finally {
       gate.leave();
     }

@@ -70,7 +70,7 @@ export class Peers {
 
   constructor(parts: PeersParts) {
     this.#parts = parts;
-    this.#owners = new Owners({ clock: parts.clock, read: parts.table });
+    this.#owners = new Owners({ clock: parts.clock, read: () => this.#readTable() });
     this.#connections = parts.connect();
     this.#client = new PeerClient(this.#connections.fetch, parts.secret);
   }
@@ -100,7 +100,6 @@ export class Peers {
       const { number, table } = await this.#owners.laterThan(way.wrongTable);
       // Whatever comes of it, the next attempt wants a later one.
       way.wrongTable = number;
-      this.#client.keepOnly(new Set(table.nodes.map(({ url }) => url)));
       const owner = ownerIn(table, shard);
       way.node = owner?.name ?? null;
       way.trouble = null;
@@ -139,15 +138,22 @@ export class Peers {
   /** Ends hops that lasted long and whose node has the shard no longer, and those that lasted too long. */
   async look(): Promise<void> {
     const nowMs = this.#parts.clock.nowMs();
-    const late = [...this.#hops].filter(({ sinceMs }) => nowMs - sinceMs >= hopLookMs);
-    if (late.length === 0) return;
-    const table = await this.#freshTable();
-    for (const { shard, node, sinceMs, end } of late) {
-      const owner = table === null ? null : ownerIn(table, shard);
+    const lasting = (ms: number) => [...this.#hops].filter(({ sinceMs }) => nowMs - sinceMs >= ms);
+    for (const { end } of lasting(maxHopMs)) end.abort();
+    const late = lasting(hopLookMs);
+    const table = late.length === 0 ? null : await this.#freshTable();
+    if (table === null) return;
+    for (const { shard, node, end } of late) {
+      const owner = ownerIn(table, shard);
       // As long as no other has it, the one that was asked may: it keeps it while the nodes agree.
-      const isGone = owner !== null && owner.name !== node;
-      if (isGone || nowMs - sinceMs >= maxHopMs) end.abort();
+      if (owner !== null && owner.name !== node) end.abort();
     }
+  }
+
+  async #readTable(): Promise<ClusterTable> {
+    const table = await this.#parts.table();
+    this.#client.keepOnly(new Set(table.nodes.map(({ url }) => url)));
+    return table;
   }
 
   async #freshTable(): Promise<ClusterTable | null> {

@@ -109,9 +109,9 @@ export class Rebalances {
       gained,
       lost,
       kept,
-      agreeingMs: agreement.durationMs,
-      claimingMs: claimedMs === null ? null : claimedMs - heardMs,
-      replayingMs: claimedMs === null || foldedMs === null ? null : foldedMs - claimedMs,
+      agreeingMs: Math.round(agreement.durationMs),
+      claimingMs: claimedMs === null ? null : Math.round(claimedMs - heardMs),
+      replayingMs: claimedMs === null || foldedMs === null ? null : Math.round(foldedMs - claimedMs),
     })).reverse();
   }
 }

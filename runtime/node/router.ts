@@ -244,9 +244,10 @@ export class Router {
       return asking.end ??= Math.max(asking.known, await this.#parts.ends.end(asking.shard));
     } catch (thrown) {
       if (!(thrown instanceof LogError)) throw thrown;
-      throw new EngineError("unavailable", `Cannot learn what is to be folded: ${thrown.message}`, 1, {
-        cause: thrown,
-      });
+      const sentence =
+        `Cannot learn what is to be folded: ${thrown.message.replace(/\.$/, "")}; with consistency ` +
+        `"local" it is answered from what is folded.`;
+      throw new EngineError("unavailable", sentence, 1, { cause: thrown });
     }
   }
 

@@ -107,7 +107,7 @@ function obstacle({ state, shard, node, host, turn }: AskWaiting): string {
         node === null ? "another node" : `node ${node}`
       }, which has not answered`;
     case "nowhere":
-      return `no node has shard ${shard} now`;
+      return `no node is known to have shard ${shard} now`;
     case "claiming":
       return `shard ${shard} is being claimed by host ${host}`;
     case "running":

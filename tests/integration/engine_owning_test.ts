@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import type { Agreement } from "../../runtime/core/cluster.ts";
 import { loadActorModule } from "../../runtime/node/actor_module.ts";
-import { type Agreements, EmbeddedEngine, type EngineOptions } from "../../runtime/node/node.ts";
+import { EmbeddedEngine, type EngineOptions } from "../../runtime/node/node.ts";
+import type { Agreements } from "../../runtime/node/node_membership.ts";
 import { settle } from "../../runtime/node/options.ts";
 import { openWriters } from "../../runtime/node/writers.ts";
 import { Prng } from "../../runtime/simulation/prng.ts";
@@ -29,6 +30,10 @@ class Said implements Agreements {
 
   onAgreed(hear: (agreement: Agreement) => void): void {
     this.#hear = hear;
+  }
+
+  join(): Promise<void> {
+    return Promise.resolve();
   }
 
   say(own: readonly number[]): void {

@@ -1,12 +1,17 @@
 /** HAProxy as it is deployed, in front of nodes: what it sends again, and what it never does. */
 
 import assert from "node:assert/strict";
+import { type Phase, run } from "../../actors/simulate/run.ts";
+import { dropDatabase, newDatabase } from "../contract/servers/mysql_databases.ts";
 import { eventually } from "../services/eventually.ts";
 import { Haproxy } from "../services/haproxy.ts";
 import { Node } from "../services/node.ts";
 import { skipUnlessInstalled } from "../services/required.ts";
+import { serverAddress, skipUnlessServed } from "../services/servers.ts";
 import { StubNode } from "../services/stub_node.ts";
-import { tempFolder } from "./operations.ts";
+import { smallPlan } from "../verify/simulated_run.ts";
+import { isRight, verify } from "../verify/verifier.ts";
+import { TopicStage } from "./topic_stage.ts";
 
 const ignore = skipUnlessInstalled("HAProxy in front of nodes", ["haproxy"]);
 const deadlineMs = 30_000;
@@ -95,39 +100,82 @@ Deno.test({
     }),
 });
 
-/** Bodies on their way at a time, and how many are sent before and after the kill. */
+/** Nodes of one cluster, on the servers of all tests. */
+class ClusterStage implements AsyncDisposable {
+  readonly #topics: TopicStage;
+  readonly #mysql = newDatabase();
+
+  private constructor(topics: TopicStage) {
+    this.#topics = topics;
+  }
+
+  static async open(): Promise<ClusterStage> {
+    return new ClusterStage(await TopicStage.open());
+  }
+
+  async startNode(): Promise<Node> {
+    const { prefix, brokers, entry, ok } = this.#topics;
+    const mysql = new URL(serverAddress("mysql"));
+    mysql.pathname = `/${this.#mysql.database}`;
+    return await Node.start({
+      dataDir: "not-used",
+      environment: { KAFKA_BROKERS: brokers.join(","), MYSQL_URL: mysql.href },
+      flags: ["--prefix", prefix, "--entry-topic", entry, "--ok-topic", ok, "--no-host-metrics"],
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#topics[Symbol.asyncDispose]();
+    await dropDatabase(this.#mysql);
+  }
+}
+
+/** Bodies on their way at a time, and how long they are sent. */
 const senders = 8;
-const bodies = { before: 200, after: 400 };
+const loadMs = 6000;
+/** The group misses a node after 6 s. */
+const takeoverMs = 60_000;
+const never = new AbortController().signal;
 
 Deno.test({
-  name: "HAProxy in front of two nodes: one is killed under load, and no sender notices",
-  ignore,
+  name:
+    "HAProxy in front of two nodes that share shards: one is killed under load, and nothing is lost or counted twice",
+  ignore: ignore || skipUnlessServed("The test of HAProxy and a cluster", ["kafka", "mysql"]),
   async fn() {
-    await using folder = await tempFolder();
-    const start = (name: string) =>
-      Node.start({ dataDir: `${folder.path}/${name}`, flags: ["--no-host-metrics"] });
-    await using first = await start("first");
-    await using second = await start("second");
+    await using stage = await ClusterStage.open();
+    await using first = await stage.startNode();
+    await using second = await stage.startNode();
     await using haproxy = await Haproxy.start([first, second]);
-
-    const afterKill = Promise.withResolvers<void>();
-    let sent = 0;
-    const refused: string[] = [];
-    const sender = async () => {
-      while (sent < bodies.before + bodies.after) {
-        if (++sent === bodies.before) void first.kill().then(afterKill.resolve, afterKill.reject);
-        const response = await fetch(`${haproxy.url}/readings`, {
-          method: "POST",
-          headers: { "content-type": "application/json", "idempotency-key": crypto.randomUUID() },
-          body: `{"id":"s${sent % 50}","values":{"t":1}}`,
-        });
-        const text = await response.text();
-        if (response.status !== 202) refused.push(`${response.status} ${text}`);
-      }
-    };
-    await Promise.all(Array.from({ length: senders }, sender));
-    await afterKill.promise;
-    assert.deepEqual(refused, []);
+    const url = new URL(haproxy.url);
+    const begun = Promise.withResolvers<Phase>();
+    const plan = { ...smallPlan, originMs: Date.now(), sensors: 200 };
+    const running = run({
+      plan,
+      target: { url, token: null, connections: senders },
+      forMs: loadMs,
+      isPaced: true,
+      liveOriginMs: () => plan.originMs,
+      stop: never,
+      abandon: never,
+      onPhase: begun.resolve,
+    });
+    const { tally } = await Promise.race([begun.promise, running.then(() => begun.promise)]);
+    await eventually(
+      "a third of the load",
+      deadlineMs,
+      () => Promise.resolve(tally.accepted > plan.ratePerSecond * loadMs / 3000 ? true : null),
+    );
+    await first.kill();
+    const [live] = await running;
+    assert.ok(live);
+    assert.deepEqual([tally.refused, tally.repeatedBodies], [0, 0], `${tally.lastTrouble}`);
     assert.ok(haproxy.retried > 0, `nothing had to be sent again:\n${haproxy.log}`);
+    // The first answers come when the shards of the dead are the other's.
+    const verification = await eventually(
+      "answers for all sensors",
+      takeoverMs,
+      () => verify({ url, token: null }, [live.ledger]),
+    );
+    assert.ok(isRight(verification), verification.examples.join("\n"));
   },
 });

@@ -86,10 +86,15 @@ class Launcher implements AsyncDisposable {
     this.#process.kill(signal);
   }
 
-  /** Its exit code. */
+  /** Once it has ended; what it has started may be there still. */
+  get exitCode(): Promise<number> {
+    return this.#process.status.then(({ code }) => code);
+  }
+
+  /** Its exit code, once its nodes are gone, too. */
   async end(): Promise<number> {
-    const { code } = await within("the launcher's end", this.#process.status, deadlineMs);
-    await this.#reading;
+    const code = await within("the launcher's end", this.exitCode, deadlineMs);
+    await within("the end of its nodes", this.#reading, deadlineMs);
     return code;
   }
 
@@ -171,6 +176,27 @@ Deno.test("a launcher goes on when one of its nodes is stopped by itself, and en
     0,
     "both have left by themselves",
   );
+});
+
+Deno.test("a launcher that is signalled again while a node does not stop ends at once", async () => {
+  await using launcher = new Launcher(2, ...anyPorts);
+  const [hanging, other] = [await launcher.life(0), await launcher.life(1)];
+  Deno.kill(hanging.pid, "SIGSTOP");
+  try {
+    launcher.signal("SIGINT");
+    const { begins } = other;
+    await launcher.until("the other's end", () => launcher.said.some(({ stopped }) => stopped === begins));
+    let code: number | null = null;
+    void launcher.exitCode.then((found) => code = found);
+    // Signals within a fraction of a second count as one.
+    await launcher.until("its end", () => {
+      if (code === null) launcher.signal("SIGINT");
+      return code !== null;
+    });
+    assert.equal(code, 130);
+  } finally {
+    killHard(hanging.pid);
+  }
 });
 
 Deno.test("a launcher refuses a busy port of any of its nodes", async () => {

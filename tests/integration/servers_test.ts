@@ -55,8 +55,8 @@ function windows({ node }: Stage, id: string, consistency = "strict"): Promise<R
   return ask(`${node.url}/sensors/${id}/windows?consistency=${consistency}`);
 }
 
-async function count(stage: Stage, id: string): Promise<number> {
-  const { status, body } = await windows(stage, id);
+async function count(stage: Stage, id: string, consistency = "strict"): Promise<number> {
+  const { status, body } = await windows(stage, id, consistency);
   assert.equal(status, 200, JSON.stringify(body));
   return body.total.t.count;
 }
@@ -178,7 +178,7 @@ async function goesOnWithoutRedis(stage: Stage): Promise<void> {
 async function refusesWithoutKafka(stage: Stage): Promise<void> {
   const { servers } = stage;
   await servers.kafka.kill();
-  const before = await count(stage, "2");
+  const before = await count(stage, "2", "local");
   const key = "while-kafka-is-away";
   const startMs = performance.now();
   // What is on its way when Kafka dies may be written all the same: its sender is told so by 504, later.
@@ -192,7 +192,10 @@ async function refusesWithoutKafka(stage: Stage): Promise<void> {
   assert.ok(performance.now() - startMs < promptMs);
   assert.match(refused.body.detail, /^Cannot accept messages: Kafka at 127\.0\.0\.1:\d+ does not answer/);
   assert.ok(Number(refused.headers.get("retry-after")) > 0);
-  assert.equal(await count(stage, "2"), before, "what is folded is answered");
+  assert.equal(await count(stage, "2", "local"), before, "what is folded is answered");
+  const strict = await windows(stage, "2");
+  assert.equal(strict.status, 503);
+  assert.match(strict.body.detail, /^Cannot learn what is to be folded: .*; with consistency "local"/);
   await untilReadyz(stage, 503, /Kafka at /);
   assert.equal((await ask(`${stage.node.adminUrl}/healthz`)).status, 200);
   await servers.kafka.start();

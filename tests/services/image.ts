@@ -20,11 +20,15 @@ import {
   variablesOf,
   words,
 } from "./dockerfile.ts";
+import { eventually } from "./eventually.ts";
 import { childOf, killHard } from "./process_tree.ts";
 import { within } from "./within.ts";
 
 const checkout = new URL("../../", import.meta.url).pathname;
+const startDeadlineMs = 30_000;
 const runDeadlineMs = 120_000;
+/** What operators are told to give it. */
+const stopDeadlineMs = 45_000;
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Programs that it needs besides root. */
@@ -53,13 +57,13 @@ export async function buildImage(folder: string): Promise<Image> {
   await Deno.mkdir(join(folder, "root"));
   await Deno.mkdir(join(folder, "work"));
   const built = new Map<string, Image>();
-  let last: Image | undefined;
+  let image: Image | undefined;
   for (const [index, stage] of stages.entries()) {
-    last = await buildStage(stage, join(folder, `${index}`), built);
-    built.set(stage.name ?? "", last);
+    image = await buildStage(stage, join(folder, `${index}`), built);
+    built.set(stage.name ?? "", image);
   }
-  if (last === undefined) throw new Error("The Dockerfile has no FROM");
-  return last;
+  if (image === undefined) throw new Error("The Dockerfile has no FROM");
+  return image;
 }
 
 async function buildStage(stage: Stage, layer: string, built: ReadonlyMap<string, Image>): Promise<Image> {
@@ -241,13 +245,20 @@ exec chroot "$@"`;
     const signal = last(this.#image.instructions, "STOPSIGNAL");
     if (signal !== "SIGTERM") throw new Error(`STOPSIGNAL is ${signal}`);
     Deno.kill(await this.#firstProcess(), signal);
-    return await this.ended;
+    return await within("the container to stop", this.ended, stopDeadlineMs);
   }
 
+  /** `unshare` takes a moment to start it. */
   async #firstProcess(): Promise<number> {
-    const pid = await childOf(this.#process.pid);
-    if (pid === null) throw new Error(`The container has ended: ${(await this.ended).text}`);
-    return pid;
+    const ended = this.ended.then(({ text }): never => {
+      throw new Error(`The container has ended: ${text}`);
+    });
+    const started = eventually(
+      "the container's first process",
+      startDeadlineMs,
+      () => childOf(this.#process.pid),
+    );
+    return await Promise.race([started, ended]);
   }
 
   #inside(command: readonly string[], more: Readonly<Record<string, string>> = {}): readonly string[] {

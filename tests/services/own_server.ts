@@ -6,6 +6,7 @@ import { type MariadbOptions, startMariadb } from "../../deploy/services/mariadb
 import { type RedisOptions, startRedis } from "../../deploy/services/redis.ts";
 import type { Server } from "../../deploy/services/server.ts";
 import { freePort } from "./free_port.ts";
+import { startMysql8 } from "./mysql8.ts";
 import { skipUnlessInstalled } from "./required.ts";
 
 /** To be passed as a test's `ignore`. */
@@ -17,6 +18,7 @@ const programs = {
   kafka: ["java", "openssl"],
   mariadb: ["mariadbd", "mariadb-install-db", "openssl"],
   redis: ["redis-server", "openssl"],
+  mysql8: ["python3", "tar"],
 } as const;
 
 export type OwnServerKind = keyof typeof programs;
@@ -39,6 +41,10 @@ export function ownMariadb(options: Partial<MariadbOptions> = {}): Promise<OwnSe
 
 export function ownRedis(options: Partial<RedisOptions> = {}): Promise<OwnServer> {
   return own("redis", (folder) => startRedis({ port: freePort(), folder, ...options }));
+}
+
+export function ownMysql8(): Promise<OwnServer> {
+  return own("mysql8", (folder) => startMysql8(folder, freePort()));
 }
 
 async function own(kind: OwnServerKind, start: (folder: string) => Promise<Server>): Promise<OwnServer> {

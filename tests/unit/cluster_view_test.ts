@@ -5,7 +5,6 @@ import type { ShardReport } from "../../runtime/node/host_protocol.ts";
 import { clusterStatus, type ClusterViewParts } from "../../runtime/node/cluster_view.ts";
 import { maxRebalances } from "../../runtime/node/limits.ts";
 import { Rebalances } from "../../runtime/node/rebalances.ts";
-import { Edge } from "../../actors/http/edge.ts";
 
 const one = { name: "a/node-0/1", url: "http://a:9464" };
 const two = { name: "a/node-1/2", url: "http://a:9465" };
@@ -122,14 +121,4 @@ Deno.test("Rebalances keeps the last ones, the newest first", () => {
   for (let number = 1; number <= maxRebalances + 2; number++) agree(number, []);
   const numbers = rebalances.list().map(({ number }) => number);
   assert.deepEqual([numbers.length, numbers[0], numbers.at(-1)], [maxRebalances, maxRebalances + 2, 3]);
-});
-
-Deno.test("Edge answers other nodes on the operator's port alone, before there is an app", async () => {
-  const edge = new Edge();
-  const ask = (fetch: Edge["fetch"], path = "/node/ask") =>
-    Promise.resolve(fetch(new Request(`http://a${path}`))).then(({ status }) => status);
-  assert.equal(await ask(edge.adminFetch), 503);
-  edge.openDoor(() => Promise.resolve(new Response(null, { status: 418 })));
-  assert.deepEqual([await ask(edge.adminFetch), await ask(edge.fetch)], [418, 503]);
-  assert.equal(await ask(edge.adminFetch, "/healthz"), 200);
 });

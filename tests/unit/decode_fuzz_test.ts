@@ -119,6 +119,14 @@ Deno.test("A state decodes from any hot row, or is refused", () => {
   fc.assert(fc.property(damaged(hot), (bytes) => exercise(bytes, null)), { numRuns: 500 });
 });
 
+Deno.test("A state whose list has a number that no double holds is refused", () => {
+  const found = hot.findIndex((_, at) => new TextDecoder().decode(hot.subarray(at, at + 6)) === '"ts":1');
+  assert.ok(found > 0);
+  // 1E68 followed by more digits: read as infinite, and written as null.
+  const bytes = hot.with(found + 6, "E".charCodeAt(0));
+  assert.equal(orRefused(() => decodeState(rig.pool, "s1", stateVersion, new ByteReader(bytes), null)), null);
+});
+
 Deno.test("A state decodes from any cold row, or is refused", () => {
   fc.assert(fc.property(damaged(cold!), (bytes) => exercise(hot, bytes)), { numRuns: 500 });
 });

@@ -120,13 +120,13 @@ Deno.test("A time-out says at which node the shard is and why that is silent, or
   cluster.owners = ["one", null];
   cluster.doors.clear();
   const nowhere = await timeoutOf(ask(one, 1, 30));
-  assert.match(nowhere.message, /: no node has shard 1 now\. Ask again later/);
+  assert.match(nowhere.message, /: no node is known to have shard 1 now\. Ask again later/);
 
   cluster.table = () => Promise.reject(new Error("the broker is away"));
   const unknown = await timeoutOf(ask(cluster.node("two"), 0, 30));
   assert.match(
     unknown.message,
-    /no node has shard 0 now; the nodes' agreement cannot be read: the broker is away/,
+    /no node is known to have shard 0 now; the nodes' agreement cannot be read: the broker is away/,
   );
 });
 

@@ -89,8 +89,11 @@ const log = fc.array(
   });
 });
 
-/** What a reader does next. */
+/** What one of two readers does next: neither knows of the other, as where one was cut off and lives. */
 const step = fc.record({
+  reader: fc.constantFrom(0, 1),
+  /** It begins where the other one is, whose frames are durable up to there. */
+  takesOver: fc.boolean(),
   partition: fc.nat(partitions.length - 1),
   /** Records that it reads into one frame. */
   records: fc.integer({ min: 1, max: 8 }),
@@ -100,7 +103,7 @@ const step = fc.record({
   shard: fc.constantFrom("folds", "folds", "saves", "dies"),
 });
 
-Deno.test("a shard folds each record of a foreign topic once when readers begin anew anywhere", () => {
+Deno.test("a shard folds each record of a foreign topic once, wherever readers begin anew, also two at once", () => {
   fc.assert(
     fc.property(
       fc.tuple(log, log, log),
@@ -110,24 +113,26 @@ Deno.test("a shard folds each record of a foreign topic once when readers begin 
         const driver = new ShardDriver(registry, small ? { foldBudgetMs: 0 } : {});
         if (small) driver.sliceMs = 0;
         driver.start();
-        const next = [0, 0, 0];
+        const readers: [number[], number[]] = [[0, 0, 0], [0, 0, 0]];
         let stampMs = 1000;
-        const read = (at: number, count: number) => {
+        const read = (next: number[], at: number, count: number) => {
           const records = logs[at]!.slice(next[at], next[at]! + count);
           if (records.length === 0) return;
           next[at]! += records.length;
           driver.appendText(stampMs++, sourceText(partitions[at]!, records));
         };
-        for (const { partition, records, back, shard } of steps) {
-          next[partition] = Math.max(0, next[partition]! - back);
-          read(partition, records);
+        for (const { reader, takesOver, partition, records, back, shard } of steps) {
+          const next = reader === 0 ? readers[0] : readers[1];
+          const from = (takesOver === (reader === 0) ? readers[1] : readers[0])[partition]!;
+          next[partition] = Math.max(0, from - back);
+          read(next, partition, records);
           if (shard === "dies") {
             driver.takeOver();
           }
           driver.settle();
           if (shard === "saves") driver.checkpoint();
         }
-        partitions.forEach((_, at) => read(at, Infinity));
+        for (const next of readers) partitions.forEach((_, at) => read(next, at, Infinity));
         driver.settle();
         driver.checkpoint();
         logs.forEach((records, at) => {

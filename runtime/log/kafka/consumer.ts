@@ -60,14 +60,11 @@ interface Place<F extends Feed = Feed> {
   isMeasured: boolean;
 }
 
-function placesOf<F extends Feed>(topic: string, shards: number, feed: (shard: number) => F): Place<F>[] {
-  return Array.from(
-    { length: shards },
-    (_, partition) => {
-      const feedOf = feed(partition);
-      return { topic, partition, feed: feedOf, position: null, isOwn: false, isMeasured: false };
-    },
-  );
+function placesOf<F extends Feed>(topic: string, shards: number, feedOf: (shard: number) => F): Place<F>[] {
+  return Array.from({ length: shards }, (_, partition) => {
+    const feed = feedOf(partition);
+    return { topic, partition, feed, position: null, isOwn: false, isMeasured: false };
+  });
 }
 
 export class LogConsumer {
@@ -119,7 +116,7 @@ export class LogConsumer {
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.#isJoined = false;
       this.#parts.outside(payload.error);
-      this.#openLater();
+      this.openLater();
     });
     try {
       await consumer.connect();
@@ -200,9 +197,10 @@ export class LogConsumer {
     if (this.#consumer !== null) await hasSettled(this.#consumer.disconnect(), closeDeadlineMs);
   }
 
-  #openLater(): void {
+  /** Tries again in a moment, and so on. */
+  openLater(): void {
     this.#later(reconnectMs, () => {
-      this.open().catch(() => this.#openLater());
+      this.open().catch(() => this.openLater());
     });
   }
 

@@ -57,6 +57,7 @@ export interface KafkaLogOptions {
 export class KafkaLog implements MailboxLog, SharedLog {
   readonly identity: string;
   readonly members: MemberCalls = {
+    join: () => this.#join(),
     table: async () => await this.#membership.table(),
     evict: async (name) => await this.#membership.evict(name),
   };
@@ -156,13 +157,23 @@ export class KafkaLog implements MailboxLog, SharedLog {
   async start(): Promise<void> {
     await this.#appends.open();
     await this.#coordinator.open();
-    await this.#consumer.open();
     this.#watch = new BrokerWatch({
       settings: this.#settings,
       ask: () => this.#offsets.extents(),
       appendedMs: () => this.#appends.succeededMs,
       said: (sentence) => this.#hindrances.say("watch", sentence),
     });
+  }
+
+  async #join(): Promise<void> {
+    try {
+      await this.#consumer.open();
+    } catch (thrown) {
+      const refusal = refusalOf(thrown, this.#settings);
+      if (refusal !== null) throw refusal;
+      this.#hindrances.say("consumer", outsideSentence(thrown, this.#settings));
+      this.#consumer.openLater();
+    }
   }
 
   /** Another client, with subscriptions of its own. */

@@ -49,6 +49,7 @@ const members = (): MemberCalls => {
   return log.members;
 };
 const memberCalls: MemberCalls = {
+  join: () => Promise.try(() => members().join()),
   table: () => Promise.try(() => members().table()),
   evict: (name) => Promise.try(() => members().evict(name)),
 };

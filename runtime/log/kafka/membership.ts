@@ -41,7 +41,7 @@ export interface Joined {
 
 type GroupMember = GroupDescription["members"][number];
 
-export class Membership implements MemberCalls {
+export class Membership implements Omit<MemberCalls, "join"> {
   readonly #parts: MembershipParts;
   readonly #watch: ReturnType<typeof setInterval>;
   readonly #standing = new Standing();

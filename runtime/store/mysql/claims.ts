@@ -2,9 +2,8 @@
  * Claims of shards.
  *
  * 1. A claim makes the epoch greater than it was; epochs of a shard are never used twice.
- * 2. It is one statement, and holds no row when that is over: a claimer that stops is in nobody's way. So whoever does not
- *    let go of a row for `lockWaitSeconds` is its owner, in the middle of a commit; that one's connection is ended, and no
- *    other's.
+ * 2. It is one statement, and holds no row when that is over: a claimer that stops is in nobody's way. So what holds a row
+ *    for longer than `lockWaitSeconds` is a commit of its owner's; that one's connection is ended, and no other's.
  * 3. It takes the row as it was read, by epoch and commit number: one that changed meanwhile is read again.
  * 4. What waits in the shard is read after it, and then whose the shard is: nobody has written since.
  */

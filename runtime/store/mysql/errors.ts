@@ -70,13 +70,16 @@ function clientCode(thrown: unknown): string {
 const badCertificate =
   /invalid peer certificate|self.signed|unable to (verify|get)|CERT_|certificate|UnknownIssuer|PEM/i;
 
+/** How TLS fails when the two have no version or cipher in common. */
+const noCommonTls = /fatal alert: (HandshakeFailure|ProtocolVersion|InsufficientSecurity)/;
+
 export function troubleOf(thrown: unknown): Trouble {
   if (thrown instanceof StoreError) return thrown.code;
   if (thrown instanceof InvariantError) return "broken";
   const errno = serverErrno(thrown);
   if (errno !== null) return troubles[errno] ?? "unavailable";
   if (clientCode(thrown) === "HANDSHAKE_NO_SSL_SUPPORT") return "refused";
-  if (badCertificate.test(errorMessage(thrown))) return "refused";
+  if (badCertificate.test(errorMessage(thrown)) || noCommonTls.test(errorMessage(thrown))) return "refused";
   // Errors of the network and the driver have a code; a mistake of this program has none.
   return clientCode(thrown) === "" ? "broken" : "lost";
 }
@@ -96,6 +99,9 @@ function adviceFor(thrown: unknown, trouble: Trouble): string {
   if (errno !== null && advice[errno] !== undefined) return advice[errno];
   if (clientCode(thrown) === "HANDSHAKE_NO_SSL_SUPPORT") {
     return "; turn TLS on at the server, or connect without it";
+  }
+  if (noCommonTls.test(errorMessage(thrown))) {
+    return "; let the server speak TLS 1.2 or later, with a cipher that is still thought safe";
   }
   if (trouble === "refused" && errno === null) {
     return "; name the authority that signed the server's certificate";

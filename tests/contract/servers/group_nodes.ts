@@ -109,8 +109,11 @@ export class GroupNode {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#subscribing);
+    while (this.#subscribing.size > 0) await Promise.all(this.#subscribing);
+    this.readings.clear();
+    const agreements = this.agreements.all.length;
     await this.log.close();
+    assert.equal(this.agreements.all.length, agreements, "one that leaves hears of no agreement");
   }
 
   /** Begins what it gained, ends what it lost, and leaves alone what it kept. */

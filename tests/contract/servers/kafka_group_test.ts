@@ -1,7 +1,8 @@
 /** Several nodes on one log: who gets which shard when nodes come, leave, and die. */
 
 import assert from "node:assert/strict";
-import { AssignerProtocol, Kafka, logLevel } from "kafkajs";
+import fc from "fast-check";
+import { AssignerProtocol, Kafka, logLevel, type PartitionAssigner, PartitionAssigners } from "kafkajs";
 import { shardAssigner } from "../../../runtime/log/kafka/assigner.ts";
 import { type KafkaSettings, mailboxTopic, nodesGroup } from "../../../runtime/log/kafka/settings.ts";
 import { sessionTimeoutMs } from "../../../runtime/log/kafka/limits.ts";
@@ -185,9 +186,12 @@ async function startNode(
   const report = console.error;
   const thread = startKafkaLogThread({ settings, shards, member, report, onWaiting: report });
   const agreements = new Agreements();
-  thread.membership?.onAgreed(agreements.hear);
+  const { membership } = thread;
+  membership?.onAgreed(agreements.hear);
   // It may have to be compiled first.
   await within(`${name} to be ready`, thread.ready, 60_000);
+  // One that is killed may not get so far.
+  membership?.join().catch(() => {});
   return { thread, agreements, startMs };
 }
 
@@ -293,31 +297,76 @@ async function comesBack(): Promise<void> {
   await Promise.all([a.close(), b.close()]);
 }
 
+const change = fc.record({ kind: fc.constantFrom("join", "join", "leave", "evict"), place: fc.nat() });
+const steps = fc.array(change, { minLength: 1, maxLength: 3 });
+
+/** Several changes at once, and again when the nodes agree; the first node stays, and appends. */
+async function changesAtRandom(): Promise<void> {
+  const seed = Date.now() % 1_000_000;
+  console.log(`seed ${seed}`);
+  const options = { settings: sharedSettings(), shards };
+  const first = await GroupNode.open("n0", options);
+  const appending = new Appending(first);
+  const nodes = [first];
+  let count = 1;
+  const make = async ({ kind, place }: { readonly kind: string; readonly place: number }) => {
+    const of = nodes[place % nodes.length]!;
+    if (kind === "evict") await first.log.members.evict(of.name);
+    else if (kind === "join" && nodes.length < 5) nodes.push(await GroupNode.open(`n${count++}`, options));
+    else if (of !== first) {
+      nodes.splice(nodes.indexOf(of), 1);
+      await of.close();
+    }
+  };
+  for (const changes of fc.sample(steps, { seed, numRuns: 8 })) {
+    const what = changes.map(({ kind }) => kind).join(", ");
+    await keepsReading(what, [...nodes], async () => {
+      await Promise.all(changes.map(make));
+      await agrees(nodes);
+    });
+  }
+  const end = await appending.end();
+  for (const { readings } of nodes) for (const reading of readings.values()) await reading.reaches(end);
+  await Promise.all(nodes.map((node) => node.close()));
+}
+
+/** Until each heard what the table tells. */
+async function agrees(nodes: readonly GroupNode[]): Promise<void> {
+  await eventually("the nodes to agree", 10_000, async () => {
+    await checkAgreed(nodes);
+    return true;
+  });
+}
+
+/** By the name of ours, with words that are not. */
+const foreignAssigner: PartitionAssigner = (config) => {
+  const ours = shardAssigner(shards, () => ({ name: "", url: "", shards: [], generation: 0 }))(config);
+  const userData = Buffer.from("{}");
+  const protocol = ({ topics }: { readonly topics: string[] }) => ({
+    name: ours.name,
+    metadata: AssignerProtocol.MemberMetadata.encode({ version: 7, topics, userData }),
+  });
+  return { ...ours, protocol };
+};
+
+interface ForeignConsumer {
+  /** What it is given: partitions by topic. */
+  readonly joined: Promise<Readonly<Record<string, number[]>>>;
+  end(): Promise<void>;
+}
+
 /** A consumer of somebody else, in our group. */
-async function foreignConsumer(settings: KafkaSettings, speaksOurs: boolean) {
+async function foreignConsumer(
+  settings: KafkaSettings,
+  partitionAssigners: PartitionAssigner[],
+): Promise<ForeignConsumer> {
   const kafka = new Kafka({ brokers: [...settings.brokers], logLevel: logLevel.NOTHING });
-  const ours = shardAssigner(shards, () => ({ name: "", url: "", shards: [], generation: 0 }));
+  const groupId = nodesGroup(settings);
   const consumer = kafka.consumer({
-    groupId: nodesGroup(settings),
+    groupId,
+    partitionAssigners,
     heartbeatInterval: 100,
     maxWaitTimeInMs: 100,
-    ...(speaksOurs
-      ? {
-        partitionAssigners: [(config: Parameters<typeof ours>[0]) => {
-          const assigner = ours(config);
-          const userData = new TextEncoder().encode("{}");
-          const protocol = ({ topics }: { topics: string[] }) => ({
-            name: assigner.name,
-            metadata: AssignerProtocol.MemberMetadata.encode({
-              version: 7,
-              topics,
-              userData: Buffer.from(userData),
-            }),
-          });
-          return { ...assigner, protocol };
-        }],
-      }
-      : {}),
   });
   const joined = Promise.withResolvers<Readonly<Record<string, number[]>>>();
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => joined.resolve(payload.memberAssignment));
@@ -330,7 +379,7 @@ async function foreignConsumer(settings: KafkaSettings, speaksOurs: boolean) {
 async function ignoresForeign(): Promise<void> {
   const options = { settings: sharedSettings(), shards };
   const a = await GroupNode.open("a", options);
-  const foreign = await foreignConsumer(options.settings, true);
+  const foreign = await foreignConsumer(options.settings, [foreignAssigner]);
   assert.deepEqual(await foreign.joined, {});
   assert.equal(a.own.length, shards);
   await checkAgreed([a]);
@@ -342,7 +391,7 @@ async function saysWhoIsForeign(): Promise<void> {
   const settings = sharedSettings();
   // So that there is a topic.
   await (await GroupNode.open("a", { settings, shards })).close();
-  const foreign = await foreignConsumer(settings, false);
+  const foreign = await foreignConsumer(settings, [PartitionAssigners.roundRobin]);
   await foreign.joined;
   const [refused, cured] = [Promise.withResolvers<string>(), Promise.withResolvers<void>()];
   const onWaiting = (sentence: string | null) =>
@@ -366,6 +415,7 @@ if (!skipUnlessServed("Nodes in a group", ["kafka"])) {
   test("takes a dead node out that the others wait for already", isTakenOutLate);
   test("does not wait at its start for the node that it was before", isStartedAgain);
   test("takes a node back that was taken out and lives", comesBack);
+  test("reads on what stays whatever nodes come, leave and are taken out at once", changesAtRandom);
   test("gives nothing to a member of the group that says nothing it understands", ignoresForeign);
   test("says that others are in its group, and joins when they have left", saysWhoIsForeign);
 }

@@ -85,6 +85,7 @@ async function failsFast({ server, ports }: Broker): Promise<void> {
   });
   const log = new RemoteLog(thread.connect());
   await thread.ready;
+  await thread.membership?.join();
   await log.append([{ shard: 0, text: "before" }]);
   // Nothing is appended: the log notices by itself.
   const down = until((sentence) => sentence !== null, "the log to say what it waits for");

@@ -17,9 +17,9 @@ export type TestLogOptions =
   & Pick<KafkaLogOptions, "settings" | "shards">
   & Partial<KafkaLogOptions>;
 
-/** The only node unless told otherwise. */
-export function openKafkaLog(options: TestLogOptions): Promise<KafkaLog> {
-  return KafkaLog.open({
+/** The only node unless told otherwise; it has joined. */
+export async function openKafkaLog(options: TestLogOptions): Promise<KafkaLog> {
+  const log = await KafkaLog.open({
     topics: [],
     expected: null,
     member: { name: uniqueName("node"), url: "", dead: [] },
@@ -28,4 +28,11 @@ export function openKafkaLog(options: TestLogOptions): Promise<KafkaLog> {
     report: console.error,
     ...options,
   });
+  try {
+    await log.members.join();
+    return log;
+  } catch (thrown) {
+    await log.close();
+    throw thrown;
+  }
 }

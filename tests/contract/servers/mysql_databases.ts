@@ -5,6 +5,7 @@ import { MySqlStore } from "../../../runtime/store/mysql/mysql_store.ts";
 import type { MySqlSettings } from "../../../runtime/store/mysql/settings.ts";
 import { serverAddress, uniqueName } from "../../services/servers.ts";
 import { shardCount } from "../store_fixtures.ts";
+import type { StoreFixture } from "../store_tests.ts";
 
 export function settingsOf(url: string, database: string): MySqlSettings {
   const { hostname, port, username, password } = new URL(url);
@@ -63,4 +64,40 @@ export async function withDatabase(use: (settings: MySqlSettings) => Promise<voi
   } finally {
     await dropDatabase(settings);
   }
+}
+
+const tables = [
+  "meta",
+  "shards",
+  "actors",
+  "cold_rows",
+  "tallies",
+  "outbox",
+  "requests",
+  "idempotency_keys",
+  "history",
+  "dead_letters",
+];
+
+/** Takes away all that is in the tables, which are left: to make them takes longer than most tests. */
+export async function emptied(settings: MySqlSettings): Promise<void> {
+  await withConnection(settings, async (connection) => {
+    for (const table of tables) await connection.run(`DELETE FROM ${table}`);
+  }, settings.database);
+}
+
+/** For the contract: one database for all tests. */
+export async function storeOf(settings: MySqlSettings): Promise<StoreFixture> {
+  let store = await openStore(settings);
+  return {
+    store,
+    reopen: async () => {
+      await store.close();
+      return store = await openStore(settings);
+    },
+    dispose: async () => {
+      await store.close();
+      await emptied(settings);
+    },
+  };
 }

@@ -6,7 +6,7 @@ import { MemoryStore } from "../../../runtime/store/memory_store.ts";
 import { MemoryStoreCore } from "../../../runtime/store/memory_store_core.ts";
 import type { Store } from "../../../runtime/store/port.ts";
 import { skipUnlessServed } from "../../services/servers.ts";
-import { dropDatabase, newDatabase, openStore, withConnection } from "./mysql_databases.ts";
+import { dropDatabase, emptied, newDatabase, openStore, storeOf } from "./mysql_databases.ts";
 import { storeContract } from "../store_contract.ts";
 import {
   actorRows,
@@ -16,26 +16,6 @@ import {
   shardCount,
   textOf,
 } from "../store_fixtures.ts";
-
-const tables = [
-  "meta",
-  "shards",
-  "actors",
-  "cold_rows",
-  "tallies",
-  "outbox",
-  "requests",
-  "idempotency_keys",
-  "history",
-  "dead_letters",
-];
-
-/** One database for all tests, emptied after each: to make its tables takes longer than most of them. */
-async function emptied(settings: ReturnType<typeof newDatabase>): Promise<void> {
-  await withConnection(settings, async (connection) => {
-    for (const table of tables) await connection.run(`DELETE FROM ${table}`);
-  }, settings.database);
-}
 
 /** A small world, so that the commits meet each other's rows. */
 const ids = ["a", "B", "é", "😀"];
@@ -92,20 +72,7 @@ if (!skipUnlessServed("The store on MySQL", ["mysql"])) {
   const settings = newDatabase();
   Deno.test.afterAll(() => dropDatabase(settings));
 
-  storeContract("MySqlStore", async () => {
-    let store = await openStore(settings);
-    return {
-      store,
-      reopen: async () => {
-        await store.close();
-        return store = await openStore(settings);
-      },
-      dispose: async () => {
-        await store.close();
-        await emptied(settings);
-      },
-    };
-  });
+  storeContract("MySqlStore", () => storeOf(settings));
 
   Deno.test("MySqlStore answers as the store in memory does after random commits", async () => {
     try {
