@@ -77,6 +77,7 @@ export class KafkaLog implements MailboxLog, SharedLog {
   #watch: BrokerWatch | null = null;
   readonly #hindrances: Hindrances;
   #closing: Promise<void> | null = null;
+  #opened: readonly LogExtent[] = [];
 
   /** Waits for the brokers as long as it takes; throws a `LogError` "refused" when waiting does not help. */
   static async open(options: KafkaLogOptions): Promise<KafkaLog> {
@@ -157,12 +158,19 @@ export class KafkaLog implements MailboxLog, SharedLog {
   async start(): Promise<void> {
     await this.#appends.open();
     await this.#coordinator.open();
+    // Of a topic that was made a moment ago, brokers may not know yet who leads it.
+    this.#opened = await this.extents();
     this.#watch = new BrokerWatch({
       settings: this.#settings,
       ask: () => this.#offsets.extents(),
       appendedMs: () => this.#appends.succeededMs,
       said: (sentence) => this.#hindrances.say("watch", sentence),
     });
+  }
+
+  /** Where the shards began and ended when it was opened. */
+  get opened(): readonly LogExtent[] {
+    return this.#opened;
   }
 
   async #join(): Promise<void> {

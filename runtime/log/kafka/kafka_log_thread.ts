@@ -61,11 +61,10 @@ try {
   const onAgreed = (agreement: Agreement) => post({ type: "agreed", agreement });
   serve(owner, { ...ownerCalls, ...memberCalls });
   log = await KafkaLog.open({ settings, shards, topics, expected, member, onAgreed, onWaiting, report });
-  const extents = await log.extents();
   owner.off("message", keep);
   const handle = serveOwner(owner, log);
   early.forEach(handle);
-  post({ type: "ready", opening: { identity: log.identity, extents } });
+  post({ type: "ready", opening: { identity: log.identity, extents: log.opened } });
 } catch (thrown) {
   post({ type: "failed", ...toWireError(thrown) });
   process.exit(1);

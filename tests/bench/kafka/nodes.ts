@@ -96,7 +96,14 @@ async function repeat(
   const outages: Outage[] = [];
   for (let time = 0; time < times; time++) {
     await bench.rest();
-    outages.push(await disturb(time));
+    const outage = await disturb(time);
+    // A series lasts for minutes.
+    console.log(
+      `  ${
+        [outage.awayMs, outage.pauseMs].filter((ms) => !Number.isNaN(ms)).map(milliseconds).join(", others ")
+      }`,
+    );
+    outages.push(outage);
   }
   await bench.rest();
   return outages;
@@ -176,9 +183,10 @@ async function outages(
   wanted: Wanted | null,
   sensors = liveSensors,
 ): Promise<Row> {
+  console.log(name);
   const [found, verification] = await withNodes(
     run,
-    `bench_${name.replace(/\W+/g, "_")}`,
+    `bench_${sensors}_${name.replace(/\W+/g, "_")}`,
     sensors,
     (bench) => {
       return repeat(bench, times, (time) => disturb(bench, time));
