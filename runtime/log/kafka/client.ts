@@ -8,6 +8,7 @@ import {
   type RetryOptions,
   type SASLOptions,
 } from "kafkajs";
+import { readCompressed } from "./codecs.ts";
 import { readBatchesOurselves } from "./fetch_response.ts";
 import { authenticationTimeoutMs, connectionTimeoutMs, requestTimeoutMs } from "./limits.ts";
 import { goOnWithoutLostBrokers } from "./lost_brokers.ts";
@@ -33,6 +34,7 @@ export function kafkaClient(
   lookOnlyForWaiting();
   readBatchesOurselves();
   goOnWithoutLostBrokers();
+  readCompressed();
   const { brokers, tls, sasl } = settings;
   const config: KafkaConfig = {
     clientId,

@@ -61,6 +61,9 @@ export const fetchBytes = 4 * MiB;
 /** Of one partition: four times a usual frame, so that a batch of several fits when it is not the first. */
 export const fetchPartitionBytes = 1 * MiB;
 
+/** Of one compressed batch of a foreign topic: brokers take 1 MiB of one unless told otherwise, and JSON shrinks to a tenth. */
+export const maxDecompressedBytes = 64 * MiB;
+
 /** Records of a foreign topic that travel to their shard together: some 2,000 readings, 10 ms of folding. */
 export const recordFrameBytes = 256 * KiB;
 

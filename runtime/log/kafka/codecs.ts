@@ -1,0 +1,55 @@
+/**
+ * Compressed records of foreign topics: any producer may write snappy, lz4 or zstd, and `kafkajs` reads gzip alone.
+ *
+ * 1. What one batch decompresses to is bounded.
+ */
+
+import { Buffer } from "node:buffer";
+import { zstdDecompressSync } from "node:zlib";
+import { CompressionCodecs, CompressionTypes } from "kafkajs";
+import { decompress as decompressLz4 } from "lz4js";
+import { uncompress as uncompressSnappy } from "snappyjs";
+import { maxDecompressedBytes } from "./limits.ts";
+
+/** In which Kafka's own clients cut what they compress with snappy: https://github.com/xerial/snappy-java */
+const snappyMagic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
+const snappyHeaderBytes = 16;
+const lengthBytes = 4;
+
+function decompressSnappy(bytes: Buffer): Buffer {
+  if (!bytes.subarray(0, snappyMagic.length).equals(snappyMagic)) {
+    return uncompressBlock(bytes, maxDecompressedBytes);
+  }
+  const blocks: Buffer[] = [];
+  let left = maxDecompressedBytes;
+  for (let at = snappyHeaderBytes; at + lengthBytes <= bytes.length;) {
+    const end = at + lengthBytes + bytes.readInt32BE(at);
+    const block = uncompressBlock(bytes.subarray(at + lengthBytes, end), left);
+    left -= block.length;
+    blocks.push(block);
+    at = end;
+  }
+  return Buffer.concat(blocks);
+}
+
+function uncompressBlock(bytes: Buffer, maxBytes: number): Buffer {
+  return Buffer.from(uncompressSnappy(new Uint8Array(bytes), maxBytes));
+}
+
+type Compressed = Exclude<CompressionTypes, CompressionTypes.None>;
+
+const decompressors: readonly (readonly [Compressed, (bytes: Buffer) => Uint8Array])[] = [
+  [CompressionTypes.Snappy, decompressSnappy],
+  [CompressionTypes.LZ4, (bytes) => decompressLz4(new Uint8Array(bytes), maxDecompressedBytes)],
+  [CompressionTypes.ZSTD, (bytes) => zstdDecompressSync(bytes, { maxOutputLength: maxDecompressedBytes })],
+];
+
+/** Of this thread. */
+export function readCompressed(): void {
+  for (const [type, decompress] of decompressors) {
+    CompressionCodecs[type] = () => ({
+      compress: () => Promise.reject(new Error("Nothing of ours is compressed")),
+      decompress: (bytes: Buffer) => Promise.try(() => Buffer.from(decompress(bytes))),
+    });
+  }
+}
