@@ -159,7 +159,7 @@ export class KafkaLog implements MailboxLog, SharedLog {
     await this.#appends.open();
     await this.#coordinator.open();
     // Of a topic that was made a moment ago, brokers may not know yet who leads it.
-    this.#opened = await this.extents();
+    this.#opened = await this.#offsets.extents();
     this.#watch = new BrokerWatch({
       settings: this.#settings,
       ask: () => this.#offsets.extents(),
@@ -251,10 +251,6 @@ export class KafkaLog implements MailboxLog, SharedLog {
     this.#checkOpen();
     this.#checkShard(shard);
     return await this.#offsets.extent(shard);
-  }
-
-  extents(): Promise<readonly LogExtent[]> {
-    return this.#offsets.extents();
   }
 
   async trim(shard: number, below: number): Promise<void> {
