@@ -1,6 +1,7 @@
 /** HAProxy as it is deployed, in front of nodes: what it sends again, and what it never does. */
 
 import assert from "node:assert/strict";
+import { request } from "node:http";
 import { type Phase, run } from "../../actors/simulate/run.ts";
 import { eventually } from "../services/eventually.ts";
 import { Haproxy } from "../services/haproxy.ts";
@@ -26,10 +27,20 @@ async function withStubs(test: (stage: Stage) => Promise<void>): Promise<void> {
   await test({ nodes: [first, second], haproxy });
 }
 
-async function send(url: string, init: RequestInit): Promise<number> {
-  const response = await fetch(url, init);
-  await response.body?.cancel();
-  return response.status;
+interface Sent {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** On a connection of its own: `fetch` may send again what was on one that it keeps and that is closed. */
+function send(url: string, { method = "GET", headers = {}, body }: Sent = {}): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const sent = request(url, { method, headers, agent: false }, (response) => {
+    response.resume().on("end", () => resolve(response.statusCode ?? 0));
+  });
+  sent.on("error", reject).end(body);
+  return promise;
 }
 
 /** So many that each node is the first to be asked by some. */

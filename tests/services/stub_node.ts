@@ -8,12 +8,6 @@ export interface Seen {
   readonly forwardedFor: string | undefined;
 }
 
-/**
- * How long it has a request before it hangs up. An end that a busy HAProxy sees in the same turn as the connection's
- * beginning is a connection that failed, to it.
- */
-const workMs = 100;
-
 export class StubNode implements AsyncDisposable {
   readonly seen: Seen[] = [];
   isReady = true;
@@ -53,7 +47,7 @@ export class StubNode implements AsyncDisposable {
         request: head.split(" ", 2).join(" "),
         forwardedFor: /^x-forwarded-for: (.*)\r$/mi.exec(head)?.[1],
       });
-      if (this.hangsUp) setTimeout(() => socket.destroy(), workMs);
+      if (this.hangsUp) socket.destroy();
       else socket.end("HTTP/1.1 202 Accepted\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
     });
   }
