@@ -39,6 +39,9 @@ const advice: Partial<Record<StoreErrorCode, string>> = {
   corrupt: "; restore the whole data folder from a backup, or start with another one",
 };
 
+/** Of what SQLite says. */
+const maxQuote = 200;
+
 /** SQLite's primary result code of `thrown`, or null when it does not come from SQLite. */
 function resultCode(thrown: unknown): number | null {
   if (!(thrown instanceof Error) || !("code" in thrown) || thrown.code !== "ERR_SQLITE_ERROR") return null;
@@ -62,9 +65,15 @@ export function sqliteError(thrown: unknown, doing: string): unknown {
   }
   const code = storeCodes[result];
   if (code === undefined) return thrown;
-  return new StoreError(code, `Cannot ${doing}: ${errorMessage(thrown)}${advice[code] ?? ""}`, {
+  return new StoreError(code, `Cannot ${doing}: ${oneLine(errorMessage(thrown))}${advice[code] ?? ""}`, {
     cause: thrown,
   });
+}
+
+/** Of a damaged schema SQLite quotes all that follows. */
+function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, " ");
+  return line.length > maxQuote ? `${line.slice(0, maxQuote)}…` : line;
 }
 
 /** Runs `work`, turning what SQLite throws into a `StoreError`. */
