@@ -1,8 +1,8 @@
 /**
  * A launcher and its nodes, one of several that are played with and measured; and what these say of each other.
  *
- * 1. `untilWhole` resolves when every node is ready and all of them agree that every one of them is there, and have all
- *    shards between them.
+ * 1. `untilWhole` resolves when every node is ready and has some of the shards, all of which they have between them, by
+ *    what the group says and by what each says of itself: a node that was away is listed before it has noticed.
  */
 
 import { join } from "node:path";
@@ -35,6 +35,14 @@ export async function untilWhole(launchers: readonly Launcher[], client: Client)
     const states = await Promise.all(adminUrls.map((url) => statusOf(new URL("/readyz", url))));
     return states.every((status) => status === 200) ? true : null;
   });
+  await eventually(
+    "every shard to be one node's, and every node to have some",
+    recoveryDeadlineMs,
+    async () => {
+      const counts = await Promise.all(adminUrls.map(ownShards));
+      return counts.every((count) => count > 0) && sum(counts) === shards ? true : null;
+    },
+  );
   await eventually("all nodes to agree who has which shard", recoveryDeadlineMs, async () => {
     const { nodes, shards } = await clusterOf(client);
     const names = new Set(nodes.map(({ name }) => name));
@@ -42,6 +50,15 @@ export async function untilWhole(launchers: readonly Launcher[], client: Client)
       shards.every(({ node }) => node !== null && names.has(node));
     return isWhole ? true : null;
   });
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((all, count) => all + count, 0);
+}
+
+async function ownShards(adminUrl: URL): Promise<number> {
+  const text = await (await fetch(new URL("/metrics", adminUrl))).text();
+  return Number(/^sensorium_own_shards(?:{[^}]*})? (\d+)$/m.exec(text)?.[1] ?? NaN);
 }
 
 async function statusOf(url: URL): Promise<number> {

@@ -9,6 +9,7 @@ import {
   type SASLOptions,
 } from "kafkajs";
 import { readCompressed } from "./codecs.ts";
+import { useOneSocketAtATime } from "./connections.ts";
 import { readBatchesOurselves } from "./fetch_response.ts";
 import { authenticationTimeoutMs, connectionTimeoutMs, requestTimeoutMs } from "./limits.ts";
 import { goOnWithoutLostBrokers } from "./lost_brokers.ts";
@@ -34,6 +35,7 @@ export function kafkaClient(
   lookOnlyForWaiting();
   readBatchesOurselves();
   goOnWithoutLostBrokers();
+  useOneSocketAtATime();
   readCompressed();
   const { brokers, tls, sasl } = settings;
   const config: KafkaConfig = {

@@ -27,6 +27,9 @@ export const retries = { retries: 100, initialRetryTime: 100, maxRetryTime: 300 
 /** Between fetches from a broker that is gone: its partitions have another leader some seconds after its death. */
 export const lostBrokerPauseMs = 100;
 
+/** Longer than a broker that was killed takes to come back, and than the others wait for a member. */
+export const heartbeatSilenceMs = 20_000;
+
 /** For calls whose callers try again by themselves, and while opening. */
 export const fewRetries = { retries: 1, initialRetryTime: 100, maxRetryTime: 200 } as const;
 

@@ -8,13 +8,12 @@
  *    asking the one that is gone, until it gives up its membership, or the group does.
  * 3. A partition whose leader moved is fetched from the new one. The library joins the group anew for that, and if it
  *    leads the group, all members have to.
- * 4. A connection is closed once. The library closes the same socket at each attempt to connect anew, and each time
- *    leaves a listener at it, of which the runtime warns at the eleventh.
+ * 4. A member that has had no answer to a heartbeat for long ends, so that another with connections of its own may take
+ *    its place.
  */
 
 import ConsumerGroup from "kafkajs/src/consumer/consumerGroup.js";
-import Connection from "kafkajs/src/network/connection.js";
-import { lostBrokerPauseMs } from "./limits.ts";
+import { heartbeatSilenceMs, lostBrokerPauseMs } from "./limits.ts";
 
 interface Coordinator {
   readonly nodeId: number | null;
@@ -30,10 +29,6 @@ interface Group {
   readonly groupId: string;
   readonly cluster: Cluster;
   coordinator: Coordinator;
-}
-
-interface OneConnection {
-  readonly socket: object | null;
 }
 
 const connectionErrors: ReadonlySet<string> = new Set([
@@ -57,6 +52,24 @@ const movedLeader: ReadonlySet<string> = new Set([
 function isOf(names: ReadonlySet<string>, thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;
   return names.has(thrown.name) || ("type" in thrown && names.has(String(thrown.type)));
+}
+
+/** Since when there is no answer, on the clock of `performance.now`. */
+const silentSinceMs = new WeakMap<Group, number>();
+
+/** Not retriable by the library's lights: it ends the member. */
+class SilenceError extends Error {
+  override readonly name = "SilenceError";
+  readonly retriable = false;
+}
+
+function checkSilence(group: Group, thrown: unknown): void {
+  const nowMs = performance.now();
+  const sinceMs = silentSinceMs.get(group) ?? nowMs;
+  silentSinceMs.set(group, sinceMs);
+  if (nowMs - sinceMs < heartbeatSilenceMs) return;
+  silentSinceMs.delete(group);
+  throw new SilenceError(`No heartbeat was answered for ${heartbeatSilenceMs} ms`, { cause: thrown });
 }
 
 /** Groups whose coordinator is being looked up. */
@@ -83,9 +96,11 @@ export function goOnWithoutLostBrokers(): void {
 
   ConsumerGroup.prototype.heartbeat = async function (this: Group, options: unknown) {
     try {
-      return await heartbeat.call(this, options);
+      await heartbeat.call(this, options);
+      silentSinceMs.delete(this);
     } catch (thrown) {
       if (!isOf(connectionErrors, thrown) && !isOf(movedCoordinator, thrown)) throw thrown;
+      checkSilence(this, thrown);
       void lookUp(this);
     }
   };
@@ -96,13 +111,5 @@ export function goOnWithoutLostBrokers(): void {
     }
     await new Promise((resolve) => setTimeout(resolve, lostBrokerPauseMs));
     await this.cluster.refreshMetadata();
-  };
-
-  const { disconnect } = Connection.prototype;
-  Connection.prototype.disconnect = async function (this: OneConnection) {
-    const { socket = null } = this;
-    await disconnect.call(this);
-    if (socket !== null) Object.assign(socket, { end: () => socket, unref: () => socket });
-    return true;
   };
 }
