@@ -106,7 +106,8 @@ export function answerWindows(state: WindowState, nowMs: number, atMs: number | 
 /** The ring's panes of a resolution, from the time on from which it has all of them. */
 export function answerPanes(state: WindowState, { minutes, stepMs }: HistoryResolution): RingPanes {
   const { head } = state;
-  if (head === noHead) return { stepMs, fromMs: null, channels: {} };
+  const isKept = minutes > 1 || state.keepsMinutes;
+  if (head === noHead) return { stepMs, isKept, fromMs: null, channels: {} };
   const first = firstSpan(minutes, head);
   const channels = byChannel(state, (channel) => {
     const panes: RingPane[] = [];
@@ -117,7 +118,7 @@ export function answerPanes(state: WindowState, { minutes, stepMs }: HistoryReso
     }
     return panes;
   });
-  return { stepMs, fromMs: Math.max(0, first) * stepMs, channels };
+  return { stepMs, isKept, fromMs: Math.max(0, first) * stepMs, channels };
 }
 
 export interface ChannelOverview {
