@@ -2,6 +2,7 @@
 
 import type { AnyDefinition } from "../runtime/core/registry.ts";
 import type { ActorCounters, RecordReaders } from "../runtime/node/actor_module.ts";
+import { analysisDefinition } from "./analysis/analysis.ts";
 import { SlabPool } from "./analytics/slab.ts";
 import { sensorDefinition } from "./sensors/sensor.ts";
 import { windowCounts } from "./sensors/windowed_actor.ts";
@@ -13,7 +14,7 @@ const series = windowCounts("series");
 
 export function definitions(): AnyDefinition[] {
   const pool = new SlabPool();
-  return [sensorDefinition(pool, sensors), seriesDefinition(pool, series)];
+  return [sensorDefinition(pool, sensors), seriesDefinition(pool, series), analysisDefinition()];
 }
 
 export function counters(): ActorCounters {

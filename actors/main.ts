@@ -38,6 +38,7 @@ import { startText, stoppedText, stoppingText } from "./cli/start_table.ts";
 import { untilStopSignal } from "./cli/stop_signal.ts";
 import { startTellingProgress } from "./cli/tell_progress.ts";
 import { openTerminal, print } from "./cli/terminal.ts";
+import { actorServices } from "./actor_services.ts";
 import { type App, createApp } from "./http/app.ts";
 import { type TellRequest, withRequestLog } from "./http/request_log.ts";
 import { Edge } from "./http/edge.ts";
@@ -300,6 +301,8 @@ async function runNode(
     },
     threads,
     report,
+    services: actorServices({ engine: running.promise, registry }),
+    compute: { jobsUrl: import.meta.resolve("./analysis/jobs.ts") },
     ...publishing !== null && { onPublished: publishing.onPublished },
     onDoor: (door) => edge.openDoor(door),
     onWaiting: (sentence) => edge.wait(sentence),

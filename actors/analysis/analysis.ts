@@ -199,6 +199,11 @@ function receive(state: AnalysisState, message: AnalysisMessage, context: Contex
   else analyse(state, message, context);
 }
 
+/** All but what the service remembers by it. */
+function stateAnswer({ memory: _, ...known }: AnalysisState): Omit<AnalysisState, "memory"> {
+  return known;
+}
+
 export function analysisDefinition(): ActorDefinition<AnalysisState, AnalysisMessage> {
   return defineActor({
     kind: "analysis",
@@ -207,7 +212,8 @@ export function analysisDefinition(): ActorDefinition<AnalysisState, AnalysisMes
     receive,
     answered,
     queries: {
-      state: { arguments: z.strictObject({}), answer: (state: AnalysisState) => state },
+      state: { arguments: z.strictObject({}), answer: stateAnswer },
+      memory: { arguments: z.strictObject({}), answer: ({ memory }: AnalysisState) => ({ memory }) },
     },
   });
 }

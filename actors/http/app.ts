@@ -10,6 +10,7 @@ import type { HotState } from "../../runtime/hot/port.ts";
 import { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { actorRoutes } from "./actor_routes.ts";
+import { analysisRoutes } from "./analysis_routes.ts";
 import { backupRoutes } from "./backup_routes.ts";
 import { BodyRests } from "./body_rests.ts";
 import type { TrustedProxies } from "./client_address.ts";
@@ -92,6 +93,7 @@ export function createApp(options: AppOptions): App {
       intakeRoute(collection, intake, limits),
       ...collectionRoutes(collection, context),
     ]),
+    ...analysisRoutes(context),
     ...actorRoutes(context),
     ...suspensionRoutes(context),
     ...deadLetterRoutes(context),
