@@ -71,30 +71,33 @@ export function nameOf(candidate: Candidate): string {
   }
 }
 
-/** All that compete over a series with these seasons, the shortest first. */
+/**
+ * All that compete over a series.
+ *
+ * @param sets seasons that may be the series', each the shortest first; at most two in a set
+ */
 export function candidatesFor(
-  seasons: readonly number[],
+  sets: readonly (readonly number[])[],
   points: number,
   isPositive: boolean,
 ): readonly Candidate[] {
-  const sets = seasons.length === 2 ? [seasons.slice(0, 1), seasons] : [seasons];
-  const logs = isPositive && seasons.length > 0 ? [false, true] : [false];
-  const decomposed = sets.flatMap((periods) =>
-    logs.flatMap((isLog) =>
-      continuationNames.map((continuation): Candidate => ({
-        type: "decomposed",
-        periods,
-        isLog,
-        continuation,
-      }))
-    )
-  );
-  const arima: Candidate = { type: "decomposed", periods: seasons, isLog: false, continuation: "arima" };
+  const periods = [...new Set(sets.flat())];
+  const continued = (each: readonly number[], isLog: boolean) =>
+    continuationNames.map((continuation): Candidate => ({
+      type: "decomposed",
+      periods: each,
+      isLog,
+      continuation,
+    }));
+  const arima: Candidate = { type: "decomposed", periods: sets[0]!, isLog: false, continuation: "arima" };
   return [
     { type: "last-value" },
-    ...seasons.flatMap((period): Candidate[] => [{ type: "seasonal-naive", period }]),
-    ...seasons.slice(0, 1).map((period): Candidate => ({ type: "holt-winters", period })),
-    ...decomposed,
+    ...periods.map((period): Candidate => ({ type: "seasonal-naive", period })),
+    ...periods.slice(0, 1).map((period): Candidate => ({ type: "holt-winters", period })),
+    ...sets.flatMap((each) => [
+      ...continued(each, false),
+      ...isPositive && each.length > 0 ? continued(each, true) : [],
+    ]),
     ...points <= maxArimaPoints ? [arima] : [],
   ];
 }

@@ -58,3 +58,36 @@ export function bestCombination(
   }
   return best;
 }
+
+/** Trials as if this origin had not been. */
+function without(values: Float64Array, origins: Origins, trials: readonly Trial[], k: number) {
+  const lengths = origins.lengths.filter((_, i) => i !== k);
+  const others: Origins = { ...origins, lengths };
+  const fewer = trials.map(({ candidate, paths }): Trial => {
+    const left = paths.filter((_, i) => i !== k);
+    return { candidate, paths: left, meanError: meanAbsolute(errorsOf(values, others, left)) };
+  });
+  return { others, fewer: fewer.sort((a, b) => a.meanError - b.meanError) };
+}
+
+/**
+ * What the best combination's errors are like where it was not chosen by them: at each origin those of the combination
+ * that is best at the others. By its own errors a choice looks better than it is.
+ */
+export function honestErrors(
+  values: Float64Array,
+  origins: Origins,
+  trials: readonly Trial[],
+): readonly Float64Array[] {
+  if (origins.lengths.length < 2) {
+    return errorsOf(values, origins, bestCombination(values, origins, trials).paths);
+  }
+  const byCandidate = new Map(trials.map((trial) => [trial.candidate, trial]));
+  return origins.lengths.map((length, k) => {
+    const { others, fewer } = without(values, origins, trials, k);
+    const { members } = bestCombination(values, others, fewer);
+    const paths = members.map(({ candidate }) => byCandidate.get(candidate)!.paths[k]!);
+    const path = combine(paths, members.map(({ weight }) => weight));
+    return path.subarray(0, origins.steps).map((forecast, h) => values[length + h]! - forecast);
+  });
+}

@@ -14,11 +14,12 @@ import type { RegularSeries } from "../regular_series.ts";
 import { isConstant } from "../statistics/autocorrelation.ts";
 import { wholeSeries } from "../statistics/gaps.ts";
 import { findPeriods } from "../statistics/periods.ts";
-import { errorsOf, type Origins, originsFor, tryAll } from "./backtest.ts";
+import { seasonSets } from "./season_sets.ts";
+import { meanAbsolute, originsFor, tryAll } from "./backtest.ts";
 import { type Candidate, candidatesFor, nameOf, Workbench } from "./candidates.ts";
-import { bestCombination, type Combination, combine, type Member } from "./combination.ts";
+import { bestCombination, combine, honestErrors, type Member } from "./combination.ts";
 import { type ErrorModel, errorModel, walkModel } from "./intervals.ts";
-import { maxHorizonShare, maxPoints, minCycles } from "./limits.ts";
+import { maxHorizonShare, maxPoints } from "./limits.ts";
 import { type Extreme, extremesOf, quantileBands } from "./simulation.ts";
 
 export interface CandidateScore {
@@ -118,11 +119,6 @@ function horizonProblem(steps: number, points: number): string | null {
     : `${steps} steps ahead are asked for, and ${points} points tell of ${most} at most`;
 }
 
-/** Seasons that were seen often enough, two at most. */
-function usableSeasons(seasons: readonly number[], points: number): readonly number[] {
-  return seasons.filter((period) => period >= 2 && points >= minCycles * period).slice(0, 2);
-}
-
 /** Lets all candidates compete on the series itself. */
 export function chooseForecaster(series: RegularSeries, options: ChoiceOptions): Finding<Fitted> {
   const prepared = prepare(series);
@@ -131,31 +127,31 @@ export function chooseForecaster(series: RegularSeries, options: ChoiceOptions):
   const problem = horizonProblem(options.horizonSteps, values.length);
   if (problem !== null) return notKnown(problem);
   if (isConstant(values)) return known(plainFit(values, [], options.horizonSteps));
-  const seasons = usableSeasons(
-    options.seasons ?? findPeriods(values).map(({ period }) => period),
-    values.length,
-  );
-  const origins = originsFor(values.length, options.horizonSteps, seasons);
+  const found = options.seasons ?? findPeriods(values).map(({ period }) => period);
+  const sets = seasonSets(found, series.stepMs, values.length);
+  const seasons = sets[0]!;
+  const origins = originsFor(values.length, options.horizonSteps, sets.flat());
   if (origins === null) return known(plainFit(values, seasons, options.horizonSteps));
-  const candidates = candidatesFor(seasons, values.length, values.every((value) => value > 0));
+  const candidates = candidatesFor(sets, values.length, values.every((value) => value > 0));
   const trials = tryAll(values, candidates, origins);
   if (trials.length === 0) return known(plainFit(values, seasons, options.horizonSteps));
   const best = bestCombination(values, origins, trials);
+  const errors = honestErrors(values, origins, trials);
   const naive = naiveError(values, seasons[0] ?? 1);
   const maseOf = (error: number) => naive > 0 ? error / naive : null;
   const scores = new Map(trials.map(({ candidate, meanError }) => [candidate, maseOf(meanError)]));
   return known({
-    ...fittedOf(values, best, origins, options.horizonSteps),
+    ...fittedOf(best.members, errors, options.horizonSteps),
+    points: values.length,
     seasons,
     naiveError: naive,
-    mase: maseOf(best.meanError),
+    mase: maseOf(meanAbsolute(errors)),
     failed: candidates.length - trials.length,
     candidates: candidates.map((each) => ({ method: nameOf(each), mase: scores.get(each) ?? null })),
   });
 }
 
-function fittedOf(values: Float64Array, { members, paths }: Combination, origins: Origins, steps: number) {
-  const found = errorsOf(values, origins, paths);
+function fittedOf(members: readonly Member[], found: readonly Float64Array[], steps: number) {
   const errors = errorModel(found, steps);
   return {
     method: methodOf(members),
@@ -163,8 +159,7 @@ function fittedOf(values: Float64Array, { members, paths }: Combination, origins
     errors,
     coverage80: coverageOf(found, errors, 80),
     coverage95: coverageOf(found, errors, 95),
-    origins: origins.lengths.length,
-    points: values.length,
+    origins: found.length,
   };
 }
 
