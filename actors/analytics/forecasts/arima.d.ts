@@ -4,4 +4,6 @@ export default class Arima {
   train(values: readonly number[]): this;
   /** The next values, and their standard errors. */
   predict(steps: number): [number[], number[]];
+  /** Gives its memory back. */
+  destroy(): void;
 }
