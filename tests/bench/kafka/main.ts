@@ -14,14 +14,18 @@ import { away } from "./away.ts";
 import { startServers } from "./bench_servers.ts";
 import { keyed, rekeyed } from "./from_topic.ts";
 import type { KafkaFigure, KafkaRun, Score } from "./kafka_figure.ts";
-import { nodes } from "./nodes.ts";
+import { hosts, nodes } from "./nodes.ts";
 import { http, latency } from "./over_http.ts";
 import { peer } from "./peer.ts";
 import { Topics } from "./topics.ts";
 
 /** In this order: the peer comes last, to be compared with what was measured before. */
 const figures: readonly KafkaFigure[] = [keyed, rekeyed, http, latency];
-const allFigures = [...figures, nodes, away, peer];
+const allFigures = [...figures, nodes, hosts, away, peer];
+
+function namesOf(list: readonly KafkaFigure[]): string {
+  return list.map(({ name }) => name).join(",");
+}
 
 const defaults = { seconds: 30, rounds: 3 } as const;
 /** So many records lie in a topic for each second that a figure is to last: the most that is wanted of one. */
@@ -44,7 +48,7 @@ by sensor, or the figure is missed. The exit code is 1 when a target is missed.`
   flags: {
     "--only": {
       form: "LIST",
-      meaning: `of ${allFigures.map(({ name }) => name).join(",")}; all but away and peer`,
+      meaning: `of ${namesOf(allFigures)} (${namesOf(figures)})`,
     },
     "--peer": {
       form: null,
