@@ -143,7 +143,13 @@ function due(state: AnalysisState, task: Task, context: Context): void {
   const current = state[task];
   if (current.request !== null) return;
   const body = task === "forecast"
-    ? { task, series: context.self.id, atMs: context.nowMs, horizonMs: horizonMs(rules), memory: state.memory }
+    ? {
+      task,
+      series: context.self.id,
+      atMs: context.nowMs,
+      horizonMs: horizonMs(rules),
+      memory: state.memory,
+    }
     : { task, series: context.self.id, atMs: context.nowMs };
   current.request = context.request("analysis", body, { deadlineMs: analysisDeadlineMs });
 }
@@ -162,7 +168,15 @@ function take(state: AnalysisState, task: Task, answer: ServiceAnswer, context: 
   if (found === undefined) return;
   Object.assign(current, { atMs, tookMs, found });
   const id = `${task}/${context.self.id}/${atMs}`;
-  const result = { v: 1, kind: task, id, series: context.self.id, at: atMs, tookMs, ...nameResult(task, found) };
+  const result = {
+    v: 1,
+    kind: task,
+    id,
+    series: context.self.id,
+    at: atMs,
+    tookMs,
+    ...nameResult(task, found),
+  };
   context.request("results", result, { deadlineMs: resultDeadlineMs });
 }
 

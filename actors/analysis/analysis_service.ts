@@ -11,6 +11,7 @@ import type { Engine } from "../../runtime/node/engine.ts";
 import { type Service, serviceOf } from "../../runtime/node/service.ts";
 import type { Finding } from "../analytics/finding.ts";
 import type { RegularSeries } from "../analytics/regular_series.ts";
+import type { Metadata } from "../analytics/statistics/metadata.ts";
 import { AnalysisRequest, type FoundAnalysis } from "./found.ts";
 import {
   analysesAtOnce,
@@ -20,7 +21,7 @@ import {
   metadataSpanMs,
   stepMs,
 } from "./limits.ts";
-import type { ForecastJob, ForecastJobAnswer } from "./jobs.ts";
+import type { ForecastJob, ForecastJobAnswer, MadeForecast } from "./forecasting.ts";
 import { readMinutes } from "./read_minutes.ts";
 import { readValues } from "./read_values.ts";
 import type { Task } from "./wants.ts";
@@ -43,6 +44,11 @@ function computeOf({ compute }: Engine): Compute {
 
 const nothing = { unknown: "not enough information because it has no values yet" } as const;
 
+/** Plain objects of plain values, as jobs answer them, are JSON; types that have names are not known to be. */
+function jsonOf(value: object | null): Json {
+  return JSON.parse(JSON.stringify(value));
+}
+
 function unknownOf(finding: Finding<unknown> & { readonly known: false }): Found {
   return { unknown: `not enough information because ${finding.reason}` };
 }
@@ -54,12 +60,12 @@ async function findMetadata(
 ): Promise<Found> {
   const minutes = await readMinutes(engine, series, atMs, metadataSpanMs);
   if (minutes === null) return nothing;
-  const found = await computeOf(engine).run<Json>("metadata", minutes, {
+  const found = await computeOf(engine).run<Metadata>("metadata", minutes, {
     priority: "background",
     deadlineMs: computeDeadlineMs,
     signal,
   });
-  return { found };
+  return { found: jsonOf(found) };
 }
 
 async function findForecast(
@@ -77,9 +83,9 @@ async function findForecast(
   });
   const { forecast, judgement } = answer;
   return {
-    ...forecast.known ? { found: forecast.value } : unknownOf(forecast),
-    memory: answer.memory,
-    ...judgement !== null && { judgement },
+    ...forecast.known ? { found: jsonOf(forecast.value) } : unknownOf(forecast),
+    memory: jsonOf(answer.memory),
+    ...judgement !== null && { judgement: jsonOf(judgement) },
   };
 }
 
@@ -117,7 +123,7 @@ export async function forecastNow(
   engine: Engine,
   request: { readonly series: string; readonly horizonMs: number; readonly memory: Json },
   deadlineMs: number,
-): Promise<Finding<Json>> {
+): Promise<Finding<MadeForecast>> {
   const atMs = engine.logNowMs();
   const series: RegularSeries | null = await readMinutes(engine, request.series, atMs, forecastSpanMs);
   if (series === null) return { known: false, reason: "it has no values yet" };

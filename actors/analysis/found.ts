@@ -20,12 +20,12 @@ export const FoundAnalysis = z.strictObject({
   /** Reading, waiting for a thread, and computing. */
   tookMs: z.number(),
   /** Left out when too little is known. */
-  found: json.optional(),
+  found: json.exactOptional(),
   /** Why so: "not enough information because …". */
-  unknown: z.string().optional(),
+  unknown: z.string().exactOptional(),
   /** To be given back with the next request of this task. */
-  memory: json.optional(),
+  memory: json.exactOptional(),
   /** How an earlier forecast did. */
-  judgement: json.optional(),
+  judgement: json.exactOptional(),
 });
 export type FoundAnalysis = z.infer<typeof FoundAnalysis>;

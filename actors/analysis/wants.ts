@@ -11,9 +11,10 @@ export type Task = (typeof tasks)[number];
 
 export const wants = z.strictObject({
   /** Windows as results. */
-  values: z.strictObject({ everyMs }).optional(),
-  metadata: z.strictObject({ everyMs }).optional(),
-  forecast: z.strictObject({ everyMs, horizonMs: z.number().int().min(stepMs).max(maxHorizonMs) }).optional(),
+  values: z.strictObject({ everyMs }).exactOptional(),
+  metadata: z.strictObject({ everyMs }).exactOptional(),
+  forecast: z.strictObject({ everyMs, horizonMs: z.number().int().min(stepMs).max(maxHorizonMs) })
+    .exactOptional(),
 });
 export type Wants = z.infer<typeof wants>;
 

@@ -159,8 +159,6 @@ export type RingPane = readonly [number, number, number, number, number, number]
 /** An actor's ring in panes of one resolution: the answer of its queries `panes` and `minutePanes`. */
 export interface RingPanes {
   readonly stepMs: number;
-  /** Whether the actor's history has panes of this resolution, too. */
-  readonly isKept: boolean;
   /** From here on the ring knows everything; null while it is empty. */
   readonly fromMs: number | null;
   readonly channels: Readonly<Record<string, readonly RingPane[]>>;

@@ -103,8 +103,13 @@ export function answerWindows(state: WindowState, nowMs: number, atMs: number | 
   };
 }
 
+export interface PanesAnswer extends RingPanes {
+  /** Whether the actor's history has panes of this resolution, too. */
+  readonly isKept: boolean;
+}
+
 /** The ring's panes of a resolution, from the time on from which it has all of them. */
-export function answerPanes(state: WindowState, { minutes, stepMs }: HistoryResolution): RingPanes {
+export function answerPanes(state: WindowState, { minutes, stepMs }: HistoryResolution): PanesAnswer {
   const { head } = state;
   const isKept = minutes > 1 || state.keepsMinutes;
   if (head === noHead) return { stepMs, isKept, fromMs: null, channels: {} };

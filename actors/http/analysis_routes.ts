@@ -48,7 +48,8 @@ function analysisRoute({ reader }: CollectionContext): Route {
     operationId: "get-series-analysis",
     tag,
     summary: "What was found out about a series on schedule, as rules want it.",
-    description: "Metadata, forecasts and values of the last time, why there are none, and how forecasts did.",
+    description:
+      "Metadata, forecasts and values of the last time, why there are none, and how forecasts did.",
     access: "token",
     segments,
     query: z.strictObject({ consistency: uncachedConsistency }),
@@ -68,7 +69,8 @@ function forecastRoute(context: CollectionContext): Route {
     operationId: "get-series-forecast",
     tag,
     summary: "The next minutes of a series, with intervals.",
-    description: "By the fit of the last scheduled forecast; without one it is fitted now. One point a minute.",
+    description:
+      "By the fit of the last scheduled forecast; without one it is fitted now. One point a minute.",
     access: "token",
     segments,
     query: z.strictObject({
@@ -76,11 +78,19 @@ function forecastRoute(context: CollectionContext): Route {
         description: `How far ahead: 10m, 1h; from 1 minute to ${maxHorizonMs / 3_600_000} hours.`,
       }),
     }),
-    success: { status: 200, description: "The forecast.", mediaType: "application/json", schema: ForecastNow },
+    success: {
+      status: 200,
+      description: "The forecast.",
+      mediaType: "application/json",
+      schema: ForecastNow,
+    },
     problems: readProblems,
     answer: async ({ horizon }, { segments: { id = "" } }) => {
       if (horizon < stepMs || horizon > maxHorizonMs) {
-        throw badParameter("horizon", `it is ${horizon} ms; from 1m to ${maxHorizonMs / 3_600_000}h is right`);
+        throw badParameter(
+          "horizon",
+          `it is ${horizon} ms; from 1m to ${maxHorizonMs / 3_600_000}h is right`,
+        );
       }
       // Tells an unknown series from one with too few values.
       await context.reader.read({ kind: "series", id }, "state", {}, "local");

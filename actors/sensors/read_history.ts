@@ -8,13 +8,14 @@
 import { z } from "zod";
 import type { Address } from "../../runtime/core/actor.ts";
 import type { Store } from "../../runtime/store/port.ts";
-import type { HistoryRow, RingPanes } from "../analytics/history.ts";
+import type { HistoryRow } from "../analytics/history.ts";
 import type { HistoryResolution } from "../analytics/resolution.ts";
+import type { PanesAnswer } from "../analytics/window_answer.ts";
 
 const number = z.number();
 
 /** What the queries `panes` and `minutePanes` answer. */
-export const RingAnswer: z.ZodType<RingPanes> = z.object({
+export const RingAnswer: z.ZodType<PanesAnswer> = z.object({
   stepMs: number,
   isKept: z.boolean(),
   fromMs: number.nullable(),

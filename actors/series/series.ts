@@ -87,7 +87,7 @@ export function seriesDefinition(
   pool: SlabPool,
   counts: WindowCounts = windowCounts("series"),
 ): ActorDefinition<SeriesState, SeriesMessage> {
-  return defineActor({
+  return defineActor<SeriesState, SeriesMessage>({
     kind: "series",
     state: seriesStateType(pool),
     message: seriesMessageType,

@@ -25,9 +25,9 @@ import { keepsMinutes } from "./selection.ts";
 /** What a rule wants of a series. */
 export const selection = z.strictObject({
   /** A channel `rate`: growth per second of a counter. */
-  rate: z.literal(true).optional(),
+  rate: z.literal(true).exactOptional(),
   /** One-minute history. */
-  minutes: z.literal(true).optional(),
+  minutes: z.literal(true).exactOptional(),
 });
 export type Selection = z.infer<typeof selection>;
 

@@ -79,6 +79,8 @@ export class Forecast {
 
 function sentenceOf({ method, path, stepMs, mase }) {
   const minutes = Math.round(path.length * stepMs / 60_000);
-  const share = mase === null || mase === undefined ? "" : `; its errors were ${mase.toFixed(2)} of the naive ones`;
+  const share = mase === null || mase === undefined
+    ? ""
+    : `; its errors were ${mase.toFixed(2)} of the naive ones`;
   return `The last hour, and the next ${minutes} min by ${method}, with bands of 80 and 95 %${share}`;
 }
