@@ -1,0 +1,74 @@
+/**
+ * What the anomaly detector assumes, each number with its reason. They hold for every series: a user sets the
+ * threshold alone. Lengths count values, unless they name a time.
+ */
+
+/** The score from which a value is an anomaly: 0.5, so five of the ten decades that a score of 1 stands for. */
+export const defaultThreshold = 0.5;
+
+/** Rarer than once in 10^10 values is no more telling: a score of 1. */
+export const fullDecades = 10;
+
+/** Values before the first score: 150 of them hold one tail of 1 % at all, and are 40 minutes at 15 s a value. */
+export const warmUpValues = 150;
+
+/** Values over which averages are plain means, because a forgetting one still hangs on its first value. */
+export const settlingValues = 40;
+
+/** How far back "usual" reaches: a day of five-minute values. */
+export const levelValues = 288;
+
+/** How far back the level reaches that a sudden change is measured from. */
+export const recentValues = 4;
+
+/** How many values are averaged before they count as shifted, or as busier or calmer than usual. */
+export const sustainedValues = 12;
+
+/** How far back the usual size of a deviation reaches: longer than a level, so that a shift stands out. */
+export const scaleValues = 1000;
+
+/** How far back tails reach: 1 % of them is then 50 values, enough to tell a tail's shape. */
+export const tailValues = 5000;
+
+/** A deviation counts as this many usual ones at most where scales and levels learn: one outlier teaches little. */
+export const learntScales = 6;
+
+/** Parts of a day with a level each: 20 minutes resolve a working day's ramps, and 72 doubles fit the state. */
+export const dayParts = 72;
+
+/** A day's share in the profile: a changed habit is learnt within a working week. */
+export const dayShare = 0.25;
+
+/** Days before the profile may be trusted: the first fills it, the second judges it. */
+export const profileDays = 2;
+
+/** The profile is trusted once it errs by so much less than a plain level, and until it errs as much. */
+export const profileGain = 0.85;
+
+/** Steps without a value after which the last values say nothing of the next. */
+export const gapSteps = 20;
+
+/** A step counts as this many usual ones at most where the usual step is learnt, and with this share. */
+export const longestLearntStep = 4;
+export const stepShare = 0.01;
+
+/** Motion 2^30 times the usual one, or a 2^30th of it, is as rare as motion can be. */
+export const mostOctaves = 30;
+
+/** Calm values that end an excursion. */
+export const calmValues = 20;
+
+/** Below this share of the threshold a value is calm. */
+export const calmShare = 0.6;
+
+/** Values after which an excursion is the new usual, and is learnt as such. */
+export const acceptedValues = 200;
+
+/** What a detection adds to the threshold, so that a restless series does not cry wolf: a factor of ten in rarity. */
+export const fatigueStep = 0.1;
+
+/** Values over which that fades. */
+export const fatigueValues = 1000;
+
+/** Larger values are refused: nothing measures so much, and sums of such values would lose all others. */
+export const largestValue = 1e100;

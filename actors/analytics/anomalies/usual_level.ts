@@ -1,0 +1,108 @@
+/**
+ * What a value is expected to be: a level that follows the series slowly, or where the series has a daily
+ * profile that predicts it better, that profile with such a level on top.
+ *
+ * 1. Both are kept, and judged by their errors on values they had not seen; the better one speaks.
+ * 2. One outlier moves a level by a few usual errors at most (the bounded step of Huber 1964, "Robust
+ *    estimation of a location parameter"); a lasting shift moves it all the way.
+ */
+
+import { type DailyProfile, dayMs } from "./daily_profile.ts";
+import {
+  learntScales,
+  levelValues,
+  profileDays,
+  profileGain,
+  recentValues,
+  scaleValues,
+  settlingValues,
+} from "./limits.ts";
+
+// Places of a model's numbers, from the model's own place on.
+const levelAt = 0;
+const recentAt = 1;
+const errorAt = 2;
+const countAt = 3;
+const modelNumbers = 4;
+
+const plain = 0;
+const daily = modelNumbers;
+const beganMsAt = 2 * modelNumbers;
+const isDailyAt = beganMsAt + 1;
+
+export class UsualLevel {
+  static readonly numbers = 2 * modelNumbers + 2;
+
+  readonly #numbers: Float64Array;
+  readonly #profile: DailyProfile;
+
+  /** Over memory of `UsualLevel.numbers` entries; zeros are a series without values. */
+  constructor(numbers: Float64Array, profile: DailyProfile) {
+    this.#numbers = numbers;
+    this.#profile = profile;
+  }
+
+  /** The value that is usual at that time. */
+  expected(tsMs: number): number {
+    return this.#expected(tsMs, levelAt);
+  }
+
+  /** The value that the last few ones lead to expect at that time. */
+  expectedSoon(tsMs: number): number {
+    return this.#expected(tsMs, recentAt);
+  }
+
+  /** Learns a value of a series whose usual step is `stepMs`; answers whether another model speaks from now on. */
+  learn(tsMs: number, value: number, stepMs: number): boolean {
+    const numbers = this.#numbers;
+    if (numbers[plain + countAt] === 0) numbers[beganMsAt] = tsMs;
+    this.#follow(plain, value);
+    const isSecondDay = tsMs - numbers[beganMsAt]! >= dayMs;
+    if (isSecondDay && this.#profile.isSeen(tsMs)) {
+      const error = this.#follow(daily, value - this.#profile.level(tsMs));
+      this.#profile.learn(tsMs, error, stepMs);
+    } else {
+      this.#profile.learn(tsMs, value - this.#profile.level(tsMs) - numbers[daily + levelAt]!, stepMs);
+    }
+    return tsMs - numbers[beganMsAt]! >= profileDays * dayMs && this.#chooses();
+  }
+
+  /** Levels start again from the last few values: what has lasted is usual. */
+  accept(): void {
+    for (const model of [plain, daily]) {
+      this.#numbers[model + levelAt] = this.#numbers[model + recentAt]!;
+    }
+  }
+
+  #expected(tsMs: number, which: number): number {
+    return this.#numbers[isDailyAt] === 1
+      ? this.#profile.level(tsMs) + this.#numbers[daily + which]!
+      : this.#numbers[plain + which]!;
+  }
+
+  /** Moves a model's levels towards `value`; answers its error, bounded as it was learnt. */
+  #follow(model: number, value: number): number {
+    const numbers = this.#numbers;
+    const count = ++numbers[model + countAt]!;
+    const error = value - numbers[model + levelAt]!;
+    const meanError = numbers[model + errorAt]!;
+    const bound = count <= settlingValues || meanError === 0 ? Infinity : learntScales * meanError;
+    const bounded = Math.max(-bound, Math.min(bound, error));
+    numbers[model + levelAt]! += bounded * Math.max(1 / count, 1 / levelValues);
+    numbers[model + recentAt]! += (value - numbers[model + recentAt]!) * Math.max(1 / count, 1 / recentValues);
+    // The first value is all error where the level begins at 0.
+    if (count > 1) numbers[model + errorAt]! += (Math.abs(bounded) - meanError) * Math.max(1 / count, 1 / scaleValues);
+    return bounded;
+  }
+
+  /** Lets the better model speak, with some reluctance to change; answers whether it changed. */
+  #chooses(): boolean {
+    const numbers = this.#numbers;
+    const wasDaily = numbers[isDailyAt]!;
+    const ratio = numbers[daily + errorAt]! / numbers[plain + errorAt]!;
+    // NaN where both never erred: then nothing changes.
+    if (ratio < profileGain) numbers[isDailyAt] = 1;
+    else if (ratio > 1) numbers[isDailyAt] = 0;
+    return numbers[isDailyAt] !== wasDaily;
+  }
+}
