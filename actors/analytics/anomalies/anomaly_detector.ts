@@ -116,6 +116,10 @@ export class AnomalyDetector {
     }
     const state = new Uint8Array(stateBytes);
     state.set(bytes.subarray(1));
+    const bins = new Float32Array(state.buffer, 8 * numberCount, binCount);
+    if (!new Float64Array(state.buffer, 0, numberCount).every(Number.isFinite) || !bins.every((bin) => bin >= 0)) {
+      throw new FormatError("Cannot read an anomaly detector: its state holds what no detector has");
+    }
     return new AnomalyDetector(state);
   }
 
