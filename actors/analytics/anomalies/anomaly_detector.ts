@@ -20,6 +20,7 @@ import {
   defaultThreshold,
   fullDecades,
   gapSteps,
+  learntScales,
   largestValue,
   longestLearntStep,
   mostOctaves,
@@ -27,6 +28,7 @@ import {
   settlingValues,
   stepShare,
   sustainedValues,
+  tailValues,
   warmUpValues,
 } from "./limits.ts";
 import type { Score, Why } from "./score.ts";
@@ -49,9 +51,10 @@ const lastValueAt = 4;
 const driftAt = 5;
 const motionAt = 6;
 const usualMotionAt = 7;
-const ownNumbers = 8;
+const centreAt = 8;
+const ownNumbers = 9;
 
-const statistics = 4;
+const statistics = 5;
 const numberCount = ownNumbers + UsualLevel.numbers + Excursion.numbers + statistics * TailMemory.numbers +
   DailyProfile.numbers;
 const binCount = statistics * TailMemory.bins;
@@ -62,6 +65,7 @@ const reasons: readonly (readonly [below: Why, above: Why])[] = [
   ["sudden fall", "sudden rise"],
   ["shifted down", "shifted up"],
   ["flatter than usual", "busier than usual"],
+  ["far below its usual range", "far above its usual range"],
 ];
 
 export class AnomalyDetector {
@@ -174,6 +178,7 @@ export class AnomalyDetector {
     this.#strays[1] = isGap ? away : value - this.#level.expectedSoon(tsMs);
     this.#strays[2] = numbers[driftAt]!;
     this.#strays[3] = this.#restlessness();
+    this.#strays[4] = this.#distanceFromCentre(value);
   }
 
   #move(distance: number): void {
@@ -190,6 +195,15 @@ export class AnomalyDetector {
     if (motion === usual) return 0;
     // Differences of logarithms, because the quotient of two tiny numbers may overflow.
     return Math.max(-mostOctaves, Math.min(mostOctaves, Math.log2(motion) - Math.log2(usual)));
+  }
+
+  #distanceFromCentre(value: number): number {
+    const numbers = this.#numbers;
+    const count = numbers[countAt]!;
+    const distance = value - numbers[centreAt]!;
+    const bound = count <= settlingValues ? Infinity : learntScales * this.#tails[4]!.scale;
+    numbers[centreAt]! += Math.max(-bound, Math.min(bound, distance)) * Math.max(1 / count, 1 / tailValues);
+    return distance;
   }
 
   #judge(tsMs: number): Score {

@@ -33,8 +33,8 @@ export const tailValues = 5000;
 /** A deviation counts as this many usual ones at most where scales and levels learn: one outlier teaches little. */
 export const learntScales = 6;
 
-/** Parts of a day with a level each: 20 minutes resolve a working day's ramps, and 72 doubles fit the state. */
-export const dayParts = 72;
+/** Parts of a day with a level each: half an hour follows a working day's ramps, and 48 doubles fit the state. */
+export const dayParts = 48;
 
 /** A day's share in the profile: a changed habit is learnt within a working week. */
 export const dayShare = 0.25;

@@ -15,8 +15,8 @@
 import { fullDecades, learntScales, scaleValues, settlingValues, tailValues } from "./limits.ts";
 
 const binsPerOctave = 3;
-const sideBins = 30;
-/** The histogram's first bin ends at 2^-2 usual sizes, its last begins near 2^8. */
+const sideBins = 26;
+/** The histogram's first bin ends at 2^-2 usual sizes, its last begins near 2^6. */
 const firstBin = -2 * binsPerOctave;
 
 const scaleAt = 0;
@@ -34,6 +34,8 @@ const innerFactor = 10;
 const leastOuterValues = 5;
 /** A side with less of the past than this has no shape of its own: both sides stand in for it. */
 const leastSideShare = 0.03;
+/** Sizes up to so many usual ones are not worth a look: it would cost most of the time. */
+const leastScales = 1.5;
 /** A tail is taken to fall no faster than a Gaussian one: two equal quantiles would make it a wall. */
 const steepest = 2;
 
@@ -63,7 +65,7 @@ export class TailMemory {
   decades(value: number): number {
     const size = Math.abs(value);
     const scale = this.scale;
-    if (size <= scale || this.#numbers[countAt]! < settlingValues) return 0;
+    if (size <= leastScales * scale || this.#numbers[countAt]! < settlingValues) return 0;
     if (scale === 0) return fullDecades;
     const octaves = Math.log2(size) - Math.log2(scale);
     let least = fullDecades;
