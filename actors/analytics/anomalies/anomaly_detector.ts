@@ -232,7 +232,10 @@ export class AnomalyDetector {
     const share = 1 / Math.max(1, this.#excursion.length);
     for (let i = 0; i < statistics; i++) this.#tails[i]!.learn(this.#strays[i]!, share);
     const isAccepted = this.#excursion.accepts();
-    if (isAccepted) this.#level.accept();
+    if (isAccepted) {
+      this.#level.accept();
+      numbers[usualMotionAt] = numbers[motionAt]!;
+    }
     if (isAccepted || isNewLevel) this.#relearn(tsMs, value);
   }
 
