@@ -27,8 +27,8 @@ const weightAt = 3;
 /** Beyond it weights are scaled back: far from where 32-bit floats end. */
 const largestWeight = 1e9;
 
-/** Pairs of tail shares (outer, inner) through which a tail is drawn; the more cautious of the two answers counts. */
-const outerShares = [0.01, 0.001];
+/** The shares of the past through which a tail is drawn: the outer one, and ten times as much. */
+const outerShare = 0.01;
 const innerFactor = 10;
 /** A quantile needs so many values beyond it. */
 const leastOuterValues = 5;
@@ -67,10 +67,7 @@ export class TailMemory {
     const scale = this.scale;
     if (size <= leastScales * scale || this.#numbers[countAt]! < settlingValues) return 0;
     if (scale === 0) return fullDecades;
-    const octaves = Math.log2(size) - Math.log2(scale);
-    let least = fullDecades;
-    for (const share of outerShares) least = Math.min(least, this.#decadesBeyond(value, octaves, share));
-    return least;
+    return this.#decadesBeyond(value, Math.log2(size) - Math.log2(scale));
   }
 
   /** Takes `value` into the past; `share` of it, 0 to 1, where it should teach less. */
@@ -108,13 +105,13 @@ export class TailMemory {
     this.#numbers[weightAt]! *= factor;
   }
 
-  #decadesBeyond(value: number, octaves: number, wantedShare: number): number {
+  #decadesBeyond(value: number, octaves: number): number {
     const total = this.#numbers[totalAt]!;
     const own = this.#sideTotal(value < 0 ? 0 : sideBins);
     const isOneSided = own >= leastSideShare * total;
     const mass = isOneSided ? own : total;
     const least = leastOuterValues * this.#numbers[weightAt]!;
-    const outer = Math.min(Math.max(wantedShare * total, least), mass / innerFactor);
+    const outer = Math.min(Math.max(outerShare * total, least), mass / innerFactor);
     // Leaves a little of the side below the inner quantile, or that would be the side's smallest value.
     const inner = Math.min(outer * innerFactor, 0.9 * mass);
     const outerOctaves = this.#octavesAt(outer, value < 0, isOneSided);
