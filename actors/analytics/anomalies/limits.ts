@@ -3,11 +3,11 @@
  * threshold alone. Lengths count values, unless they name a time.
  */
 
-/** The score from which a value is an anomaly: 0.5, so five of the ten decades that a score of 1 stands for. */
+/** The score from which a value is an anomaly: four of the eight decades, once in 10,000 values. */
 export const defaultThreshold = 0.5;
 
-/** Rarer than once in 10^10 values is no more telling: a score of 1. */
-export const fullDecades = 10;
+/** A score of 1: rarer than once in 10^8 values is no more telling, as no past is so long. */
+export const fullDecades = 8;
 
 /** Values before the first score: 150 of them hold one tail of 1 % at all, and are 40 minutes at 15 s a value. */
 export const warmUpValues = 150;
@@ -65,7 +65,7 @@ export const calmShare = 0.6;
 export const acceptedValues = 200;
 
 /** What a detection adds to the threshold, so that a restless series does not cry wolf: a factor of ten in rarity. */
-export const fatigueStep = 0.1;
+export const fatigueStep = 1 / fullDecades;
 
 /** Values over which that fades. */
 export const fatigueValues = 1000;
