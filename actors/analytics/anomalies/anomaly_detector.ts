@@ -24,6 +24,7 @@ import {
   largestValue,
   longestLearntStep,
   mostOctaves,
+  outlierScales,
   scaleValues,
   settlingValues,
   stepShare,
@@ -146,9 +147,10 @@ export class AnomalyDetector {
       return { ...this.#quiet(this.#numbers[lastMsAt]!), why: "not a number that can be scored" };
     }
     const isGap = this.#passTime(tsMs);
-    this.#compare(tsMs, value, isGap);
+    const bounded = this.#bounded(tsMs, value);
+    this.#compare(tsMs, bounded, isGap);
     const answer = this.#judge(tsMs);
-    this.#learn(tsMs, value);
+    this.#learn(tsMs, bounded);
     return answer;
   }
 
@@ -167,6 +169,15 @@ export class AnomalyDetector {
     return stepMs > 0 && Math.abs(passedMs) > gapSteps * stepMs;
   }
 
+  /** The value, or where that is nearer, the furthest one from the usual level that teaches anything. */
+  #bounded(tsMs: number, value: number): number {
+    const [away] = this.#tails;
+    if (away === undefined || away.isLearning || away.scale === 0) return value;
+    const expected = this.#level.expected(tsMs);
+    const furthest = outlierScales * away.scale;
+    return Math.max(expected - furthest, Math.min(expected + furthest, value));
+  }
+
   /** Works out the four statistics of a value. */
   #compare(tsMs: number, value: number, isGap: boolean): void {
     const numbers = this.#numbers;
@@ -175,7 +186,7 @@ export class AnomalyDetector {
     if (!isGap) this.#move(Math.abs(value - numbers[lastValueAt]!));
     numbers[lastValueAt] = value;
     this.#strays[0] = away;
-    this.#strays[1] = isGap ? away : value - this.#level.expectedSoon(tsMs);
+    this.#strays[1] = isGap ? away : this.#level.leap(tsMs, value);
     this.#strays[2] = numbers[driftAt]!;
     this.#strays[3] = this.#restlessness();
     this.#strays[4] = this.#distanceFromCentre(value);

@@ -33,6 +33,9 @@ export const tailValues = 5000;
 /** A deviation counts as this many usual ones at most where scales and levels learn: one outlier teaches little. */
 export const learntScales = 6;
 
+/** A value further from the usual level than this many usual distances is taken for one at that distance. */
+export const outlierScales = 1000;
+
 /** Parts of a day with a level each: half an hour follows a working day's ramps, and 48 doubles fit the state. */
 export const dayParts = 48;
 

@@ -12,7 +12,7 @@
  * a little more than the last (forward decay: Cormode, Shkapenyuk, Srivastava & Xu 2009).
  */
 
-import { fullDecades, learntScales, scaleValues, settlingValues, tailValues } from "./limits.ts";
+import { fullDecades, learntScales, outlierScales, scaleValues, settlingValues, tailValues } from "./limits.ts";
 
 const binsPerOctave = 3;
 const sideBins = 26;
@@ -23,6 +23,7 @@ const scaleAt = 0;
 const countAt = 1;
 const totalAt = 2;
 const weightAt = 3;
+const largestAt = 4;
 
 /** Beyond it weights are scaled back: far from where 32-bit floats end. */
 const largestWeight = 1e9;
@@ -31,7 +32,9 @@ const largestWeight = 1e9;
 const outerShare = 0.01;
 const innerFactor = 10;
 /** A quantile needs so many values beyond it. */
-const leastOuterValues = 5;
+const leastOuterValues = 10;
+/** A size that came more often than this is rare as it came, not as a tail would have it. */
+const knownValues = 5;
 /** A side with less of the past than this has no shape of its own: both sides stand in for it. */
 const leastSideShare = 0.03;
 /** Sizes up to so many usual ones are not worth a look: it would cost most of the time. */
@@ -39,8 +42,16 @@ const leastScales = 1.5;
 /** A tail is taken to fall no faster than a Gaussian one: two equal quantiles would make it a wall. */
 const steepest = 2;
 
+function binOf(octaves: number): number {
+  return Math.max(0, Math.min(sideBins - 1, Math.floor(octaves * binsPerOctave) - firstBin));
+}
+
+function sideAt(value: number): number {
+  return value < 0 ? 0 : sideBins;
+}
+
 export class TailMemory {
-  static readonly numbers = 4;
+  static readonly numbers = 5;
   static readonly bins = 2 * sideBins;
 
   readonly #numbers: Float64Array;
@@ -58,6 +69,11 @@ export class TailMemory {
     return this.#numbers[scaleAt]!;
   }
 
+  /** Whether it knows too little to call anything rare. */
+  get isLearning(): boolean {
+    return this.#numbers[countAt]! < settlingValues;
+  }
+
   /**
    * How rare `value` is on its side: −log10 of the chance to stray at least so far, from 0 to `fullDecades`.
    * 0 as well while the past is too short, and for sizes that are usual.
@@ -65,9 +81,10 @@ export class TailMemory {
   decades(value: number): number {
     const size = Math.abs(value);
     const scale = this.scale;
-    if (size <= leastScales * scale || this.#numbers[countAt]! < settlingValues) return 0;
+    if (size <= leastScales * scale || this.isLearning) return 0;
     if (scale === 0) return fullDecades;
-    return this.#decadesBeyond(value, Math.log2(size) - Math.log2(scale));
+    const octaves = Math.log2(size) - Math.log2(scale);
+    return Math.min(this.#decadesBeyond(value, octaves), this.#decadesSeen(value, octaves));
   }
 
   /** Takes `value` into the past; `share` of it, 0 to 1, where it should teach less. */
@@ -78,25 +95,29 @@ export class TailMemory {
     const weight = numbers[weightAt]! * share;
     const scale = this.scale;
     const octaves = size === 0 || scale === 0 ? -Infinity : Math.log2(size) - Math.log2(scale);
-    const bin = Math.max(0, Math.min(sideBins - 1, Math.floor(octaves * binsPerOctave) - firstBin));
-    this.#bins[(value < 0 ? 0 : sideBins) + bin]! += weight;
+    this.#bins[sideAt(value) + binOf(octaves)]! += weight;
     numbers[totalAt]! += weight;
     numbers[weightAt]! *= 1 + 1 / tailValues;
     if (numbers[weightAt]! > largestWeight) this.#rescale(1 / numbers[weightAt]!);
   }
 
-  /** Makes the past count for a tenth, and learns the scale as quickly as at first. */
+  /** Learns the scale anew, and makes the past's shape count for a tenth. Nothing is rare until that is done. */
   relearn(): void {
     this.#numbers[weightAt]! *= 10;
-    this.#numbers[countAt] = Math.min(this.#numbers[countAt]!, settlingValues);
+    this.#numbers[countAt] = 0;
+    this.#numbers[largestAt] = 0;
   }
 
   #learnScale(size: number, share: number): void {
     const numbers = this.#numbers;
     const count = ++numbers[countAt]!;
     const scale = numbers[scaleAt]!;
-    const bounded = count <= settlingValues || scale === 0 ? size : Math.min(size, learntScales * scale);
+    const largest = numbers[largestAt]!;
+    // An outlier counts in full once it has company: where nearly all sizes are 0, the others are the scale.
+    const bound = Math.max(learntScales * scale, Math.min(largest, outlierScales * scale));
+    const bounded = count <= settlingValues || scale === 0 ? size : Math.min(size, bound);
     numbers[scaleAt] = scale + share * (bounded - scale) * Math.max(1 / count, 1 / scaleValues);
+    numbers[largestAt] = Math.max(size, largest * (1 - 1 / scaleValues));
   }
 
   #rescale(factor: number): void {
@@ -107,7 +128,7 @@ export class TailMemory {
 
   #decadesBeyond(value: number, octaves: number): number {
     const total = this.#numbers[totalAt]!;
-    const own = this.#sideTotal(value < 0 ? 0 : sideBins);
+    const own = this.#massFrom(sideAt(value), 0);
     const isOneSided = own >= leastSideShare * total;
     const mass = isOneSided ? own : total;
     const least = leastOuterValues * this.#numbers[weightAt]!;
@@ -125,9 +146,15 @@ export class TailMemory {
     return Math.min(fullDecades, depth / Math.LN10);
   }
 
-  #sideTotal(at: number): number {
+  /** By how often such sizes came; without a bound where that was hardly ever. */
+  #decadesSeen(value: number, octaves: number): number {
+    const mass = this.#massFrom(sideAt(value), binOf(octaves)) - knownValues * this.#numbers[weightAt]!;
+    return mass > 0 ? Math.log10(this.#numbers[totalAt]! / mass) : fullDecades;
+  }
+
+  #massFrom(side: number, bin: number): number {
     let sum = 0;
-    for (let i = at; i < at + sideBins; i++) sum += this.#bins[i]!;
+    for (let i = side + bin; i < side + sideBins; i++) sum += this.#bins[i]!;
     return sum;
   }
 

@@ -28,10 +28,11 @@ const modelNumbers = 4;
 const plain = 0;
 const daily = modelNumbers;
 const beganMsAt = 2 * modelNumbers;
-const isDailyAt = beganMsAt + 1;
+const hasBegunAt = beganMsAt + 1;
+const isDailyAt = beganMsAt + 2;
 
 export class UsualLevel {
-  static readonly numbers = 2 * modelNumbers + 2;
+  static readonly numbers = 2 * modelNumbers + 3;
 
   readonly #numbers: Float64Array;
   readonly #profile: DailyProfile;
@@ -44,18 +45,22 @@ export class UsualLevel {
 
   /** The value that is usual at that time. */
   expected(tsMs: number): number {
-    return this.#expected(tsMs, levelAt);
+    return this.#isDaily ? this.#dailyLevel(tsMs, levelAt) : this.#numbers[plain + levelAt]!;
   }
 
-  /** The value that the last few ones lead to expect at that time. */
-  expectedSoon(tsMs: number): number {
-    return this.#expected(tsMs, recentAt);
+  /** How far `value` is from the last few ones, or where that is less, from what the profile makes of them. */
+  leap(tsMs: number, value: number): number {
+    const leap = value - this.#numbers[plain + recentAt]!;
+    if (!this.#isDaily) return leap;
+    const unexplained = value - this.#dailyLevel(tsMs, recentAt);
+    return Math.abs(unexplained) < Math.abs(leap) ? unexplained : leap;
   }
 
   /** Learns a value of a series whose usual step is `stepMs`; answers whether another model speaks from now on. */
   learn(tsMs: number, value: number, stepMs: number): boolean {
     const numbers = this.#numbers;
-    if (numbers[plain + countAt] === 0) numbers[beganMsAt] = tsMs;
+    if (numbers[hasBegunAt] === 0) numbers[beganMsAt] = tsMs;
+    numbers[hasBegunAt] = 1;
     this.#follow(plain, value);
     const isSecondDay = tsMs - numbers[beganMsAt]! >= dayMs;
     if (isSecondDay && this.#profile.isSeen(tsMs)) {
@@ -67,17 +72,18 @@ export class UsualLevel {
     return tsMs - numbers[beganMsAt]! >= profileDays * dayMs && this.#chooses();
   }
 
-  /** Levels start again from the last few values: what has lasted is usual. */
+  /** Levels are learnt anew from the next value on: what has lasted is usual. The profile stays. */
   accept(): void {
-    for (const model of [plain, daily]) {
-      this.#numbers[model + levelAt] = this.#numbers[model + recentAt]!;
-    }
+    this.#numbers[plain + countAt] = 0;
+    this.#numbers[daily + countAt] = 0;
   }
 
-  #expected(tsMs: number, which: number): number {
-    return this.#numbers[isDailyAt] === 1
-      ? this.#profile.level(tsMs) + this.#numbers[daily + which]!
-      : this.#numbers[plain + which]!;
+  get #isDaily(): boolean {
+    return this.#numbers[isDailyAt] === 1;
+  }
+
+  #dailyLevel(tsMs: number, which: number): number {
+    return this.#profile.level(tsMs) + this.#numbers[daily + which]!;
   }
 
   /** Moves a model's levels towards `value`; answers its error, bounded as it was learnt. */
