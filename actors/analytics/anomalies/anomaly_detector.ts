@@ -239,8 +239,7 @@ export class AnomalyDetector {
     const numbers = this.#numbers;
     const isNewLevel = this.#level.learn(tsMs, value, numbers[stepMsAt]!);
     if (numbers[countAt]! <= settlingValues) return;
-    // An excursion's values teach less and less: a second one like it should stand out as well.
-    const share = 1 / Math.max(1, this.#excursion.length);
+    const share = this.#excursion.teaches;
     for (let i = 0; i < statistics; i++) this.#tails[i]!.learn(this.#strays[i]!, share);
     const isAccepted = this.#excursion.accepts();
     if (isAccepted) {

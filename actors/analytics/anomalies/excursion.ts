@@ -1,24 +1,26 @@
 /**
  * Which scores are new detections: one an excursion, and the rarer the more there were of late.
  *
- * 1. Within an excursion nothing is detected. It ends after `calmValues` calm values, or after
- *    `acceptedValues`, when its behaviour is the new usual.
- * 2. Every detection raises the bar of the next by `fatigueStep`, which fades over `fatigueValues`.
+ * 1. An excursion begins with a value that is not calm. It ends after `calmValues` calm ones, or after
+ *    `acceptedValues` that are not, when they are the new usual.
+ * 2. An excursion is detected once at most, where its score first reaches the bar.
+ * 3. The bar is the threshold, and higher by `fatigueStep` for every detection; that fades over `fatigueValues`.
  */
 
 import { acceptedValues, calmShare, calmValues, fatigueStep, fatigueValues } from "./limits.ts";
 
-const lengthAt = 0;
+const strangeAt = 0;
 const calmAt = 1;
-const fatigueAt = 2;
+const isDetectedAt = 2;
+const fatigueAt = 3;
 
-/** Whether a score is far enough below the threshold to be of no interest. */
+/** Whether a score is so far below the threshold that it is of no interest. */
 export function isCalm(score: number, threshold: number): boolean {
   return score < threshold * calmShare;
 }
 
 export class Excursion {
-  static readonly numbers = 3;
+  static readonly numbers = 4;
 
   readonly #numbers: Float64Array;
 
@@ -27,37 +29,47 @@ export class Excursion {
     this.#numbers = numbers;
   }
 
-  /** Values since its detection, that one included; 0 where there is none. */
-  get length(): number {
-    return this.#numbers[lengthAt]!;
+  /**
+   * How much the last value should teach, 0 to 1: all where it was calm, else less and less. So an excursion does
+   * not make itself usual while it builds up, and a second one like it stands out as well.
+   */
+  get teaches(): number {
+    const strange = this.#numbers[strangeAt]!;
+    return strange === 0 || this.#numbers[calmAt]! > 0 ? 1 : 1 / strange;
   }
 
-  /** Whether `score` is a new detection. */
+  /** Takes the next score; answers whether it is a new detection. */
   detects(score: number, threshold: number): boolean {
     const numbers = this.#numbers;
     numbers[fatigueAt]! *= 1 - 1 / fatigueValues;
-    if (this.length > 0) {
-      this.#goOn(score, threshold);
+    if (isCalm(score, threshold)) {
+      this.#rest();
       return false;
     }
-    if (score < Math.min(1, threshold + numbers[fatigueAt]!)) return false;
-    numbers[lengthAt] = 1;
+    numbers[strangeAt]!++;
     numbers[calmAt] = 0;
+    const bar = Math.min(1, threshold + numbers[fatigueAt]!);
+    if (numbers[isDetectedAt] === 1 || score < bar) return false;
+    numbers[isDetectedAt] = 1;
     numbers[fatigueAt]! += fatigueStep;
     return true;
   }
 
   /** Whether the excursion has lasted so long that it is the new usual: it ends with that. */
   accepts(): boolean {
-    if (this.length < acceptedValues) return false;
-    this.#numbers[lengthAt] = 0;
+    if (this.#numbers[strangeAt]! < acceptedValues) return false;
+    this.#end();
     return true;
   }
 
-  #goOn(score: number, threshold: number): void {
+  #rest(): void {
     const numbers = this.#numbers;
-    numbers[lengthAt]!++;
-    numbers[calmAt] = isCalm(score, threshold) ? numbers[calmAt]! + 1 : 0;
-    if (numbers[calmAt] >= calmValues) numbers[lengthAt] = 0;
+    if (numbers[strangeAt] === 0) return;
+    numbers[calmAt]!++;
+    if (numbers[calmAt]! >= calmValues) this.#end();
+  }
+
+  #end(): void {
+    this.#numbers.fill(0, strangeAt, isDetectedAt + 1);
   }
 }
