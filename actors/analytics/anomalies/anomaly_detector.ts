@@ -6,9 +6,9 @@
  * 3. A score is a number from 0 to 1, whatever values and times come: any order, gaps, repetitions.
  * 4. Adding a constant to a series, or multiplying it by one, changes scores by rounding only.
  *
- * Four statistics are watched, each for how rarely it strayed so far before (`tail_memory.ts`): the distance
- * from the usual level, from the last few values, the first one averaged over some values, and how much the
- * series moves from value to value. The rarest one is the score. Scoring recent errors by the tail of their own
+ * Five statistics are watched, each for how rarely it strayed so far before (`tail_memory.ts`): the distance
+ * from the usual level; from the last few values; the first one averaged over some values; how much the series
+ * moves from value to value; the distance from the centre of a long past. The rarest one is the score. Scoring recent errors by the tail of their own
  * past follows Lavin & Ahmad 2015, "Evaluating Real-Time Anomaly Detection Algorithms", section II.B; the tails
  * here are the data's instead of Gaussian.
  */
@@ -20,8 +20,9 @@ import {
   defaultThreshold,
   fullDecades,
   gapSteps,
-  learntScales,
+  largestTimeMs,
   largestValue,
+  learntScales,
   longestLearntStep,
   mostOctaves,
   outlierScales,
@@ -55,7 +56,15 @@ const usualMotionAt = 7;
 const centreAt = 8;
 const ownNumbers = 9;
 
+// Places of the statistics.
+const awayAt = 0;
+const leapAt = 1;
+const shiftAt = 2;
+const restlessAt = 3;
+const offCentreAt = 4;
 const statistics = 5;
+const everyStatistic = [awayAt, leapAt, shiftAt, restlessAt, offCentreAt];
+
 const numberCount = ownNumbers + UsualLevel.numbers + Excursion.numbers + statistics * TailMemory.numbers +
   DailyProfile.numbers;
 const binCount = statistics * TailMemory.bins;
@@ -75,7 +84,7 @@ export class AnomalyDetector {
   readonly #level: UsualLevel;
   readonly #excursion: Excursion;
   readonly #tails: readonly TailMemory[];
-  /** The four statistics of the value at hand. */
+  /** The statistics of the value at hand. */
   readonly #strays = new Float64Array(statistics);
 
   private constructor(state: Uint8Array<ArrayBuffer>) {
@@ -143,7 +152,7 @@ export class AnomalyDetector {
 
   /** Scores the value of `tsMs`, epoch milliseconds, and learns it. What is not finite or far too large is refused. */
   update(tsMs: number, value: number): Score {
-    if (!Number.isFinite(tsMs) || !(Math.abs(value) <= largestValue)) {
+    if (!(Math.abs(tsMs) <= largestTimeMs && Math.abs(value) <= largestValue)) {
       return { ...this.#quiet(this.#numbers[lastMsAt]!), why: "not a number that can be scored" };
     }
     const isGap = this.#passTime(tsMs);
@@ -171,25 +180,25 @@ export class AnomalyDetector {
 
   /** The value, or where that is nearer, the furthest one from the usual level that teaches anything. */
   #bounded(tsMs: number, value: number): number {
-    const [away] = this.#tails;
-    if (away === undefined || away.isLearning || away.scale === 0) return value;
+    const away = this.#tails[awayAt]!;
+    if (away.isLearning || away.scale === 0) return value;
     const expected = this.#level.expected(tsMs);
     const furthest = outlierScales * away.scale;
     return Math.max(expected - furthest, Math.min(expected + furthest, value));
   }
 
-  /** Works out the four statistics of a value. */
+  /** Works out the statistics of a value. */
   #compare(tsMs: number, value: number, isGap: boolean): void {
     const numbers = this.#numbers;
     const away = numbers[countAt] === 1 ? 0 : value - this.#level.expected(tsMs);
     numbers[driftAt]! += (away - numbers[driftAt]!) / sustainedValues;
     if (!isGap) this.#move(Math.abs(value - numbers[lastValueAt]!));
     numbers[lastValueAt] = value;
-    this.#strays[0] = away;
-    this.#strays[1] = isGap ? away : this.#level.leap(tsMs, value);
-    this.#strays[2] = numbers[driftAt]!;
-    this.#strays[3] = this.#restlessness();
-    this.#strays[4] = this.#distanceFromCentre(value);
+    this.#strays[awayAt] = away;
+    this.#strays[leapAt] = isGap ? away : this.#level.leap(tsMs, value);
+    this.#strays[shiftAt] = numbers[driftAt]!;
+    this.#strays[restlessAt] = this.#restlessness();
+    this.#strays[offCentreAt] = this.#distanceFromCentre(value);
   }
 
   #move(distance: number): void {
@@ -212,7 +221,7 @@ export class AnomalyDetector {
     const numbers = this.#numbers;
     const count = numbers[countAt]!;
     const distance = value - numbers[centreAt]!;
-    const bound = count <= settlingValues ? Infinity : learntScales * this.#tails[4]!.scale;
+    const bound = count <= settlingValues ? Infinity : learntScales * this.#tails[offCentreAt]!.scale;
     numbers[centreAt]! += Math.max(-bound, Math.min(bound, distance)) * Math.max(1 / count, 1 / tailValues);
     return distance;
   }
@@ -241,18 +250,21 @@ export class AnomalyDetector {
     if (numbers[countAt]! <= settlingValues) return;
     const share = this.#excursion.teaches;
     for (let i = 0; i < statistics; i++) this.#tails[i]!.learn(this.#strays[i]!, share);
-    const isAccepted = this.#excursion.accepts();
-    if (isAccepted) {
-      this.#level.accept();
-      numbers[usualMotionAt] = numbers[motionAt]!;
-    }
-    if (isAccepted || isNewLevel) this.#relearn(tsMs, value);
+    if (this.#excursion.accepts()) this.#accept();
+    else if (isNewLevel) this.#relearn([awayAt, leapAt, shiftAt]);
   }
 
-  /** Distances are measured from another level from now on: their past says less. */
-  #relearn(tsMs: number, value: number): void {
-    this.#numbers[driftAt] = value - this.#level.expected(tsMs);
-    for (const tail of this.#tails) tail.relearn();
+  /** What has lasted is the new usual. */
+  #accept(): void {
+    this.#numbers[usualMotionAt] = this.#numbers[motionAt]!;
+    this.#level.accept();
+    this.#relearn(everyStatistic);
+  }
+
+  /** Forgets how these statistics were: the level that they are measured from is another. */
+  #relearn(places: readonly number[]): void {
+    this.#numbers[driftAt] = 0;
+    for (const at of places) this.#tails[at]!.relearn();
   }
 
   /** What is said of a value that is like the others, or comes before there are scores. */
@@ -263,7 +275,7 @@ export class AnomalyDetector {
       isAnomaly: false,
       why: missing > 0 ? "not enough values yet" : "usual",
       expected: this.#level.expected(tsMs),
-      scale: this.#tails[0]!.scale,
+      scale: this.#tails[awayAt]!.scale,
       missing,
     };
   }

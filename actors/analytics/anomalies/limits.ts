@@ -30,6 +30,25 @@ export const scaleValues = 1000;
 /** How far back tails reach: 1 % of them is then 50 values, enough to tell a tail's shape. */
 export const tailValues = 5000;
 
+/** The share of the past through which a tail is drawn, and how much more of it the second quantile has beyond it. */
+export const outerShare = 0.01;
+export const innerFactor = 10;
+
+/** A quantile that a tail is drawn through needs so many values beyond it: fewer, and it is an anecdote. */
+export const leastOuterValues = 10;
+
+/** A size that came more often than this is as rare as it came, whatever the tail's shape says. */
+export const knownValues = 5;
+
+/** A side with less of the past than this has no shape of its own: both sides stand in for it. */
+export const leastSideShare = 0.03;
+
+/** Sizes up to so many usual ones are not worth a look, which would cost most of the time. */
+export const leastScales = 1.5;
+
+/** A tail falls no faster than a Gaussian one: two equal quantiles would make it a wall. */
+export const steepestTail = 2;
+
 /** A deviation counts as this many usual ones at most where scales and levels learn: one outlier teaches little. */
 export const learntScales = 6;
 
@@ -72,6 +91,9 @@ export const fatigueStep = 1 / fullDecades;
 
 /** Values over which that fades. */
 export const fatigueValues = 1000;
+
+/** Times are those a Date can have (ECMA-262, section 21.4.1.1). */
+export const largestTimeMs = 8.64e15;
 
 /** Larger values are refused: nothing measures so much, and sums of such values would lose all others. */
 export const largestValue = 1e100;

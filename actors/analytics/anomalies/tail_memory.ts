@@ -12,11 +12,25 @@
  * a little more than the last (forward decay: Cormode, Shkapenyuk, Srivastava & Xu 2009).
  */
 
-import { fullDecades, learntScales, outlierScales, scaleValues, settlingValues, tailValues } from "./limits.ts";
+import {
+  fullDecades,
+  innerFactor,
+  knownValues,
+  learntScales,
+  leastOuterValues,
+  leastScales,
+  leastSideShare,
+  outerShare,
+  outlierScales,
+  scaleValues,
+  settlingValues,
+  steepestTail,
+  tailValues,
+} from "./limits.ts";
 
 const binsPerOctave = 3;
 const sideBins = 26;
-/** The histogram's first bin ends at 2^-2 usual sizes, its last begins near 2^6. */
+/** The first bin begins at 2^-2 usual sizes and holds all below, too; the last begins near 2^6. */
 const firstBin = -2 * binsPerOctave;
 
 const scaleAt = 0;
@@ -27,20 +41,6 @@ const largestAt = 4;
 
 /** Beyond it weights are scaled back: far from where 32-bit floats end. */
 const largestWeight = 1e9;
-
-/** The shares of the past through which a tail is drawn: the outer one, and ten times as much. */
-const outerShare = 0.01;
-const innerFactor = 10;
-/** A quantile needs so many values beyond it. */
-const leastOuterValues = 10;
-/** A size that came more often than this is rare as it came, not as a tail would have it. */
-const knownValues = 5;
-/** A side with less of the past than this has no shape of its own: both sides stand in for it. */
-const leastSideShare = 0.03;
-/** Sizes up to so many usual ones are not worth a look: it would cost most of the time. */
-const leastScales = 1.5;
-/** A tail is taken to fall no faster than a Gaussian one: two equal quantiles would make it a wall. */
-const steepest = 2;
 
 function binOf(octaves: number): number {
   return Math.max(0, Math.min(sideBins - 1, Math.floor(octaves * binsPerOctave) - firstBin));
@@ -140,8 +140,8 @@ export class TailMemory {
     const outerDepth = Math.log(total / outer);
     const innerDepth = Math.log(total / inner);
     const exponent = outerOctaves > innerOctaves
-      ? Math.min(steepest, Math.log2(outerDepth / innerDepth) / (outerOctaves - innerOctaves))
-      : steepest;
+      ? Math.min(steepestTail, Math.log2(outerDepth / innerDepth) / (outerOctaves - innerOctaves))
+      : steepestTail;
     const depth = outerDepth * 2 ** (exponent * (octaves - outerOctaves));
     return Math.min(fullDecades, depth / Math.LN10);
   }

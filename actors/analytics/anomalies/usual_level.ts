@@ -72,10 +72,12 @@ export class UsualLevel {
     return tsMs - numbers[beganMsAt]! >= profileDays * dayMs && this.#chooses();
   }
 
-  /** Levels are learnt anew from the next value on: what has lasted is usual. The profile stays. */
+  /** Levels begin at the last few values and are learnt anew: what has lasted is usual. The profile stays. */
   accept(): void {
-    this.#numbers[plain + countAt] = 0;
-    this.#numbers[daily + countAt] = 0;
+    for (const model of [plain, daily]) {
+      this.#numbers[model + countAt] = 0;
+      this.#numbers[model + levelAt] = this.#numbers[model + recentAt]!;
+    }
   }
 
   get #isDaily(): boolean {
