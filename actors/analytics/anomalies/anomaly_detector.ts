@@ -65,10 +65,9 @@ const offCentreAt = 4;
 const statistics = 5;
 const everyStatistic = [awayAt, leapAt, shiftAt, restlessAt, offCentreAt];
 
-const numberCount = ownNumbers + UsualLevel.numbers + Excursion.numbers + statistics * TailMemory.numbers +
-  DailyProfile.numbers;
-const binCount = statistics * TailMemory.bins;
-const stateBytes = 8 * numberCount + 4 * binCount + DailyProfile.counts;
+const numberCount = ownNumbers + UsualLevel.numbers + Excursion.numbers + statistics * TailMemory.numbers;
+const floatCount = statistics * TailMemory.bins + DailyProfile.levels;
+const stateBytes = 8 * numberCount + 4 * floatCount + DailyProfile.counts;
 
 const reasons: readonly (readonly [below: Why, above: Why])[] = [
   ["far below its usual level", "far above its usual level"],
@@ -90,22 +89,14 @@ export class AnomalyDetector {
   private constructor(state: Uint8Array<ArrayBuffer>) {
     this.#state = state;
     let at = 0;
-    const numbers = (count: number) => {
-      const view = new Float64Array(state.buffer, at, count);
-      at += view.byteLength;
-      return view;
-    };
-    const bins = (count: number) => {
-      const view = new Float32Array(state.buffer, at, count);
-      at += view.byteLength;
-      return view;
-    };
+    const numbers = (count: number) => new Float64Array(state.buffer, (at += 8 * count) - 8 * count, count);
+    const floats = (count: number) => new Float32Array(state.buffer, (at += 4 * count) - 4 * count, count);
     this.#numbers = numbers(ownNumbers);
     const level = numbers(UsualLevel.numbers);
     this.#excursion = new Excursion(numbers(Excursion.numbers));
-    const profile = numbers(DailyProfile.numbers);
-    const tails = Array.from({ length: statistics }, () => numbers(TailMemory.numbers));
-    this.#tails = tails.map((view) => new TailMemory(view, bins(TailMemory.bins)));
+    const tails = everyStatistic.map(() => numbers(TailMemory.numbers));
+    this.#tails = tails.map((view) => new TailMemory(view, floats(TailMemory.bins)));
+    const profile = floats(DailyProfile.levels);
     const counts = new Uint8Array(state.buffer, at, DailyProfile.counts);
     this.#level = new UsualLevel(level, new DailyProfile(profile, counts));
   }
@@ -130,8 +121,9 @@ export class AnomalyDetector {
     }
     const state = new Uint8Array(stateBytes);
     state.set(bytes.subarray(1));
-    const bins = new Float32Array(state.buffer, 8 * numberCount, binCount);
-    if (!new Float64Array(state.buffer, 0, numberCount).every(Number.isFinite) || !bins.every((bin) => bin >= 0)) {
+    const numbers = new Float64Array(state.buffer, 0, numberCount);
+    const floats = new Float32Array(state.buffer, 8 * numberCount, floatCount);
+    if (!numbers.every(Number.isFinite) || !floats.every(Number.isFinite)) {
       throw new FormatError("Cannot read an anomaly detector: its state holds what no detector has");
     }
     return new AnomalyDetector(state);

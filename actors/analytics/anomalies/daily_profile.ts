@@ -1,4 +1,4 @@
-/** The usual value in each part of a day (UTC). */
+/** The usual value in each part of a day (UTC), as the distance from an origin that the caller keeps. */
 
 import { dayParts, dayShare } from "./limits.ts";
 
@@ -12,15 +12,15 @@ function partOf(tsMs: number): number {
 }
 
 export class DailyProfile {
-  static readonly numbers = dayParts;
+  static readonly levels = dayParts;
   static readonly counts = dayParts;
 
-  readonly #levels: Float64Array;
+  readonly #levels: Float32Array;
   /** Values seen in each part, up to `mostCounted`. */
   readonly #counts: Uint8Array;
 
-  /** Over memory of `DailyProfile.numbers` and `DailyProfile.counts` entries; zeros are an empty profile. */
-  constructor(levels: Float64Array, counts: Uint8Array) {
+  /** Over memory of `DailyProfile.levels` and `DailyProfile.counts` entries; zeros are an empty profile. */
+  constructor(levels: Float32Array, counts: Uint8Array) {
     this.#levels = levels;
     this.#counts = counts;
   }

@@ -55,8 +55,8 @@ export const learntScales = 6;
 /** A value further from the usual level than this many usual distances is taken for one at that distance. */
 export const outlierScales = 1000;
 
-/** Parts of a day with a level each: half an hour follows a working day's ramps, and 48 doubles fit the state. */
-export const dayParts = 48;
+/** Parts of a day with a level each: a quarter of an hour follows a working day's ramps, and fits the state. */
+export const dayParts = 96;
 
 /** A day's share in the profile: a changed habit is learnt within a working week. */
 export const dayShare = 0.25;
@@ -95,5 +95,5 @@ export const fatigueValues = 1000;
 /** Times are those a Date can have (ECMA-262, section 21.4.1.1). */
 export const largestTimeMs = 8.64e15;
 
-/** Larger values are refused: nothing measures so much, and sums of such values would lose all others. */
-export const largestValue = 1e100;
+/** Larger values are refused: nothing measures so much, and 32-bit floats end at 3e38. */
+export const largestValue = 1e30;

@@ -30,9 +30,11 @@ const daily = modelNumbers;
 const beganMsAt = 2 * modelNumbers;
 const hasBegunAt = beganMsAt + 1;
 const isDailyAt = beganMsAt + 2;
+/** The first value: the profile keeps distances from it, so that its 32-bit floats lose nothing. */
+const originAt = beganMsAt + 3;
 
 export class UsualLevel {
-  static readonly numbers = 2 * modelNumbers + 3;
+  static readonly numbers = 2 * modelNumbers + 4;
 
   readonly #numbers: Float64Array;
   readonly #profile: DailyProfile;
@@ -59,16 +61,13 @@ export class UsualLevel {
   /** Learns a value of a series whose usual step is `stepMs`; answers whether another model speaks from now on. */
   learn(tsMs: number, value: number, stepMs: number): boolean {
     const numbers = this.#numbers;
-    if (numbers[hasBegunAt] === 0) numbers[beganMsAt] = tsMs;
-    numbers[hasBegunAt] = 1;
+    if (numbers[hasBegunAt] === 0) this.#begin(tsMs, value);
     this.#follow(plain, value);
-    const isSecondDay = tsMs - numbers[beganMsAt]! >= dayMs;
-    if (isSecondDay && this.#profile.isSeen(tsMs)) {
-      const error = this.#follow(daily, value - this.#profile.level(tsMs));
-      this.#profile.learn(tsMs, error, stepMs);
-    } else {
-      this.#profile.learn(tsMs, value - this.#profile.level(tsMs) - numbers[daily + levelAt]!, stepMs);
-    }
+    const rest = value - numbers[originAt]! - this.#profile.level(tsMs);
+    // The first day fills the profile: it would be all error.
+    const isJudged = tsMs - numbers[beganMsAt]! >= dayMs && this.#profile.isSeen(tsMs);
+    const error = isJudged ? this.#follow(daily, rest) : rest - numbers[daily + levelAt]!;
+    this.#profile.learn(tsMs, error, stepMs);
     return tsMs - numbers[beganMsAt]! >= profileDays * dayMs && this.#chooses();
   }
 
@@ -80,12 +79,18 @@ export class UsualLevel {
     }
   }
 
+  #begin(tsMs: number, value: number): void {
+    this.#numbers[hasBegunAt] = 1;
+    this.#numbers[beganMsAt] = tsMs;
+    this.#numbers[originAt] = value;
+  }
+
   get #isDaily(): boolean {
     return this.#numbers[isDailyAt] === 1;
   }
 
   #dailyLevel(tsMs: number, which: number): number {
-    return this.#profile.level(tsMs) + this.#numbers[daily + which]!;
+    return this.#numbers[originAt]! + this.#profile.level(tsMs) + this.#numbers[daily + which]!;
   }
 
   /** Moves a model's levels towards `value`; answers its error, bounded as it was learnt. */
