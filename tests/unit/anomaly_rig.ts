@@ -22,7 +22,9 @@ export function noise(count: number, seed = 1): number[] {
 
 /** `days` days of a curve between -10 and 10, with a little noise. */
 export function dailyCurve(days: number, seed = 1): number[] {
-  return noise(days * dayValues, seed).map((each, i) => 10 * Math.sin(2 * Math.PI * i / dayValues) + 0.3 * each);
+  return noise(days * dayValues, seed).map((each, i) =>
+    10 * Math.sin(2 * Math.PI * i / dayValues) + 0.3 * each
+  );
 }
 
 /** The scores of values at equal steps. */

@@ -74,7 +74,10 @@ Deno.test("normalized() is 0 for a silent detector and 100 for a perfect one, in
 
 Deno.test("normalized() scales by the profile's weights", () => {
   // One window of two found at once, one false alarm before them: 1 − 1 − 0.11 on a scale from −2 to 2.
-  const score = normalized([scoreFile(rows, [window, { from: 700, to: 800 }], [200, 400], standard)], standard);
+  const score = normalized(
+    [scoreFile(rows, [window, { from: 700, to: 800 }], [200, 400], standard)],
+    standard,
+  );
   near(score, 100 * (1 - 1 - 0.11 + 2) / 4);
 });
 

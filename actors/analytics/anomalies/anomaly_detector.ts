@@ -104,7 +104,9 @@ export class AnomalyDetector {
   /** @throws RangeError where the threshold is none. */
   static create({ threshold = defaultThreshold }: AnomalyParameters = {}): AnomalyDetector {
     if (!(threshold > 0 && threshold <= 1)) {
-      throw new RangeError(`Cannot detect anomalies by a threshold of ${threshold}: above 0 and at most 1 is needed`);
+      throw new RangeError(
+        `Cannot detect anomalies by a threshold of ${threshold}: above 0 and at most 1 is needed`,
+      );
     }
     const detector = new AnomalyDetector(new Uint8Array(stateBytes));
     detector.#numbers[thresholdAt] = threshold;
@@ -187,7 +189,7 @@ export class AnomalyDetector {
     if (!isGap) this.#move(Math.abs(value - numbers[lastValueAt]!));
     numbers[lastValueAt] = value;
     this.#strays[awayAt] = away;
-    this.#strays[leapAt] = isGap ? away : this.#level.leap(tsMs, value);
+    this.#strays[leapAt] = isGap ? 0 : this.#level.leap(tsMs, value);
     this.#strays[shiftAt] = numbers[driftAt]!;
     this.#strays[restlessAt] = this.#restlessness();
     this.#strays[offCentreAt] = this.#distanceFromCentre(value);

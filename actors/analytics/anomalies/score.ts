@@ -6,6 +6,8 @@ export type Why =
   | "usual"
   | "far above its usual level"
   | "far below its usual level"
+  | "far above its usual range"
+  | "far below its usual range"
   | "sudden rise"
   | "sudden fall"
   | "shifted up"
@@ -14,7 +16,7 @@ export type Why =
   | "flatter than usual";
 
 export interface Score {
-  /** From 0 to 1: a tenth for each factor of ten by which such values are rare; 0 while values are missing. */
+  /** From 0 to 1: an eighth for each factor of ten by which such values are rare; 0 while values are missing. */
   readonly score: number;
   /** A new detection: the first value of an excursion that reaches the threshold. */
   readonly isAnomaly: boolean;

@@ -102,9 +102,12 @@ export class UsualLevel {
     const bound = count <= settlingValues || meanError === 0 ? Infinity : learntScales * meanError;
     const bounded = Math.max(-bound, Math.min(bound, error));
     numbers[model + levelAt]! += bounded * Math.max(1 / count, 1 / levelValues);
-    numbers[model + recentAt]! += (value - numbers[model + recentAt]!) * Math.max(1 / count, 1 / recentValues);
+    numbers[model + recentAt]! += (value - numbers[model + recentAt]!) *
+      Math.max(1 / count, 1 / recentValues);
     // The first value is all error where the level begins at 0.
-    if (count > 1) numbers[model + errorAt]! += (Math.abs(bounded) - meanError) * Math.max(1 / count, 1 / scaleValues);
+    if (count > 1) {
+      numbers[model + errorAt]! += (Math.abs(bounded) - meanError) * Math.max(1 / count, 1 / scaleValues);
+    }
     return bounded;
   }
 

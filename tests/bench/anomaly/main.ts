@@ -21,7 +21,8 @@ const otherThresholds = [0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65];
 const spec: TaskSpec = {
   task: "bench:anomaly",
   doing: "Cannot score anomalies",
-  introduction: `Scores the anomaly detector as the Numenta Anomaly Benchmark does, one threshold for all files.
+  introduction:
+    `Scores the anomaly detector as the Numenta Anomaly Benchmark does, one threshold for all files.
 
   deno task bench:anomaly DIR [--write]
 
@@ -36,11 +37,15 @@ const plainRow = { target: "", isMet: null, serverCpu: "", clientCpu: "" } as co
 function fileTable(files: readonly LabelledFile[], found: readonly (readonly number[])[]): string {
   const lines = files.map((file, i) => {
     const { windows, detected, falsePositives, raw } = scoreOf(file, found[i]!, standard);
-    return `| ${file.name} | ${grouped(file.values.length)} | ${windows} | ${detected} | ${falsePositives} | ${
-      raw.toFixed(2)
-    } |`;
+    return `| ${file.name} | ${
+      grouped(file.values.length)
+    } | ${windows} | ${detected} | ${falsePositives} | ${raw.toFixed(2)} |`;
   });
-  return ["| file | rows | windows | detected | false positives | raw score |", "| --- | --- | --- | --- | --- | --- |", ...lines]
+  return [
+    "| file | rows | windows | detected | false positives | raw score |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...lines,
+  ]
     .join("\n");
 }
 
@@ -50,7 +55,12 @@ function scoreRows(files: readonly LabelledFile[]): readonly Row[] {
     const score = normalized(files.map((file, i) => scoreOf(file, found[i]!, profile)), profile);
     const row = { ...plainRow, figure: `${profile.name}, ${files.length} files`, measured: score.toFixed(1) };
     if (profile !== standard) return row;
-    return { ...row, target: `≥ ${leastScore}`, isMet: score >= leastScore, details: fileTable(files, found) };
+    return {
+      ...row,
+      target: `≥ ${leastScore}`,
+      isMet: score >= leastScore,
+      details: fileTable(files, found),
+    };
   });
 }
 

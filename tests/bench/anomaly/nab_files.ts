@@ -40,7 +40,9 @@ function readRows(path: string): Pick<LabelledFile, "timesMs" | "values"> {
     if (line === "") return;
     const [time = "", value = ""] = line.split(",");
     if (Number.isNaN(timeMs(time)) || value === "" || Number.isNaN(Number(value))) {
-      throw new Refusal(`Cannot score anomalies: line ${i + 2} of ${path} is "${line}"; a time and a number are needed.`);
+      throw new Refusal(
+        `Cannot score anomalies: line ${i + 2} of ${path} is "${line}"; a time and a number are needed.`,
+      );
     }
     timesMs.push(timeMs(time));
     values.push(Number(value));
@@ -51,7 +53,9 @@ function readRows(path: string): Pick<LabelledFile, "timesMs" | "values"> {
 function windowOf(name: string, timesMs: readonly number[], [from, to]: readonly [string, string]): Window {
   const window = { from: timesMs.indexOf(timeMs(from)), to: timesMs.lastIndexOf(timeMs(to)) };
   if (window.from >= 0 && window.to >= window.from) return window;
-  throw new Refusal(`Cannot score anomalies: the window ${from} to ${to} of ${name} has edges that the file lacks.`);
+  throw new Refusal(
+    `Cannot score anomalies: the window ${from} to ${to} of ${name} has edges that the file lacks.`,
+  );
 }
 
 function parseLabels(path: string): z.infer<typeof labelsSchema> {
