@@ -7,16 +7,16 @@
  * 3. The bar is the threshold, and higher by `fatigueStep` for every detection; that fades over `fatigueValues`.
  */
 
-import { acceptedValues, calmShare, calmValues, fatigueStep, fatigueValues } from "./limits.ts";
+import { acceptedValues, calmScore, calmValues, fatigueStep, fatigueValues } from "./limits.ts";
 
 const strangeAt = 0;
 const calmAt = 1;
 const isDetectedAt = 2;
 const fatigueAt = 3;
 
-/** Whether a score is so far below the threshold that it is of no interest. */
+/** Whether a score is of no interest. */
 export function isCalm(score: number, threshold: number): boolean {
-  return score < threshold * calmShare;
+  return score < Math.min(calmScore, threshold);
 }
 
 export class Excursion {

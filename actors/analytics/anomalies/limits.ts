@@ -80,8 +80,8 @@ export const mostOctaves = 30;
 /** Calm values that end an excursion. */
 export const calmValues = 20;
 
-/** Below this share of the threshold a value is calm. */
-export const calmShare = 0.6;
+/** Below it a value is calm: it comes more often than once in 250, and teaches in full. */
+export const calmScore = 0.3;
 
 /** Values after which an excursion is the new usual, and is learnt as such. */
 export const acceptedValues = 200;
