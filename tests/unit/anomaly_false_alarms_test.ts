@@ -5,8 +5,8 @@ import { dayValues, detected, gaussian, scoresOf } from "./anomaly_rig.ts";
 
 const count = 100_000;
 
-/** At most one in 10,000 values; a random walk goes where it never was, again and again. */
-const most: Readonly<Record<string, number>> = { "a random walk": 30 };
+/** At most one in 10,000 values; but a random walk goes where it never was, and a heavy tail further, again and again. */
+const most: Readonly<Record<string, number>> = { "a random walk": 30, "lognormal noise": 40 };
 const mostElsewhere = 10;
 
 const series: Readonly<Record<string, (seed: number) => (i: number) => number>> = {
@@ -20,6 +20,10 @@ const series: Readonly<Record<string, (seed: number) => (i: number) => number>> 
     const next = gaussian(seed);
     let last = 0;
     return () => last += next();
+  },
+  "lognormal noise": (seed) => {
+    const next = gaussian(seed);
+    return () => Math.exp(next());
   },
   "a noisy daily curve": (seed) => {
     const next = gaussian(seed);

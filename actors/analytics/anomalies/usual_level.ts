@@ -102,7 +102,8 @@ export class UsualLevel {
     const bound = count <= settlingValues || meanError === 0 ? Infinity : learntScales * meanError;
     const bounded = Math.max(-bound, Math.min(bound, error));
     numbers[model + levelAt]! += bounded * Math.max(1 / count, 1 / levelValues);
-    numbers[model + recentAt]! += (value - numbers[model + recentAt]!) *
+    const leap = value - numbers[model + recentAt]!;
+    numbers[model + recentAt]! += Math.max(-bound, Math.min(bound, leap)) *
       Math.max(1 / count, 1 / recentValues);
     // The first value is all error where the level begins at 0.
     if (count > 1) {
