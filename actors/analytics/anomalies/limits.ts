@@ -38,7 +38,7 @@ export const innerFactor = 10;
 export const leastOuterValues = 10;
 
 /** A size that came more often than this is as rare as it came, whatever the tail's shape says. */
-export const knownValues = 5;
+export const knownValues = 3;
 
 /** A side with less of the past than this has no shape of its own: both sides stand in for it. */
 export const leastSideShare = 0.03;
