@@ -3,15 +3,20 @@
 import { Histogram, type Registry } from "prom-client";
 import type { Engine } from "../runtime/node/engine.ts";
 import type { Service } from "../runtime/node/service.ts";
+import type { ResultTopic } from "./results/feed.ts";
+import { resultsService } from "./results/results_service.ts";
 import { analysisService } from "./analysis/analysis_service.ts";
+import { selectorService } from "./rules/selector.ts";
 
 export interface ActorServicesOptions {
   /** Once it runs: nothing is asked before. */
   readonly engine: Promise<Engine>;
+  /** Once it can be reached. */
+  readonly results: Promise<ResultTopic>;
   readonly registry: Registry;
 }
 
-export function actorServices({ engine, registry }: ActorServicesOptions): readonly Service[] {
+export function actorServices({ engine, results, registry }: ActorServicesOptions): readonly Service[] {
   const seconds = new Histogram({
     name: "sensorium_analysis_seconds",
     help: "How long analyses took that found something: reading, waiting for a thread, and computing.",
@@ -25,5 +30,7 @@ export function actorServices({ engine, registry }: ActorServicesOptions): reado
       onTook: (task, _series, tookMs) => seconds.observe({ task }, tookMs / 1000),
       nowMs: () => performance.now(),
     }),
+    selectorService(engine),
+    resultsService(results),
   ];
 }

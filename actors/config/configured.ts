@@ -33,6 +33,8 @@ export function reconfigured<Spec>(
 ): Configured<Spec> | null {
   switch (origin) {
     case "file":
+      // What the file names no more is nobody else's to lose.
+      if (spec === null && now.origin !== "file") return null;
       return { spec, origin: spec === null ? null : "file" };
     case "http":
       return now.origin === "file" ? null : { spec, origin };

@@ -37,8 +37,29 @@ const ForecastNow = z.object({
   missing: z.string().nullable().meta({ description: "What is missing then, as a sentence." }),
 }).meta({ id: "ForecastNow" });
 
+const Anomalies = z.object({
+  id: z.string(),
+  anomalies: z.object({
+    last: z.object({
+      score: z.number().meta({ description: "From 0 to 1." }),
+      isAnomaly: z.boolean(),
+      why: z.string(),
+      expected: z.number(),
+      scale: z.number().meta({ description: "The usual distance from what is expected." }),
+      missing: z.number().meta({ description: "Values that are missing until there are scores." }),
+    }).nullable().meta({ description: "Of the last value; null after a restart until the next one." }),
+    detections: z.array(z.object({
+      ts: z.number(),
+      value: z.number(),
+      score: z.number(),
+      why: z.string(),
+      expected: z.number(),
+    })).meta({ description: "The last ones, oldest first." }),
+  }).nullable().meta({ description: "Null: no rule asks for a score." }),
+}).meta({ id: "Anomalies" });
+
 export function analysisRoutes(context: CollectionContext): Route[] {
-  return [analysisRoute(context), forecastRoute(context)];
+  return [analysisRoute(context), forecastRoute(context), anomaliesRoute(context)];
 }
 
 function analysisRoute({ reader }: CollectionContext): Route {
@@ -101,6 +122,26 @@ function forecastRoute(context: CollectionContext): Route {
           ? { id, forecast: found.value, missing: null }
           : { id, forecast: null, missing: `Not enough information because ${found.reason}.` },
       );
+    },
+  });
+}
+
+function anomaliesRoute({ reader }: CollectionContext): Route {
+  return route({
+    method: "get",
+    path: "/series/{id}/anomalies",
+    operationId: "get-series-anomalies",
+    tag,
+    summary: "How unusual a series is now, and its last anomalies.",
+    description: "Of series for which a rule asks for it. A score of 0.5 is what happens once in 10,000 values.",
+    access: "token",
+    segments,
+    query: z.strictObject({ consistency: uncachedConsistency }),
+    success: { status: 200, description: "It.", mediaType: "application/json", schema: Anomalies },
+    problems: readProblems,
+    answer: async ({ consistency }, { segments: { id = "" } }) => {
+      const { value, age } = await reader.read({ kind: "series", id }, "anomalies", {}, consistency);
+      return jsonResponse({ id, ...Object(value), ...age });
     },
   });
 }

@@ -3,6 +3,9 @@
 /** Rules that may want something of one series: each is in its row, which is rewritten whenever the series changes. */
 export const maxRulesPerSeries = 16;
 
+/** Anomalies that are remembered for a person to look at. */
+export const keptDetections = 16;
+
 /** Characters of a rule's name. */
 export const maxRuleName = 64;
 

@@ -11,6 +11,7 @@ import {
   Sequence,
   TimeMs,
 } from "../sensors/message_parts.ts";
+import type { ActorCounter } from "../../runtime/node/actor_module.ts";
 import type { SlabPool } from "../analytics/slab.ts";
 import {
   admit,
@@ -63,7 +64,7 @@ function select(state: SeriesState, { select, by }: SelectMessage, context: Cont
   );
 }
 
-function receive(state: SeriesState, message: SeriesMessage, context: Context, counts: WindowCounts): void {
+function receive(state: SeriesState, message: SeriesMessage, context: Context, counts: SeriesCounts): void {
   if (isSelect(message)) return select(state, message, context);
   const ts = message[0] ?? context.nowMs;
   const value = message[2];
@@ -74,10 +75,27 @@ function receive(state: SeriesState, message: SeriesMessage, context: Context, c
   state.add(seriesChannel, value, ts, 0);
   const growth = state.growth(ts, Number(value));
   if (growth !== null) state.add(rateChannel, growth, ts, 1);
+  // A counter is only known by its growth.
+  const scored = state.wants("rate") ? growth : Number(value);
+  if (scored !== null && state.score(ts, scored)?.isAnomaly) counts.anomalies.value++;
   if (isInRing || message.length === 4) return;
   state.noteLate({ ts, values: { [seriesChannel]: value } });
   counts.late.value++;
 }
+
+/** What turns of series count for `/metrics`, refolds included. */
+export interface SeriesCounts extends WindowCounts {
+  readonly anomalies: ActorCounter;
+}
+
+export function seriesCounts(): SeriesCounts {
+  return {
+    ...windowCounts("series"),
+    anomalies: { help: "Anomalies found in series of which a rule asks for a score.", value: 0 },
+  };
+}
+
+const { state: stateQuery } = windowQueries;
 
 /**
  * @param pool where the panes of this thread's series live
@@ -85,14 +103,21 @@ function receive(state: SeriesState, message: SeriesMessage, context: Context, c
  */
 export function seriesDefinition(
   pool: SlabPool,
-  counts: WindowCounts = windowCounts("series"),
+  counts: SeriesCounts = seriesCounts(),
 ): ActorDefinition<SeriesState, SeriesMessage> {
   return defineActor<SeriesState, SeriesMessage>({
     kind: "series",
     state: seriesStateType(pool),
     message: seriesMessageType,
     receive: (state, message, context) => receive(state, message, context, counts),
-    queries: windowQueries,
+    queries: {
+      ...windowQueries,
+      state: { ...stateQuery, answer: (state: SeriesState) => ({ ...stateQuery.answer(state), rules: state.rules }) },
+      anomalies: {
+        arguments: z.strictObject({}),
+        answer: ({ anomalies }: SeriesState) => ({ anomalies }),
+      },
+    },
     published: publishedWindows,
   });
 }

@@ -7,19 +7,23 @@
  *    or value / seconds after a reset, which a value below the last one shows. That is how Prometheus reads a counter's
  *    samples (https://prometheus.io/docs/prometheus/latest/querying/functions/#rate), without its extrapolation.
  *
- * The hot row: version 4 begins with what rules want, as JSON, empty for the many series that no rule wants anything of;
- * the windows' own row follows. Older versions are the windows' row alone.
+ * 4. Each value is scored once, in the order in which it was folded, whatever its time.
+ *
+ * The hot row: version 4 begins with what rules want, as JSON, empty for the many series that no rule wants anything of,
+ * and the anomaly detector's bytes; the windows' own row follows. Older versions are the windows' row alone.
  */
 
 import { z } from "zod";
 import type { ByteReader, ByteWriter } from "../../runtime/core/bytes.ts";
 import { FormatError } from "../../runtime/core/errors.ts";
 import type { HistorySink, StateType } from "../../runtime/core/state.ts";
+import { AnomalyDetector } from "../analytics/anomalies/anomaly_detector.ts";
+import type { Score } from "../analytics/anomalies/score.ts";
 import type { SlabPool } from "../analytics/slab.ts";
 import { decodeState, encodeHot, stateVersion as windowsVersion } from "../analytics/snapshot.ts";
 import { WindowState } from "../analytics/window_state.ts";
 import { windowRows } from "../sensors/windowed_actor.ts";
-import { maxRulesPerSeries } from "./limits.ts";
+import { keptDetections, maxRulesPerSeries } from "./limits.ts";
 import { keepsMinutes } from "./selection.ts";
 
 /** What a rule wants of a series. */
@@ -28,6 +32,8 @@ export const selection = z.strictObject({
   rate: z.literal(true).exactOptional(),
   /** One-minute history. */
   minutes: z.literal(true).exactOptional(),
+  /** An anomaly score with every value. */
+  anomalies: z.literal(true).exactOptional(),
 });
 export type Selection = z.infer<typeof selection>;
 
@@ -36,19 +42,36 @@ interface CounterValue {
   readonly value: number;
 }
 
+const detection = z.strictObject({
+  ts: z.number(),
+  value: z.number(),
+  score: z.number(),
+  why: z.string(),
+  expected: z.number(),
+});
+export type Detection = z.infer<typeof detection>;
+
 const watchRow = z.strictObject({
   rules: z.record(z.string(), selection),
   counter: z.strictObject({ ts: z.number(), value: z.number() }).nullable(),
+  detections: z.array(detection),
 });
 
 /** Of a series that some rule wants something of. */
 interface Watch {
   readonly rules: ReadonlyMap<string, Selection>;
   counter: CounterValue | null;
+  detector: AnomalyDetector | null;
+  /** Of the last value; null before the first one, and after a restart until the next. */
+  score: Score | null;
+  /** The last ones, oldest first. */
+  detections: readonly Detection[];
 }
 
 /** Measured like `stateHeapBytes`: a map with an entry or two, and the objects in it. */
 const watchBytes = 400;
+/** A detector in memory holds what it encodes as arrays of doubles. */
+const detectorRatio = 2;
 
 export class SeriesState extends WindowState {
   #watch: Watch | null = null;
@@ -74,14 +97,17 @@ export class SeriesState extends WindowState {
     if (Object.keys(wanted).length === 0) rules.delete(rule);
     else if (!rules.has(rule) && rules.size >= maxRulesPerSeries) return false;
     else rules.set(rule, wanted);
-    const counter = this.#watch?.counter ?? null;
-    this.#setWatch(rules.size === 0 ? null : { rules, counter });
+    const { counter = null, detector = null, score = null, detections = [] } = this.#watch ?? {};
+    this.#setWatch(rules.size === 0 ? null : { rules, counter, detector, score, detections });
     return true;
   }
 
   #setWatch(watch: Watch | null): void {
     this.#watch = watch;
     if (watch !== null && !this.wants("rate")) watch.counter = null;
+    if (watch !== null && !this.wants("anomalies")) {
+      Object.assign(watch, { detector: null, score: null, detections: [] });
+    }
     this.keepMinutes(keepsMinutes(this.id) || this.wants("minutes"));
   }
 
@@ -98,23 +124,54 @@ export class SeriesState extends WindowState {
     return Number.isFinite(perSecond) ? perSecond : null;
   }
 
+  /** Scores a value; null when no rule asks for that. */
+  score(ts: number, value: number): Score | null {
+    const watch = this.#watch;
+    if (watch === null || !this.wants("anomalies")) return null;
+    watch.detector ??= AnomalyDetector.create();
+    const found = watch.detector.update(ts, value);
+    watch.score = found;
+    if (!found.isAnomaly) return found;
+    const { score, why, expected } = found;
+    watch.detections = [...watch.detections, { ts, value, score, why, expected }].slice(-keptDetections);
+    return found;
+  }
+
+  /** What is known of its anomalies; null when no rule asks for that. */
+  get anomalies(): { readonly last: Score | null; readonly detections: readonly Detection[] } | null {
+    const watch = this.#watch;
+    if (watch === null || !this.wants("anomalies")) return null;
+    return { last: watch.score, detections: watch.detections };
+  }
+
   override get memoryBytes(): number {
-    return super.memoryBytes + (this.#watch === null ? 0 : watchBytes);
+    const watch = this.#watch;
+    if (watch === null) return super.memoryBytes;
+    return super.memoryBytes + watchBytes + detectorRatio * (watch.detector?.bytes ?? 0);
   }
 
   writeWatch(writer: ByteWriter): void {
     const watch = this.#watch;
-    writer.text(watch === null ? "" : JSON.stringify({ rules: this.rules, counter: watch.counter }));
+    if (watch === null) return writer.text("");
+    const { counter, detections, detector } = watch;
+    writer.text(JSON.stringify({ rules: this.rules, counter, detections }));
+    const bytes = detector?.encode() ?? new Uint8Array();
+    writer.u16(bytes.length);
+    writer.raw(bytes);
   }
 
   /** Throws a `FormatError` on what is none. */
   readWatch(reader: ByteReader): void {
     const text = reader.text();
-    if (text !== "") this.#setWatch(parseWatch(this.id, text));
+    if (text === "") return;
+    const { rules, counter, detections } = parseWatch(this.id, text);
+    const bytes = reader.raw(reader.u16());
+    const detector = bytes.length === 0 ? null : AnomalyDetector.decode(bytes);
+    this.#setWatch({ rules: new Map(Object.entries(rules)), counter, detector, score: null, detections });
   }
 }
 
-function parseWatch(id: string, text: string): Watch {
+function parseWatch(id: string, text: string): z.infer<typeof watchRow> {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -125,8 +182,7 @@ function parseWatch(id: string, text: string): Watch {
   if (!parsed.success) {
     throw new FormatError(`What rules want of the series ${id} does not fit: ${parsed.error.message}`);
   }
-  const { rules, counter } = parsed.data;
-  return { rules: new Map(Object.entries(rules)), counter };
+  return parsed.data;
 }
 
 function encode(state: SeriesState, writer: ByteWriter, history: HistorySink): void {
