@@ -311,7 +311,7 @@ export const settingsSchema = z.object({
     group: "Servers",
     value: "TOPIC",
     expects: "the name of a topic: letters, digits, . _ -",
-    meaning: "Where metadata, forecasts and windows of series are put, and from where they are stored in tables.",
+    meaning: "Where metadata, forecasts and windows of series go, and are stored from.",
   }),
   config: z.string().min(1).max(4096).optional().register(settingNotes, {
     group: "Input",
