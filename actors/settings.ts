@@ -319,6 +319,12 @@ export const settingsSchema = z.object({
     expects: "the path of a JSON file",
     meaning: "Rules: which series are analysed, and how; see README. They can be changed over HTTP, too.",
   }),
+  timeLogs: z.string().min(1).max(4096).optional().register(settingNotes, {
+    group: "Screen",
+    value: "DIR",
+    expects: "the path of a folder",
+    meaning: "Writes how long metadata, values and forecasts took into files there.",
+  }),
   hostMetrics: z.stringbool().prefault("true").register(settingNotes, {
     group: "Input",
     value: "",
