@@ -103,9 +103,13 @@ function operation(each: Route, schemas: SchemaCollector, hasToken: boolean): Op
     responses: {
       [success.status]: {
         description: success.description,
-        content: {
-          [success.mediaType]: { schema: answerSchema(success, schemas) },
-          ...Object.fromEntries((success.alsoAs ?? []).map((form) => [form, { schema: { type: "string" } }])),
+        ...success.status !== 204 && {
+          content: {
+            [success.mediaType]: { schema: answerSchema(success, schemas) },
+            ...Object.fromEntries(
+              (success.alsoAs ?? []).map((form) => [form, { schema: { type: "string" } }]),
+            ),
+          },
         },
       },
       ...problems(each, schemas, hasToken),

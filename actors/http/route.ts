@@ -16,7 +16,7 @@ export type Access =
   | "open";
 
 export interface Success {
-  readonly status: 200 | 202;
+  readonly status: 200 | 202 | 204;
   readonly description: string;
   readonly mediaType: string;
   /** Other forms that it is offered in, where `Accept` asks for them. */

@@ -178,8 +178,12 @@ test("a series that is opened shows its forecast, with bands", withoutHost, asyn
     do: ["forecast"],
     every: { look: "1s", forecast: "10s" },
   });
-  await send("POST", "/series?import=1", wave("wave"));
   await send("POST", "/series", { id: "wave", value: 100 });
+  await eventually("the rule to select the series", forecastMs, async () => {
+    const { selected } = await (await fetch(`${node.url}/rules/waves`)).json();
+    return selected === 1 ? true : null;
+  });
+  await send("POST", "/series?import=1", wave("wave"));
   const visit = await open(node.url);
   const row = rowOf(visit, "wave");
   await visit.until("the series", row);
@@ -188,5 +192,8 @@ test("a series that is opened shows its forecast, with bands", withoutHost, asyn
   await visit.until("its forecast", figure.locator('.band95[points*=" "]'), forecastMs);
   await visit.until("the path", figure.locator('.ahead[points*=" "]'));
   await visit.until("the past", figure.locator('.past[points*=" "]'));
-  await visit.untilText("#forecast-caption", /^The last hour, and the next 10 min by .+, with bands of 80 and 95 %/);
+  await visit.untilText(
+    "#forecast-caption",
+    /^The last hour, and the next 10 min by .+, with bands of 80 and 95 %/,
+  );
 });
