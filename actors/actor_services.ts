@@ -19,7 +19,9 @@ export interface ActorServicesOptions {
   readonly timeLogs: TimeLogs | null;
 }
 
-export function actorServices({ engine, results, registry, timeLogs }: ActorServicesOptions): readonly Service[] {
+export function actorServices(
+  { engine, results, registry, timeLogs }: ActorServicesOptions,
+): readonly Service[] {
   const seconds = new Histogram({
     name: "sensorium_analysis_seconds",
     help: "How long analyses took that found something: reading, waiting for a thread, and computing.",
