@@ -190,3 +190,29 @@ Deno.test("start refuses a configuration that is wrong, with one sentence", () =
     await Deno.writeTextFile(config, '{"rules": {"a": {"match": "{"}}}');
     await refused(/in .*config\.json, rules\.a\.match: /);
   }));
+
+Deno.test("with nothing configured, five of the machine's own series are analysed, until that is removed", () =>
+  withFolder(async (dataDir) => {
+    {
+      await using node = await Node.start({ dataDir });
+      const client = new Client(node.url);
+      const { series, beyond } = await eventually("five series", deadlineMs, async () => {
+        const found = await client.get("/rules/default-forecasts").catch(() => null);
+        return found?.selected === 5 ? found : null;
+      });
+      assert.deepEqual([series, beyond], [[
+        "host_cpu_percent",
+        'host_disk_used_percent{path="/"}',
+        'host_load{period="1m"}',
+        "host_memory_available_bytes",
+        "host_memory_used_percent",
+      ], 0]);
+      await client.ask("DELETE", "/rules/default-forecasts", undefined, 204);
+    }
+    await using node = await Node.start({ dataDir });
+    const client = new Client(node.url);
+    await client.ask("PUT", "/rules/mine", rule, 201);
+    assert.deepEqual((await client.get("/rules")).items.map(({ name }: Record<string, string>) => name), [
+      "mine",
+    ]);
+  }));

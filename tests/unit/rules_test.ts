@@ -174,6 +174,22 @@ Deno.test("a rule of the file is not changed over HTTP; what comes with the prog
   assert.deepEqual(node.deadLetters().map(({ reason }) => reason), ["of-file"]);
 });
 
+Deno.test("a rule looks often at first, and then as often as it says", () => {
+  const node = start();
+  node.send(rule, { configure: spec, origin: "http" });
+  const startMs = node.nowMs;
+  const looks: number[] = [];
+  for (let second = 0; second <= 180; second++) {
+    for (const request of node.requests()) {
+      looks.push((node.nowMs - startMs) / 1000);
+      const value: Selected = { ids: [], series: 0, matched: 0, isAll: true };
+      node.reply(request, { type: "answered", value });
+    }
+    node.advance(1000);
+  }
+  assert.deepEqual(looks, [0, 1, 3, 7, 15, 31, 63, 123]);
+});
+
 Deno.test("a look that fails is told, and made again", () => {
   const node = start();
   node.send(rule, { configure: spec, origin: "http" });
