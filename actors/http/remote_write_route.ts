@@ -35,12 +35,7 @@ function writeRoute(receiver: RemoteWriteReceiver, { engine, deadlines, limits }
       schemas: { [protobuf]: z.string() },
       example: "",
     },
-    success: {
-      status: 204,
-      description: "Every sample that can be is durable.",
-      mediaType: "*/*",
-      schema: null,
-    },
+    success: { status: 204, description: "Every sample that can be taken is durable." },
     problems: [
       "malformed-body",
       "body-too-slow",
