@@ -307,6 +307,30 @@ export const settingsSchema = z.object({
     meaning:
       "Requests and readings a second of one client address, and ten times as many at once; above it, 429.",
   }),
+  resultsTopic: topic.prefault("prometheusdata").register(settingNotes, {
+    group: "Servers",
+    value: "TOPIC",
+    expects: "the name of a topic: letters, digits, . _ -",
+    meaning: "Where metadata, forecasts and windows of series go, and are stored from.",
+  }),
+  config: z.string().min(1).max(4096).optional().register(settingNotes, {
+    group: "Input",
+    value: "FILE",
+    expects: "the path of a JSON file",
+    meaning: "Rules: which series are analysed, and how; see README. They can be changed over HTTP, too.",
+  }),
+  remoteWriteMaxSeries: wholeNumber(1, 10_000_000).prefault("100000").register(settingNotes, {
+    group: "Input",
+    value: "COUNT",
+    expects: "a whole number from 1 to 10000000",
+    meaning: "Series that are taken from Prometheus' remote write; further ones are counted, and left out.",
+  }),
+  timeLogs: z.string().min(1).max(4096).optional().register(settingNotes, {
+    group: "Screen",
+    value: "DIR",
+    expects: "the path of a folder",
+    meaning: "Writes how long metadata, values and forecasts took into files there.",
+  }),
   hostMetrics: z.stringbool().prefault("true").register(settingNotes, {
     group: "Input",
     value: "",

@@ -15,13 +15,23 @@ export type Access =
   /** Anybody: health, and the page, which holds no data. */
   | "open";
 
-export interface Success {
+export interface Answered {
   readonly status: 200 | 202;
   readonly description: string;
   readonly mediaType: string;
+  /** Other forms that it is offered in, where `Accept` asks for them. */
+  readonly alsoAs?: readonly string[];
   /** Of JSON; of server-sent events, that of the JSON in each event's data. Null where the answer is something else. */
   readonly schema: z.ZodType | null;
 }
+
+/** There is nothing to say besides. */
+export interface Done {
+  readonly status: 204;
+  readonly description: string;
+}
+
+export type Success = Answered | Done;
 
 export interface RequestBody {
   readonly description: string;
@@ -30,7 +40,7 @@ export interface RequestBody {
 }
 
 interface Description {
-  readonly method: "get" | "post";
+  readonly method: "get" | "post" | "put" | "delete";
   /** As in OpenAPI: `/sensors/{id}`. */
   readonly path: string;
   readonly operationId: string;
@@ -47,6 +57,8 @@ interface Description {
   readonly headers?: Readonly<Record<string, z.ZodType>>;
   readonly body?: RequestBody;
   readonly success: Success;
+  /** What 201 means, where that is answered, too: with the same members. */
+  readonly created?: string;
   /** Those that only this route has; `unauthorized`, `internal` and the like are common to all. */
   readonly problems: readonly ProblemCode[];
 }
