@@ -123,6 +123,14 @@ Deno.test("a forecast of any series is finite, in order, plain JSON, and the sam
   );
 });
 
+Deno.test("a forecast of a series of which one origin alone shows errors has finite intervals", () => {
+  const values = make(36, (t) => (t === 8 ? -1e140 : t === 23 ? 2.722312378772631e-162 : 0));
+  values[7] = NaN;
+  const series = seriesOf(values);
+  const fitted = valueOf(chooseForecaster(series, { horizonSteps: 6 }));
+  assertSound(valueOf(forecast(fitted, series, 6)), fitted, "one value among zeros");
+});
+
 Deno.test("a forecast moves and grows with its series", () => {
   // Some values below zero: nothing competes by logarithms, which would not.
   const values = make(200, (t) => 3 * wave(t, 20) + noise(t));

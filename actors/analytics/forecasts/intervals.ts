@@ -47,12 +47,18 @@ function conformal(sorted: Float64Array, level: Level): number {
   return rank <= sorted.length ? sorted[rank - 1]! : fewErrorsFactor * sorted.at(-1)!;
 }
 
+/** The least share of a step's own scale that it is measured by: the others may have had no errors there at all. */
+const leastReference = 0.001;
+
 function ratiosOf(errors: readonly Float64Array[], steps: number, scales: Float64Array): Float64Array {
   const ratios: number[] = [];
   for (const [k, own] of errors.entries()) {
     const others = errors.filter((_, i) => i !== k);
-    const reference = others.length === 0 ? scales : scalesOf(others, steps);
-    for (let h = 0; h < steps; h++) if (reference[h]! > 0) ratios.push(Math.abs(own[h]!) / reference[h]!);
+    const references = others.length === 0 ? scales : scalesOf(others, steps);
+    for (let h = 0; h < steps; h++) {
+      const reference = Math.max(references[h]!, leastReference * scales[h]!);
+      if (reference > 0) ratios.push(Math.abs(own[h]!) / reference);
+    }
   }
   return Float64Array.from(ratios).sort();
 }
