@@ -2,18 +2,20 @@
 
 import type { AnyDefinition } from "../runtime/core/registry.ts";
 import type { ActorCounters, RecordReaders } from "../runtime/node/actor_module.ts";
+import { analysisDefinition } from "./analysis/analysis.ts";
 import { SlabPool } from "./analytics/slab.ts";
+import { ruleDefinition } from "./rules/rule.ts";
 import { sensorDefinition } from "./sensors/sensor.ts";
 import { windowCounts } from "./sensors/windowed_actor.ts";
-import { seriesDefinition } from "./series/series.ts";
+import { seriesCounts, seriesDefinition } from "./series/series.ts";
 import { readers as recordReaders } from "./sources/records.ts";
 
 const sensors = windowCounts("sensor");
-const series = windowCounts("series");
+const series = seriesCounts();
 
 export function definitions(): AnyDefinition[] {
   const pool = new SlabPool();
-  return [sensorDefinition(pool, sensors), seriesDefinition(pool, series)];
+  return [sensorDefinition(pool, sensors), seriesDefinition(pool, series), analysisDefinition(), ruleDefinition()];
 }
 
 export function counters(): ActorCounters {
@@ -22,6 +24,7 @@ export function counters(): ActorCounters {
     sensor_duplicates: sensors.duplicates,
     series_late: series.late,
     series_duplicates: series.duplicates,
+    series_anomalies: series.anomalies,
   };
 }
 

@@ -32,18 +32,22 @@ import { askedFormat, lastWord } from "./cli/last_word.ts";
 import { type ComponentLog, createLogger, logOf } from "./cli/logger.ts";
 import { type Place, placeFields, placeText, takePlace } from "./cli/place.ts";
 import { checkPorts, type PortSetting } from "./cli/ports.ts";
+import { type ConfigFile, readConfig } from "./config/config_file.ts";
+import { runConfiguration } from "./config/configuration.ts";
 import { redactor } from "./cli/redact.ts";
 import { failureExitCode, Refusal, refusalExitCode } from "./cli/refusal.ts";
 import { startText, stoppedText, stoppingText } from "./cli/start_table.ts";
 import { untilStopSignal } from "./cli/stop_signal.ts";
 import { startTellingProgress } from "./cli/tell_progress.ts";
 import { openTerminal, print } from "./cli/terminal.ts";
+import { actorServices } from "./actor_services.ts";
 import { type App, createApp } from "./http/app.ts";
 import { type TellRequest, withRequestLog } from "./http/request_log.ts";
 import { Edge } from "./http/edge.ts";
 import { nameRequestSpan } from "./http/request_spans.ts";
 import { listening, source } from "./services.ts";
 import type { Settings } from "./settings.ts";
+import { NodeResults } from "./results/node_results.ts";
 import { hostProbes } from "./sources/host_probes.ts";
 import { runHostSource } from "./sources/host_source.ts";
 import { refusalReasons } from "./sources/records.ts";
@@ -113,12 +117,21 @@ async function openEngine(settings: Settings, options: OwnOptions): Promise<Embe
   }
 }
 
-function openApp(settings: Settings, engine: Engine, hot: HotState, registry: Registry, report: Report): App {
+interface AppParts {
+  readonly engine: Engine;
+  readonly hot: HotState;
+  readonly results: NodeResults;
+  readonly registry: Registry;
+  readonly report: Report;
+}
+
+function openApp(settings: Settings, { engine, hot, results, registry, report }: AppParts): App {
   const log = logOf("http", report);
   const app = createApp({
     engine,
     hot,
     token: settings.token ?? null,
+    results: () => results.tables,
     registry,
     version: project.version,
     log: (sentence, thrown) => {
@@ -247,11 +260,46 @@ async function superviseTopics(
   }
 }
 
+function openResults(
+  settings: Settings,
+  { folder, servers }: Place,
+  registry: Registry,
+  report: Report,
+): NodeResults {
+  const log = logOf("results", report);
+  return new NodeResults({
+    folder: folder?.path ?? null,
+    servers,
+    topicName: settings.resultsTopic,
+    retentionMs: settings.retention,
+    registry,
+    nowMs: Date.now,
+    warn: (sentence) => log.warn("not-stored", sentence, { like: sentence }),
+    info: (sentence) => log.info("stored-again", sentence, { like: sentence, ends: "not-stored" }),
+  });
+}
+
+async function superviseConfiguration(
+  config: ConfigFile | null,
+  engine: Engine,
+  report: Report,
+): Promise<void> {
+  const log = logOf("configuration", report);
+  await engine.supervise(source("configuration", (signal) =>
+    runConfiguration({
+      engine,
+      config,
+      signal,
+      warn: (sentence) => log.warn("not-told", sentence, { like: sentence }),
+    })));
+}
+
 async function runNode(
   { settings, denoVersion }: Extract<Command, { type: "start" }>,
   actors: Actors,
 ): Promise<void> {
   const { host } = settings;
+  const config = settings.config === undefined ? null : readConfig(settings.config);
   const life = launched ?? ownLife(settings);
   const port: PortSetting = { flag: "--port", port: life.port, isShared: isOneOfSeveral };
   const admin: PortSetting = { flag: "--admin-port", port: life.adminPort };
@@ -289,6 +337,7 @@ async function runNode(
   const publishing = redis === null
     ? null
     : new HotPublishing({ settings: redis, clock: machineClock, report, registry });
+  const results = openResults(settings, place, registry, report);
   const worn = Promise.withResolvers<"worn">();
   const opening = openEngine(settings, {
     ...actors,
@@ -300,6 +349,8 @@ async function runNode(
     },
     threads,
     report,
+    services: actorServices({ engine: running.promise, results: results.topic, registry }),
+    compute: { jobsUrl: import.meta.resolve("./analysis/jobs.ts") },
     ...publishing !== null && { onPublished: publishing.onPublished },
     onDoor: (door) => edge.openDoor(door),
     onWaiting: (sentence) => edge.wait(sentence),
@@ -316,7 +367,8 @@ async function runNode(
   }
   running.resolve(engine);
   publishing?.follow(engine);
-  const app = openApp(settings, engine, publishing?.hot ?? new MemoryHotState(), registry, report);
+  const hot = publishing?.hot ?? new MemoryHotState();
+  const app = openApp(settings, { engine, hot, results, registry, report });
   edge.open(app);
   const http = early ?? await listen(host, port, app.fetch);
   screen.write(startText({ settings, place, denoVersion, url: http.url, adminUrls: [adminHttp.url] }));
@@ -333,6 +385,8 @@ async function runNode(
   await engine.supervise(listening("http", http, again(port, app.fetch), drainMs.requests));
   if (life.index === 0) await superviseHostMetrics(settings, place, engine, app, report);
   await superviseTopics(settings, place, engine, registry, report);
+  await engine.supervise(source("results", (signal) => results.run(signal)));
+  await superviseConfiguration(config, engine, report);
   const stopSummary = startSummary(engine, life, link, log);
 
   const why = await Promise.race([stopSignal, worn.promise]);

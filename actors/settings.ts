@@ -307,6 +307,18 @@ export const settingsSchema = z.object({
     meaning:
       "Requests and readings a second of one client address, and ten times as many at once; above it, 429.",
   }),
+  resultsTopic: topic.prefault("prometheusdata").register(settingNotes, {
+    group: "Servers",
+    value: "TOPIC",
+    expects: "the name of a topic: letters, digits, . _ -",
+    meaning: "Where metadata, forecasts and windows of series are put, and from where they are stored in tables.",
+  }),
+  config: z.string().min(1).max(4096).optional().register(settingNotes, {
+    group: "Input",
+    value: "FILE",
+    expects: "the path of a JSON file",
+    meaning: "Rules: which series are analysed, and how; see README. They can be changed over HTTP, too.",
+  }),
   hostMetrics: z.stringbool().prefault("true").register(settingNotes, {
     group: "Input",
     value: "",

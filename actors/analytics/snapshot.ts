@@ -24,8 +24,7 @@ import { emptyPane } from "./pane.ts";
 import { slotCount } from "./ring.ts";
 import { minuteMs } from "./limits.ts";
 import { noSequence, sequenceWords } from "./sequence.ts";
-import type { SlabPool } from "./slab.ts";
-import { type ListedReading, noHead, WindowState } from "./window_state.ts";
+import { type ListedReading, noHead, type WindowState } from "./window_state.ts";
 
 /** Version of the hot row. */
 export const stateVersion = 3;
@@ -254,26 +253,23 @@ function decodeInto(
   checkEnd(hot, "A state's row");
 }
 
-/** Reads a state back. Throws a `FormatError` on bytes that are none. */
-export function decodeState(
-  pool: SlabPool,
-  id: string,
+/** Reads a state back into a new one, `state`. Throws a `FormatError` on bytes that are none; it is released then. */
+export function decodeState<S extends WindowState>(
+  state: S,
   version: number,
   hot: ByteReader,
   cold: ByteReader | null,
-  keepsMinutes = false,
-): WindowState {
-  if (version > stateVersion) {
-    throw new FormatError(
-      `The state of ${id} has version ${version}; this program knows up to ${stateVersion}`,
-    );
-  }
-  const state = new WindowState(id, pool, keepsMinutes);
+): S {
   try {
+    if (version > stateVersion) {
+      throw new FormatError(
+        `The state of ${state.id} has version ${version}; this program knows up to ${stateVersion}`,
+      );
+    }
     decodeInto(state, version, hot, cold);
+    return state;
   } catch (thrown) {
     state.release();
     throw thrown;
   }
-  return state;
 }

@@ -103,10 +103,16 @@ export function answerWindows(state: WindowState, nowMs: number, atMs: number | 
   };
 }
 
+export interface PanesAnswer extends RingPanes {
+  /** Whether the actor's history has panes of this resolution, too. */
+  readonly isKept: boolean;
+}
+
 /** The ring's panes of a resolution, from the time on from which it has all of them. */
-export function answerPanes(state: WindowState, { minutes, stepMs }: HistoryResolution): RingPanes {
+export function answerPanes(state: WindowState, { minutes, stepMs }: HistoryResolution): PanesAnswer {
   const { head } = state;
-  if (head === noHead) return { stepMs, fromMs: null, channels: {} };
+  const isKept = minutes > 1 || state.keepsMinutes;
+  if (head === noHead) return { stepMs, isKept, fromMs: null, channels: {} };
   const first = firstSpan(minutes, head);
   const channels = byChannel(state, (channel) => {
     const panes: RingPane[] = [];
@@ -117,7 +123,7 @@ export function answerPanes(state: WindowState, { minutes, stepMs }: HistoryReso
     }
     return panes;
   });
-  return { stepMs, fromMs: Math.max(0, first) * stepMs, channels };
+  return { stepMs, isKept, fromMs: Math.max(0, first) * stepMs, channels };
 }
 
 export interface ChannelOverview {

@@ -114,9 +114,9 @@ export class WindowState implements RingSteps {
   /** Spreads the cold rows of actors over the interval. */
   readonly #coldPhaseMs: number;
   readonly #record: number;
-  readonly #keepsMinutes: boolean;
+  #keepsMinutes: boolean;
 
-  /** @param keepsMinutes whether its history has one-minute panes besides those of five minutes */
+  /** @param keepsMinutes whether its history has one-minute panes besides those of five minutes, to begin with */
   constructor(readonly id: string, readonly pool: SlabPool, keepsMinutes = false) {
     this.#keepsMinutes = keepsMinutes;
     this.#coldPhaseMs = (murmur2(textEncoder.encode(id)) & 0x7fffffff) % coldIntervalMs;
@@ -126,6 +126,21 @@ export class WindowState implements RingSteps {
     this.#timesAt = pool.doubleAt(recordClass, this.#record);
     this.#words = chunk.u32;
     this.#dirtyAt = (this.#timesAt + dirtyAfterDoubles) * 2;
+  }
+
+  get keepsMinutes(): boolean {
+    return this.#keepsMinutes;
+  }
+
+  /**
+   * From now on its history has one-minute panes, too, or no more. What the ring holds of the last hour is put with the
+   * next rows: all of it counts as changed.
+   */
+  keepMinutes(isKept: boolean): void {
+    if (isKept && !this.#keepsMinutes) {
+      for (const channel of this.channels) channel.markFilled(this.#words, this.#dirtyAt);
+    }
+    this.#keepsMinutes = isKept;
   }
 
   /** Newest accepted event time; it has a meaning once there is a head. */

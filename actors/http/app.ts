@@ -9,13 +9,17 @@ import type { Registry } from "prom-client";
 import type { HotState } from "../../runtime/hot/port.ts";
 import { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
+import type { ResultTables } from "../results/tables.ts";
 import { actorRoutes } from "./actor_routes.ts";
+import { analysisRoutes } from "./analysis_routes.ts";
 import { backupRoutes } from "./backup_routes.ts";
 import { BodyRests } from "./body_rests.ts";
 import type { TrustedProxies } from "./client_address.ts";
 import { clusterRoutes } from "./cluster_routes.ts";
 import { type Collection, collectionRoutes, intakeRoute } from "./collection_routes.ts";
 import { collections } from "./collections.ts";
+import { configuredKinds } from "./configured_kinds.ts";
+import { configuredRoutes } from "./configured_routes.ts";
 import { deadLetterRoutes } from "./dead_letter_routes.ts";
 import { documentRoutes } from "./document_routes.ts";
 import type { LogFailure } from "./failure.ts";
@@ -36,6 +40,7 @@ import { rawPath } from "./request_url.ts";
 import { createRouter } from "./router.ts";
 import { failed, type Fetch, type Shared } from "./shared.ts";
 import { storeReads } from "./store_reads.ts";
+import { resultsRoutes } from "./results_routes.ts";
 import { suspensionRoutes } from "./suspension_routes.ts";
 import { checkToken } from "./token.ts";
 import { Turns } from "./turns.ts";
@@ -53,6 +58,8 @@ export interface AppOptions {
   readonly log: LogFailure;
   /** Hears of every request that is answered: `path` as in the OpenAPI document, or "unknown". */
   readonly onAnswered?: (request: Request, path: string, status: number) => void;
+  /** Where results are stored; null while that cannot be reached. */
+  readonly results?: () => ResultTables | null;
   readonly limits?: Partial<HttpLimits>;
   /** Of whose `X-Forwarded-For` is known whose request it is; none unless given. */
   readonly trustedProxies?: TrustedProxies;
@@ -92,6 +99,9 @@ export function createApp(options: AppOptions): App {
       intakeRoute(collection, intake, limits),
       ...collectionRoutes(collection, context),
     ]),
+    ...analysisRoutes(context),
+    ...resultsRoutes({ ...context, tables: options.results ?? (() => null) }),
+    ...configuredKinds.flatMap((kind) => configuredRoutes(kind, context)),
     ...actorRoutes(context),
     ...suspensionRoutes(context),
     ...deadLetterRoutes(context),

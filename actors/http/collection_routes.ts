@@ -28,8 +28,6 @@ export interface Collection {
   readonly itemExample: unknown;
   /** Whose item that is. */
   readonly idExample: string;
-  /** Whether the history of the actor `id` has one-minute panes. */
-  keepsMinutes(id: string): boolean;
 }
 
 export interface CollectionContext {

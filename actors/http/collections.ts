@@ -2,7 +2,6 @@
 
 import { parseReading, Reading } from "../sensors/reading.ts";
 import { parseSample, Sample } from "../series/sample.ts";
-import { keepsMinutes } from "../series/selection.ts";
 import type { Collection } from "./collection_routes.ts";
 
 export const sensors: Collection = {
@@ -19,7 +18,6 @@ export const sensors: Collection = {
     values: { temperature: 21.5, door: false },
   },
   idExample: "42959",
-  keepsMinutes: () => false,
 };
 
 export const series: Collection = {
@@ -31,7 +29,6 @@ export const series: Collection = {
   itemSchema: Sample.meta({ id: "Sample" }),
   itemExample: { name: "load1", labels: { host: "a" }, ts: "2026-01-31T12:00:00Z", value: 0.25 },
   idExample: 'load1{host="a"}',
-  keepsMinutes,
 };
 
 export const collections: readonly Collection[] = [sensors, series];

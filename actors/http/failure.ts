@@ -2,6 +2,7 @@
 
 import { errorMessage } from "../../runtime/core/errors.ts";
 import { BackupError } from "../../runtime/node/backups.ts";
+import { ComputeError } from "../../runtime/node/compute.ts";
 import { EngineError } from "../../runtime/node/engine.ts";
 import { StoreError } from "../../runtime/store/port.ts";
 import { type ProblemCode, ProblemError } from "./problem.ts";
@@ -65,11 +66,29 @@ function backupProblem({ code, message }: BackupError): ProblemError {
   }
 }
 
+/** Null for jobs that failed by themselves. */
+function computeProblem({ code, message }: ComputeError): ProblemError | null {
+  switch (code) {
+    case "full":
+      return new ProblemError("overloaded", message, retryAfter(1));
+    case "late":
+      return new ProblemError("no-answer-in-time", message, retryAfter(1));
+    case "stopped":
+      return new ProblemError("stopping", message, retryAfter(1));
+    case "failed":
+    case "died":
+    case "unknown-job":
+    case "cancelled":
+      return null;
+  }
+}
+
 /** Null for what nobody expected. */
 function knownProblem(thrown: unknown): ProblemError | null {
   if (thrown instanceof ProblemError) return thrown;
   if (thrown instanceof EngineError) return engineProblem(thrown);
   if (thrown instanceof BackupError) return backupProblem(thrown);
+  if (thrown instanceof ComputeError) return computeProblem(thrown);
   return thrown instanceof StoreError ? storeProblem(thrown) : null;
 }
 

@@ -2,14 +2,14 @@
  * The history of one channel: what has left the ring comes from the store, the rest from the actor. Steps that are
  * multiples of five minutes are made of five-minute panes, others of one-minute panes, where those are kept.
  *
- * A strict answer is exact: the ring is asked first, then a checkpoint is awaited, then the rows are read. What
- * has left the ring by then is in the rows, and what is still in it counts from the ring.
+ * A strict answer is exact, by the order of reads that `read_history.ts` tells of.
  */
 
 import { z } from "zod";
 import type { Address } from "../../runtime/core/actor.ts";
-import { type HistoryRow, historySeries, type RingPanes } from "../analytics/history.ts";
+import { historySeries, type RingPanes } from "../analytics/history.ts";
 import { fiveMinuteHistory, type HistoryResolution, oneMinuteHistory } from "../analytics/resolution.ts";
+import { readHistoryRows, RingAnswer } from "../sensors/read_history.ts";
 import { timeArgumentShape } from "../sensors/timestamp.ts";
 import { minutesKeptFor } from "../series/selection.ts";
 import { type Collection, type CollectionContext, readProblems } from "./collection_routes.ts";
@@ -19,14 +19,6 @@ import { durationMs, instantMs, listConsistency } from "./parameters.ts";
 import { ProblemError } from "./problem.ts";
 import { badParameter, type Route, route } from "./route.ts";
 import { History } from "./schemas.ts";
-import type { StoreReads } from "./store_reads.ts";
-
-const number = z.number();
-const RingAnswer: z.ZodType<RingPanes> = z.object({
-  stepMs: number,
-  fromMs: number.nullable(),
-  channels: z.record(z.string(), z.array(z.tuple([number, number, number, number, number, number]))),
-});
 
 const parameters = z.strictObject({
   channel: z.string().optional().meta({ description: "Needed where the actor has several." }),
@@ -66,22 +58,23 @@ export function historyRoute(collection: Collection, context: CollectionContext)
 }
 
 async function answerHistory(
-  { type, keepsMinutes }: Collection,
+  { type }: Collection,
   id: string,
   query: z.output<typeof parameters>,
   { engine, store, reader, limits }: CollectionContext,
 ): Promise<Response> {
   const actor: Address = { kind: type.kind, id };
-  const resolution = resolutionOf(query.step, keepsMinutes(id));
+  const resolution = resolutionOf(query.step);
   const range = bucketRange(query, engine.logNowMs(), limits);
   const panes = resolution === oneMinuteHistory ? "minutePanes" : "panes";
   const { epoch, position, value, age } = await reader.read(actor, panes, {}, query.consistency);
   const ring = RingAnswer.parse(value);
+  if (!ring.isKept) throw unkeptStep(query.step);
   const channel = query.channel === undefined ? onlyChannel(ring) : knownChannel(query.channel, ring);
   if (query.consistency === "strict") {
     await engine.flush(limits.askDeadlineMs, [engine.shardOf(actor.id)]);
   }
-  const rows = await readRows(store, actor, resolution, range, limits.historyRowsPage);
+  const rows = await readHistoryRows(store, actor, resolution, range, limits.historyRowsPage);
   const points = historySeries(resolution, rows, ring, { channel, ...range });
   const { fromMs, toMs, stepMs } = range;
   return jsonResponse({
@@ -98,16 +91,18 @@ async function answerHistory(
 }
 
 /** The coarsest resolution of which steps of this length can be made. */
-function resolutionOf(stepMs: number, keepsMinutes: boolean): HistoryResolution {
-  const kept = keepsMinutes ? [fiveMinuteHistory, oneMinuteHistory] : [fiveMinuteHistory];
+function resolutionOf(stepMs: number): HistoryResolution {
+  const kept = [fiveMinuteHistory, oneMinuteHistory];
   const resolution = kept.find((each) => stepMs > 0 && stepMs % each.stepMs === 0);
   if (resolution !== undefined) return resolution;
-  throw badParameter(
+  throw badParameter("step", `it is ${stepMs} ms; a multiple of 1 minute is right, such as 5m or 1h`);
+}
+
+function unkeptStep(stepMs: number): ProblemError {
+  return badParameter(
     "step",
-    keepsMinutes
-      ? `it is ${stepMs} ms; a multiple of 1 minute is right, such as 1m or 1h`
-      : `it is ${stepMs} ms; a multiple of 5 minutes is right, such as 5m or 1h: single minutes are ` +
-        `kept for ${minutesKeptFor}`,
+    `it is ${stepMs} ms; a multiple of 5 minutes is right, such as 5m or 1h: single minutes are kept for ` +
+      minutesKeptFor,
   );
 }
 
@@ -147,26 +142,4 @@ function knownChannel(name: string, { channels }: RingPanes): string {
   if (Object.hasOwn(channels, name)) return name;
   const known = Object.keys(channels).join(", ") || "none";
   throw new ProblemError("unknown-channel", `It has no channel "${name}"; its channels are: ${known}.`);
-}
-
-/** All rows that overlap the range, a page at a time. */
-async function readRows(
-  store: StoreReads,
-  actor: Address,
-  { stepMs, rowMs }: HistoryResolution,
-  range: Range,
-  page: number,
-): Promise<HistoryRow[]> {
-  const rows: HistoryRow[] = [];
-  let fromMs = Math.floor(range.fromMs / rowMs) * rowMs;
-  let limit = page;
-  for (;;) {
-    const read = await store.history(actor, stepMs, fromMs, range.toMs, limit);
-    const lastMs = read.at(-1)?.startMs;
-    if (lastMs === undefined || read.length < limit) return rows.concat(read);
-    // The page may have cut the rows of the last start apart: those are read again, all of them.
-    rows.push(...read.filter(({ startMs }) => startMs < lastMs));
-    if (lastMs === fromMs) limit *= 2;
-    fromMs = lastMs;
-  }
 }

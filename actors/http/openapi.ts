@@ -103,7 +103,10 @@ function operation(each: Route, schemas: SchemaCollector, hasToken: boolean): Op
     responses: {
       [success.status]: {
         description: success.description,
-        content: { [success.mediaType]: { schema: answerSchema(success, schemas) } },
+        content: {
+          [success.mediaType]: { schema: answerSchema(success, schemas) },
+          ...Object.fromEntries((success.alsoAs ?? []).map((form) => [form, { schema: { type: "string" } }])),
+        },
       },
       ...problems(each, schemas, hasToken),
     },
@@ -164,7 +167,7 @@ function parameters(
 function problems(each: Route, schemas: SchemaCollector, hasToken: boolean): Record<string, OpenApiResponse> {
   const guarded: readonly ProblemCode[] = hasToken && each.access !== "open" ? ["unauthorized"] : [];
   const byStatus = new Map<number, ProblemCode[]>();
-  const unsafe: readonly ProblemCode[] = each.method === "post" ? ["cross-origin"] : [];
+  const unsafe: readonly ProblemCode[] = each.method === "get" ? [] : ["cross-origin"];
   for (const code of new Set([...each.problems, ...guarded, ...unsafe, ...commonProblems])) {
     const { status } = problemKinds[code];
     byStatus.set(status, [...byStatus.get(status) ?? [], code]);

@@ -5,6 +5,7 @@ import pageHtml from "../web/index.html" with { type: "text" };
 import clusterJs from "../web/cluster.js" with { type: "text" };
 import detailsJs from "../web/details.js" with { type: "text" };
 import feedJs from "../web/feed.js" with { type: "text" };
+import forecastJs from "../web/forecast.js" with { type: "text" };
 import formatJs from "../web/format.js" with { type: "text" };
 import pageJs from "../web/page.js" with { type: "text" };
 import sparklineJs from "../web/sparkline.js" with { type: "text" };
@@ -32,6 +33,7 @@ const assets: Readonly<Record<string, Asset>> = {
   "cluster.js": script(clusterJs),
   "details.js": script(detailsJs),
   "feed.js": script(feedJs),
+  "forecast.js": script(forecastJs),
   "format.js": script(formatJs),
   "sparkline.js": script(sparklineJs),
   "table.js": script(tableJs),

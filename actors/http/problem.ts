@@ -27,6 +27,9 @@ export const problemKinds = {
   "bad-id": kind(400, "This is not an id", "An id is one percent-encoded path segment of 1 to 1,024 bytes."),
   "bad-key": kind(400, "This is not an idempotency key", "Use 1 to 255 visible ASCII characters."),
   "bad-query": kind(400, "The arguments do not fit the query", "`detail` says which one."),
+  "bad-spec": kind(400, "What is configured is wrong", "`detail` names the member, and what is right."),
+  "results-away": kind(503, "Results are not there yet", "Come again in a moment."),
+  "of-file": kind(409, "The configuration file says otherwise", "Change it there, and start again."),
   "unauthorized": kind(401, "A token is needed", "Send `Authorization: Bearer <token>`."),
   "cross-origin": kind(
     403,

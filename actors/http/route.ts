@@ -19,6 +19,8 @@ export interface Success {
   readonly status: 200 | 202;
   readonly description: string;
   readonly mediaType: string;
+  /** Other forms that it is offered in, where `Accept` asks for them. */
+  readonly alsoAs?: readonly string[];
   /** Of JSON; of server-sent events, that of the JSON in each event's data. Null where the answer is something else. */
   readonly schema: z.ZodType | null;
 }
@@ -30,7 +32,7 @@ export interface RequestBody {
 }
 
 interface Description {
-  readonly method: "get" | "post";
+  readonly method: "get" | "post" | "put" | "delete";
   /** As in OpenAPI: `/sensors/{id}`. */
   readonly path: string;
   readonly operationId: string;

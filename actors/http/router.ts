@@ -57,9 +57,10 @@ async function answer(each: Route, request: Request, shared: Shared): Promise<Re
   try {
     checkToken(request, each.access, token);
     checkOrigin(request);
-    const { mediaType } = each.success;
-    if (!accepts(request.headers.get("accept"), mediaType)) {
-      throw new ProblemError("not-acceptable", `${each.path} is offered as ${mediaType}.`);
+    const { mediaType, alsoAs = [] } = each.success;
+    const forms = [mediaType, ...alsoAs];
+    if (!forms.some((form) => accepts(request.headers.get("accept"), form))) {
+      throw new ProblemError("not-acceptable", `${each.path} is offered as ${forms.join(" and ")}.`);
     }
     const call: Call = {
       request,
@@ -85,7 +86,8 @@ function allowedMethods(routes: readonly Route[]): string {
   const methods = routes.map(({ method }) => method);
   return [
     ...methods.includes("get") ? ["GET", "HEAD"] : [],
-    ...methods.includes("post") ? ["POST"] : [],
+    ...(["post", "put", "delete"] as const).filter((method) => methods.includes(method))
+      .map((method) => method.toUpperCase()),
     "OPTIONS",
   ].join(", ");
 }

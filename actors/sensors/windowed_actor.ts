@@ -13,29 +13,26 @@ import { parseTimeArgument, timeForms } from "./timestamp.ts";
 import { answerPanes, answerState, answerWindows, type WindowsAnswer } from "../analytics/window_answer.ts";
 import { WindowState } from "../analytics/window_state.ts";
 
-/**
- * States whose panes live in `pool`.
- *
- * @param keepsMinutes for which ids the history has one-minute panes too; a function of the id alone, so that a
- *   refold decides alike
- */
-export function windowStateType(
-  pool: SlabPool,
-  keepsMinutes: (id: string) => boolean = () => false,
-): StateType<WindowState> {
+/** States whose panes live in `pool`. */
+export function windowStateType(pool: SlabPool): StateType<WindowState> {
   return {
+    ...windowRows,
     version: stateVersion,
-    create: (id) => new WindowState(id, pool, keepsMinutes(id)),
+    create: (id) => new WindowState(id, pool),
     encode: encodeHot,
-    decode: (id, version, hot, cold) => decodeState(pool, id, version, hot, cold, keepsMinutes(id)),
-    cold: {
-      isDue: (state, nowMs) => state.isColdDue(nowMs),
-      encode: encodeCold,
-    },
-    bytes: (state) => state.memoryBytes,
-    release: (state) => state.release(),
+    decode: (id, version, hot, cold) => decodeState(new WindowState(id, pool), version, hot, cold),
   };
 }
+
+/** What states with windows of any kind share. */
+export const windowRows = {
+  cold: {
+    isDue: (state, nowMs) => state.isColdDue(nowMs),
+    encode: encodeCold,
+  },
+  bytes: (state) => state.memoryBytes,
+  release: (state) => state.release(),
+} satisfies Partial<StateType<WindowState>>;
 
 const noArguments = z.strictObject({});
 

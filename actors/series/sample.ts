@@ -47,6 +47,45 @@ const labelForm = /^(?!__)[A-Za-z_][A-Za-z0-9_.]*$/;
 // deno-lint-ignore no-control-regex -- an id has no other
 const labelValueForm = /^[^\u0000-\u0009\u000b-\u001f\u007f]*$/;
 
+/** A name and labels, as a series' id has them. */
+export interface SeriesParts {
+  readonly name: string;
+  readonly labels: Labels;
+}
+
+const labelPair = /([A-Za-z_][A-Za-z0-9_.]*)="((?:[^"\\]|\\[\\"n])*)"(,|$)/y;
+
+function parseLabels(text: string): Labels | null {
+  const labels: Record<string, string> = {};
+  let at = 0;
+  while (at < text.length) {
+    labelPair.lastIndex = at;
+    const [whole, label, value, end] = labelPair.exec(text) ?? [];
+    if (whole === undefined || label === undefined || value === undefined) return null;
+    if (!labelForm.test(label) || Object.hasOwn(labels, label)) return null;
+    labels[label] = value.replace(/\\(.)/g, (_, escaped: string) => escaped === "n" ? "\n" : escaped);
+    at += whole.length;
+    // A comma announces one more.
+    if (end === "," && at === text.length) return null;
+  }
+  return at === 0 ? null : labels;
+}
+
+/**
+ * The name and labels of a series, by its id. What is not of the form that `seriesId` makes is a name as a whole: an
+ * id may be any text.
+ *
+ * @example parseSeriesId('http_requests{method="get"}').labels.method === "get"
+ */
+export function parseSeriesId(id: string): SeriesParts {
+  const open = id.indexOf("{");
+  const whole = { name: id, labels: {} };
+  if (open === -1 || !id.endsWith("}")) return whole;
+  const name = id.slice(0, open);
+  const labels = parseLabels(id.slice(open + 1, -1));
+  return labels === null || !nameForm.test(name) ? whole : { name, labels };
+}
+
 const knownFields = new Set(["id", "name", "labels", "ts", "seq", "value"]);
 
 const IdSample = z.strictObject({ id: Id, ...envelopeFields, value: ChannelValue });

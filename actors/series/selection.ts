@@ -1,5 +1,5 @@
 /**
- * Which series keep one-minute history besides the five-minute history that all keep.
+ * Which series keep one-minute history, besides the five-minute history that all keep, whether a rule wants it or not.
  *
  * 1. It depends on the id alone: a refold of the log decides as the first fold did.
  */
@@ -12,4 +12,5 @@ export function keepsMinutes(id: string): boolean {
 }
 
 /** Completes "kept for". */
-export const minutesKeptFor = `the hosts' own metrics, series whose ids begin with ${hostMetricPrefix}`;
+export const minutesKeptFor =
+  `the hosts' own metrics, series whose ids begin with ${hostMetricPrefix}, and for series that a rule selects`;

@@ -5,6 +5,7 @@
  * 2. The actor that is open is `actor`, in the form of the feed's, so that its row can stay when others move.
  */
 
+import { Forecast } from "./forecast.js";
 import { formatCount, writersFor } from "./format.js";
 import { copyOf, nameOf } from "./table.js";
 
@@ -18,6 +19,7 @@ export class Details {
   #open = null;
   #actor = null;
   #isAsking = false;
+  #forecast = new Forecast(this.#element.querySelector("figure"), (path, ms) => this.#get(path, ms));
 
   /** @param {() => string | null} token sent with what is asked */
   constructor(token) {
@@ -42,6 +44,7 @@ export class Details {
     this.#element.querySelector("tbody").replaceChildren();
     this.#say("asking");
     channel.row.after(this.#element);
+    this.#forecast.show(channel.kind === "series" ? channel.id : null);
     this.refresh();
   }
 
@@ -50,12 +53,16 @@ export class Details {
     button?.setAttribute("aria-expanded", "false");
     button?.removeAttribute("aria-controls");
     this.#element.remove();
+    this.#forecast.show(null);
     this.#open = null;
     this.#actor = null;
   }
 
   async refresh() {
     if (this.#open === null || this.#isAsking) return;
+    this.#forecast.refresh().catch(() => {
+      // The windows say what is wrong; the picture stays as it is.
+    });
     this.#isAsking = true;
     const asked = this.#open;
     try {
@@ -71,11 +78,21 @@ export class Details {
   }
 
   async #ask({ kind, id }) {
+    const answer = await this.#get(
+      `/${paths[kind]}/${encodeURIComponent(id)}/windows?consistency=local`,
+      answerMs,
+    );
+    if (answer === null) throw new Error(`There is no ${kind} ${id}`);
+    return answer;
+  }
+
+  /** Null: there is no such thing. */
+  async #get(path, ms) {
     const token = this.#token();
     const headers = token === null ? {} : { authorization: `Bearer ${token}` };
-    const url = `/${paths[kind]}/${encodeURIComponent(id)}/windows?consistency=local`;
-    const response = await fetch(url, { headers, signal: AbortSignal.timeout(answerMs), cache: "no-store" });
+    const response = await fetch(path, { headers, signal: AbortSignal.timeout(ms), cache: "no-store" });
     const answer = await response.json();
+    if (response.status === 404) return null;
     if (!response.ok) throw new Error(answer.detail ?? answer.title);
     return answer;
   }

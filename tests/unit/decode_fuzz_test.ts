@@ -11,6 +11,7 @@ import { fiveMinuteHistory, oneMinuteHistory } from "../../actors/analytics/reso
 import { SlabPool } from "../../actors/analytics/slab.ts";
 import { decodeState, stateVersion } from "../../actors/analytics/snapshot.ts";
 import { answerPanes, answerState, answerWindows } from "../../actors/analytics/window_answer.ts";
+import { WindowState } from "../../actors/analytics/window_state.ts";
 import { sensorDefinition } from "../../actors/sensors/sensor.ts";
 import { ActorTable, encodeSnapshotHead } from "../../runtime/core/actor_table.ts";
 import { ByteReader, ByteWriter, noRows, packRows } from "../../runtime/core/bytes.ts";
@@ -90,8 +91,7 @@ function exercise(bytes: Uint8Array, coldBytes: Uint8Array | null): void {
   const pool = new SlabPool({ chunkBytes: 16_384 });
   const decode = (hotRow: Uint8Array, coldRow: Uint8Array | null) =>
     decodeState(
-      pool,
-      "s1",
+      new WindowState("s1", pool),
       stateVersion,
       new ByteReader(hotRow),
       coldRow === null ? null : new ByteReader(coldRow),
@@ -124,7 +124,8 @@ Deno.test("A state whose list has a number that no double holds is refused", () 
   assert.ok(found > 0);
   // 1E68 followed by more digits: read as infinite, and written as null.
   const bytes = hot.with(found + 6, "E".charCodeAt(0));
-  assert.equal(orRefused(() => decodeState(rig.pool, "s1", stateVersion, new ByteReader(bytes), null)), null);
+  const fresh = new WindowState("s1", rig.pool);
+  assert.equal(orRefused(() => decodeState(fresh, stateVersion, new ByteReader(bytes), null)), null);
 });
 
 Deno.test("A state decodes from any cold row, or is refused", () => {

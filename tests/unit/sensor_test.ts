@@ -180,6 +180,7 @@ Deno.test("the queries of a sensor answer JSON and read times as numbers or text
   assert.deepEqual(windows({ at: "2026-01-31T12:00:00Z" }), windows({ at: noon }));
   assert.throws(() => windows({ at: "yesterday" }), /epoch milliseconds or RFC 3339/);
   assert.deepEqual(node.ask(s1, "panes"), {
+    isKept: true,
     stepMs: 300_000,
     fromMs: noon - 185 * 60_000,
     channels: {
@@ -188,6 +189,7 @@ Deno.test("the queries of a sensor answer JSON and read times as numbers or text
     },
   });
   assert.deepEqual(node.ask(s1, "minutePanes"), {
+    isKept: false,
     stepMs: 60_000,
     fromMs: noon - 60 * 60_000,
     channels: {

@@ -10,11 +10,13 @@ import {
 import { windowSpans } from "../../actors/analytics/limits.ts";
 import { SlabPool } from "../../actors/analytics/slab.ts";
 import { answerPanes, answerState, answerWindows } from "../../actors/analytics/window_answer.ts";
-import type { WindowState } from "../../actors/analytics/window_state.ts";
+import { decodeState } from "../../actors/analytics/snapshot.ts";
+import { WindowState } from "../../actors/analytics/window_state.ts";
 import { readingOf, sensorDefinition, type SensorMessage } from "../../actors/sensors/sensor.ts";
 import { windowStateType } from "../../actors/sensors/windowed_actor.ts";
 import type { ActorDefinition, Context } from "../../runtime/core/actor.ts";
 import { ByteReader, ByteWriter } from "../../runtime/core/bytes.ts";
+import type { StateType } from "../../runtime/core/state.ts";
 import { Oracle, type SentReading, type Statistics } from "./window_oracle.ts";
 
 export interface DeadLettered {
@@ -62,7 +64,13 @@ export class Rig {
   #commit = 0;
 
   constructor(keepsMinutes = false) {
-    const state = windowStateType(this.pool, () => keepsMinutes);
+    const type = windowStateType(this.pool);
+    const fresh = (id: string) => new WindowState(id, this.pool, keepsMinutes);
+    const state: StateType<WindowState> = {
+      ...type,
+      create: fresh,
+      decode: (id, version, hot, cold) => decodeState(fresh(id), version, hot, cold),
+    };
     this.definition = { ...sensorDefinition(this.pool), state };
     this.state = state.create("s1");
   }

@@ -3,7 +3,7 @@ import { SlabPool } from "../../actors/analytics/slab.ts";
 import { decodeState } from "../../actors/analytics/snapshot.ts";
 import { fiveMinuteHistory } from "../../actors/analytics/resolution.ts";
 import { answerPanes, answerState, answerWindows } from "../../actors/analytics/window_answer.ts";
-import type { Values } from "../../actors/analytics/window_state.ts";
+import { type Values, WindowState } from "../../actors/analytics/window_state.ts";
 import { ByteReader, ByteWriter } from "../../runtime/core/bytes.ts";
 import { FormatError } from "../../runtime/core/errors.ts";
 import { Rig } from "./window_rig.ts";
@@ -160,7 +160,7 @@ Deno.test("decodeState() throws a FormatError, and keeps no block, on rows that 
   for (const [what, version, hotRow, coldRow] of cases) {
     const coldReader = coldRow === null ? null : new ByteReader(coldRow);
     assert.throws(
-      () => decodeState(pool, "s1", version, new ByteReader(hotRow), coldReader),
+      () => decodeState(new WindowState("s1", pool), version, new ByteReader(hotRow), coldReader),
       FormatError,
       what,
     );

@@ -1,0 +1,36 @@
+/** What actors may ask for: the services of a node, by the names that actors know. */
+
+import { Histogram, type Registry } from "prom-client";
+import type { Engine } from "../runtime/node/engine.ts";
+import type { Service } from "../runtime/node/service.ts";
+import type { ResultTopic } from "./results/feed.ts";
+import { resultsService } from "./results/results_service.ts";
+import { analysisService } from "./analysis/analysis_service.ts";
+import { selectorService } from "./rules/selector.ts";
+
+export interface ActorServicesOptions {
+  /** Once it runs: nothing is asked before. */
+  readonly engine: Promise<Engine>;
+  /** Once it can be reached. */
+  readonly results: Promise<ResultTopic>;
+  readonly registry: Registry;
+}
+
+export function actorServices({ engine, results, registry }: ActorServicesOptions): readonly Service[] {
+  const seconds = new Histogram({
+    name: "sensorium_analysis_seconds",
+    help: "How long analyses took that found something: reading, waiting for a thread, and computing.",
+    labelNames: ["task"],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+    registers: [registry],
+  });
+  return [
+    analysisService({
+      engine,
+      onTook: (task, _series, tookMs) => seconds.observe({ task }, tookMs / 1000),
+      nowMs: () => performance.now(),
+    }),
+    selectorService(engine),
+    resultsService(results),
+  ];
+}

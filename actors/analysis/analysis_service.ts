@@ -1,0 +1,137 @@
+/**
+ * The service `analysis`: reads a series, has the long sums done on compute threads, and answers what was found.
+ *
+ * 1. A series of which too little is known is no failure: the answer says what is missing.
+ * 2. Of two requests for the same the second may find more: nothing depends on how often a request is made.
+ */
+
+import type { Json } from "../../runtime/core/actor.ts";
+import type { Compute } from "../../runtime/node/compute.ts";
+import type { Engine } from "../../runtime/node/engine.ts";
+import { type Service, serviceOf } from "../../runtime/node/service.ts";
+import type { Finding } from "../analytics/finding.ts";
+import type { RegularSeries } from "../analytics/regular_series.ts";
+import type { Metadata } from "../analytics/statistics/metadata.ts";
+import { AnalysisRequest, type FoundAnalysis } from "./found.ts";
+import {
+  analysesAtOnce,
+  computeDeadlineMs,
+  forecastSpanMs,
+  maxWaitingAnalyses,
+  metadataSpanMs,
+  stepMs,
+} from "./limits.ts";
+import type { ForecastJob, ForecastJobAnswer, MadeForecast } from "./forecasting.ts";
+import { readMinutes } from "./read_minutes.ts";
+import { readValues } from "./read_values.ts";
+import type { Task } from "./wants.ts";
+
+export interface AnalysisServiceOptions {
+  /** Once it runs. */
+  readonly engine: Promise<Engine>;
+  /** Told after each analysis that found something. */
+  onTook(task: Task, series: string, tookMs: number): void;
+  /** Milliseconds of any beginning. */
+  nowMs(): number;
+}
+
+type Found = Omit<FoundAnalysis, "atMs" | "tookMs">;
+
+function computeOf({ compute }: Engine): Compute {
+  if (compute === null) throw new Error("This node was started without compute threads");
+  return compute;
+}
+
+const nothing = { unknown: "not enough information because it has no values yet" } as const;
+
+/** Plain objects of plain values, as jobs answer them, are JSON; types that have names are not known to be. */
+function jsonOf(value: object | null): Json {
+  return JSON.parse(JSON.stringify(value));
+}
+
+function unknownOf(finding: Finding<unknown> & { readonly known: false }): Found {
+  return { unknown: `not enough information because ${finding.reason}` };
+}
+
+async function findMetadata(
+  engine: Engine,
+  { series, atMs }: AnalysisRequest,
+  signal: AbortSignal,
+): Promise<Found> {
+  const minutes = await readMinutes(engine, series, atMs, metadataSpanMs);
+  if (minutes === null) return nothing;
+  const found = await computeOf(engine).run<Metadata>("metadata", minutes, {
+    priority: "background",
+    deadlineMs: computeDeadlineMs,
+    signal,
+  });
+  return { found: jsonOf(found) };
+}
+
+async function findForecast(
+  engine: Engine,
+  { series, atMs, horizonMs, memory }: Extract<AnalysisRequest, { task: "forecast" }>,
+  signal: AbortSignal,
+): Promise<Found> {
+  const minutes = await readMinutes(engine, series, atMs, forecastSpanMs);
+  if (minutes === null) return nothing;
+  const job: ForecastJob = { series: minutes, horizonSteps: Math.ceil(horizonMs / stepMs), memory, atMs };
+  const answer = await computeOf(engine).run<ForecastJobAnswer>("forecast", job, {
+    priority: "background",
+    deadlineMs: computeDeadlineMs,
+    signal,
+  });
+  const { forecast, judgement } = answer;
+  return {
+    ...forecast.known ? { found: jsonOf(forecast.value) } : unknownOf(forecast),
+    memory: jsonOf(answer.memory),
+    ...judgement !== null && { judgement: jsonOf(judgement) },
+  };
+}
+
+async function findValues(engine: Engine, { series }: AnalysisRequest): Promise<Found> {
+  const found = await readValues(engine, series);
+  return found === null ? nothing : { found };
+}
+
+function find(engine: Engine, request: AnalysisRequest, signal: AbortSignal): Promise<Found> {
+  switch (request.task) {
+    case "values":
+      return findValues(engine, request);
+    case "metadata":
+      return findMetadata(engine, request, signal);
+    case "forecast":
+      return findForecast(engine, request, signal);
+  }
+}
+
+export function analysisService({ engine, onTook, nowMs }: AnalysisServiceOptions): Service {
+  const settings = { name: "analysis", concurrency: analysesAtOnce, maxWaiting: maxWaitingAnalyses };
+  return serviceOf(settings, async ({ body }, signal): Promise<Json> => {
+    const request = AnalysisRequest.parse(body);
+    const startMs = nowMs();
+    const found = await find(await engine, request, signal);
+    const tookMs = nowMs() - startMs;
+    if (found.found !== undefined) onTook(request.task, request.series, tookMs);
+    const answer: FoundAnalysis = { atMs: request.atMs, tookMs, ...found };
+    return answer;
+  });
+}
+
+/** What a person asks for now: the next `horizonMs`, by the fit of the last scheduled forecast if there is one. */
+export async function forecastNow(
+  engine: Engine,
+  request: { readonly series: string; readonly horizonMs: number; readonly memory: Json },
+  deadlineMs: number,
+): Promise<Finding<MadeForecast>> {
+  const atMs = engine.logNowMs();
+  const series: RegularSeries | null = await readMinutes(engine, request.series, atMs, forecastSpanMs);
+  if (series === null) return { known: false, reason: "it has no values yet" };
+  const horizonSteps = Math.ceil(request.horizonMs / stepMs);
+  const job: ForecastJob = { series, horizonSteps, memory: request.memory, atMs };
+  const answer = await computeOf(engine).run<ForecastJobAnswer>("forecast", job, {
+    priority: "interactive",
+    deadlineMs,
+  });
+  return answer.forecast;
+}

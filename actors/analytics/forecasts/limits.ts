@@ -1,0 +1,31 @@
+/** Limits and choices of forecasts, each with its reason. */
+
+/** Points below which nothing is fitted: a trend through fewer is a guess. */
+export const minPoints = 20;
+
+/** Whole cycles of a season before it is forecast: one that was seen once may have been chance. */
+export const minCycles = 2;
+
+/** Points that a fit looks at: more cost time and tell of long ago. */
+export const maxPoints = 3000;
+
+/** A horizon of more than the points there are is a wish. */
+export const maxHorizonShare = 1;
+
+/** Origins of the back-test, and how many of them a short series must have at least. */
+export const origins = 4;
+export const minOrigins = 1;
+
+/** Candidates this many times as bad as the best one have no part in a combination. */
+export const combinedRatio = 1.5;
+/** Candidates in a combination: more change its errors by less than one in a hundred. */
+export const maxCombined = 5;
+
+/** A forecast outside the series' range widened by so many ranges is taken for an explosion. */
+export const sanePadding = 3;
+
+/** Paths that intervals of a horizon's greatest, least and mean value are made of. */
+export const simulatedPaths = 400;
+
+/** Time for the one candidate that may take long, which is not asked for longer series. */
+export const maxArimaPoints = 400;

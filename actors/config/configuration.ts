@@ -1,0 +1,70 @@
+/**
+ * What the program and the configuration file want, told to the actors that keep it.
+ *
+ * 1. It is told at every start, by every node: who has heard it already changes nothing.
+ * 2. What the file named at an earlier start and names no more is taken back. Without a file nothing is taken back.
+ */
+
+import type { Json } from "../../runtime/core/actor.ts";
+import { errorMessage } from "../../runtime/core/errors.ts";
+import type { Engine } from "../../runtime/node/engine.ts";
+import { backoffMs } from "../../runtime/node/retry.ts";
+import { pause } from "../simulate/pause.ts";
+import { defaultRules } from "../rules/default_rules.ts";
+import type { ConfigFile } from "./config_file.ts";
+
+/** Kinds of actors that are configured, as members of the file. */
+const kinds = { rules: "rule" } as const satisfies Record<keyof ConfigFile, string>;
+
+const namesPage = 500;
+
+export interface ConfigurationOptions {
+  readonly engine: Pick<Engine, "batch" | "store">;
+  /** Null: there is no file. */
+  readonly config: ConfigFile | null;
+  readonly signal: AbortSignal;
+  warn(sentence: string): void;
+}
+
+async function namesOf({ store }: ConfigurationOptions["engine"], kind: string): Promise<readonly string[]> {
+  const names: string[] = [];
+  let after: string | null = null;
+  do {
+    const page: Awaited<ReturnType<typeof store.list>> = await store.list(kind, after, namesPage);
+    names.push(...page.ids);
+    after = page.next;
+  } while (after !== null);
+  return names;
+}
+
+async function tell({ engine, config }: ConfigurationOptions): Promise<void> {
+  const batch = engine.batch();
+  const add = (kind: string, name: string, configure: Json, origin: string) =>
+    batch.add(kind, name, { configure, origin });
+  for (const [name, spec] of Object.entries(defaultRules)) add("rule", name, spec, "default");
+  if (config !== null) {
+    for (const [member, kind] of Object.entries(kinds)) {
+      const entries: Readonly<Record<string, Json>> = config[member as keyof ConfigFile];
+      for (const name of await namesOf(engine, kind)) {
+        if (!Object.hasOwn(entries, name)) add(kind, name, null, "file");
+      }
+      for (const [name, spec] of Object.entries(entries)) add(kind, name, spec, "file");
+    }
+  }
+  await batch.send();
+}
+
+/** Resolves once `signal` is aborted; until all is told it tries again, with growing pauses. */
+export async function runConfiguration(options: ConfigurationOptions): Promise<void> {
+  const { signal, warn } = options;
+  for (let failures = 1; !signal.aborted; failures++) {
+    try {
+      await tell(options);
+      break;
+    } catch (thrown) {
+      if (failures === 1) warn(`Cannot tell sources and rules of the configuration: ${errorMessage(thrown)}`);
+      await pause(backoffMs(failures), signal);
+    }
+  }
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+}

@@ -1,0 +1,158 @@
+/** What was found out about a series: the last scheduled analyses, and a forecast for whoever asks now. */
+
+import { z } from "zod";
+import type { Json } from "../../runtime/core/actor.ts";
+import type { Engine } from "../../runtime/node/engine.ts";
+import { forecastNow } from "../analysis/analysis_service.ts";
+import { defaultHorizonMs, maxHorizonMs, stepMs } from "../analysis/limits.ts";
+import { type CollectionContext, readProblems } from "./collection_routes.ts";
+import { jsonResponse } from "./json_response.ts";
+import { durationMs, uncachedConsistency } from "./parameters.ts";
+import { badParameter, type Route, route } from "./route.ts";
+
+const tag = "series";
+const segments = { id: "The series' id, percent-encoded." };
+
+const Task = z.object({
+  request: z.number().nullable().meta({ description: "Number of the request at work; null: none is." }),
+  atMs: z.number().nullable().meta({ description: "When what was found was asked for." }),
+  found: z.json(),
+  tookMs: z.number().nullable(),
+  failure: z.string().nullable().meta({ description: "Why the last request found nothing." }),
+});
+
+const Analysis = z.object({
+  id: z.string(),
+  rules: z.record(z.string(), z.json()).meta({ description: "What each rule wants." }),
+  values: Task,
+  metadata: Task,
+  forecast: Task,
+  judgements: z.array(z.json()).meta({ description: "How earlier forecasts did, oldest first." }),
+  results: z.object({ stored: z.number(), failed: z.number(), failure: z.string().nullable() }),
+}).meta({ id: "Analysis" });
+
+const ForecastNow = z.object({
+  id: z.string(),
+  forecast: z.json().meta({ description: "Null when too little is known." }),
+  missing: z.string().nullable().meta({ description: "What is missing then, as a sentence." }),
+}).meta({ id: "ForecastNow" });
+
+const Anomalies = z.object({
+  id: z.string(),
+  anomalies: z.object({
+    last: z.object({
+      score: z.number().meta({ description: "From 0 to 1." }),
+      isAnomaly: z.boolean(),
+      why: z.string(),
+      expected: z.number(),
+      scale: z.number().meta({ description: "The usual distance from what is expected." }),
+      missing: z.number().meta({ description: "Values that are missing until there are scores." }),
+    }).nullable().meta({ description: "Of the last value; null after a restart until the next one." }),
+    detections: z.array(z.object({
+      ts: z.number(),
+      value: z.number(),
+      score: z.number(),
+      why: z.string(),
+      expected: z.number(),
+    })).meta({ description: "The last ones, oldest first." }),
+  }).nullable().meta({ description: "Null: no rule asks for a score." }),
+}).meta({ id: "Anomalies" });
+
+export function analysisRoutes(context: CollectionContext): Route[] {
+  return [analysisRoute(context), forecastRoute(context), anomaliesRoute(context)];
+}
+
+function analysisRoute({ reader }: CollectionContext): Route {
+  return route({
+    method: "get",
+    path: "/series/{id}/analysis",
+    operationId: "get-series-analysis",
+    tag,
+    summary: "What was found out about a series on schedule, as rules want it.",
+    description:
+      "Metadata, forecasts and values of the last time, why there are none, and how forecasts did.",
+    access: "token",
+    segments,
+    query: z.strictObject({ consistency: uncachedConsistency }),
+    success: { status: 200, description: "It.", mediaType: "application/json", schema: Analysis },
+    problems: readProblems,
+    answer: async ({ consistency }, { segments: { id = "" } }) => {
+      const { value, age } = await reader.read({ kind: "analysis", id }, "state", {}, consistency);
+      return jsonResponse({ id, ...Object(value), ...age });
+    },
+  });
+}
+
+function forecastRoute(context: CollectionContext): Route {
+  return route({
+    method: "get",
+    path: "/series/{id}/forecast",
+    operationId: "get-series-forecast",
+    tag,
+    summary: "The next minutes of a series, with intervals.",
+    description:
+      "By the fit of the last scheduled forecast; without one it is fitted now. One point a minute.",
+    access: "token",
+    segments,
+    query: z.strictObject({
+      horizon: durationMs.prefault(`${defaultHorizonMs / stepMs}m`).meta({
+        description: `How far ahead: 10m, 1h; from 1 minute to ${maxHorizonMs / 3_600_000} hours.`,
+      }),
+    }),
+    success: {
+      status: 200,
+      description: "The forecast.",
+      mediaType: "application/json",
+      schema: ForecastNow,
+    },
+    problems: readProblems,
+    answer: async ({ horizon }, { segments: { id = "" } }) => {
+      if (horizon < stepMs || horizon > maxHorizonMs) {
+        throw badParameter(
+          "horizon",
+          `it is ${horizon} ms; from 1m to ${maxHorizonMs / 3_600_000}h is right`,
+        );
+      }
+      // Tells an unknown series from one with too few values.
+      await context.reader.read({ kind: "series", id }, "state", {}, "local");
+      const request = { series: id, horizonMs: horizon, memory: await memoryOf(context.engine, id, context) };
+      const found = await forecastNow(context.engine, request, context.limits.askDeadlineMs);
+      return jsonResponse(
+        found.known
+          ? { id, forecast: found.value, missing: null }
+          : { id, forecast: null, missing: `Not enough information because ${found.reason}.` },
+      );
+    },
+  });
+}
+
+function anomaliesRoute({ reader }: CollectionContext): Route {
+  return route({
+    method: "get",
+    path: "/series/{id}/anomalies",
+    operationId: "get-series-anomalies",
+    tag,
+    summary: "How unusual a series is now, and its last anomalies.",
+    description: "Of series for which a rule asks for it. A score of 0.5 is what happens once in 10,000 values.",
+    access: "token",
+    segments,
+    query: z.strictObject({ consistency: uncachedConsistency }),
+    success: { status: 200, description: "It.", mediaType: "application/json", schema: Anomalies },
+    problems: readProblems,
+    answer: async ({ consistency }, { segments: { id = "" } }) => {
+      const { value, age } = await reader.read({ kind: "series", id }, "anomalies", {}, consistency);
+      return jsonResponse({ id, ...Object(value), ...age });
+    },
+  });
+}
+
+const Memory = z.object({ memory: z.json() });
+
+/** What the last scheduled forecast gave back; null when none is made of this series. */
+async function memoryOf(engine: Engine, id: string, { limits }: CollectionContext): Promise<Json> {
+  const answer = await engine.ask({ kind: "analysis", id }, "memory", {}, {
+    consistency: "local",
+    deadlineMs: limits.askDeadlineMs,
+  });
+  return answer.type === "answered" ? Memory.parse(JSON.parse(answer.json)).memory : null;
+}

@@ -1,0 +1,225 @@
+/** What people configure at run time: rules, by name. */
+
+import { z } from "zod";
+import type { Json } from "../../runtime/core/actor.ts";
+import type { Engine } from "../../runtime/node/engine.ts";
+import { ConfiguredName } from "../config/configured.ts";
+import { bodyText, isGzip, readBytes } from "./body.ts";
+import { type CollectionContext, readProblems } from "./collection_routes.ts";
+import { jsonResponse } from "./json_response.ts";
+import { page, uncachedConsistency } from "./parameters.ts";
+import { ProblemError } from "./problem.ts";
+import { type Route, route } from "./route.ts";
+
+/** A kind of actor that is configured. */
+export interface ConfiguredKind {
+  readonly kind: string;
+  /** First segment of its paths: `rules`. */
+  readonly path: string;
+  readonly noun: string;
+  /** What a person writes. */
+  readonly spec: z.ZodType<Json>;
+  readonly example: { readonly name: string; readonly spec: unknown };
+  /** What its query `state` answers: `spec`, `origin`, and how it goes. */
+  readonly state: z.ZodObject;
+}
+
+/** Of what is configured: a screenful. */
+const maxSpecBytes = 64 * 1024;
+
+const writeProblems = [
+  "malformed-body",
+  "bad-spec",
+  "of-file",
+  "body-too-slow",
+  "body-too-large",
+  "unknown-media-type",
+  "bad-id",
+  "starting",
+  "stopping",
+  "overloaded",
+  "unavailable",
+  "shard-moved",
+  "no-answer-in-time",
+  "disk-full",
+] as const;
+
+export function configuredRoutes(configured: ConfiguredKind, context: CollectionContext): Route[] {
+  return [
+    listRoute(configured, context),
+    getRoute(configured, context),
+    putRoute(configured, context),
+    deleteRoute(configured, context),
+  ];
+}
+
+function nameOf(segments: Readonly<Record<string, string>>): string {
+  const parsed = ConfiguredName.safeParse(segments["name"]);
+  if (parsed.success) return parsed.data;
+  throw new ProblemError("bad-id", `This is not a name: ${parsed.error.issues[0]?.message}.`);
+}
+
+const Standing = z.object({ spec: z.json().nullable(), origin: z.string().nullable() });
+
+/** What is configured under a name; null: nothing. */
+async function standing(engine: Engine, kind: string, name: string, deadlineMs: number) {
+  const answer = await engine.ask({ kind, id: name }, "state", {}, { consistency: "strict", deadlineMs });
+  if (answer.type !== "answered") return null;
+  const found = Standing.parse(JSON.parse(answer.json));
+  return found.spec === null ? null : found;
+}
+
+function listRoute({ kind, path, noun }: ConfiguredKind, { engine, store, limits }: CollectionContext): Route {
+  return route({
+    method: "get",
+    path: `/${path}`,
+    operationId: `list-${path}`,
+    tag: path,
+    summary: `Lists the ${path} by name, each with what is configured.`,
+    access: "token",
+    segments: {},
+    query: z.strictObject(page(limits)),
+    success: {
+      status: 200,
+      description: "A page; it may have fewer items than asked for, also where it is not the last.",
+      mediaType: "application/json",
+      schema: z.object({
+        items: z.array(z.object({ name: z.string(), origin: z.string().nullable(), spec: z.json() })),
+        next: z.string().nullable(),
+      }).meta({ id: `${noun}Page` }),
+    },
+    problems: ["starting", "stopping", "overloaded", "unavailable", "shard-moved", "no-answer-in-time"],
+    answer: async ({ limit, after }) => {
+      await engine.flush(limits.askDeadlineMs);
+      const { ids, next } = await store.list(kind, after ?? null, limit);
+      const items = await Promise.all(ids.map(async (name) => {
+        const found = await standing(engine, kind, name, limits.askDeadlineMs);
+        return found === null ? [] : [{ name, origin: found.origin, spec: found.spec }];
+      }));
+      return jsonResponse({ items: items.flat(), next });
+    },
+  });
+}
+
+function getRoute({ kind, path, noun, state, example }: ConfiguredKind, { reader }: CollectionContext): Route {
+  return route({
+    method: "get",
+    path: `/${path}/{name}`,
+    operationId: `get-${path}`,
+    tag: path,
+    summary: `A ${noun}, and how it goes.`,
+    access: "token",
+    segments: { name: `The ${noun}'s name.` },
+    segmentExamples: { name: example.name },
+    query: z.strictObject({ consistency: uncachedConsistency }),
+    success: {
+      status: 200,
+      description: "It.",
+      mediaType: "application/json",
+      schema: z.looseObject({ name: z.string(), ...state.shape }).meta({ id: `${noun}State` }),
+    },
+    problems: readProblems,
+    answer: async ({ consistency }, { segments }) => {
+      const name = nameOf(segments);
+      const { value, age } = await reader.read({ kind, id: name }, "state", {}, consistency);
+      if (Standing.parse(value).spec === null) {
+        throw new ProblemError("unknown-actor", `There is no ${noun} "${name}".`);
+      }
+      return jsonResponse({ name, ...Object(value), ...age });
+    },
+  });
+}
+
+async function configure(
+  { kind, noun }: ConfiguredKind,
+  { engine, limits }: CollectionContext,
+  name: string,
+  spec: Json,
+): Promise<void> {
+  const now = await standing(engine, kind, name, limits.askDeadlineMs);
+  if (now?.origin === "file") {
+    throw new ProblemError("of-file", `The ${noun} "${name}" is of the configuration file: change it there.`);
+  }
+  if (now === null && spec === null) throw new ProblemError("unknown-actor", `There is no ${noun} "${name}".`);
+  const batch = engine.batch();
+  batch.add(kind, name, { configure: spec, origin: "http" });
+  await batch.send();
+}
+
+function putRoute(configured: ConfiguredKind, context: CollectionContext): Route {
+  const { path, noun, spec, example } = configured;
+  return route({
+    method: "put",
+    path: `/${path}/{name}`,
+    operationId: `put-${path}`,
+    tag: path,
+    summary: `Makes a ${noun}, or changes it.`,
+    description: "200 means: durable. What the configuration file says goes first.",
+    access: "token",
+    segments: { name: "1 to 64 of A-Z a-z 0-9 . _ -, and a letter or digit first." },
+    segmentExamples: { name: example.name },
+    query: z.strictObject({}),
+    body: {
+      description: `The ${noun}.`,
+      schemas: { "application/json": spec },
+      example: example.spec,
+    },
+    success: {
+      status: 200,
+      description: "What holds from now on.",
+      mediaType: "application/json",
+      schema: z.object({ name: z.string(), spec }).meta({ id: `${noun}Put` }),
+    },
+    problems: writeProblems,
+    answer: async (_query, { request, segments }) => {
+      const name = nameOf(segments);
+      const parsed = spec.safeParse(await readJson(request, context));
+      if (!parsed.success) {
+        const [issue] = parsed.error.issues;
+        const where = issue?.path.join(".") ?? "";
+        throw new ProblemError("bad-spec", `${where === "" ? `The ${noun}` : where}: ${issue?.message}.`);
+      }
+      await configure(configured, context, name, parsed.data);
+      return jsonResponse({ name, spec: parsed.data });
+    },
+  });
+}
+
+function deleteRoute(configured: ConfiguredKind, context: CollectionContext): Route {
+  const { path, noun, example } = configured;
+  return route({
+    method: "delete",
+    path: `/${path}/{name}`,
+    operationId: `delete-${path}`,
+    tag: path,
+    summary: `Removes a ${noun}.`,
+    description: "200 means: durable. One that comes with the program does not come back.",
+    access: "token",
+    segments: { name: `The ${noun}'s name.` },
+    segmentExamples: { name: example.name },
+    query: z.strictObject({}),
+    success: {
+      status: 200,
+      description: "It is removed.",
+      mediaType: "application/json",
+      schema: z.object({ name: z.string(), removed: z.literal(true) }).meta({ id: `${noun}Removed` }),
+    },
+    problems: [...readProblems, "of-file", "disk-full"],
+    answer: async (_query, { segments }) => {
+      const name = nameOf(segments);
+      await configure(configured, context, name, null);
+      return jsonResponse({ name, removed: true });
+    },
+  });
+}
+
+async function readJson(request: Request, { deadlines }: CollectionContext): Promise<unknown> {
+  const packed = isGzip(request);
+  const arrived = await readBytes(request, { maxBytes: maxSpecBytes, deadlines }, () => {});
+  const text = bodyText(arrived, { isGzip: packed, maxBytes: maxSpecBytes, isLines: false });
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ProblemError("malformed-body", "The body is not JSON.");
+  }
+}

@@ -1,0 +1,22 @@
+/** Tables as CSV: RFC 4180, with a header line. */
+
+export type CsvValue = string | number | null;
+
+/** A text that begins so is a formula to spreadsheets: a quote before it makes it text again. */
+const formula = /^[=+@\t\r]|^-(?!\d)/;
+
+function cell(value: CsvValue): string {
+  if (value === null) return "";
+  if (typeof value === "number") return String(value);
+  const safe = formula.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+export function csvText(columns: readonly string[], rows: readonly Readonly<Record<string, CsvValue>>[]): string {
+  const lines = rows.map((row) => columns.map((column) => cell(row[column] ?? null)).join(","));
+  return [columns.join(","), ...lines].map((line) => `${line}\r\n`).join("");
+}
+
+export function csvResponse(text: string, headers: Readonly<Record<string, string>> = {}): Response {
+  return new Response(text, { headers: { "content-type": "text/csv; charset=utf-8", ...headers } });
+}

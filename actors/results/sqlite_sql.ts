@@ -1,0 +1,67 @@
+/**
+ * Results in a SQLite file of their own, beside the node's.
+ *
+ * It is on the main thread, and writes without waiting for the disk: what a power cut takes from it is read from the log
+ * once more, as the position goes with the rows.
+ */
+
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import type { Dialect, Sql, SqlRow, Statements, SqlValue } from "./sql.ts";
+
+const dialect: Dialect = {
+  key: () => "TEXT",
+  text: "TEXT",
+  number: "REAL",
+  integer: "INTEGER",
+  insertIgnore: "INSERT OR IGNORE",
+  hasInlineIndexes: false,
+  tableEnd: "",
+};
+
+const pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;";
+
+export class SqliteSql implements Sql {
+  readonly dialect = dialect;
+  readonly #db: DatabaseSync;
+  /** The transactions, one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(path: string) {
+    this.#db = new DatabaseSync(path);
+    this.#db.exec(pragmas);
+  }
+
+  rows(sql: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
+    return Promise.try(() => this.#db.prepare(sql).all(...inputs(values)));
+  }
+
+  change(sql: string, values: readonly SqlValue[] = []): Promise<number> {
+    return Promise.try(() => Number(this.#db.prepare(sql).run(...inputs(values)).changes));
+  }
+
+  transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
+    const run = async () => {
+      this.#db.exec("BEGIN IMMEDIATE");
+      try {
+        const done = await work(this);
+        this.#db.exec("COMMIT");
+        return done;
+      } catch (thrown) {
+        this.#db.exec("ROLLBACK");
+        throw thrown;
+      }
+    };
+    const running = this.#last.then(run, run);
+    this.#last = running.catch(() => {});
+    return running;
+  }
+
+  async close(): Promise<void> {
+    await this.#last;
+    this.#db.close();
+  }
+}
+
+function inputs(values: readonly SqlValue[]): SQLInputValue[] {
+  return [...values];
+}

@@ -1,0 +1,342 @@
+/**
+ * The tables of results, made for those who query them by SQL, too.
+ *
+ * 1. `store` is one transaction: results, what was refused, and the partition's next offset. It is guarded by that offset:
+ *    whoever read a record that another one has stored meanwhile stores nothing. So each record counts once.
+ * 2. A result whose id is there is left as it is.
+ * 3. Rows go when they are older than the retention, so many at a time.
+ *
+ *     metric_values     a row for each window of a result: series, at, span, max, min, avg, std, count
+ *     metric_metadata   series, at, verdict, stationarity, first season; all of it in `body`
+ *     metric_forecasts  series, at, method, the horizon's max, min, avg with intervals; all of it in `body`
+ *     metric_refused    records that are no results: topic, part, record_offset, reason, beginning
+ *     metric_positions  topic, part, next_offset
+ */
+
+import { deletedAtOnce, maxRefused } from "./limits.ts";
+import type { Result, ResultKind } from "./result.ts";
+import type { Dialect, Sql, SqlRow, Statements, SqlValue } from "./sql.ts";
+
+export interface Place {
+  readonly topic: string;
+  readonly part: number;
+}
+
+export interface Refused {
+  readonly position: number;
+  readonly reason: string;
+  readonly beginning: string;
+}
+
+/** Records of one partition, from `from` on. */
+export interface ResultBatch {
+  readonly place: Place;
+  readonly from: number;
+  readonly next: number;
+  readonly results: readonly Result[];
+  readonly refused: readonly Refused[];
+}
+
+/** Somebody else has stored records of this partition: what to go on with is asked for anew. */
+export class StalePosition extends Error {
+  override readonly name = "StalePosition";
+}
+
+const tables: Readonly<Record<ResultKind, string>> = {
+  values: "metric_values",
+  metadata: "metric_metadata",
+  forecast: "metric_forecasts",
+};
+
+/** Results by series and time; by time alone, for what is too old. */
+const resultIndexes = { by_series: "series, at", by_time: "at" } as const;
+
+function resultTable(dialect: Dialect, name: string, ...parts: readonly string[]): readonly string[] {
+  const indexes = Object.entries(resultIndexes).map(([index, columns]) => [`${name}_${index}`, columns] as const);
+  const { tableEnd, hasInlineIndexes } = dialect;
+  const inline = hasInlineIndexes ? indexes.map(([index, columns]) => `KEY ${index} (${columns})`) : [];
+  return [
+    `CREATE TABLE IF NOT EXISTS ${name} (${[...parts, ...inline].join(", ")})${tableEnd}`,
+    ...hasInlineIndexes
+      ? []
+      : indexes.map(([index, columns]) => `CREATE INDEX IF NOT EXISTS ${index} ON ${name} (${columns})`),
+  ];
+}
+
+const extremeColumns = ["max", "min", "avg"].flatMap((name) =>
+  ["value", "lower80", "upper80", "lower95", "upper95"].map((part) => `${name}_${part}`)
+);
+
+function definitions(dialect: Dialect): readonly string[] {
+  const { key, text, number, integer, tableEnd } = dialect;
+  const common = [`id ${key(1200)} NOT NULL`, `series ${key(1024)} NOT NULL`, `at ${integer} NOT NULL`];
+  const numbers = (...names: readonly string[]) => names.map((name) => `${name} ${number}`);
+  const place = [`topic ${key(255)} NOT NULL`, `part ${integer} NOT NULL`];
+  return [
+    ...resultTable(
+      dialect,
+      tables.values,
+      ...common,
+      `span ${key(8)} NOT NULL`,
+      `from_ms ${integer} NOT NULL`,
+      `to_ms ${integer} NOT NULL`,
+      `count ${integer} NOT NULL`,
+      ...numbers("max", "min", "avg", "std", "took_ms"),
+      "PRIMARY KEY (id, span)",
+    ),
+    ...resultTable(
+      dialect,
+      tables.metadata,
+      ...common,
+      `verdict ${text} NOT NULL`,
+      `stationarity ${key(32)}`,
+      `season_period ${integer}`,
+      ...numbers("season_strength", "took_ms"),
+      `body ${text} NOT NULL`,
+      "PRIMARY KEY (id)",
+    ),
+    ...resultTable(
+      dialect,
+      tables.forecast,
+      ...common,
+      `method ${text} NOT NULL`,
+      `start_ms ${integer} NOT NULL`,
+      `step_ms ${integer} NOT NULL`,
+      ...numbers(...extremeColumns, "mase", "took_ms"),
+      `body ${text} NOT NULL`,
+      "PRIMARY KEY (id)",
+    ),
+    `CREATE TABLE IF NOT EXISTS metric_refused (${
+      [
+        ...place,
+        `record_offset ${integer} NOT NULL`,
+        `reason ${text} NOT NULL`,
+        `beginning ${text} NOT NULL`,
+        "PRIMARY KEY (topic, part, record_offset)",
+      ].join(", ")
+    })${tableEnd}`,
+    `CREATE TABLE IF NOT EXISTS metric_positions (${
+      [...place, `next_offset ${integer} NOT NULL`, "PRIMARY KEY (topic, part)"].join(", ")
+    })${tableEnd}`,
+  ];
+}
+
+interface Row {
+  readonly table: string;
+  readonly values: Readonly<Record<string, SqlValue>>;
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+/** `value.a.b`, where it is there. */
+function at(value: unknown, ...path: readonly (string | number)[]): unknown {
+  let found = value;
+  for (const part of path) {
+    if (typeof found !== "object" || found === null) return undefined;
+    found = Reflect.get(found, part);
+  }
+  return found;
+}
+
+function rowsOf(result: Result): readonly Row[] {
+  const { kind, id, series, at: atMs, tookMs } = result;
+  const table = tables[kind];
+  const common = { id, series, at: atMs, took_ms: tookMs };
+  switch (kind) {
+    case "values":
+      return Object.entries(result.windows).map(([span, { from, to, count, max, min, avg, std }]) => ({
+        table,
+        values: { ...common, span, from_ms: from, to_ms: to, count, max, min, avg, std },
+      }));
+    case "metadata": {
+      const { metadata } = result;
+      const stationarity = at(metadata.stationarity, "value", "verdict");
+      const season = at(metadata.seasonality, "value", "seasons", 0);
+      return [{
+        table,
+        values: {
+          ...common,
+          verdict: metadata.verdict,
+          stationarity: typeof stationarity === "string" ? stationarity : null,
+          season_period: numberOf(at(season, "period")),
+          season_strength: numberOf(at(season, "strength")),
+          body: JSON.stringify(metadata),
+        },
+      }];
+    }
+    case "forecast": {
+      const { forecast } = result;
+      const { method, startMs, stepMs } = forecast;
+      const extremes = (["max", "min", "avg"] as const).flatMap((name) =>
+        Object.entries(forecast[name]).map(([part, value]) => [`${name}_${part}`, value] as const)
+      );
+      return [{
+        table,
+        values: {
+          ...common,
+          method,
+          start_ms: startMs,
+          step_ms: stepMs,
+          ...Object.fromEntries(extremes),
+          mase: numberOf(forecast["mase"]),
+          body: JSON.stringify(forecast),
+        },
+      }];
+    }
+  }
+}
+
+/** Which results are wanted. */
+export interface ResultQuery {
+  readonly kind: ResultKind;
+  /** Null: of all series. */
+  readonly series: string | null;
+  /** Null: the last of each series only. */
+  readonly range: { readonly fromMs: number; readonly toMs: number } | null;
+  /** Of values: one window only. */
+  readonly span: string | null;
+  /** `next` of the page before. */
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+export interface ResultPage {
+  readonly rows: readonly SqlRow[];
+  readonly next: string | null;
+}
+
+export class ResultTables {
+  readonly #sql: Sql;
+
+  private constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** Makes the tables that are missing. */
+  static async open(sql: Sql): Promise<ResultTables> {
+    for (const statement of definitions(sql.dialect)) await sql.change(statement);
+    return new ResultTables(sql);
+  }
+
+  /** Where reading of a partition goes on; null: nothing of it was stored. */
+  async position({ topic, part }: Place): Promise<number | null> {
+    const [row] = await this.#sql.rows("SELECT next_offset FROM metric_positions WHERE topic = ? AND part = ?", [
+      topic,
+      part,
+    ]);
+    return row === undefined ? null : Number(row["next_offset"]);
+  }
+
+  /** Throws `StalePosition`. */
+  async store({ place: { topic, part }, from, next, results, refused }: ResultBatch): Promise<void> {
+    const { insertIgnore } = this.#sql.dialect;
+    await this.#sql.transaction(async (statements) => {
+      await statements.change(
+        `${insertIgnore} INTO metric_positions (topic, part, next_offset) VALUES (?, ?, ?)`,
+        [topic, part, from],
+      );
+      const moved = await statements.change(
+        "UPDATE metric_positions SET next_offset = ? WHERE topic = ? AND part = ? AND next_offset = ?",
+        [next, topic, part, from],
+      );
+      if (moved !== 1) throw new StalePosition(`Records of ${topic}/${part} from ${from} on are stored already`);
+      for (const row of results.flatMap(rowsOf)) await insert(statements, insertIgnore, row);
+      for (const { position, reason, beginning } of refused) {
+        await insert(statements, insertIgnore, {
+          table: "metric_refused",
+          values: { topic, part, record_offset: position, reason, beginning },
+        });
+      }
+    });
+  }
+
+  /** Newest first within a series; series in order. */
+  async page(query: ResultQuery): Promise<ResultPage> {
+    return query.range === null ? await this.#latest(query) : await this.#within(query, query.range);
+  }
+
+  async #latest({ kind, series, span, after, limit }: ResultQuery): Promise<ResultPage> {
+    const table = tables[kind];
+    const where = series === null ? "series > ?" : "series = ?";
+    const heads = await this.#sql.rows(
+      `SELECT series, MAX(at) AS at FROM ${table} WHERE ${where} GROUP BY series ORDER BY series LIMIT ?`,
+      [series ?? after ?? "", limit],
+    );
+    const rows: SqlRow[] = [];
+    for (const head of heads) {
+      const own = await this.#sql.rows(
+        `SELECT * FROM ${table} WHERE series = ? AND at = ?${span === null ? "" : " AND span = ?"}`,
+        [String(head["series"]), Number(head["at"]), ...span === null ? [] : [span]],
+      );
+      rows.push(...own);
+    }
+    const isLast = series !== null || heads.length < limit;
+    return { rows, next: isLast ? null : String(heads.at(-1)!["series"]) };
+  }
+
+  async #within({ kind, series, span, after, limit }: ResultQuery, range: NonNullable<ResultQuery["range"]>) {
+    const conditions = ["at >= ?", "at < ?"];
+    const values: SqlValue[] = [range.fromMs, range.toMs];
+    if (series !== null) {
+      conditions.push("series = ?");
+      values.push(series);
+    }
+    if (span !== null) {
+      conditions.push("span = ?");
+      values.push(span);
+    }
+    if (after !== null) {
+      conditions.push("id > ?");
+      values.push(after);
+    }
+    const rows = await this.#sql.rows(
+      `SELECT * FROM ${tables[kind]} WHERE ${conditions.join(" AND ")} ORDER BY id LIMIT ?`,
+      [...values, limit],
+    );
+    return { rows, next: rows.length < limit ? null : String(rows.at(-1)!["id"]) };
+  }
+
+  async refusedCount(): Promise<number> {
+    const [row] = await this.#sql.rows("SELECT COUNT(*) AS count FROM metric_refused");
+    return Number(row?.["count"] ?? 0);
+  }
+
+  /** Deletes what is older; whether there may be more. */
+  async removeBefore(atMs: number): Promise<boolean> {
+    let isMore = false;
+    for (const table of Object.values(tables)) {
+      const [row] = await this.#sql.rows(
+        `SELECT MAX(at) AS at FROM (SELECT at FROM ${table} WHERE at < ? ORDER BY at LIMIT ?) AS old`,
+        [atMs, deletedAtOnce],
+      );
+      const upTo = row?.["at"];
+      if (upTo === null || upTo === undefined) continue;
+      const removed = await this.#sql.change(`DELETE FROM ${table} WHERE at <= ?`, [Number(upTo)]);
+      isMore ||= removed >= deletedAtOnce;
+    }
+    const excess = await this.refusedCount() - maxRefused;
+    if (excess > 0) {
+      const [row] = await this.#sql.rows(
+        "SELECT MAX(record_offset) AS last FROM (SELECT record_offset FROM metric_refused ORDER BY record_offset LIMIT ?) AS old",
+        [excess],
+      );
+      await this.#sql.change("DELETE FROM metric_refused WHERE record_offset <= ?", [Number(row?.["last"] ?? -1)]);
+    }
+    return isMore;
+  }
+
+  async close(): Promise<void> {
+    await this.#sql.close();
+  }
+}
+
+async function insert(statements: Statements, insertIgnore: string, { table, values }: Row): Promise<void> {
+  const names = Object.keys(values);
+  const places = names.map(() => "?").join(", ");
+  await statements.change(
+    `${insertIgnore} INTO ${table} (${names.join(", ")}) VALUES (${places})`,
+    Object.values(values),
+  );
+}

@@ -1,0 +1,86 @@
+/**
+ * A series' last hour, and what is forecast of it, under its row of the table.
+ *
+ * 1. It is asked for when it is opened, and every `everyMs` then. A series of which no forecast is made shows none.
+ * 2. The picture is told in words, too: by which method, and how well it did in its back-test.
+ */
+
+const everyMs = 15_000;
+const answerMs = 5000;
+const hourMs = 3_600_000;
+const margin = 2;
+
+export class Forecast {
+  #element;
+  #ask;
+  #id = null;
+  #askedMs = -Infinity;
+
+  /**
+   * @param element with an `svg` and a `figcaption`
+   * @param {(path: string, answerMs: number) => Promise<object | null>} ask the node; null: there is no such thing
+   */
+  constructor(element, ask) {
+    this.#element = element;
+    this.#ask = ask;
+  }
+
+  /** Shows the series `id`; null: nothing. */
+  show(id) {
+    this.#id = id;
+    this.#askedMs = -Infinity;
+    this.#element.hidden = true;
+    this.refresh();
+  }
+
+  async refresh() {
+    const id = this.#id;
+    if (id === null || performance.now() - this.#askedMs < everyMs) return;
+    this.#askedMs = performance.now();
+    const path = `/series/${encodeURIComponent(id)}`;
+    const analysis = await this.#ask(`${path}/analysis?consistency=local`, answerMs);
+    const found = analysis?.forecast.found ?? null;
+    const failure = analysis?.forecast.failure ?? null;
+    if (this.#id !== id) return;
+    this.#element.hidden = found === null && failure === null;
+    if (found === null) return this.#say(failure ?? "");
+    const from = found.startMs - hourMs;
+    const history = await this.#ask(`${path}/history?step=1m&consistency=local&from=${from}`, answerMs);
+    if (this.#id !== id) return;
+    this.#draw(found, history?.points ?? []);
+    this.#say(sentenceOf(found));
+  }
+
+  #say(sentence) {
+    this.#element.querySelector("figcaption").textContent = sentence;
+  }
+
+  #draw({ startMs, stepMs, path, lower80, upper80, lower95, upper95 }, points) {
+    const svg = this.#element.querySelector("svg");
+    const { width, height } = svg.viewBox.baseVal;
+    const past = points.filter(({ start, mean }) => mean !== null && start < startMs);
+    const all = [...past.map(({ mean }) => mean), ...lower95, ...upper95];
+    const [least, greatest] = [Math.min(...all), Math.max(...all)];
+    const [fromMs, toMs] = [startMs - hourMs, startMs + stepMs * (path.length - 1)];
+    const at = (ms, value) => {
+      const x = (ms - fromMs) / (toMs - fromMs) * width;
+      const share = greatest > least ? (value - least) / (greatest - least) : 0.5;
+      return `${x.toFixed(1)},${(height - margin - share * (height - 2 * margin)).toFixed(1)}`;
+    };
+    const ahead = (values) => values.map((value, i) => at(startMs + i * stepMs, value));
+    const band = (lower, upper) => [...ahead(upper), ...ahead(lower).reverse()].join(" ");
+    const put = (name, text) => svg.querySelector(name).setAttribute("points", text);
+    put(".band95", band(lower95, upper95));
+    put(".band80", band(lower80, upper80));
+    put(".past", past.map(({ start, mean }) => at(start, mean)).join(" "));
+    put(".ahead", ahead(path).join(" "));
+  }
+}
+
+function sentenceOf({ method, path, stepMs, mase }) {
+  const minutes = Math.round(path.length * stepMs / 60_000);
+  const share = mase === null || mase === undefined
+    ? ""
+    : `; its errors were ${mase.toFixed(2)} of the naive ones`;
+  return `The last hour, and the next ${minutes} min by ${method}, with bands of 80 and 95 %${share}`;
+}

@@ -1,0 +1,158 @@
+/** Rules and analyses on a node as its user starts it. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { eventually } from "../services/eventually.ts";
+import { Node, runStart } from "../services/node.ts";
+
+const minuteMs = 60_000;
+const series = 'wave{host="a"}';
+const path = `/series/${encodeURIComponent(series)}`;
+const quick = { look: "1s", values: "10s", metadata: "10s", forecast: "10s" };
+const rule = {
+  match: '{__name__="wave"}',
+  do: ["values", "metadata", "forecast", "anomalies"],
+  every: quick,
+};
+const deadlineMs = 30_000;
+
+class Client {
+  constructor(readonly url: string) {}
+
+  async get(path: string, status = 200) {
+    return await this.ask("GET", path, undefined, status);
+  }
+
+  async ask(method: string, path: string, body: unknown, status: number) {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { "content-type": "application/json" },
+      ...body === undefined ? {} : { body: JSON.stringify(body) },
+    });
+    const answer = await response.json();
+    assert.equal(response.status, status, JSON.stringify(answer));
+    return answer;
+  }
+}
+
+async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "sensorium-rules-" });
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const flags = ["--no-host-metrics", "--shards", "2"];
+
+/** Four hours of a season of half an hour, a value a minute, up to now. */
+function wave(nowMs: number) {
+  const firstMs = Math.floor(nowMs / minuteMs) * minuteMs - 239 * minuteMs;
+  return Array.from({ length: 240 }, (_, i) => ({
+    id: series,
+    ts: firstMs + i * minuteMs,
+    value: 100 + 10 * Math.sin(2 * Math.PI * i / 30) + (i * 7919 % 13) / 13,
+  }));
+}
+
+Deno.test("a rule's series has metadata, forecasts, values and a score, and keeps them over a restart", () =>
+  withFolder(async (dataDir) => {
+    {
+      await using node = await Node.start({ dataDir, flags });
+      const client = new Client(node.url);
+      await client.ask("PUT", "/rules/waves", rule, 200);
+      await client.ask("POST", "/series", { id: series, value: 100 }, 202);
+      await eventually("the rule to select the series", deadlineMs, async () => {
+        const { selected } = await client.get("/rules/waves");
+        return selected === 1 ? true : null;
+      });
+      await client.ask("POST", "/series?import=1", wave(Date.now()), 202);
+      const analysis = await eventually("metadata, a forecast and values", deadlineMs, async () => {
+        const found = await client.get(`${path}/analysis`);
+        const all = [found.metadata.found?.verdict, found.forecast.found, found.values.found];
+        return all.every(Boolean) && found.metadata.found.gaps.steps > 200 ? found : null;
+      });
+      assert.match(analysis.metadata.found.verdict, /season of 30 samples, strength 0\.9\d/);
+      assert.equal(analysis.forecast.found.path.length, 10);
+      assert.deepEqual(Object.keys(analysis.values.found), ["1h", "3h", "12h"]);
+      const { forecast, missing } = await client.get(`${path}/forecast?horizon=30m`);
+      assert.equal(missing, null);
+      assert.equal(forecast.path.length, 30);
+      const { anomalies } = await client.get(`${path}/anomalies`);
+      assert.equal(anomalies.last.missing, 0);
+      const history = await client.get(`${path}/history?step=1m`);
+      assert.equal(history.points.length, 240);
+    }
+    await using node = await Node.start({ dataDir, flags });
+    const client = new Client(node.url);
+    assert.deepEqual((await client.get("/rules/waves")).series, [series]);
+    assert.match((await client.get(`${path}/analysis`)).metadata.found.verdict, /season of 30/);
+    await client.ask("DELETE", "/rules/waves", undefined, 200);
+    await client.get("/rules/waves", 404);
+    await eventually("the series to be left alone", deadlineMs, async () => {
+      const { rules } = await client.get(path);
+      return Object.keys(rules).length === 0 ? true : null;
+    });
+    assert.equal((await client.get(`${path}/anomalies`)).anomalies, null);
+  }));
+
+Deno.test("a forecast of a series of three points says what is missing, one of a year is refused", () =>
+  withFolder(async (dataDir) => {
+    await using node = await Node.start({ dataDir, flags });
+    const client = new Client(node.url);
+    await client.ask("POST", "/series", [1, 2, 3].map((value) => ({ id: series, value })), 202);
+    const { forecast, missing } = await client.get(`${path}/forecast`);
+    assert.equal(forecast, null);
+    assert.match(missing, /^Not enough information because it has (no values yet|1 points, and 30 are needed)/);
+    const { detail } = await client.get(`${path}/forecast?horizon=365d`, 400);
+    assert.match(detail, /from 1m to 24h is right/);
+    await client.get("/series/none/forecast", 404);
+  }));
+
+Deno.test("the configuration file's rules hold from every start on, and are not changed over HTTP", () =>
+  withFolder(async (folder) => {
+    const config = join(folder, "config.json");
+    const dataDir = join(folder, "data");
+    const withConfig = [...flags, "--config", config];
+    await Deno.writeTextFile(config, JSON.stringify({ rules: { waves: rule } }));
+    const untilRule = (client: Client, status: number) =>
+      eventually(`/rules/waves to be ${status}`, deadlineMs, async () => {
+        const response = await fetch(`${client.url}/rules/waves`);
+        await response.body?.cancel();
+        return response.status === status ? true : null;
+      });
+    {
+      await using node = await Node.start({ dataDir, flags: withConfig });
+      const client = new Client(node.url);
+      await untilRule(client, 200);
+      const { detail } = await client.ask("PUT", "/rules/waves", { ...rule, max: 1 }, 409);
+      assert.match(detail, /is of the configuration file/);
+      const { items } = await client.get("/rules");
+      assert.deepEqual(items.map(({ name, origin }: Record<string, string>) => [name, origin]), [
+        ["default-forecasts", "default"],
+        ["waves", "file"],
+      ]);
+      await client.ask("DELETE", "/rules/default-forecasts", undefined, 200);
+      await client.ask("PUT", "/rules/mine", { ...rule, do: [] }, 400);
+    }
+    await Deno.writeTextFile(config, "{}");
+    await using node = await Node.start({ dataDir, flags: withConfig });
+    const client = new Client(node.url);
+    await untilRule(client, 404);
+    assert.deepEqual((await client.get("/rules")).items, []);
+  }));
+
+Deno.test("start refuses a configuration that is wrong, with one sentence", () =>
+  withFolder(async (folder) => {
+    const config = join(folder, "config.json");
+    const refused = async (sentence: RegExp) => {
+      const { code, errors } = await runStart(["cluster", "--data", join(folder, "data"), "--config", config]);
+      assert.equal(code, 2, errors);
+      assert.match(errors, sentence);
+      assert.equal(errors.trim().split("\n").length, 1, errors);
+    };
+    await refused(/config\.json cannot be read: there is no such file/);
+    await Deno.writeTextFile(config, '{"rules": {"a": {"match": "{"}}}');
+    await refused(/in .*config\.json, rules\.a\.match: /);
+  }));

@@ -1,0 +1,218 @@
+/** Forecasts: what they promise of any series, and what they make of those that have a shape. */
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { mstl } from "../../actors/analytics/decomposition/mstl.ts";
+import type { Finding } from "../../actors/analytics/finding.ts";
+import {
+  continueAutoregression,
+  fitAutoregression,
+} from "../../actors/analytics/forecasts/autoregression.ts";
+import { originsFor } from "../../actors/analytics/forecasts/backtest.ts";
+import {
+  chooseForecaster,
+  type Fitted,
+  type Forecast,
+  forecast,
+  judgeForecast,
+} from "../../actors/analytics/forecasts/forecast.ts";
+import { holtWinters } from "../../actors/analytics/forecasts/holt_winters.ts";
+import { seasonSets } from "../../actors/analytics/forecasts/season_sets.ts";
+import { ahead, damped, simple } from "../../actors/analytics/forecasts/smoothing.ts";
+
+const minuteMs = 60_000;
+
+function valueOf<T>(finding: Finding<T>): T {
+  if (!finding.known) assert.fail(`it is not known: ${finding.reason}`);
+  return finding.value;
+}
+
+function make(n: number, value: (t: number) => number): Float64Array {
+  return Float64Array.from({ length: n }, (_, t) => value(t));
+}
+
+function seriesOf(values: Float64Array) {
+  return { startMs: 0, stepMs: minuteMs, values };
+}
+
+function forecastOf(values: Float64Array, horizonSteps: number): Finding<Forecast> {
+  const series = seriesOf(values);
+  const fitted = chooseForecaster(series, { horizonSteps });
+  return fitted.known ? forecast(fitted.value, series, horizonSteps) : fitted;
+}
+
+/** Numbers without a pattern: the fractional parts of multiples of the golden ratio's square, scrambled. */
+function noise(t: number): number {
+  const mixed = Math.sin(t * 12.9898) * 43758.5453;
+  return mixed - Math.floor(mixed) - 0.5;
+}
+
+function wave(t: number, period: number): number {
+  return Math.sin(2 * Math.PI * t / period);
+}
+
+function assertNear(found: number, wanted: number, allowed: number, what: string): void {
+  assert.ok(Math.abs(found - wanted) <= allowed, `${what}: ${found}, and ${wanted} is right`);
+}
+
+Deno.test("a forecast goes on with a season and a trend", () => {
+  const truth = (t: number) => 100 + 0.1 * t + 10 * wave(t, 24);
+  const { path, method } = valueOf(forecastOf(make(480, (t) => truth(t) + 0.2 * noise(t)), 48));
+  for (const [h, value] of path.entries()) assertNear(value, truth(480 + h), 0.8, `${method}, step ${h}`);
+});
+
+Deno.test("a constant goes on, with intervals of no width", () => {
+  const { path, lower95, upper95, max } = valueOf(forecastOf(make(100, () => 7), 10));
+  assert.deepEqual([path, lower95, upper95], [path, path, path]);
+  assert.deepEqual([new Set(path), max.upper95], [new Set([7]), 7]);
+});
+
+Deno.test("what cannot be forecast says what is missing", () => {
+  const reasonOf = (values: Float64Array, steps: number) => {
+    const found = forecastOf(values, steps);
+    return found.known ? null : found.reason;
+  };
+  assert.equal(reasonOf(make(3, (t) => t), 10), "it has 3 points, and 30 are needed");
+  assert.equal(reasonOf(make(0, (t) => t), 10), "it has 0 points, and 30 are needed");
+  assert.match(
+    reasonOf(make(50, (t) => t), 525_600) ?? "",
+    /^525600 steps ahead are asked for, and 50 points/,
+  );
+  assert.match(reasonOf(make(50, (t) => t), 0) ?? "", /a horizon of 0 steps is none/);
+  assert.match(reasonOf(make(50, (t) => (t % 2 === 0 ? 1e200 : -1e200)), 5) ?? "", /too large/);
+});
+
+function* numbersOf(value: unknown): Generator<number> {
+  if (typeof value === "number") yield value;
+  else if (typeof value === "object" && value !== null) {
+    for (const each of Object.values(value)) yield* numbersOf(each);
+  }
+}
+
+function assertSound(found: Forecast, fitted: Fitted, what: string): void {
+  for (const number of numbersOf([found, fitted])) assert.ok(Number.isFinite(number), `${what}: ${number}`);
+  for (const [h, value] of found.path.entries()) {
+    const inOrder = [found.lower95[h]!, found.lower80[h]!, value, found.upper80[h]!, found.upper95[h]!];
+    assert.deepEqual(inOrder.toSorted((a, b) => a - b), inOrder, `${what}: step ${h}`);
+  }
+  for (const { lower95, lower80, value, upper80, upper95 } of [found.max, found.min, found.avg]) {
+    const inOrder = [lower95, lower80, value, upper80, upper95];
+    assert.deepEqual(inOrder.toSorted((a, b) => a - b), inOrder, what);
+  }
+}
+
+const anyValue = fc.oneof(
+  fc.double({ min: -1e6, max: 1e6, noNaN: true }),
+  fc.constantFrom(0, 1, NaN, Infinity, 1e15, -1e140, 5e-324),
+  fc.integer({ min: -3, max: 3 }),
+);
+
+Deno.test("a forecast of any series is finite, in order, plain JSON, and the same again", () => {
+  const lists = fc.array(anyValue, { minLength: 25, maxLength: 90 });
+  fc.assert(
+    fc.property(lists, fc.integer({ min: 1, max: 30 }), (list, horizonSteps) => {
+      const series = seriesOf(Float64Array.from(list));
+      const fitted = chooseForecaster(series, { horizonSteps });
+      if (!fitted.known) return;
+      const found = forecast(fitted.value, series, horizonSteps);
+      if (!found.known) return;
+      assertSound(found.value, fitted.value, JSON.stringify(list));
+      assert.deepEqual(forecast(JSON.parse(JSON.stringify(fitted.value)), series, horizonSteps), found);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test("a forecast moves and grows with its series", () => {
+  // Some values below zero: nothing competes by logarithms, which would not.
+  const values = make(200, (t) => 3 * wave(t, 20) + noise(t));
+  const { path } = valueOf(forecastOf(values, 20));
+  const moved = valueOf(forecastOf(values.map((value) => 8 * value - 1024), 20));
+  for (const [h, value] of moved.path.entries()) assertNear(value, 8 * path[h]! - 1024, 1e-6, `step ${h}`);
+});
+
+Deno.test("methods that fail give way, and are counted", () => {
+  const series = seriesOf(make(100, (t) => noise(t)));
+  const fitted = valueOf(chooseForecaster(series, { horizonSteps: 5 }));
+  const broken = { type: "decomposed", periods: [], isLog: true, continuation: "theta" } as const;
+  const alone = valueOf(forecast({ ...fitted, members: [{ candidate: broken, weight: 1 }] }, series, 5));
+  assert.deepEqual([alone.fallbacks, new Set(alone.path)], [1, new Set([series.values.at(-1)!])]);
+  const last = { type: "last-value" } as const;
+  const members = [{ candidate: broken, weight: 0.5 }, { candidate: last, weight: 0.5 }];
+  const both = valueOf(forecast({ ...fitted, members }, series, 5));
+  assert.deepEqual([both.fallbacks, both.path], [1, alone.path]);
+});
+
+Deno.test("a fit may be used for more steps than it was made for: intervals widen", () => {
+  const series = seriesOf(make(300, (t) => noise(t)));
+  const fitted = valueOf(chooseForecaster(series, { horizonSteps: 10 }));
+  const { path, upper95 } = valueOf(forecast(fitted, series, 60));
+  assert.equal(path.length, 60);
+  assert.ok(upper95[59]! - path[59]! > upper95[9]! - path[9]!);
+});
+
+Deno.test("judgeForecast() compares with what came, as far as it has come", () => {
+  const { startMs, ...rest } = valueOf(forecastOf(make(60, (t) => noise(t)), 4));
+  const earlier: Forecast = {
+    ...rest,
+    startMs,
+    path: [1, 2, 3, 4],
+    lower80: [0, 1, 2, 3],
+    upper80: [2, 3, 4, 5],
+    lower95: [-1, 0, 1, 2],
+    upper95: [3, 4, 5, 6],
+  };
+  const values = [1, 4, NaN];
+  const actual = { startMs: startMs - minuteMs, stepMs: minuteMs, values: Float64Array.of(9, ...values) };
+  assert.deepEqual(judgeForecast(earlier, actual), { steps: 2, meanError: 1, inside80: 0.5, inside95: 1 });
+  assert.equal(judgeForecast(earlier, { ...actual, values: Float64Array.of(9) }), null);
+});
+
+Deno.test("mstl() takes a series apart, and its parts add up", () => {
+  const values = make(700, (t) => 50 + 5 * wave(t, 24) + 3 * wave(t, 168) + noise(t));
+  const { trend, seasonals, remainder } = mstl(values, [24, 168]);
+  for (const [t, value] of values.entries()) {
+    assertNear(trend[t]! + seasonals[0]![t]! + seasonals[1]![t]! + remainder[t]!, value, 1e-9, `at ${t}`);
+  }
+  assertNear(Math.max(...seasonals[0]!.subarray(200, 500)), 5, 0.8, "the day");
+  assertNear(Math.max(...seasonals[1]!.subarray(200, 500)), 3, 0.8, "the week");
+});
+
+Deno.test("fitAutoregression() finds the coefficient that made the series", () => {
+  let last = 0;
+  const values = make(2000, (t) => last = 0.8 * last + noise(t));
+  const model = fitAutoregression(values, 10);
+  assertNear(model.coefficients[0]!, 0.8, 0.06, "coefficient");
+  const path = continueAutoregression(model, values, 500);
+  assertNear(path[499]!, model.mean, 1e-3, "far ahead");
+});
+
+Deno.test("smoothing follows a level, and a trend that dies away", () => {
+  const jump = simple(make(60, (t) => (t < 30 ? 0 : 10)));
+  assertNear(ahead(jump, 3)[2]!, 10, 0.01, "the new level");
+  const path = ahead(damped(make(100, (t) => 2 * t)), 5);
+  assert.ok(path[0]! > 198 && path[4]! > path[0]!, `${path}`);
+});
+
+Deno.test("holtWinters() goes on with the season", () => {
+  const values = make(120, (t) => 10 + t % 12);
+  for (const [h, value] of holtWinters(values, 12, 24).entries()) {
+    assertNear(value, 10 + (120 + h) % 12, 1e-6, `step ${h}`);
+  }
+});
+
+Deno.test("originsFor() leaves enough to fit before each origin, and none where there is too little", () => {
+  assert.deepEqual(originsFor(700, 48, [24, 168]), { lengths: [652, 604, 556, 508], steps: 48 });
+  assert.deepEqual(originsFor(60, 30, [])?.steps, 20);
+  assert.equal(originsFor(20, 5, []), null);
+  assert.equal(originsFor(40, 5, [20]), null);
+});
+
+Deno.test("seasonSets() has what was found first, then the calendar's", () => {
+  const hour = 60 * minuteMs;
+  assert.deepEqual(seasonSets([], hour, 700), [[], [24], [24, 168]]);
+  assert.deepEqual(seasonSets([24], hour, 700), [[24], [24, 168]]);
+  assert.deepEqual(seasonSets([24, 168], hour, 200), [[24]]);
+  assert.deepEqual(seasonSets([], minuteMs, 1440), [[], [60]]);
+  assert.deepEqual(seasonSets([7], 1000, 50), [[7]]);
+});

@@ -1,0 +1,147 @@
+/** Rules: which series they select, what they tell them, and what they find. */
+
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { ruleDefinition } from "../../actors/rules/rule.ts";
+import { RuleSpec } from "../../actors/rules/rule_spec.ts";
+import { Selected } from "../../actors/rules/selected.ts";
+import { selectorService } from "../../actors/rules/selector.ts";
+import type { Json } from "../../runtime/core/actor.ts";
+import type { AskResult } from "../../runtime/node/engine.ts";
+import { probe, TestNode } from "../../runtime/testkit.ts";
+
+const rule = { kind: "rule", id: "loads" } as const;
+const minute = 60_000;
+const spec = RuleSpec.parse({ match: '{__name__="load"}', do: ["rate", "metadata"], max: 3 });
+
+function start() {
+  return new TestNode({ definitions: [ruleDefinition(), probe("series"), probe("analysis")] });
+}
+
+type Node = ReturnType<typeof start>;
+
+const State = z.object({
+  selected: z.number(),
+  beyond: z.number(),
+  series: z.array(z.string()),
+  failure: z.string().nullable(),
+  origin: z.string().nullable(),
+});
+
+function stateOf(node: Node): z.infer<typeof State> {
+  return State.parse(node.ask(rule, "state"));
+}
+
+function find(node: Node, ids: readonly string[], more: Partial<Selected> = {}): void {
+  const [request] = node.requests();
+  assert.equal(request?.service, "selector");
+  const value: Selected = { ids: [...ids], series: 10, matched: ids.length, isAll: true, ...more };
+  node.reply(request!, { type: "answered", value });
+}
+
+function told(node: Node, kind: "series" | "analysis", id: string): readonly Json[] {
+  return node.received({ kind, id }).map(({ message }) => message);
+}
+
+const everyRate = { select: { rate: true }, by: "loads" };
+const everyMetadata = { analyse: { metadata: { everyMs: 15 * minute } }, by: "loads" };
+
+Deno.test("a rule tells the series that it selects what it wants, once, whatever dies", () => {
+  const node = start();
+  node.send(rule, { configure: spec, origin: "http" });
+  node.run();
+  node.killHost();
+  find(node, ["load", 'load{a="b"}']);
+  node.loseNode();
+  for (const id of ["load", 'load{a="b"}']) {
+    assert.deepEqual(told(node, "series", id), [everyRate]);
+    assert.deepEqual(told(node, "analysis", id), [everyMetadata]);
+  }
+  node.expectReplays();
+});
+
+Deno.test("a rule looks again, for series that come later, and stays within its bound", () => {
+  const node = start();
+  node.send(rule, { configure: spec, origin: "http" });
+  node.run();
+  find(node, ["load"]);
+  node.advance(minute);
+  find(node, ['load{a="1"}', 'load{a="2"}', 'load{a="3"}'], { matched: 4 });
+  const { selected, beyond, series } = stateOf(node);
+  assert.deepEqual([selected, beyond], [3, 1]);
+  assert.deepEqual(series, ["load", 'load{a="1"}', 'load{a="2"}']);
+  assert.deepEqual(told(node, "series", "load"), [everyRate]);
+});
+
+Deno.test("a rule that is changed tells its series anew, and those it leaves that it wants no more", () => {
+  const node = start();
+  node.send(rule, { configure: spec, origin: "http" });
+  node.run();
+  find(node, ["load", 'load{a="1"}']);
+  const changed = { ...spec, match: 'load{a="1"}', do: ["metadata"] };
+  node.send(rule, { configure: changed, origin: "http" });
+  node.run();
+  assert.deepEqual(told(node, "series", "load"), [everyRate, { select: {}, by: "loads" }]);
+  assert.deepEqual(told(node, "analysis", "load"), [everyMetadata, { analyse: {}, by: "loads" }]);
+  assert.deepEqual(told(node, "series", 'load{a="1"}').at(-1), { select: {}, by: "loads" });
+});
+
+Deno.test("a rule that is removed takes all back, and asks no more", () => {
+  const node = start();
+  node.send(rule, { configure: spec, origin: "http" });
+  node.run();
+  find(node, ["load"]);
+  node.send(rule, { configure: null, origin: "http" });
+  node.advance(5 * minute);
+  assert.deepEqual(told(node, "analysis", "load").at(-1), { analyse: {}, by: "loads" });
+  assert.deepEqual(node.requests(), []);
+});
+
+Deno.test("a rule of the file is not changed over HTTP; what comes with the program gives way", () => {
+  const node = start();
+  node.send(rule, { configure: spec, origin: "file" });
+  node.send(rule, { configure: null, origin: "http" });
+  node.send(rule, { configure: null, origin: "default" });
+  node.run();
+  assert.equal(stateOf(node).origin, "file");
+  assert.deepEqual(node.deadLetters().map(({ reason }) => reason), ["of-file"]);
+});
+
+Deno.test("a look that fails is told, and made again", () => {
+  const node = start();
+  node.send(rule, { configure: spec, origin: "http" });
+  node.run();
+  node.reply(node.requests()[0]!, { type: "failed", code: "failed", detail: "The store is away." });
+  assert.equal(stateOf(node).failure, "The store is away.");
+  node.advance(minute);
+  find(node, ["load"]);
+  assert.equal(stateOf(node).failure, null);
+});
+
+Deno.test("the selector finds what matches and is not selected yet, in order, over all pages", async () => {
+  const ids = Array.from({ length: 2500 }, (_, i) => `load{n="${String(i).padStart(4, "0")}"}`).concat("up");
+  const json = JSON.stringify({ spec: { ...spec, max: 1000 }, series: [ids[0], ids[1]] });
+  const answer: AskResult = {
+    type: "answered",
+    epoch: 1,
+    positions: {},
+    json,
+    suspended: null,
+    ageMs: 0,
+  };
+  const engine = {
+    ask: () => Promise.resolve(answer),
+    store: {
+      list: (_kind: string, after: string | null, limit: number) => {
+        const from = after === null ? 0 : ids.indexOf(after) + 1;
+        const page = ids.slice(from, from + limit);
+        return Promise.resolve({ ids: page, next: from + limit < ids.length ? page.at(-1)! : null });
+      },
+    },
+  };
+  const running = await selectorService(Promise.resolve(engine)).start(new AbortController().signal);
+  const request = { id: "0.1", from: rule, body: {}, dueMs: 0 };
+  const found = Selected.parse(await running.handle(request, new AbortController().signal));
+  assert.deepEqual([found.series, found.matched, found.ids.length, found.isAll], [2501, 2500, 500, false]);
+  assert.deepEqual(found.ids.slice(0, 2), [ids[2], ids[3]]);
+});

@@ -1,0 +1,127 @@
+/** What rules want of a series: the growth of counters, one-minute history. */
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { SlabPool } from "../../actors/analytics/slab.ts";
+import { answerWindows } from "../../actors/analytics/window_answer.ts";
+import { maxRulesPerSeries } from "../../actors/series/limits.ts";
+import { seriesDefinition, type SeriesMessage } from "../../actors/series/series.ts";
+import type { SeriesState } from "../../actors/series/series_state.ts";
+import { ByteReader, ByteWriter } from "../../runtime/core/bytes.ts";
+import { FormatError } from "../../runtime/core/errors.ts";
+import { type DeadLettered, stubContext } from "./window_rig.ts";
+
+const noon = Date.UTC(2026, 0, 31, 12);
+const second = 1000;
+const minute = 60 * second;
+
+class Series {
+  readonly pool = new SlabPool({ chunkBytes: 16_384 });
+  readonly definition = seriesDefinition(this.pool);
+  readonly deadLetters: DeadLettered[] = [];
+  /** Starts of the rows that were put, by step. */
+  readonly put = new Map<number, number[]>();
+  state: SeriesState = this.definition.state.create("requests_total");
+
+  send(...messages: SeriesMessage[]): void {
+    for (const message of messages) {
+      assert.ok(this.definition.message.accepts(message), JSON.stringify(message));
+      this.definition.receive(this.state, message, stubContext(noon + 60 * minute, this.deadLetters));
+    }
+  }
+
+  /** Saves the state, releases it and reads it back. */
+  restore(): void {
+    const { state } = this.definition;
+    const history = {
+      put: (stepMs: number, startMs: number) =>
+        void this.put.set(stepMs, [...this.put.get(stepMs) ?? [], startMs]),
+      add() {},
+    };
+    const [hot, cold] = [new ByteWriter(), new ByteWriter()];
+    state.cold!.encode(this.state, cold, history, noon);
+    state.encode(this.state, hot, history);
+    state.release!(this.state);
+    const [hotReader, coldReader] = [new ByteReader(hot.finish()), new ByteReader(cold.finish())];
+    this.state = state.decode("requests_total", state.version, hotReader, coldReader);
+  }
+
+  channel(name: string) {
+    return answerWindows(this.state, noon + 10 * minute, null).channels[name]?.["1h"];
+  }
+}
+
+Deno.test("a rule that wants rates has a channel `rate`, in which a reset counts from zero", () => {
+  const series = new Series();
+  series.send([noon, null, 100]);
+  assert.equal(series.channel("rate"), undefined);
+  series.send({ select: { rate: true }, by: "counters" }, [noon + 10 * second, null, 150]);
+  assert.equal(series.channel("rate"), undefined);
+  series.send([noon + 20 * second, null, 170], [noon + 30 * second, null, 30]);
+  const rate = series.channel("rate");
+  assert.deepEqual([rate?.count, rate?.min, rate?.max], [2, 2, 3]);
+  assert.equal(series.channel("value")?.count, 4);
+});
+
+Deno.test("a value as old as the last one, or older, tells of no growth", () => {
+  const series = new Series();
+  series.send({ select: { rate: true }, by: "counters" }, [noon, null, 10], [noon, null, 20]);
+  series.send([noon - second, null, 5], [noon + 2 * second, null, 14]);
+  const rate = series.channel("rate");
+  assert.deepEqual([rate?.count, rate?.max], [1, 2]);
+});
+
+Deno.test("what rules want outlives the thread: the next value goes on from the last", () => {
+  const series = new Series();
+  series.send({ select: { rate: true, minutes: true }, by: "a" }, [noon, null, 1]);
+  series.restore();
+  assert.deepEqual(series.state.rules, { a: { rate: true, minutes: true } });
+  assert.ok(series.state.keepsMinutes);
+  series.send([noon + second, null, 4]);
+  assert.equal(series.channel("rate")?.max, 3);
+});
+
+Deno.test("a series that rules want nothing of any more is as one that none ever did", () => {
+  const series = new Series();
+  series.send([noon, null, 1], { select: { rate: true }, by: "a" }, { select: { minutes: true }, by: "b" });
+  const { memoryBytes } = series.state;
+  series.send({ select: {}, by: "a" });
+  assert.ok(!series.state.wants("rate") && series.state.wants("minutes"));
+  series.send({ select: {}, by: "b" }, { select: {}, by: "never" });
+  assert.deepEqual(series.state.rules, {});
+  assert.ok(!series.state.keepsMinutes);
+  assert.ok(series.state.memoryBytes < memoryBytes);
+});
+
+Deno.test("a series that is selected puts the minutes of its last hour, too", () => {
+  const series = new Series();
+  for (let i = 0; i < 30; i++) series.send([noon + i * minute, null, i]);
+  series.restore();
+  assert.equal(series.put.get(minute), undefined);
+  series.put.clear();
+  series.send({ select: { minutes: true }, by: "a" });
+  series.restore();
+  assert.deepEqual(series.put.get(minute), [noon, noon + 15 * minute]);
+});
+
+Deno.test("one rule too many is a dead letter, and changes nothing", () => {
+  const series = new Series();
+  for (let i = 0; i < maxRulesPerSeries; i++) series.send({ select: { minutes: true }, by: `rule-${i}` });
+  series.send({ select: { rate: true }, by: "rule-0" });
+  assert.deepEqual(series.deadLetters, []);
+  series.send({ select: { minutes: true }, by: "another" });
+  assert.deepEqual(series.deadLetters.map(({ reason }) => reason), ["too-many-rules"]);
+  assert.equal(Object.keys(series.state.rules).length, maxRulesPerSeries);
+});
+
+Deno.test("what rules want is read back from any row, or refused", () => {
+  const rowOf = (text: string) => {
+    const writer = new ByteWriter();
+    writer.text(text);
+    return writer.finish();
+  };
+  const { state } = seriesDefinition(new SlabPool({ chunkBytes: 16_384 }));
+  fc.assert(fc.property(fc.oneof(fc.json(), fc.string({ minLength: 1 })), (text) => {
+    assert.throws(() => state.decode("a", state.version, new ByteReader(rowOf(text)), null), FormatError);
+  }));
+});
