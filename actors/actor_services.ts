@@ -6,6 +6,7 @@ import type { Service } from "../runtime/node/service.ts";
 import type { ResultTopic } from "./results/feed.ts";
 import { resultsService } from "./results/results_service.ts";
 import { analysisService } from "./analysis/analysis_service.ts";
+import type { TimeLogs } from "./analysis/time_logs.ts";
 import { selectorService } from "./rules/selector.ts";
 
 export interface ActorServicesOptions {
@@ -14,9 +15,11 @@ export interface ActorServicesOptions {
   /** Once it can be reached. */
   readonly results: Promise<ResultTopic>;
   readonly registry: Registry;
+  /** Null: nobody asked for them. */
+  readonly timeLogs: TimeLogs | null;
 }
 
-export function actorServices({ engine, results, registry }: ActorServicesOptions): readonly Service[] {
+export function actorServices({ engine, results, registry, timeLogs }: ActorServicesOptions): readonly Service[] {
   const seconds = new Histogram({
     name: "sensorium_analysis_seconds",
     help: "How long analyses took that found something: reading, waiting for a thread, and computing.",
@@ -27,7 +30,10 @@ export function actorServices({ engine, results, registry }: ActorServicesOption
   return [
     analysisService({
       engine,
-      onTook: (task, _series, tookMs) => seconds.observe({ task }, tookMs / 1000),
+      onTook: (task, series, tookMs) => {
+        seconds.observe({ task }, tookMs / 1000);
+        timeLogs?.record(task, series, tookMs);
+      },
       nowMs: () => performance.now(),
     }),
     selectorService(engine),

@@ -15,7 +15,12 @@ const series = seriesCounts();
 
 export function definitions(): AnyDefinition[] {
   const pool = new SlabPool();
-  return [sensorDefinition(pool, sensors), seriesDefinition(pool, series), analysisDefinition(), ruleDefinition()];
+  return [
+    sensorDefinition(pool, sensors),
+    seriesDefinition(pool, series),
+    analysisDefinition(),
+    ruleDefinition(),
+  ];
 }
 
 export function counters(): ActorCounters {

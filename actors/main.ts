@@ -22,6 +22,7 @@ import { StoreError } from "../runtime/store/port.ts";
 import { RememberedPartitions } from "../runtime/topics/remembered_partitions.ts";
 import { TopicMetrics } from "../runtime/topics/topic_metrics.ts";
 import { runTopicSource } from "../runtime/topics/topic_source.ts";
+import { TimeLogs } from "./analysis/time_logs.ts";
 import { ActorCount } from "./cli/actor_count.ts";
 import { memberUrl } from "./cli/check_nodes.ts";
 import { type Command, readCommand } from "./cli/command.ts";
@@ -260,6 +261,13 @@ async function superviseTopics(
   }
 }
 
+function openTimeLogs({ timeLogs }: Settings, report: Report): TimeLogs | null {
+  if (timeLogs === undefined) return null;
+  const log = logOf("time-logs", report);
+  const warn = (sentence: string) => log.warn("not-written", sentence, { like: sentence });
+  return new TimeLogs({ directory: timeLogs, nowMs: Date.now, warn });
+}
+
 function openResults(
   settings: Settings,
   { folder, servers }: Place,
@@ -338,6 +346,7 @@ async function runNode(
     ? null
     : new HotPublishing({ settings: redis, clock: machineClock, report, registry });
   const results = openResults(settings, place, registry, report);
+  const timeLogs = openTimeLogs(settings, report);
   const worn = Promise.withResolvers<"worn">();
   const opening = openEngine(settings, {
     ...actors,
@@ -349,7 +358,7 @@ async function runNode(
     },
     threads,
     report,
-    services: actorServices({ engine: running.promise, results: results.topic, registry }),
+    services: actorServices({ engine: running.promise, results: results.topic, registry, timeLogs }),
     compute: { jobsUrl: import.meta.resolve("./analysis/jobs.ts") },
     ...publishing !== null && { onPublished: publishing.onPublished },
     onDoor: (door) => edge.openDoor(door),
@@ -397,6 +406,7 @@ async function runNode(
   app.close();
   await engine.stop(isWorn ? wornDrainMs : drainMs.requests + drainMs.folding);
   await publishing?.close();
+  await timeLogs?.close();
   folder?.release();
   log.info("stopped", "It has stopped.", { isStep: true });
   repeats.close();

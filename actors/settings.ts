@@ -311,13 +311,19 @@ export const settingsSchema = z.object({
     group: "Servers",
     value: "TOPIC",
     expects: "the name of a topic: letters, digits, . _ -",
-    meaning: "Where metadata, forecasts and windows of series are put, and from where they are stored in tables.",
+    meaning: "Where metadata, forecasts and windows of series go, and are stored from.",
   }),
   config: z.string().min(1).max(4096).optional().register(settingNotes, {
     group: "Input",
     value: "FILE",
     expects: "the path of a JSON file",
     meaning: "Rules: which series are analysed, and how; see README. They can be changed over HTTP, too.",
+  }),
+  timeLogs: z.string().min(1).max(4096).optional().register(settingNotes, {
+    group: "Screen",
+    value: "DIR",
+    expects: "the path of a folder",
+    meaning: "Writes how long metadata, values and forecasts took into files there.",
   }),
   hostMetrics: z.stringbool().prefault("true").register(settingNotes, {
     group: "Input",

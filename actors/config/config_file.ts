@@ -19,7 +19,8 @@ export type ConfigFile = z.output<typeof ConfigFile>;
 const knownMembers = [...Object.keys(ConfigFile.shape), ...Object.keys(RuleSpec.shape)];
 
 function pathText(path: readonly PropertyKey[]): string {
-  return path.map((part, i) => typeof part === "number" ? `[${part}]` : `${i > 0 ? "." : ""}${String(part)}`).join("");
+  return path.map((part, i) => typeof part === "number" ? `[${part}]` : `${i > 0 ? "." : ""}${String(part)}`)
+    .join("");
 }
 
 function sentenceOf(issue: z.core.$ZodIssue): string {
@@ -40,7 +41,9 @@ export function parseConfig(text: string, path: string): ConfigFile {
   try {
     value = JSON.parse(text);
   } catch (thrown) {
-    throw new Refusal(`Cannot start: ${path} is not JSON: ${thrown instanceof Error ? thrown.message : thrown}.`);
+    throw new Refusal(
+      `Cannot start: ${path} is not JSON: ${thrown instanceof Error ? thrown.message : thrown}.`,
+    );
   }
   const parsed = ConfigFile.safeParse(value);
   if (parsed.success) return parsed.data;

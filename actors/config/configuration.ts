@@ -66,5 +66,7 @@ export async function runConfiguration(options: ConfigurationOptions): Promise<v
       await pause(backoffMs(failures), signal);
     }
   }
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  if (!signal.aborted) {
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  }
 }

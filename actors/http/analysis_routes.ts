@@ -133,7 +133,8 @@ function anomaliesRoute({ reader }: CollectionContext): Route {
     operationId: "get-series-anomalies",
     tag,
     summary: "How unusual a series is now, and its last anomalies.",
-    description: "Of series for which a rule asks for it. A score of 0.5 is what happens once in 10,000 values.",
+    description:
+      "Of series for which a rule asks for it. A score of 0.5 is what happens once in 10,000 values.",
     access: "token",
     segments,
     query: z.strictObject({ consistency: uncachedConsistency }),

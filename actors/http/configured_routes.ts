@@ -69,7 +69,10 @@ async function standing(engine: Engine, kind: string, name: string, deadlineMs: 
   return found.spec === null ? null : found;
 }
 
-function listRoute({ kind, path, noun }: ConfiguredKind, { engine, store, limits }: CollectionContext): Route {
+function listRoute(
+  { kind, path, noun }: ConfiguredKind,
+  { engine, store, limits }: CollectionContext,
+): Route {
   return route({
     method: "get",
     path: `/${path}`,
@@ -101,7 +104,10 @@ function listRoute({ kind, path, noun }: ConfiguredKind, { engine, store, limits
   });
 }
 
-function getRoute({ kind, path, noun, state, example }: ConfiguredKind, { reader }: CollectionContext): Route {
+function getRoute(
+  { kind, path, noun, state, example }: ConfiguredKind,
+  { reader }: CollectionContext,
+): Route {
   return route({
     method: "get",
     path: `/${path}/{name}`,
@@ -140,7 +146,9 @@ async function configure(
   if (now?.origin === "file") {
     throw new ProblemError("of-file", `The ${noun} "${name}" is of the configuration file: change it there.`);
   }
-  if (now === null && spec === null) throw new ProblemError("unknown-actor", `There is no ${noun} "${name}".`);
+  if (now === null && spec === null) {
+    throw new ProblemError("unknown-actor", `There is no ${noun} "${name}".`);
+  }
   const batch = engine.batch();
   batch.add(kind, name, { configure: spec, origin: "http" });
   await batch.send();

@@ -12,7 +12,10 @@ function cell(value: CsvValue): string {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-export function csvText(columns: readonly string[], rows: readonly Readonly<Record<string, CsvValue>>[]): string {
+export function csvText(
+  columns: readonly string[],
+  rows: readonly Readonly<Record<string, CsvValue>>[],
+): string {
   const lines = rows.map((row) => columns.map((column) => cell(row[column] ?? null)).join(","));
   return [columns.join(","), ...lines].map((line) => `${line}\r\n`).join("");
 }

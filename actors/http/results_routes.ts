@@ -8,7 +8,7 @@ import type { ResultKind } from "../results/result.ts";
 import type { ResultTables } from "../results/tables.ts";
 import type { SqlRow } from "../results/sql.ts";
 import { timeArgumentShape } from "../sensors/timestamp.ts";
-import { matches, type Matchers, parseMatchers } from "../series/matchers.ts";
+import { type Matchers, matches, parseMatchers } from "../series/matchers.ts";
 import { parseSeriesId } from "../series/sample.ts";
 import { SelectorError } from "../series/selector_reader.ts";
 import { accepts } from "./accept.ts";
@@ -139,14 +139,19 @@ function itemOf(row: SqlRow, { columns, body }: Shown): Record<string, unknown> 
 interface Wanted {
   readonly series: string | null;
   readonly match: Matchers | null;
-  readonly from: number | undefined;
-  readonly to: number | undefined;
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
   readonly window: string | undefined;
   readonly limit: number;
-  readonly after: string | undefined;
+  readonly after?: string | undefined;
 }
 
-async function answer(shown: Shown, wanted: Wanted, request: Request, context: ResultsContext): Promise<Response> {
+async function answer(
+  shown: Shown,
+  wanted: Wanted,
+  request: Request,
+  context: ResultsContext,
+): Promise<Response> {
   const { series, match, from, to, window, limit, after } = wanted;
   const range = from === undefined && to === undefined
     ? null
@@ -162,10 +167,18 @@ async function answer(shown: Shown, wanted: Wanted, request: Request, context: R
     : found.rows.filter(({ series: id }) => matches(match, String(id)));
   return wantsCsv(request)
     ? csvResponse(
-      csvText(shown.columns, rows.map((row) => Object.fromEntries(shown.columns.map((name) => [name, valueOf(row[name])])))),
+      csvText(
+        shown.columns,
+        rows.map((row) => Object.fromEntries(shown.columns.map((name) => [name, valueOf(row[name])]))),
+      ),
       found.next === null ? {} : { "x-next": encodeURIComponent(found.next) },
     )
     : jsonResponse({ items: rows.map((row) => itemOf(row, shown)), next: found.next });
+}
+
+/** Only values have windows. */
+function windowOf(query: { readonly window?: unknown }): string | undefined {
+  return typeof query.window === "string" ? query.window : undefined;
 }
 
 function allRoute(shown: Shown, context: ResultsContext): Route {
@@ -176,7 +189,8 @@ function allRoute(shown: Shown, context: ResultsContext): Route {
     operationId: `list-${segment}`,
     tag,
     summary,
-    description: "The last result of each series, or those of a time. CSV names the next page in the header `X-Next`.",
+    description:
+      "The last result of each series, or those of a time. CSV names the next page in the header `X-Next`.",
     access: "token",
     segments: {},
     query: z.strictObject({
@@ -187,7 +201,7 @@ function allRoute(shown: Shown, context: ResultsContext): Route {
     success,
     problems,
     answer: ({ series, ...query }, { request }) =>
-      answer(shown, { window: undefined, ...query, series: series ?? null }, request, context),
+      answer(shown, { ...query, window: windowOf(query), series: series ?? null }, request, context),
   });
 }
 
@@ -205,7 +219,7 @@ function ofSeriesRoute(shown: Shown, context: ResultsContext): Route {
     success,
     problems: ["bad-id", ...problems],
     answer: (query, { request, segments: { id = "" } }) =>
-      answer(shown, { window: undefined, ...query, series: id, match: null }, request, context),
+      answer(shown, { ...query, window: windowOf(query), series: id, match: null }, request, context),
   });
 }
 
@@ -228,7 +242,11 @@ function metricsRoute(context: ResultsContext): Route {
       const found = match === null ? ids : ids.filter((id) => matches(match, id));
       const items = found.map((series) => ({ series, ...parseSeriesId(series) }));
       if (!wantsCsv(request)) return jsonResponse({ items, next });
-      const rows = items.map(({ series, name, labels }) => ({ series, name, labels: JSON.stringify(labels) }));
+      const rows = items.map(({ series, name, labels }) => ({
+        series,
+        name,
+        labels: JSON.stringify(labels),
+      }));
       const headers = next === null ? {} : { "x-next": encodeURIComponent(next) };
       return csvResponse(csvText(["series", "name", "labels"], rows), headers);
     },

@@ -10,7 +10,12 @@ export interface TopicRecord {
   readonly text: string | null;
 }
 
-export function batchOf(place: Place, from: number, next: number, records: readonly TopicRecord[]): ResultBatch {
+export function batchOf(
+  place: Place,
+  from: number,
+  next: number,
+  records: readonly TopicRecord[],
+): ResultBatch {
   const results: Result[] = [];
   const refused: Refused[] = [];
   for (const { position, text } of records) {

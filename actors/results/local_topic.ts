@@ -22,7 +22,11 @@ export class LocalTopic implements ResultTopic {
   }
 
   /** @param report hears what a person should know */
-  static async open(directory: string, name: string, report: (sentence: string) => void): Promise<LocalTopic> {
+  static async open(
+    directory: string,
+    name: string,
+    report: (sentence: string) => void,
+  ): Promise<LocalTopic> {
     const thread = startLogThread({ directory, shards: 1, report });
     await thread.ready;
     return new LocalTopic(thread, name);

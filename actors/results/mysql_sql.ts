@@ -7,7 +7,7 @@
 
 import { MySqlConnection } from "../../runtime/store/mysql/connection.ts";
 import type { MySqlSettings } from "../../runtime/store/mysql/settings.ts";
-import type { Dialect, Sql, SqlRow, Statements, SqlValue } from "./sql.ts";
+import type { Dialect, Sql, SqlRow, SqlValue, Statements } from "./sql.ts";
 
 const dialect: Dialect = {
   key: (bytes) => `VARBINARY(${bytes})`,

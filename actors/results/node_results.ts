@@ -94,7 +94,9 @@ export class NodeResults {
         return await this.#openNow();
       } catch (thrown) {
         const reason = errorMessage(thrown).replace(/\.$/, "");
-        if (failures === 1) this.#options.warn(`Cannot open where results are kept: ${reason}. Trying again.`);
+        if (failures === 1) {
+          this.#options.warn(`Cannot open where results are kept: ${reason}. Trying again.`);
+        }
         await pause(backoffMs(failures), signal);
       }
     }

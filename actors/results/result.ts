@@ -42,7 +42,13 @@ const MetadataResult = z.looseObject({
   seasonality: finding,
 });
 
-const Extreme = z.object({ value: number, lower80: number, upper80: number, lower95: number, upper95: number });
+const Extreme = z.object({
+  value: number,
+  lower80: number,
+  upper80: number,
+  lower95: number,
+  upper95: number,
+});
 
 const path = z.array(number).min(1).max(10_000);
 

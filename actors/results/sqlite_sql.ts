@@ -6,7 +6,7 @@
  */
 
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
-import type { Dialect, Sql, SqlRow, Statements, SqlValue } from "./sql.ts";
+import type { Dialect, Sql, SqlRow, SqlValue, Statements } from "./sql.ts";
 
 const dialect: Dialect = {
   key: () => "TEXT",

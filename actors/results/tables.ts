@@ -15,7 +15,7 @@
 
 import { deletedAtOnce, maxRefused } from "./limits.ts";
 import type { Result, ResultKind } from "./result.ts";
-import type { Dialect, Sql, SqlRow, Statements, SqlValue } from "./sql.ts";
+import type { Dialect, Sql, SqlRow, SqlValue, Statements } from "./sql.ts";
 
 export interface Place {
   readonly topic: string;
@@ -52,7 +52,9 @@ const tables: Readonly<Record<ResultKind, string>> = {
 const resultIndexes = { by_series: "series, at", by_time: "at" } as const;
 
 function resultTable(dialect: Dialect, name: string, ...parts: readonly string[]): readonly string[] {
-  const indexes = Object.entries(resultIndexes).map(([index, columns]) => [`${name}_${index}`, columns] as const);
+  const indexes = Object.entries(resultIndexes).map(([index, columns]) =>
+    [`${name}_${index}`, columns] as const
+  );
   const { tableEnd, hasInlineIndexes } = dialect;
   const inline = hasInlineIndexes ? indexes.map(([index, columns]) => `KEY ${index} (${columns})`) : [];
   return [
@@ -222,10 +224,13 @@ export class ResultTables {
 
   /** Where reading of a partition goes on; null: nothing of it was stored. */
   async position({ topic, part }: Place): Promise<number | null> {
-    const [row] = await this.#sql.rows("SELECT next_offset FROM metric_positions WHERE topic = ? AND part = ?", [
-      topic,
-      part,
-    ]);
+    const [row] = await this.#sql.rows(
+      "SELECT next_offset FROM metric_positions WHERE topic = ? AND part = ?",
+      [
+        topic,
+        part,
+      ],
+    );
     return row === undefined ? null : Number(row["next_offset"]);
   }
 
@@ -241,7 +246,9 @@ export class ResultTables {
         "UPDATE metric_positions SET next_offset = ? WHERE topic = ? AND part = ? AND next_offset = ?",
         [next, topic, part, from],
       );
-      if (moved !== 1) throw new StalePosition(`Records of ${topic}/${part} from ${from} on are stored already`);
+      if (moved !== 1) {
+        throw new StalePosition(`Records of ${topic}/${part} from ${from} on are stored already`);
+      }
       for (const row of results.flatMap(rowsOf)) await insert(statements, insertIgnore, row);
       for (const { position, reason, beginning } of refused) {
         await insert(statements, insertIgnore, {
@@ -322,7 +329,9 @@ export class ResultTables {
         "SELECT MAX(record_offset) AS last FROM (SELECT record_offset FROM metric_refused ORDER BY record_offset LIMIT ?) AS old",
         [excess],
       );
-      await this.#sql.change("DELETE FROM metric_refused WHERE record_offset <= ?", [Number(row?.["last"] ?? -1)]);
+      await this.#sql.change("DELETE FROM metric_refused WHERE record_offset <= ?", [
+        Number(row?.["last"] ?? -1),
+      ]);
     }
     return isMore;
   }

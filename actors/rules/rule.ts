@@ -118,7 +118,10 @@ function configure(state: RuleState, given: RuleSpec | null, origin: Origin, con
   if (next === null) {
     // What comes with the program gives way without a word.
     if (origin === "http") {
-      context.deadLetter("of-file", `The rule ${context.self.id} is of the configuration file: change it there.`);
+      context.deadLetter(
+        "of-file",
+        `The rule ${context.self.id} is of the configuration file: change it there.`,
+      );
     }
     return;
   }
@@ -163,7 +166,9 @@ function answered(state: RuleState, answer: ServiceAnswer, context: Context): vo
   const queued = new Map(state.queue.map((told) => [told.id, told]));
   const added = ids.filter((id) => !known.has(id)).slice(0, spec.max - state.selected.length);
   // One that was selected before and is yet to be told of its end keeps what it was told.
-  state.queue.push(...added.filter((id) => !queued.has(id)).map((id) => ({ id, series: false, analysis: false })));
+  state.queue.push(
+    ...added.filter((id) => !queued.has(id)).map((id) => ({ id, series: false, analysis: false })),
+  );
   state.selected = [...state.selected, ...added].sort();
   state.look = { atMs: context.nowMs, series, matched };
   state.failure = null;

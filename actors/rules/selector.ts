@@ -10,7 +10,7 @@ import { z } from "zod";
 import type { Address } from "../../runtime/core/actor.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { type Service, serviceOf } from "../../runtime/node/service.ts";
-import { matches, type Matchers, parseMatchers } from "../series/matchers.ts";
+import { type Matchers, matches, parseMatchers } from "../series/matchers.ts";
 import {
   askDeadlineMs,
   listedAtOnce,
@@ -75,7 +75,9 @@ class Look {
 async function lookFor(engine: SelectorEngine, rule: Address, signal: AbortSignal): Promise<Selected> {
   const options = { consistency: "local", deadlineMs: askDeadlineMs } as const;
   const answer = await engine.ask(rule, "state", {}, options);
-  if (answer.type !== "answered") throw new Error(`${rule.kind} ${rule.id} does not say what it has selected`);
+  if (answer.type !== "answered") {
+    throw new Error(`${rule.kind} ${rule.id} does not say what it has selected`);
+  }
   const { spec, series } = Asking.parse(JSON.parse(answer.json));
   if (spec === null) throw new Error(`The ${rule.kind} ${rule.id} was removed`);
   const look = new Look(spec, series);

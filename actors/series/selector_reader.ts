@@ -30,16 +30,21 @@ function match(pattern: RegExp, text: string, at: number): RegExpExecArray | nul
 }
 
 function unescape(text: string): string {
-  return text.replace(escapeForm, (whole, x?: string, u?: string, long?: string, octal?: string, one?: string) => {
-    const hexadecimal = x ?? u ?? long;
-    const code = hexadecimal === undefined ? parseInt(octal ?? "", 8) : parseInt(hexadecimal, 16);
-    if (one === undefined && code <= maxCodePoint) return String.fromCodePoint(code);
-    const plain = one === undefined || !Object.hasOwn(escapes, one) ? undefined : escapes[one];
-    if (plain === undefined) {
-      throw new SelectorError(`A text has ${whole}, which is no escape; a backslash itself is written \\\\`);
-    }
-    return plain;
-  });
+  return text.replace(
+    escapeForm,
+    (whole, x?: string, u?: string, long?: string, octal?: string, one?: string) => {
+      const hexadecimal = x ?? u ?? long;
+      const code = hexadecimal === undefined ? parseInt(octal ?? "", 8) : parseInt(hexadecimal, 16);
+      if (one === undefined && code <= maxCodePoint) return String.fromCodePoint(code);
+      const plain = one === undefined || !Object.hasOwn(escapes, one) ? undefined : escapes[one];
+      if (plain === undefined) {
+        throw new SelectorError(
+          `A text has ${whole}, which is no escape; a backslash itself is written \\\\`,
+        );
+      }
+      return plain;
+    },
+  );
 }
 
 export class SelectorReader {

@@ -112,7 +112,10 @@ export function seriesDefinition(
     receive: (state, message, context) => receive(state, message, context, counts),
     queries: {
       ...windowQueries,
-      state: { ...stateQuery, answer: (state: SeriesState) => ({ ...stateQuery.answer(state), rules: state.rules }) },
+      state: {
+        ...stateQuery,
+        answer: (state: SeriesState) => ({ ...stateQuery.answer(state), rules: state.rules }),
+      },
       anomalies: {
         arguments: z.strictObject({}),
         answer: ({ anomalies }: SeriesState) => ({ anomalies }),

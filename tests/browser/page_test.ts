@@ -13,6 +13,9 @@ const rateMs = 3000;
 /** A start takes a second or two, more on a busy machine, and the page asks again within four. */
 const restartMs = 20_000;
 
+/** The rule looks for series, the first forecast begins within ten seconds, and the page asks every 15. */
+const forecastMs = 45_000;
+
 const withoutHost = ["--no-host-metrics"];
 
 test("the page shows a first value within 2 s when nothing is configured", [], async (stage) => {
@@ -149,3 +152,41 @@ test(
     stage.expect(/^console: Failed to load resource: .* status of 401/);
   },
 );
+
+/** Three hours of a season of half an hour, a value a minute, up to now. */
+function wave(id: string) {
+  const minuteMs = 60_000;
+  const firstMs = Math.floor(Date.now() / minuteMs) * minuteMs - 179 * minuteMs;
+  return Array.from({ length: 180 }, (_, i) => ({
+    id,
+    ts: firstMs + i * minuteMs,
+    value: 100 + 10 * Math.sin(2 * Math.PI * i / 30),
+  }));
+}
+
+test("a series that is opened shows its forecast, with bands", withoutHost, async ({ node, open }) => {
+  const send = async (method: string, path: string, body: unknown) => {
+    const response = await fetch(node.url + path, {
+      method,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    assert.ok(response.ok, await response.text());
+  };
+  await send("PUT", "/rules/waves", {
+    match: "wave",
+    do: ["forecast"],
+    every: { look: "1s", forecast: "10s" },
+  });
+  await send("POST", "/series?import=1", wave("wave"));
+  await send("POST", "/series", { id: "wave", value: 100 });
+  const visit = await open(node.url);
+  const row = rowOf(visit, "wave");
+  await visit.until("the series", row);
+  await row.locator("button").click();
+  const figure = visit.page.locator("#windows figure");
+  await visit.until("its forecast", figure.locator('.band95[points*=" "]'), forecastMs);
+  await visit.until("the path", figure.locator('.ahead[points*=" "]'));
+  await visit.until("the past", figure.locator('.past[points*=" "]'));
+  await visit.untilText("#forecast-caption", /^The last hour, and the next 10 min by .+, with bands of 80 and 95 %/);
+});

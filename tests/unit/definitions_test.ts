@@ -21,7 +21,13 @@ Deno.test("counters() counts late readings and repeated numbers by kind, imports
   const counted = Object.fromEntries(
     Object.entries(counters()).map(([name, { value }]) => [name, value - before[name]!]),
   );
-  assert.deepEqual(counted, { sensor_late: 1, sensor_duplicates: 2, series_late: 1, series_duplicates: 1 });
+  assert.deepEqual(counted, {
+    sensor_late: 1,
+    sensor_duplicates: 2,
+    series_late: 1,
+    series_duplicates: 1,
+    series_anomalies: 0,
+  });
   node.expectNoDeadLetters();
 });
 

@@ -126,6 +126,7 @@ Deno.test("the selector finds what matches and is not selected yet, in order, ov
     epoch: 1,
     positions: {},
     json,
+    nowMs: 0,
     suspended: null,
     ageMs: 0,
   };

@@ -40,6 +40,7 @@ Deno.test("readSettings() gives the defaults when nothing is given", () => {
     nodes: 1,
     okTopic: "OK",
     prefix: "sensorium",
+    resultsTopic: "prometheusdata",
     bodyLimit: 8 * 2 ** 20,
     maxRatePerId: 1000,
     maxRatePerClient: null,

@@ -1,0 +1,165 @@
+/** The contract of the tables of results, run over every database. */
+
+import assert from "node:assert/strict";
+import type { Result } from "../../actors/results/result.ts";
+import type { Sql } from "../../actors/results/sql.ts";
+import { type ResultBatch, type ResultQuery, ResultTables, StalePosition } from "../../actors/results/tables.ts";
+
+const noonMs = Date.UTC(2026, 0, 31, 12);
+const place = { topic: "prometheusdata", part: 0 };
+
+function values(series: string, at: number, max = 5): Result {
+  const window = { from: at - 3_600_000, to: at, count: 4, max, min: 1, avg: 2.5, std: null };
+  const id = `values/${series}/${at}`;
+  return { v: 1, kind: "values", id, series, at, tookMs: 1.5, windows: { "1h": window, "12h": window } };
+}
+
+function metadata(series: string, at: number): Result {
+  return {
+    v: 1,
+    kind: "metadata",
+    id: `metadata/${series}/${at}`,
+    series,
+    at,
+    tookMs: 20,
+    metadata: {
+      verdict: "stationary; season of 24 samples",
+      autocorrelation: { known: false, reason: "é" },
+      stationarity: { known: true, value: { verdict: "stationary" } },
+      seasonality: { known: true, value: { seasons: [{ period: 24, strength: 0.83 }] } },
+    },
+  };
+}
+
+function forecast(series: string, at: number): Result {
+  const extreme = { value: 1, lower80: 0, upper80: 2, lower95: -1, upper95: 3 };
+  const line = [1, 2];
+  return {
+    v: 1,
+    kind: "forecast",
+    id: `forecast/${series}/${at}`,
+    series,
+    at,
+    tookMs: 90,
+    forecast: {
+      method: "theta",
+      startMs: at,
+      stepMs: 60_000,
+      path: line,
+      lower80: line,
+      upper80: line,
+      lower95: line,
+      upper95: line,
+      max: extreme,
+      min: extreme,
+      avg: extreme,
+      mase: 0.7,
+    },
+  };
+}
+
+function batch(from: number, results: readonly Result[], more: Partial<ResultBatch> = {}): ResultBatch {
+  return { place, from, next: from + results.length, results, refused: [], ...more };
+}
+
+const latest: ResultQuery = { kind: "values", series: null, range: null, span: null, after: null, limit: 100 };
+
+export function resultsContract(database: string, make: () => Promise<Sql>): void {
+  const test = (name: string, body: (tables: ResultTables) => Promise<void>) =>
+    Deno.test(`${database} ${name}`, async () => {
+      const tables = await ResultTables.open(await make());
+      try {
+        await body(tables);
+      } finally {
+        await tables.close();
+      }
+    });
+
+  test("position() is null before anything was stored, and what comes next then", async (tables) => {
+    assert.equal(await tables.position(place), null);
+    await tables.store(batch(7, [values("a", noonMs)]));
+    assert.equal(await tables.position(place), 8);
+    assert.equal(await tables.position({ ...place, part: 1 }), null);
+  });
+
+  test("store() refuses who read what another has stored, and stores nothing of it", async (tables) => {
+    await tables.store(batch(0, [values("a", noonMs)]));
+    await assert.rejects(tables.store(batch(0, [values("b", noonMs)])), StalePosition);
+    await assert.rejects(tables.store(batch(5, [values("b", noonMs)])), StalePosition);
+    const { rows } = await tables.page(latest);
+    assert.deepEqual(new Set(rows.map(({ series }) => series)), new Set(["a"]));
+    assert.equal(await tables.position(place), 1);
+  });
+
+  test("store() leaves a result whose id is there as it is", async (tables) => {
+    await tables.store(batch(0, [values("a", noonMs, 5)]));
+    await tables.store(batch(1, [values("a", noonMs, 9)]));
+    const { rows } = await tables.page({ ...latest, span: "1h" });
+    assert.deepEqual(rows.map(({ max, std, count }) => [max, std, count]), [[5, null, 4]]);
+  });
+
+  test("page() gives the last results of each series, a page of series at a time", async (tables) => {
+    const all = ["b", "a", "é{x=\"1\"}", "c"].flatMap((series) => [
+      values(series, noonMs),
+      values(series, noonMs + 60_000, 7),
+    ]);
+    await tables.store(batch(0, all));
+    const first = await tables.page({ ...latest, span: "12h", limit: 3 });
+    assert.deepEqual(first.rows.map(({ series, at, max }) => [series, at, max]), [
+      ["a", noonMs + 60_000, 7],
+      ["b", noonMs + 60_000, 7],
+      ["c", noonMs + 60_000, 7],
+    ]);
+    assert.equal(first.next, "c");
+    const second = await tables.page({ ...latest, span: "12h", limit: 3, after: first.next });
+    assert.deepEqual(second.rows.map(({ series }) => series), ["é{x=\"1\"}"]);
+    assert.equal(second.next, null);
+    assert.equal((await tables.page({ ...latest, series: "b" })).rows.length, 2);
+    assert.deepEqual(await tables.page({ ...latest, series: "none" }), { rows: [], next: null });
+  });
+
+  test("page() gives those of a time, each once over all pages", async (tables) => {
+    const all = Array.from({ length: 10 }, (_, i) => values("a", noonMs + i * 60_000));
+    await tables.store(batch(0, all));
+    const query = { ...latest, span: "1h", range: { fromMs: noonMs + 60_000, toMs: noonMs + 9 * 60_000 }, limit: 3 };
+    const found: unknown[] = [];
+    for (let after: string | null = null;;) {
+      const page = await tables.page({ ...query, after });
+      found.push(...page.rows.map(({ at }) => at));
+      if (page.next === null) break;
+      after = page.next;
+    }
+    assert.deepEqual(found, Array.from({ length: 8 }, (_, i) => noonMs + (i + 1) * 60_000));
+  });
+
+  test("store() puts what queries want into columns of its own", async (tables) => {
+    await tables.store(batch(0, [metadata("a", noonMs), forecast("a", noonMs)]));
+    const [meta] = (await tables.page({ ...latest, kind: "metadata" })).rows;
+    assert.deepEqual(
+      [meta?.["stationarity"], meta?.["season_period"], meta?.["season_strength"], meta?.["took_ms"]],
+      ["stationary", 24, 0.83, 20],
+    );
+    assert.equal(JSON.parse(String(meta?.["body"])).autocorrelation.reason, "é");
+    const [ahead] = (await tables.page({ ...latest, kind: "forecast" })).rows;
+    assert.deepEqual(
+      [ahead?.["method"], ahead?.["max_upper95"], ahead?.["avg_value"], ahead?.["mase"]],
+      ["theta", 3, 1, 0.7],
+    );
+  });
+
+  test("store() keeps what was refused, and goes on", async (tables) => {
+    const refused = [{ position: 1, reason: "it is not JSON", beginning: "{" }];
+    await tables.store(batch(0, [values("a", noonMs)], { next: 2, refused }));
+    assert.equal(await tables.refusedCount(), 1);
+    assert.equal(await tables.position(place), 2);
+  });
+
+  test("removeBefore() removes what is older, and that alone", async (tables) => {
+    const all = Array.from({ length: 20 }, (_, i) => values("a", noonMs + i * 60_000));
+    await tables.store(batch(0, [...all, metadata("a", noonMs), forecast("a", noonMs + 19 * 60_000)]));
+    while (await tables.removeBefore(noonMs + 10 * 60_000));
+    const range = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER };
+    const left = async (kind: ResultQuery["kind"]) => (await tables.page({ ...latest, kind, range })).rows.length;
+    assert.deepEqual([await left("values"), await left("metadata"), await left("forecast")], [20, 0, 1]);
+  });
+}
