@@ -1,22 +1,30 @@
 /**
  * The configuration file: what is watched, and what is done with it. JSON, read once at the start.
  *
- *     {"rules": {"node": {"match": "{__name__=~\"node_.*\"}", "do": ["metadata"]}}}
+ *     {"sources": {"host": {"type": "target", "url": "http://127.0.0.1:9100/metrics"}},
+ *      "rules": {"node": {"match": "{__name__=~\"node_.*\"}", "do": ["metadata"]}}}
  */
 
 import { z } from "zod";
 import { nearest } from "../cli/nearest.ts";
 import { Refusal } from "../cli/refusal.ts";
 import { RuleSpec } from "../rules/rule_spec.ts";
+import { serverMembers, SourceSpec, targetMembers } from "../sources/prometheus/source_spec.ts";
 import { ConfiguredName } from "./configured.ts";
 
 export const ConfigFile = z.strictObject({
+  sources: z.record(ConfiguredName, SourceSpec).prefault({}),
   rules: z.record(ConfiguredName, RuleSpec).prefault({}),
 });
 export type ConfigFile = z.output<typeof ConfigFile>;
 
 /** Members that could be meant: of the file itself, and of what it holds. */
-const knownMembers = [...Object.keys(ConfigFile.shape), ...Object.keys(RuleSpec.shape)];
+const knownMembers = [
+  ...Object.keys(ConfigFile.shape),
+  ...Object.keys(RuleSpec.shape),
+  ...targetMembers,
+  ...serverMembers,
+];
 
 function pathText(path: readonly PropertyKey[]): string {
   return path.map((part, i) => typeof part === "number" ? `[${part}]` : `${i > 0 ? "." : ""}${String(part)}`)

@@ -14,7 +14,7 @@ import { defaultRules } from "../rules/default_rules.ts";
 import type { ConfigFile } from "./config_file.ts";
 
 /** Kinds of actors that are configured, as members of the file. */
-const kinds = { rules: "rule" } as const satisfies Record<keyof ConfigFile, string>;
+const kinds = { sources: "source", rules: "rule" } as const satisfies Record<keyof ConfigFile, string>;
 
 const namesPage = 500;
 
