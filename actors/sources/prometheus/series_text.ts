@@ -37,6 +37,9 @@ export function parseSeriesText(text: string): SeriesText {
       continue;
     }
     const label = plain ?? unescape(quoted ?? "");
+    if (label.startsWith("__")) {
+      return { sentence: `its label ${label} has a name that Prometheus keeps to itself` };
+    }
     if (seen.has(label)) return { sentence: `it has the label ${label} twice` };
     seen.add(label);
     if (value !== "") labels[label] = unescape(value);

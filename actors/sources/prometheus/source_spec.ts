@@ -29,7 +29,10 @@ const url = z.string({ error: urlError }).max(maxUrlUnits, { error: urlError }).
 });
 
 const selectorsError = `a selector as PromQL writes them is needed, or a list of 1 to ${maxSelectors}`;
-const selectors = z.union([selector, z.array(selector).min(1).max(maxSelectors)], {
+const selectors = z.union([
+  selector,
+  z.array(selector).min(1, { error: selectorsError }).max(maxSelectors, { error: selectorsError }),
+], {
   error: (issue) => {
     // Of a text or a list, what is wrong with it says more than that it is neither.
     const [reason] = issue.code === "invalid_union"
@@ -46,18 +49,22 @@ const labelName = /^(?!__)[A-Za-z_][A-Za-z0-9_]*$/;
 const labelValue = /^[^\u0000-\u001f\u007f]+$/;
 const labels = z.preprocess(
   withoutProto,
-  z.record(z.string().regex(labelName), z.string().max(maxLabelUnits).regex(labelValue), {
-    error: labelError,
-  })
-    .refine((all) => Object.keys(all).length <= maxSourceLabels, { error: labelError }),
+  z.record(z.string(), z.string(), { error: labelError }).refine((all) => {
+    const pairs = Object.entries(all);
+    return pairs.length <= maxSourceLabels && pairs.every(([name, text]) => {
+      return labelName.test(name) && text.length <= maxLabelUnits && labelValue.test(text);
+    });
+  }, { error: labelError }),
 );
 
 const renameError = `at most ${maxRenames} names of metrics, each with its new one, are needed`;
 const metricName = /^[A-Za-z_:][A-Za-z0-9_:.]{0,199}$/;
 const rename = z.preprocess(
   withoutProto,
-  z.record(z.string().regex(metricName), z.string().regex(metricName), { error: renameError })
-    .refine((all) => Object.keys(all).length <= maxRenames, { error: renameError }),
+  z.record(z.string(), z.string(), { error: renameError }).refine((all) => {
+    const pairs = Object.entries(all);
+    return pairs.length <= maxRenames && pairs.flat().every((name) => metricName.test(name));
+  }, { error: renameError }),
 );
 
 const maxError = `a whole number from 1 to ${maxSourceSeries} is needed`;
