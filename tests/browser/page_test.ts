@@ -188,5 +188,8 @@ test("a series that is opened shows its forecast, with bands", withoutHost, asyn
   await visit.until("its forecast", figure.locator('.band95[points*=" "]'), forecastMs);
   await visit.until("the path", figure.locator('.ahead[points*=" "]'));
   await visit.until("the past", figure.locator('.past[points*=" "]'));
-  await visit.untilText("#forecast-caption", /^The last hour, and the next 10 min by .+, with bands of 80 and 95 %/);
+  await visit.untilText(
+    "#forecast-caption",
+    /^The last hour, and the next 10 min by .+, with bands of 80 and 95 %/,
+  );
 });

@@ -36,7 +36,12 @@ Deno.test("TimeLogs writes a line for each analysis, by what it was", () =>
 Deno.test("TimeLogs turns files over, and keeps the last five", () =>
   withFolder(async (folder) => {
     for (let n = 0; n < 8; n++) {
-      const logs = new TimeLogs({ directory: folder, maxFileBytes: 10, nowMs: () => noonMs, warn: assert.fail });
+      const logs = new TimeLogs({
+        directory: folder,
+        maxFileBytes: 10,
+        nowMs: () => noonMs,
+        warn: assert.fail,
+      });
       logs.record("values", `series-${n}`, n);
       await logs.close();
     }
