@@ -7,7 +7,8 @@ import { freePorts } from "../services/free_port.ts";
 import { Node } from "../services/node.ts";
 import { killHard } from "../services/process_tree.ts";
 import { serverAddress, skipUnlessServed } from "../services/servers.ts";
-import { SourcesClient, Targets } from "./sources_stage.ts";
+import { Targets } from "../services/targets.ts";
+import { SourcesClient } from "./sources_client.ts";
 import { TopicStage } from "./topic_stage.ts";
 
 const deadlineMs = 60_000;

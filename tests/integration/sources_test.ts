@@ -6,8 +6,9 @@ import { Node } from "../services/node.ts";
 import { NodeExporter, nodeExporterProgram } from "../services/node_exporter.ts";
 import { Prometheus } from "../services/prometheus.ts";
 import { skipUnlessInstalled } from "../services/required.ts";
+import { Targets } from "../services/targets.ts";
 import { seriesId } from "../../actors/series/sample.ts";
-import { SourcesClient, Targets } from "./sources_stage.ts";
+import { SourcesClient } from "./sources_client.ts";
 
 const deadlineMs = 30_000;
 const flags = ["--no-host-metrics", "--shards", "2"];
