@@ -51,6 +51,7 @@ import type { Settings } from "./settings.ts";
 import { NodeResults } from "./results/node_results.ts";
 import { hostProbes } from "./sources/host_probes.ts";
 import { runHostSource } from "./sources/host_source.ts";
+import { RemoteWriteReceiver } from "./sources/remote_write/receiver.ts";
 import { refusalReasons } from "./sources/records.ts";
 import { keyedTopicReaders, panelTopics, type TopicSettings } from "./sources/topics.ts";
 
@@ -133,6 +134,15 @@ function openApp(settings: Settings, { engine, hot, results, registry, report }:
     hot,
     token: settings.token ?? null,
     results: () => results.tables,
+    remoteWrite: new RemoteWriteReceiver({
+      engine,
+      maxSeries: settings.remoteWriteMaxSeries,
+      registry,
+      warn: (sentence) => {
+        const like = sentence.replace(/ \(.*/, "");
+        logOf("remote-write", report).warn("series-refused", sentence, { like });
+      },
+    }),
     registry,
     version: project.version,
     log: (sentence, thrown) => {

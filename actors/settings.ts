@@ -319,6 +319,12 @@ export const settingsSchema = z.object({
     expects: "the path of a JSON file",
     meaning: "Rules: which series are analysed, and how; see README. They can be changed over HTTP, too.",
   }),
+  remoteWriteMaxSeries: wholeNumber(1, 10_000_000).prefault("100000").register(settingNotes, {
+    group: "Input",
+    value: "COUNT",
+    expects: "a whole number from 1 to 10000000",
+    meaning: "Series that are taken from Prometheus' remote write; further ones are counted, and left out.",
+  }),
   timeLogs: z.string().min(1).max(4096).optional().register(settingNotes, {
     group: "Screen",
     value: "DIR",

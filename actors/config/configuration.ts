@@ -12,9 +12,7 @@ import { backoffMs } from "../../runtime/node/retry.ts";
 import { pause } from "../simulate/pause.ts";
 import { defaultRules } from "../rules/default_rules.ts";
 import type { ConfigFile } from "./config_file.ts";
-
-/** Kinds of actors that are configured, as members of the file. */
-const kinds = { sources: "source", rules: "rule" } as const satisfies Record<keyof ConfigFile, string>;
+import type { Origin } from "./configured.ts";
 
 const namesPage = 500;
 
@@ -37,14 +35,18 @@ async function namesOf({ store }: ConfigurationOptions["engine"], kind: string):
   return names;
 }
 
+/** What the file has for each kind of actor that is configured. */
+function entriesOf({ sources, rules }: ConfigFile): ReadonlyMap<string, Readonly<Record<string, Json>>> {
+  return new Map([["source", sources], ["rule", rules]]);
+}
+
 async function tell({ engine, config }: ConfigurationOptions): Promise<void> {
   const batch = engine.batch();
-  const add = (kind: string, name: string, configure: Json, origin: string) =>
+  const add = (kind: string, name: string, configure: Json, origin: Origin) =>
     batch.add(kind, name, { configure, origin });
   for (const [name, spec] of Object.entries(defaultRules)) add("rule", name, spec, "default");
   if (config !== null) {
-    for (const [member, kind] of Object.entries(kinds)) {
-      const entries: Readonly<Record<string, Json>> = config[member as keyof ConfigFile];
+    for (const [kind, entries] of entriesOf(config)) {
       for (const name of await namesOf(engine, kind)) {
         if (!Object.hasOwn(entries, name)) add(kind, name, null, "file");
       }

@@ -40,6 +40,8 @@ import { rawPath } from "./request_url.ts";
 import { createRouter } from "./router.ts";
 import { failed, type Fetch, type Shared } from "./shared.ts";
 import { storeReads } from "./store_reads.ts";
+import type { RemoteWriteReceiver } from "../sources/remote_write/receiver.ts";
+import { remoteWriteRoutes } from "./remote_write_route.ts";
 import { resultsRoutes } from "./results_routes.ts";
 import { suspensionRoutes } from "./suspension_routes.ts";
 import { checkToken } from "./token.ts";
@@ -58,6 +60,8 @@ export interface AppOptions {
   readonly log: LogFailure;
   /** Hears of every request that is answered: `path` as in the OpenAPI document, or "unknown". */
   readonly onAnswered?: (request: Request, path: string, status: number) => void;
+  /** Takes what Prometheus writes. */
+  readonly remoteWrite?: RemoteWriteReceiver;
   /** Where results are stored; null while that cannot be reached. */
   readonly results?: () => ResultTables | null;
   readonly limits?: Partial<HttpLimits>;
@@ -99,6 +103,7 @@ export function createApp(options: AppOptions): App {
       intakeRoute(collection, intake, limits),
       ...collectionRoutes(collection, context),
     ]),
+    ...options.remoteWrite === undefined ? [] : remoteWriteRoutes(options.remoteWrite, context),
     ...analysisRoutes(context),
     ...resultsRoutes({ ...context, tables: options.results ?? (() => null) }),
     ...configuredKinds.flatMap((kind) => configuredRoutes(kind, context)),

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { timeArgumentShape } from "../sensors/timestamp.ts";
+import { csvMediaType, csvResponse, csvText, wantsCsv } from "./csv.ts";
 import { uncounted } from "./client_limits.ts";
 import { historyRoute } from "./history_route.ts";
 import { type Intake, type ItemType, keyText } from "./intake.ts";
@@ -192,9 +193,15 @@ function windowsRoute({ type, path, noun, idExample }: Collection, { reader }: C
       }),
       consistency,
     }),
-    success: { status: 200, description: "The windows.", mediaType: "application/json", schema: Windows },
+    success: {
+      status: 200,
+      description: "The windows.",
+      mediaType: "application/json",
+      alsoAs: [csvMediaType],
+      schema: Windows,
+    },
     problems: [...readProblems, "bad-query"],
-    answer: async ({ at, consistency }, { segments: { id = "" } }) => {
+    answer: async ({ at, consistency }, { request, segments: { id = "" } }) => {
       const args = at === undefined ? {} : { at };
       const { epoch, position, value, age } = await reader.read(
         { kind: type.kind, id },
@@ -202,9 +209,40 @@ function windowsRoute({ type, path, noun, idExample }: Collection, { reader }: C
         args,
         consistency,
       );
+      if (wantsCsv(request)) return csvResponse(windowsCsv(value));
       return jsonResponse({ id, epoch, position, ...members(value), ...age });
     },
   });
+}
+
+const windowColumns = [
+  "channel",
+  "window",
+  "from",
+  "to",
+  "count",
+  "min",
+  "max",
+  "mean",
+  "stdSample",
+  "stdPopulation",
+];
+
+const WindowsByChannel = z.object({
+  channels: z.record(z.string(), z.record(z.string(), z.record(z.string(), z.unknown()))),
+});
+
+function windowsCsv(answer: unknown): string {
+  const { channels } = WindowsByChannel.parse(answer);
+  const rows = Object.entries(channels).flatMap(([channel, windows]) =>
+    Object.entries(windows).map(([window, statistics]) => {
+      const numbers = Object.entries(statistics).filter((entry): entry is [string, number] =>
+        typeof entry[1] === "number"
+      );
+      return { channel, window, ...Object.fromEntries(numbers) };
+    })
+  );
+  return csvText(windowColumns, rows);
 }
 
 /** The members of an answer that is an object, as those of these kinds are. */

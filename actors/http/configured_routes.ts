@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Json } from "../../runtime/core/actor.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { ConfiguredName } from "../config/configured.ts";
+import { mistakeSentence } from "../config/mistakes.ts";
 import { bodyText, isGzip, readBytes } from "./body.ts";
 import { type CollectionContext, readProblems } from "./collection_routes.ts";
 import { jsonResponse } from "./json_response.ts";
@@ -136,12 +137,13 @@ function getRoute(
   });
 }
 
+/** Whether something was configured there before. */
 async function configure(
   { kind, noun }: ConfiguredKind,
   { engine, limits }: CollectionContext,
   name: string,
   spec: Json,
-): Promise<void> {
+): Promise<boolean> {
   const now = await standing(engine, kind, name, limits.askDeadlineMs);
   if (now?.origin === "file") {
     throw new ProblemError("of-file", `The ${noun} "${name}" is of the configuration file: change it there.`);
@@ -152,6 +154,7 @@ async function configure(
   const batch = engine.batch();
   batch.add(kind, name, { configure: spec, origin: "http" });
   await batch.send();
+  return now !== null;
 }
 
 function putRoute(configured: ConfiguredKind, context: CollectionContext): Route {
@@ -162,7 +165,7 @@ function putRoute(configured: ConfiguredKind, context: CollectionContext): Route
     operationId: `put-${path}`,
     tag: path,
     summary: `Makes a ${noun}, or changes it.`,
-    description: "200 means: durable. What the configuration file says goes first.",
+    description: "It is durable then. What the configuration file says goes first.",
     access: "token",
     segments: { name: "1 to 64 of A-Z a-z 0-9 . _ -, and a letter or digit first." },
     segmentExamples: { name: example.name },
@@ -174,21 +177,20 @@ function putRoute(configured: ConfiguredKind, context: CollectionContext): Route
     },
     success: {
       status: 200,
-      description: "What holds from now on.",
+      description: "It was changed, and so it is from now on.",
       mediaType: "application/json",
       schema: z.object({ name: z.string(), spec }).meta({ id: `${noun}Put` }),
     },
+    created: "It was made.",
     problems: writeProblems,
     answer: async (_query, { request, segments }) => {
       const name = nameOf(segments);
       const parsed = spec.safeParse(await readJson(request, context));
       if (!parsed.success) {
-        const [issue] = parsed.error.issues;
-        const where = issue?.path.join(".") ?? "";
-        throw new ProblemError("bad-spec", `${where === "" ? `The ${noun}` : where}: ${issue?.message}.`);
+        throw new ProblemError("bad-spec", `${mistakeSentence(parsed.error, spec, `The ${noun}`)}.`);
       }
-      await configure(configured, context, name, parsed.data);
-      return jsonResponse({ name, spec: parsed.data });
+      const wasThere = await configure(configured, context, name, parsed.data);
+      return jsonResponse({ name, spec: parsed.data }, wasThere ? 200 : 201);
     },
   });
 }
@@ -201,22 +203,17 @@ function deleteRoute(configured: ConfiguredKind, context: CollectionContext): Ro
     operationId: `delete-${path}`,
     tag: path,
     summary: `Removes a ${noun}.`,
-    description: "200 means: durable. One that comes with the program does not come back.",
+    description: "It is durable then. One that comes with the program does not come back.",
     access: "token",
     segments: { name: `The ${noun}'s name.` },
     segmentExamples: { name: example.name },
     query: z.strictObject({}),
-    success: {
-      status: 200,
-      description: "It is removed.",
-      mediaType: "application/json",
-      schema: z.object({ name: z.string(), removed: z.literal(true) }).meta({ id: `${noun}Removed` }),
-    },
+    success: { status: 204, description: "It is removed." },
     problems: [...readProblems, "of-file", "disk-full"],
     answer: async (_query, { segments }) => {
       const name = nameOf(segments);
       await configure(configured, context, name, null);
-      return jsonResponse({ name, removed: true });
+      return new Response(null, { status: 204 });
     },
   });
 }

@@ -1,5 +1,15 @@
 /** Tables as CSV: RFC 4180, with a header line. */
 
+import { accepts } from "./accept.ts";
+
+export const csvMediaType = "text/csv";
+
+/** Whether a request asks for CSV, and would not take JSON. */
+export function wantsCsv({ headers }: Request): boolean {
+  const header = headers.get("accept");
+  return header !== null && !accepts(header, "application/json") && accepts(header, csvMediaType);
+}
+
 export type CsvValue = string | number | null;
 
 /** A text that begins so is a formula to spreadsheets: a quote before it makes it text again. */

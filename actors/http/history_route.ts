@@ -13,6 +13,7 @@ import { readHistoryRows, RingAnswer } from "../sensors/read_history.ts";
 import { timeArgumentShape } from "../sensors/timestamp.ts";
 import { minutesKeptFor } from "../series/selection.ts";
 import { type Collection, type CollectionContext, readProblems } from "./collection_routes.ts";
+import { csvMediaType, csvResponse, csvText, wantsCsv } from "./csv.ts";
 import { jsonResponse } from "./json_response.ts";
 import { defaultHistorySpanMs, type HttpLimits } from "./limits.ts";
 import { durationMs, instantMs, listConsistency } from "./parameters.ts";
@@ -51,9 +52,16 @@ export function historyRoute(collection: Collection, context: CollectionContext)
     segments: { id: `The ${noun}'s id, percent-encoded.` },
     segmentExamples: { id: idExample },
     query: parameters,
-    success: { status: 200, description: "The points.", mediaType: "application/json", schema: History },
+    success: {
+      status: 200,
+      description: "The points.",
+      mediaType: "application/json",
+      alsoAs: [csvMediaType],
+      schema: History,
+    },
     problems: [...readProblems, "unknown-channel"],
-    answer: (query, { segments: { id = "" } }) => answerHistory(collection, id, query, context),
+    answer: (query, { request, segments: { id = "" } }) =>
+      answerHistory(collection, id, query, { ...context, isCsv: wantsCsv(request) }),
   });
 }
 
@@ -61,7 +69,7 @@ async function answerHistory(
   { type }: Collection,
   id: string,
   query: z.output<typeof parameters>,
-  { engine, store, reader, limits }: CollectionContext,
+  { engine, store, reader, limits, isCsv }: CollectionContext & { readonly isCsv: boolean },
 ): Promise<Response> {
   const actor: Address = { kind: type.kind, id };
   const resolution = resolutionOf(query.step);
@@ -76,6 +84,7 @@ async function answerHistory(
   }
   const rows = await readHistoryRows(store, actor, resolution, range, limits.historyRowsPage);
   const points = historySeries(resolution, rows, ring, { channel, ...range });
+  if (isCsv) return csvResponse(csvText(pointColumns, points.map((point) => ({ ...point }))));
   const { fromMs, toMs, stepMs } = range;
   return jsonResponse({
     id: actor.id,
@@ -105,6 +114,9 @@ function unkeptStep(stepMs: number): ProblemError {
       minutesKeptFor,
   );
 }
+
+/** Of CSV. */
+const pointColumns = ["start", "count", "min", "max", "mean", "sum", "stdSample", "stdPopulation"];
 
 interface Range {
   readonly fromMs: number;

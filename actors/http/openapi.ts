@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { Problem, type ProblemCode, problemKinds } from "./problem.ts";
 import { idShape } from "../../runtime/core/registry.ts";
-import type { Access, RequestBody, Route, Success } from "./route.ts";
+import type { Access, Answered, RequestBody, Route, Success } from "./route.ts";
 import { LateProblem } from "./inside_schemas.ts";
 
 type JsonObject = Record<string, unknown>;
@@ -101,19 +101,24 @@ function operation(each: Route, schemas: SchemaCollector, hasToken: boolean): Op
     parameters: parameters(each, schemas),
     ...(body === undefined ? {} : { requestBody: requestBody(body, schemas) }),
     responses: {
-      [success.status]: {
-        description: success.description,
-        content: {
-          [success.mediaType]: { schema: answerSchema(success, schemas) },
-          ...Object.fromEntries((success.alsoAs ?? []).map((form) => [form, { schema: { type: "string" } }])),
-        },
-      },
+      [success.status]: { description: success.description, content: contentOf(success, schemas) },
+      ...each.created === undefined
+        ? {}
+        : { 201: { description: each.created, content: contentOf(success, schemas) } },
       ...problems(each, schemas, hasToken),
     },
   };
 }
 
-function answerSchema({ schema, mediaType }: Success, schemas: SchemaCollector): JsonObject {
+function contentOf(success: Success, schemas: SchemaCollector): Record<string, JsonObject> {
+  if (success.status === 204) return {};
+  return {
+    [success.mediaType]: { schema: answerSchema(success, schemas) },
+    ...Object.fromEntries((success.alsoAs ?? []).map((form) => [form, { schema: { type: "string" } }])),
+  };
+}
+
+function answerSchema({ schema, mediaType }: Answered, schemas: SchemaCollector): JsonObject {
   if (schema === null) return { type: "string" };
   const json = schemas.of(schema, "output");
   return mediaType === "text/event-stream" ? eventSchema(json) : json;

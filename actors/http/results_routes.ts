@@ -11,9 +11,8 @@ import { timeArgumentShape } from "../sensors/timestamp.ts";
 import { type Matchers, matches, parseMatchers } from "../series/matchers.ts";
 import { parseSeriesId } from "../series/sample.ts";
 import { SelectorError } from "../series/selector_reader.ts";
-import { accepts } from "./accept.ts";
 import type { CollectionContext } from "./collection_routes.ts";
-import { csvResponse, csvText, type CsvValue } from "./csv.ts";
+import { csvMediaType, csvResponse, csvText, type CsvValue, wantsCsv } from "./csv.ts";
 import { jsonResponse } from "./json_response.ts";
 import { instantMs, page } from "./parameters.ts";
 import { ProblemError } from "./problem.ts";
@@ -25,7 +24,6 @@ export interface ResultsContext extends CollectionContext {
 }
 
 const tag = "results";
-const csv = "text/csv";
 const fields = z.record(z.string(), z.json());
 const Page = z.object({ items: z.array(fields), next: z.string().nullable() }).meta({ id: "ResultPage" });
 
@@ -108,7 +106,7 @@ const success = {
   status: 200,
   description: "A page; with a filter it may have fewer items than asked for, also where it is not the last.",
   mediaType: "application/json",
-  alsoAs: [csv],
+  alsoAs: [csvMediaType],
   schema: Page,
 } as const;
 
@@ -118,11 +116,6 @@ function tablesOf({ tables }: ResultsContext): ResultTables {
   throw new ProblemError("results-away", "The tables of results cannot be reached yet.", {
     headers: { "retry-after": "1" },
   });
-}
-
-function wantsCsv(request: Request): boolean {
-  const header = request.headers.get("accept");
-  return header !== null && !accepts(header, "application/json") && accepts(header, csv);
 }
 
 function valueOf(value: unknown): CsvValue {

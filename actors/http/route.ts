@@ -15,7 +15,7 @@ export type Access =
   /** Anybody: health, and the page, which holds no data. */
   | "open";
 
-export interface Success {
+export interface Answered {
   readonly status: 200 | 202;
   readonly description: string;
   readonly mediaType: string;
@@ -24,6 +24,14 @@ export interface Success {
   /** Of JSON; of server-sent events, that of the JSON in each event's data. Null where the answer is something else. */
   readonly schema: z.ZodType | null;
 }
+
+/** There is nothing to say besides. */
+export interface Done {
+  readonly status: 204;
+  readonly description: string;
+}
+
+export type Success = Answered | Done;
 
 export interface RequestBody {
   readonly description: string;
@@ -49,6 +57,8 @@ interface Description {
   readonly headers?: Readonly<Record<string, z.ZodType>>;
   readonly body?: RequestBody;
   readonly success: Success;
+  /** What 201 means, where that is answered, too: with the same members. */
+  readonly created?: string;
   /** Those that only this route has; `unauthorized`, `internal` and the like are common to all. */
   readonly problems: readonly ProblemCode[];
 }

@@ -5,7 +5,7 @@ import { accepts } from "./accept.ts";
 import { checkOrigin } from "./origin.ts";
 import { ProblemError, problemResponse } from "./problem.ts";
 import { rawPath, searchParameters } from "./request_url.ts";
-import { type Call, decodeSegments, type Route } from "./route.ts";
+import { type Call, decodeSegments, type Route, type Success } from "./route.ts";
 import { failed, type Fetch, type Shared } from "./shared.ts";
 import { checkToken } from "./token.ts";
 
@@ -57,9 +57,8 @@ async function answer(each: Route, request: Request, shared: Shared): Promise<Re
   try {
     checkToken(request, each.access, token);
     checkOrigin(request);
-    const { mediaType, alsoAs = [] } = each.success;
-    const forms = [mediaType, ...alsoAs];
-    if (!forms.some((form) => accepts(request.headers.get("accept"), form))) {
+    const forms = formsOf(each.success);
+    if (forms.length > 0 && !forms.some((form) => accepts(request.headers.get("accept"), form))) {
       throw new ProblemError("not-acceptable", `${each.path} is offered as ${forms.join(" and ")}.`);
     }
     const call: Call = {
@@ -69,13 +68,18 @@ async function answer(each: Route, request: Request, shared: Shared): Promise<Re
     };
     response = await each.handle(call);
     // The feed bounds itself, and of an answer to HEAD nothing is read.
-    const isBounded = each.success.mediaType === "text/event-stream" || request.method === "HEAD";
+    const isBounded = forms.includes("text/event-stream") || request.method === "HEAD";
     if (!isBounded) response = await answers.bound(response);
   } catch (thrown) {
     response = failed(thrown, request, shared);
   }
   answered(request, each.path, response.status);
   return response;
+}
+
+/** The media types that an answer is offered in; none where it is empty. */
+function formsOf(success: Success): readonly string[] {
+  return success.status === 204 ? [] : [success.mediaType, ...success.alsoAs ?? []];
 }
 
 function byPath(routes: readonly Route[]): Map<string, Route[]> {

@@ -15,6 +15,12 @@ export const maxUnitsPerAnswer = 64 * 1024;
 /** Ids read from the store at a time: matching them takes a few milliseconds of the main thread. */
 export const listedAtOnce = 1000;
 
+/**
+ * From when a rule is configured to its second look; then twice as long each time, until it is as long as the rule says.
+ * What it is for often begins to send at about the same time.
+ */
+export const firstLookPauseMs = 1000;
+
 /** Time for a look at all series: a million are a thousand pages. */
 export const lookDeadlineMs = 60_000;
 

@@ -2,7 +2,7 @@
  * The actor `rule/<name>`: which series it has selected, and what it wants of them.
  *
  * 1. It looks for series when it is configured and on its timer: the service `selector` answers with those that match and
- *    are not selected yet, in the order of their ids. What is selected stays so while it matches: a series that comes
+ *    are not selected yet, in the order of their ids. At first it looks more often. What is selected stays so while it matches: a series that comes
  *    later displaces none.
  * 2. It never has more than `max` series. How many match beyond that, its state tells.
  * 3. Each series is told what the rule wants once it is selected, whenever that changes, and when the rule wants it no
@@ -17,7 +17,7 @@ import { jsonState, type StateType } from "../../runtime/core/state.ts";
 import { type Origin, origins, reconfigured } from "../config/configured.ts";
 import { durationMs } from "../config/duration.ts";
 import { matches, parseMatchers } from "../series/matchers.ts";
-import { lookDeadlineMs, maxToldAtOnce, ruleBytes, selectedBytes } from "./limits.ts";
+import { firstLookPauseMs, lookDeadlineMs, maxToldAtOnce, ruleBytes, selectedBytes } from "./limits.ts";
 import { nothing, RuleSpec, type Wants, wantsOf } from "./rule_spec.ts";
 import { Selected } from "./selected.ts";
 
@@ -34,6 +34,8 @@ const State = z.strictObject({
   queue: z.array(Told),
   /** The request to the selector whose answer counts. */
   asked: z.int().nullable(),
+  /** Between this look and the next. */
+  pauseMs: z.number(),
   /** What the last look found: log time, how many series there are, and how many of them match. */
   look: z.strictObject({ atMs: z.number(), series: z.int(), matched: z.int() }).nullable(),
   /** Why the last look found nothing; null when it did. */
@@ -50,6 +52,7 @@ const stateType: StateType<RuleState> = {
       selected: [],
       queue: [],
       asked: null,
+      pauseMs: firstLookPauseMs,
       look: null,
       failure: null,
     }),
@@ -89,8 +92,13 @@ function tell(state: RuleState, context: Context): void {
   if (state.queue.length > 0) context.setTimer("tell", context.nowMs + 1, "tell");
 }
 
-function look(state: RuleState, { every }: RuleSpec, context: Context): void {
-  context.setTimer("look", context.nowMs + durationMs(every.look), "look");
+function scheduleLook(state: RuleState, { every }: RuleSpec, context: Context): void {
+  const longestMs = durationMs(every.look);
+  context.setTimer("look", context.nowMs + Math.min(state.pauseMs, longestMs), "look");
+  state.pauseMs = Math.min(2 * state.pauseMs, longestMs);
+}
+
+function look(state: RuleState, context: Context): void {
   state.asked = context.request("selector", {}, { deadlineMs: lookDeadlineMs });
 }
 
@@ -131,12 +139,14 @@ function configure(state: RuleState, given: RuleSpec | null, origin: Origin, con
   state.spec = next.spec;
   state.selected = kept(selectedBefore, next.spec);
   state.asked = null;
+  state.pauseMs = firstLookPauseMs;
   state.look = null;
   state.failure = null;
   requeue(state, before, selectedBefore);
-  if (next.spec === null) context.cancelTimer("look");
-  else look(state, next.spec, context);
   tell(state, context);
+  if (next.spec === null) return context.cancelTimer("look");
+  look(state, context);
+  scheduleLook(state, next.spec, context);
 }
 
 function receive(state: RuleState, message: RuleMessage, context: Context): void {
@@ -147,9 +157,9 @@ function receive(state: RuleState, message: RuleMessage, context: Context): void
     return configure(state, given === null ? null : RuleSpec.parse(given), origin, context);
   }
   if (state.spec === null) return;
-  // One that is under way has time until its deadline, and goes on in the meantime.
-  if (state.asked === null) return look(state, state.spec, context);
-  context.setTimer("look", context.nowMs + durationMs(state.spec.every.look), "look");
+  // One that is under way has time until its deadline.
+  if (state.asked === null) look(state, context);
+  scheduleLook(state, state.spec, context);
 }
 
 function answered(state: RuleState, answer: ServiceAnswer, context: Context): void {
@@ -173,7 +183,7 @@ function answered(state: RuleState, answer: ServiceAnswer, context: Context): vo
   state.look = { atMs: context.nowMs, series, matched };
   state.failure = null;
   tell(state, context);
-  if (!isAll && added.length > 0) look(state, spec, context);
+  if (!isAll && added.length > 0) look(state, context);
 }
 
 /** What `GET /rules/{name}` shows. */

@@ -23,3 +23,6 @@ export const maxPatternUnits = 1000;
  * an alternation of a hundred names has about 1,000.
  */
 export const maxPatternInstructions = 2000;
+
+/** The same, as far as counting tells before it is compiled, which takes 10 ms for so many. */
+export const maxWrittenOut = 10 * maxPatternInstructions;

@@ -86,6 +86,18 @@ export function parseSeriesId(id: string): SeriesParts {
   return labels === null || !nameForm.test(name) ? whole : { name, labels };
 }
 
+export function isSeriesName(name: string): boolean {
+  return nameForm.test(name);
+}
+
+export function isLabelName(label: string): boolean {
+  return labelForm.test(label);
+}
+
+export function isLabelValue(value: string): boolean {
+  return labelValueForm.test(value);
+}
+
 const knownFields = new Set(["id", "name", "labels", "ts", "seq", "value"]);
 
 const IdSample = z.strictObject({ id: Id, ...envelopeFields, value: ChannelValue });

@@ -38,7 +38,10 @@ export class Forecast {
     if (id === null || performance.now() - this.#askedMs < everyMs) return;
     this.#askedMs = performance.now();
     const path = `/series/${encodeURIComponent(id)}`;
-    const analysis = await this.#ask(`${path}/analysis?consistency=local`, answerMs);
+    const state = await this.#ask(`${path}?consistency=local`, answerMs);
+    // As a series knows that it is analysed. Whoever is not has no analysis to ask for.
+    const isAnalysed = Object.hasOwn(state?.rules ?? {}, "analysis/minutes");
+    const analysis = isAnalysed ? await this.#ask(`${path}/analysis?consistency=local`, answerMs) : null;
     const found = analysis?.forecast.found ?? null;
     const failure = analysis?.forecast.failure ?? null;
     if (this.#id !== id) return;

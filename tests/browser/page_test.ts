@@ -178,8 +178,12 @@ test("a series that is opened shows its forecast, with bands", withoutHost, asyn
     do: ["forecast"],
     every: { look: "1s", forecast: "10s" },
   });
-  await send("POST", "/series?import=1", wave("wave"));
   await send("POST", "/series", { id: "wave", value: 100 });
+  await eventually("the rule to select the series", forecastMs, async () => {
+    const { selected } = await (await fetch(`${node.url}/rules/waves`)).json();
+    return selected === 1 ? true : null;
+  });
+  await send("POST", "/series?import=1", wave("wave"));
   const visit = await open(node.url);
   const row = rowOf(visit, "wave");
   await visit.until("the series", row);

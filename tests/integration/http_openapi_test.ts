@@ -107,5 +107,5 @@ Deno.test("The page asks only for parts that are served", () =>
       assert.equal(response.status, 200, part);
       waiting.push(...collect(await response.text()));
     }
-    assert.equal(seen.size, 9);
+    assert.equal(seen.size, 10);
   }));

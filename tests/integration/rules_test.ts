@@ -29,9 +29,9 @@ class Client {
       headers: { "content-type": "application/json" },
       ...body === undefined ? {} : { body: JSON.stringify(body) },
     });
-    const answer = await response.json();
-    assert.equal(response.status, status, JSON.stringify(answer));
-    return answer;
+    const text = await response.text();
+    assert.equal(response.status, status, text);
+    return text === "" ? null : JSON.parse(text);
   }
 }
 
@@ -82,6 +82,7 @@ Deno.test("a rule's series has metadata, forecasts, values and a score, and keep
     {
       await using node = await Node.start({ dataDir, flags });
       const client = new Client(node.url);
+      await client.ask("PUT", "/rules/waves", { ...rule, max: 1 }, 201);
       await client.ask("PUT", "/rules/waves", rule, 200);
       await client.ask("POST", "/series", { id: series, value: 100 }, 202);
       await eventually("the rule to select the series", deadlineMs, async () => {
@@ -110,7 +111,8 @@ Deno.test("a rule's series has metadata, forecasts, values and a score, and keep
     const client = new Client(node.url);
     assert.deepEqual((await client.get("/rules/waves")).series, [series]);
     assert.match((await client.get(`${path}/analysis`)).metadata.found.verdict, /season of 30/);
-    await client.ask("DELETE", "/rules/waves", undefined, 200);
+    await client.ask("DELETE", "/rules/waves", undefined, 204);
+    await client.ask("DELETE", "/rules/waves", undefined, 404);
     await client.get("/rules/waves", 404);
     await eventually("the series to be left alone", deadlineMs, async () => {
       const { rules } = await client.get(path);
@@ -158,8 +160,9 @@ Deno.test("the configuration file's rules hold from every start on, and are not 
         ["default-forecasts", "default"],
         ["waves", "file"],
       ]);
-      await client.ask("DELETE", "/rules/default-forecasts", undefined, 200);
+      await client.ask("DELETE", "/rules/default-forecasts", undefined, 204);
       await client.ask("PUT", "/rules/mine", { ...rule, do: [] }, 400);
+      await client.ask("PUT", "/rules/__proto__", rule, 400);
     }
     await Deno.writeTextFile(config, "{}");
     await using node = await Node.start({ dataDir, flags: withConfig });
@@ -186,4 +189,30 @@ Deno.test("start refuses a configuration that is wrong, with one sentence", () =
     await refused(/config\.json cannot be read: there is no such file/);
     await Deno.writeTextFile(config, '{"rules": {"a": {"match": "{"}}}');
     await refused(/in .*config\.json, rules\.a\.match: /);
+  }));
+
+Deno.test("with nothing configured, five of the machine's own series are analysed, until that is removed", () =>
+  withFolder(async (dataDir) => {
+    {
+      await using node = await Node.start({ dataDir });
+      const client = new Client(node.url);
+      const { series, beyond } = await eventually("five series", deadlineMs, async () => {
+        const found = await client.get("/rules/default-forecasts").catch(() => null);
+        return found?.selected === 5 ? found : null;
+      });
+      assert.deepEqual([series, beyond], [[
+        "host_cpu_percent",
+        'host_disk_used_percent{path="/"}',
+        'host_load{period="1m"}',
+        "host_memory_available_bytes",
+        "host_memory_used_percent",
+      ], 0]);
+      await client.ask("DELETE", "/rules/default-forecasts", undefined, 204);
+    }
+    await using node = await Node.start({ dataDir });
+    const client = new Client(node.url);
+    await client.ask("PUT", "/rules/mine", rule, 201);
+    assert.deepEqual((await client.get("/rules")).items.map(({ name }: Record<string, string>) => name), [
+      "mine",
+    ]);
   }));

@@ -10,6 +10,8 @@ export interface PrometheusOptions {
   readonly target: string;
   /** Sent as `Authorization: Bearer`. */
   readonly token?: string;
+  /** Where it writes to what it scrapes, with the same token. */
+  readonly remoteWriteUrl?: string;
 }
 
 /** One series of the answer to a query, at the query's time. */
@@ -49,14 +51,18 @@ export interface SampleRange {
 const startDeadlineMs = 20_000;
 
 // JSON is YAML, and needs no quoting by hand.
-function configuration({ target, token }: PrometheusOptions): string {
+function configuration({ target, token, remoteWriteUrl }: PrometheusOptions): string {
+  const authorization = token === undefined ? {} : { authorization: { type: "Bearer", credentials: token } };
   return JSON.stringify({
     global: { scrape_interval: "1s", scrape_timeout: "1s" },
     scrape_configs: [{
       job_name: "sensorium",
-      ...(token === undefined ? {} : { authorization: { type: "Bearer", credentials: token } }),
+      ...authorization,
       static_configs: [{ targets: [target] }],
     }],
+    ...remoteWriteUrl !== undefined && {
+      remote_write: [{ url: remoteWriteUrl, ...authorization, queue_config: { batch_send_deadline: "1s" } }],
+    },
   });
 }
 

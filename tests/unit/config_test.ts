@@ -19,10 +19,17 @@ Deno.test("parseConfig() reads rules, with what is not said in its place", () =>
 
 const mistakes: readonly (readonly [unknown, RegExp])[] = [
   ["{", /^Cannot start: c\.json is not JSON: .+\.$/],
-  [[], /in c\.json, .*expected object/],
+  [[], /in c\.json, the file: an object is needed/],
+  [{ rules: [] }, /in c\.json, rules: an object of names is needed/],
   [{ rulse: {} }, /has a member "rulse", which nothing reads; did you mean rules\?/],
   [{ rules: { "a b": rule } }, /rules\.a b: a name is 1 to 64 of/],
   [{ rules: { a: { ...rule, maxx: 1 } } }, /rules\.a has a member "maxx", .* did you mean max\?/],
+  [
+    { rules: { a: { ...rule, every: { lok: "5m" } } } },
+    /rules\.a\.every has a member "lok", .* did you mean look\?/,
+  ],
+  [{ rules: { a: { ...rule, sing: 1 } } }, /rules\.a has a member "sing", which nothing reads\.$/],
+  [{ rules: { a: null } }, /rules\.a: an object with match and do is needed/],
   [{ rules: { a: { do: ["metadata"] } } }, /rules\.a\.match: a selector as PromQL writes them is needed/],
   [{ rules: { a: { ...rule, match: "{" } } }, /rules\.a\.match: /],
   [{ rules: { a: { ...rule, do: ["sing"] } } }, /rules\.a\.do\[0\]: one of rate, values, metadata/],

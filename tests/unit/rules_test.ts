@@ -97,6 +97,73 @@ Deno.test("a rule that is removed takes all back, and asks no more", () => {
   assert.deepEqual(node.requests(), []);
 });
 
+Deno.test("a rule whose bound is lowered keeps the first of its series", () => {
+  const node = start();
+  node.send(rule, { configure: spec, origin: "http" });
+  node.run();
+  find(node, ["load", 'load{a="1"}', 'load{a="2"}']);
+  node.send(rule, { configure: { ...spec, max: 1 }, origin: "http" });
+  assert.deepEqual(stateOf(node).series, ["load"]);
+  assert.deepEqual(told(node, "series", "load"), [everyRate]);
+  assert.deepEqual(told(node, "series", 'load{a="2"}').at(-1), { select: {}, by: "loads" });
+  node.expectReplays();
+});
+
+Deno.test("an answer to what was asked before a rule was configured anew counts for nothing", () => {
+  const node = start();
+  node.send(rule, { configure: spec, origin: "http" });
+  node.run();
+  const [before] = node.requests();
+  node.send(rule, { configure: { ...spec, match: "cpu" }, origin: "http" });
+  node.run();
+  const value: Selected = { ids: ["load"], series: 10, matched: 1, isAll: true };
+  node.reply(before!, { type: "answered", value });
+  assert.deepEqual(stateOf(node).series, []);
+  assert.deepEqual(told(node, "series", "load"), []);
+  find(node, ["cpu"]);
+  assert.deepEqual(stateOf(node).series, ["cpu"]);
+});
+
+Deno.test("a rule that is configured as it is asks nothing and tells nothing", () => {
+  const node = start();
+  node.send(rule, { configure: spec, origin: "default" });
+  node.run();
+  find(node, ["load"]);
+  node.send(rule, { configure: spec, origin: "default" });
+  node.send(rule, { configure: spec, origin: "http" });
+  assert.deepEqual(node.requests(), []);
+  assert.deepEqual(told(node, "series", "load"), [everyRate]);
+  assert.equal(stateOf(node).origin, "http");
+});
+
+Deno.test("a rule of many series tells them a part at a time, and each of them what holds in the end", () => {
+  const node = start();
+  const ids = Array.from({ length: 1200 }, (_, i) => `load{n="${String(i).padStart(4, "0")}"}`);
+  const wide = { ...spec, max: 5000 };
+  node.send(rule, { configure: wide, origin: "http" });
+  node.run();
+  find(node, ids.slice(0, 500), { isAll: false });
+  find(node, ids.slice(500, 1000), { isAll: false });
+  find(node, ids.slice(1000));
+  node.send(rule, { configure: null, origin: "http" });
+  node.send(rule, { configure: { ...wide, do: ["rate"] }, origin: "http" });
+  node.run();
+  find(node, ids.slice(0, 500));
+  node.advance(1000);
+  let takenBack = 0;
+  for (const [i, id] of ids.entries()) {
+    const [select, analyse] = (["series", "analysis"] as const).map((kind) => told(node, kind, id).at(-1));
+    if (i < 500) assert.deepEqual(select, everyRate, id);
+    // Those that were never told anything have nothing to forget.
+    else if (select !== undefined) assert.deepEqual(select, { select: {}, by: "loads" }, id);
+    if (analyse !== undefined) assert.deepEqual(analyse, { analyse: {}, by: "loads" }, id);
+    if (analyse !== undefined) takenBack++;
+  }
+  assert.ok(takenBack >= 500, `${takenBack}`);
+  node.expectReplays();
+  node.expectNoDeadLetters();
+});
+
 Deno.test("a rule of the file is not changed over HTTP; what comes with the program gives way", () => {
   const node = start();
   node.send(rule, { configure: spec, origin: "file" });
@@ -105,6 +172,22 @@ Deno.test("a rule of the file is not changed over HTTP; what comes with the prog
   node.run();
   assert.equal(stateOf(node).origin, "file");
   assert.deepEqual(node.deadLetters().map(({ reason }) => reason), ["of-file"]);
+});
+
+Deno.test("a rule looks often at first, and then as often as it says", () => {
+  const node = start();
+  node.send(rule, { configure: spec, origin: "http" });
+  const startMs = node.nowMs;
+  const looks: number[] = [];
+  for (let second = 0; second <= 180; second++) {
+    for (const request of node.requests()) {
+      looks.push((node.nowMs - startMs) / 1000);
+      const value: Selected = { ids: [], series: 0, matched: 0, isAll: true };
+      node.reply(request, { type: "answered", value });
+    }
+    node.advance(1000);
+  }
+  assert.deepEqual(looks, [0, 1, 3, 7, 15, 31, 63, 123]);
 });
 
 Deno.test("a look that fails is told, and made again", () => {

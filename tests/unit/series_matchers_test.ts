@@ -131,7 +131,9 @@ Deno.test("parseMatchers() says in a sentence what is wrong", () => {
       `up{job=~"${"a".repeat(maxPatternUnits + 1)}"}`,
       /^The pattern of job has 1001 characters; at most 1000 are taken$/,
     ],
-    [`up{job=~"(${"abc".repeat(10)}){1000}"}`, /^The pattern of job is too large: it has \d+ instructions/],
+    ['up{job=~"a{1000}b{1000}c{10}"}', /^The pattern of job is too large: it has \d+ instructions/],
+    [`up{job=~"(${"abc".repeat(10)}){1000}"}`, /^The pattern of job is too large: repeat less/],
+    [`up{job=~"((${"\\\\d".repeat(200)}){30}[{2}a]){33}"}`, /^The pattern of job is too large: repeat less/],
     [`up{job="${"a".repeat(maxMatchersUnits)}"}`, /^It has 4010 characters; at most 4000 are taken$/],
     [`up{${'a="",'.repeat(maxMatchers)}}`, /^It has 33 matchers; at most 32 are taken$/],
   ];

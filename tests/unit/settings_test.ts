@@ -41,6 +41,7 @@ Deno.test("readSettings() gives the defaults when nothing is given", () => {
     okTopic: "OK",
     prefix: "sensorium",
     resultsTopic: "prometheusdata",
+    remoteWriteMaxSeries: 100_000,
     bodyLimit: 8 * 2 ** 20,
     maxRatePerId: 1000,
     maxRatePerClient: null,

@@ -109,9 +109,6 @@ const ServerSpec = z.strictObject({
 });
 export type ServerSpec = z.output<typeof ServerSpec>;
 
-export const targetMembers = Object.keys(TargetSpec.shape);
-export const serverMembers = Object.keys(ServerSpec.shape);
-
 const timeoutError = "a time that is no longer than every is needed";
 
 /** How long an answer may take. */

@@ -1,0 +1,84 @@
+/** Where Prometheus writes to: `remote_write` with `url: http://…:5002/api/v1/write`. */
+
+import { z } from "zod";
+import type { RemoteWriteReceiver } from "../sources/remote_write/receiver.ts";
+import { WriteRequestError } from "../sources/remote_write/write_request.ts";
+import { essence } from "./accept.ts";
+import { readBytes } from "./body.ts";
+import { BodyBudget } from "./body_budget.ts";
+import type { CollectionContext } from "./collection_routes.ts";
+import { ProblemError } from "./problem.ts";
+import { noQuery, type Route, route } from "./route.ts";
+
+const protobuf = "application/x-protobuf";
+
+export function remoteWriteRoutes(receiver: RemoteWriteReceiver, context: CollectionContext): Route[] {
+  return [writeRoute(receiver, context)];
+}
+
+function writeRoute(receiver: RemoteWriteReceiver, { engine, deadlines, limits }: CollectionContext): Route {
+  const budget = new BodyBudget(Math.max(limits.maxBodyBytes, limits.maxBodiesBytes));
+  return route({
+    method: "post",
+    path: "/api/v1/write",
+    operationId: "remote-write",
+    tag: "series",
+    summary: "Takes samples from Prometheus' remote write, version 1.",
+    description:
+      "204 means: durable. Stale markers, NaN, native histograms, and series beyond the bound are counted, and " +
+      "the rest is taken. The same body again within 10 minutes counts once.",
+    access: "token",
+    segments: {},
+    query: noQuery,
+    body: {
+      description: "A WriteRequest as protobuf, packed as a block of snappy.",
+      schemas: { [protobuf]: z.string() },
+      example: "",
+    },
+    success: { status: 204, description: "Every sample that can be taken is durable." },
+    problems: [
+      "malformed-body",
+      "body-too-slow",
+      "body-too-large",
+      "unknown-media-type",
+      "keys-full",
+      "starting",
+      "stopping",
+      "overloaded",
+      "unavailable",
+      "no-answer-in-time",
+      "disk-full",
+    ],
+    answer: async (_query, { request }) => {
+      checkForm(request);
+      const refusal = engine.refusal();
+      if (refusal !== null) throw refusal;
+      await budget.during(async (take) => {
+        const body = await readBytes(request, { maxBytes: limits.maxBodyBytes, deadlines }, take);
+        await accept(receiver, body);
+      });
+      return new Response(null, { status: 204 });
+    },
+  });
+}
+
+async function accept(receiver: RemoteWriteReceiver, body: Uint8Array<ArrayBuffer>): Promise<void> {
+  try {
+    await receiver.accept(body);
+  } catch (thrown) {
+    // Prometheus gives up a request that is answered so, and sends one again that is answered with 5xx or 429.
+    if (thrown instanceof WriteRequestError) throw new ProblemError("malformed-body", `${thrown.message}.`);
+    throw thrown;
+  }
+}
+
+function checkForm({ headers }: Request): void {
+  const type = headers.get("content-type");
+  const encoding = headers.get("content-encoding");
+  const isForm = type === null || essence(type) === protobuf && !/proto=io\.prometheus\.write\.v2/.test(type);
+  if (isForm && (encoding === null || encoding.trim().toLowerCase() === "snappy")) return;
+  throw new ProblemError(
+    "unknown-media-type",
+    `Content-Type is ${type} and Content-Encoding ${encoding}; understood are ${protobuf} of remote write 1, and snappy.`,
+  );
+}

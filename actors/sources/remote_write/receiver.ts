@@ -1,0 +1,102 @@
+/**
+ * Takes write requests in: their samples become messages of their series.
+ *
+ * 1. It resolves when all that was accepted is durable. The same body again counts once, within ten minutes: its key is its
+ *    hash, as Prometheus sends a request again whose answer it did not get.
+ * 2. What cannot be taken of a request is counted by reason, and does not keep the rest from being taken.
+ */
+
+import { Counter, Gauge, type Registry } from "prom-client";
+import type { Batch, Engine } from "../../../runtime/node/engine.ts";
+import type { SampleMessage } from "../../series/series.ts";
+import { toldLabels } from "./limits.ts";
+import { type NameRefusal, SeriesNames } from "./series_names.ts";
+import { readLabels, readWriteRequest, type SampleKind, unpack, type WriteSink } from "./write_request.ts";
+
+type Outcome = "accepted" | "stale" | "nan" | "histogram" | NameRefusal;
+const outcomes: readonly Outcome[] = ["accepted", "stale", "nan", "histogram", "labels", "too-many-series"];
+
+const reasons: Readonly<Record<NameRefusal, string>> = {
+  "labels": "its labels make no id of at most 1,024 bytes without control characters",
+  "too-many-series": "as many series are written as --remote-write-max-series admits",
+};
+
+export interface ReceiverOptions {
+  readonly engine: Pick<Engine, "batch">;
+  readonly maxSeries: number;
+  readonly registry: Registry;
+  warn(sentence: string): void;
+}
+
+export class RemoteWriteReceiver {
+  readonly #options: ReceiverOptions;
+  readonly #names: SeriesNames;
+  readonly #samples: Counter<"outcome">;
+
+  constructor(options: ReceiverOptions) {
+    this.#options = options;
+    this.#names = new SeriesNames(options.maxSeries);
+    const { registry } = options;
+    this.#samples = new Counter({
+      name: "sensorium_remote_write_samples_total",
+      help:
+        "Samples that were written to this node, by what became of them; of series that are not taken, the series.",
+      labelNames: ["outcome"],
+      registers: [registry],
+    });
+    for (const outcome of outcomes) this.#samples.inc({ outcome }, 0);
+    const names = this.#names;
+    new Gauge({
+      name: "sensorium_remote_write_series",
+      help: "Series that were written to this node since its start.",
+      registers: [registry],
+      collect() {
+        this.set(names.size);
+      },
+    });
+  }
+
+  /** Throws a `WriteRequestError`, or an `EngineError`. */
+  async accept(body: Uint8Array<ArrayBuffer>): Promise<void> {
+    const unpacked = unpack(body);
+    const key = `rw-${new Uint8Array(await crypto.subtle.digest("SHA-256", body)).toHex()}`;
+    const batch = this.#options.engine.batch(key);
+    const counts = new Map<Outcome, number>();
+    readWriteRequest(unpacked, this.#sinkOf(batch, counts));
+    if (batch.size > 0) await batch.send();
+    for (const [outcome, count] of counts) this.#samples.inc({ outcome }, count);
+  }
+
+  #sinkOf(batch: Batch, counts: Map<Outcome, number>): WriteSink {
+    let id = "";
+    const count = (outcome: Outcome) => counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+    return {
+      series: (labels) => {
+        const found = this.#names.find(labels);
+        if ("id" in found) {
+          id = found.id;
+          return true;
+        }
+        count(found.refusal);
+        this.#tell(labels, found.refusal);
+        return false;
+      },
+      sample: (kind: SampleKind, value: number, timeMs: number) => {
+        if (kind !== "number" || !Number.isFinite(value)) {
+          return void count(kind === "stale" ? "stale" : "nan");
+        }
+        const message: SampleMessage = [timeMs, null, value];
+        batch.add("series", id, message);
+        count("accepted");
+      },
+      histogram: () => void count("histogram"),
+    };
+  }
+
+  #tell(labels: Uint8Array, refusal: NameRefusal): void {
+    const named = [...readLabels(labels) ?? []].map(([name, value]) => `${name}="${value}"`).join(",");
+    this.#options.warn(
+      `A series that is written here is not taken: ${reasons[refusal]} (${named.slice(0, toldLabels)}).`,
+    );
+  }
+}

@@ -1,0 +1,99 @@
+/** A real Prometheus that writes to a node. */
+
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { eventually } from "../services/eventually.ts";
+import { Node } from "../services/node.ts";
+import { Prometheus } from "../services/prometheus.ts";
+import { skipUnlessInstalled } from "../services/required.ts";
+
+const ignore = skipUnlessInstalled("Remote write", ["prometheus"]);
+const token = "correct-horse";
+const metric = "scrape_duration_seconds";
+const deadlineMs = 30_000;
+const wantedSamples = 4;
+
+const Trace = z.object({ messages: z.array(z.object({ message: z.string() })) });
+const Message = z.tuple([z.number(), z.null(), z.number()]);
+const Matrix = z.object({
+  data: z.object({ result: z.array(z.object({ values: z.array(z.tuple([z.number(), z.string()])) })) }),
+});
+
+async function withNode(use: (node: Node) => Promise<void>): Promise<void> {
+  const dataDir = await Deno.makeTempDir({ prefix: "sensorium-write-" });
+  try {
+    await using node = await Node.start({
+      dataDir,
+      flags: ["--token", token, "--no-host-metrics", "--shards", "2"],
+    });
+    await use(node);
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
+}
+
+/** By time. */
+async function samplesOf(prometheus: Prometheus): Promise<ReadonlyMap<number, number>> {
+  const response = await fetch(`${prometheus.url}/api/v1/query?query=${metric}[10m]`);
+  const { data } = Matrix.parse(await response.json());
+  return new Map(
+    data.result.flatMap(({ values }) =>
+      values.map(([seconds, value]) => [Math.round(seconds * 1000), Number(value)] as const)
+    ),
+  );
+}
+
+Deno.test({
+  name: "what a real Prometheus writes is what it answers itself, to the last bit",
+  ignore,
+  fn: () =>
+    withNode(async (node) => {
+      const target = new URL(node.adminUrl).host;
+      await using prometheus = await Prometheus.start({
+        target,
+        token,
+        remoteWriteUrl: `${node.url}/api/v1/write`,
+      });
+      const id = encodeURIComponent(`${metric}{instance="${target}",job="sensorium"}`);
+      const headers = { authorization: `Bearer ${token}` };
+      const written = await eventually(`${wantedSamples} samples of ${metric}`, deadlineMs, async () => {
+        const response = await fetch(`${node.url}/actors/series/${id}/trace?limit=32`, { headers });
+        const answer = await response.json();
+        if (!response.ok) return null;
+        const { messages } = Trace.parse(answer);
+        return messages.length >= wantedSamples ? messages : null;
+      });
+      const own = await samplesOf(prometheus);
+      for (const { message } of written) {
+        const [timeMs, , value] = Message.parse(JSON.parse(message));
+        assert.equal(value, own.get(timeMs), `at ${timeMs}`);
+      }
+      const metrics = await (await fetch(`${node.adminUrl}/metrics`, { headers })).text();
+      const accepted = /^sensorium_remote_write_samples_total\{outcome="accepted"\} (\d+)$/m.exec(metrics)
+        ?.[1];
+      assert.ok(Number(accepted) > wantedSamples * 50, `${accepted} samples accepted`);
+      assert.match(metrics, /^sensorium_remote_write_samples_total\{outcome="labels"\} 0$/m);
+    }),
+});
+
+Deno.test({
+  name:
+    "remote write of garbage is refused with 400, of another protocol with 415, without the token with 401",
+  ignore,
+  fn: () =>
+    withNode(async (node) => {
+      const send = async (headers: Record<string, string>, body: string) => {
+        const url = `${node.url}/api/v1/write`;
+        const response = await fetch(url, { method: "POST", headers, body });
+        return [response.status, (await response.json()).detail] as const;
+      };
+      const authorization = `Bearer ${token}`;
+      const form = { authorization, "content-type": "application/x-protobuf" };
+      const [garbage, sentence] = await send(form, "<html>not snappy</html>");
+      assert.equal(garbage, 400);
+      assert.match(sentence, /^The body is not a block of snappy: /);
+      const v2 = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+      assert.equal((await send({ authorization, "content-type": v2 }, "x"))[0], 415);
+      assert.equal((await send({}, "x"))[0], 401);
+    }),
+});

@@ -1,0 +1,181 @@
+/** What Prometheus writes: read, counted, refused. */
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import fc from "fast-check";
+import { PbfWriter } from "pbf";
+import { Registry } from "prom-client";
+import { compress } from "snappyjs";
+import { RemoteWriteReceiver } from "../../actors/sources/remote_write/receiver.ts";
+import {
+  readWriteRequest,
+  unpack,
+  WriteRequestError,
+  type WriteSink,
+} from "../../actors/sources/remote_write/write_request.ts";
+import type { Json } from "../../runtime/core/actor.ts";
+
+type Sample = readonly [value: number, timeMs: number];
+
+interface Series {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly samples: readonly Sample[];
+}
+
+function writeSeries({ labels, samples }: Series, writer: PbfWriter): void {
+  for (const [name, value] of Object.entries(labels)) {
+    writer.writeMessage(1, (_label: null, inner: PbfWriter) => {
+      inner.writeStringField(1, name);
+      inner.writeStringField(2, value);
+    }, null);
+  }
+  for (const [value, timeMs] of samples) {
+    writer.writeMessage(2, (_sample: null, inner: PbfWriter) => {
+      inner.writeDoubleField(1, value);
+      inner.writeVarintField(2, timeMs);
+    }, null);
+  }
+}
+
+function requestOf(all: readonly Series[]): Uint8Array<ArrayBuffer> {
+  const writer = new PbfWriter();
+  for (const series of all) writer.writeMessage(1, writeSeries, series);
+  return Uint8Array.from(writer.finish());
+}
+
+function packed(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(compress(Buffer.from(bytes)));
+}
+
+/** NaN with the bits of a stale marker in the place of a double. */
+function withStale(request: Uint8Array<ArrayBuffer>, value: number): Uint8Array<ArrayBuffer> {
+  const wanted = new Uint8Array(Float64Array.of(value).buffer);
+  const at = request.findIndex((_, i) => wanted.every((byte, j) => request[i + j] === byte));
+  assert.ok(at > 0);
+  new DataView(request.buffer).setBigUint64(at, 0x7ff0000000000002n, true);
+  return request;
+}
+
+class Taken {
+  readonly messages: [string, Json][] = [];
+  readonly keys: (string | undefined)[] = [];
+  readonly told: string[] = [];
+  readonly registry = new Registry();
+  readonly receiver: RemoteWriteReceiver;
+
+  constructor(maxSeries = 100) {
+    const { messages, keys } = this;
+    const engine = {
+      batch(key?: string) {
+        keys.push(key);
+        const mine: [string, Json][] = [];
+        return {
+          add: (kind: string, id: string, message: Json) => void mine.push([`${kind}/${id}`, message]),
+          get size() {
+            return mine.length;
+          },
+          send: () => Promise.resolve(void messages.push(...mine)),
+        };
+      },
+    };
+    this.receiver = new RemoteWriteReceiver({
+      engine,
+      maxSeries,
+      registry: this.registry,
+      warn: (sentence) => void this.told.push(sentence),
+    });
+  }
+
+  async counts(): Promise<Readonly<Record<string, number>>> {
+    const metric = await this.registry.getSingleMetric("sensorium_remote_write_samples_total")!.get();
+    const counted = metric.values.filter(({ value }) => value > 0);
+    return Object.fromEntries(counted.map(({ labels, value }) => [labels["outcome"], value]));
+  }
+}
+
+const up = { __name__: "up", job: "a" };
+
+Deno.test("a write request's samples become messages of their series", async () => {
+  const taken = new Taken();
+  const body = packed(requestOf([
+    { labels: up, samples: [[1, 1000], [0, 2000]] },
+    { labels: { __name__: "load", host: 'x"y' }, samples: [[-2.5, 1500]] },
+  ]));
+  await taken.receiver.accept(body);
+  await taken.receiver.accept(body);
+  const once = [
+    ['series/up{job="a"}', [1000, null, 1]],
+    ['series/up{job="a"}', [2000, null, 0]],
+    ['series/load{host="x\\"y"}', [1500, null, -2.5]],
+  ];
+  assert.deepEqual(taken.messages, [...once, ...once]);
+  assert.equal(new Set(taken.keys).size, 1);
+  assert.match(taken.keys[0] ?? "", /^rw-[0-9a-f]{64}$/);
+  assert.deepEqual(await taken.counts(), { accepted: 6 });
+});
+
+Deno.test("stale markers, NaN and what cannot be a series are counted, and the rest is taken", async () => {
+  const taken = new Taken();
+  const request = requestOf([
+    { labels: up, samples: [[1, 1000], [123.456, 2000], [NaN, 3000], [Infinity, 4000]] },
+    { labels: { job: "nameless" }, samples: [[1, 1]] },
+    { labels: { __name__: "long", text: "x".repeat(2000) }, samples: [[1, 1]] },
+    { labels: { __name__: "ok" }, samples: [[5, 1]] },
+  ]);
+  await taken.receiver.accept(packed(withStale(request, 123.456)));
+  assert.deepEqual(taken.messages.map(([id]) => id), ['series/up{job="a"}', "series/ok"]);
+  assert.deepEqual(await taken.counts(), { accepted: 2, stale: 1, nan: 2, labels: 2 });
+  assert.match(taken.told[0] ?? "", /is not taken: its labels make no id .* \(job="nameless"\)\.$/);
+});
+
+Deno.test("series beyond the bound are counted, and those that are known go on", async () => {
+  const taken = new Taken(1);
+  const other = { __name__: "other" };
+  await taken.receiver.accept(packed(requestOf([
+    { labels: up, samples: [[1, 1]] },
+    { labels: other, samples: [[1, 1]] },
+  ])));
+  await taken.receiver.accept(packed(requestOf([
+    { labels: other, samples: [[2, 2]] },
+    { labels: up, samples: [[2, 2]] },
+  ])));
+  assert.deepEqual(taken.messages.map(([id]) => id), ['series/up{job="a"}', 'series/up{job="a"}']);
+  assert.deepEqual(await taken.counts(), { "accepted": 2, "too-many-series": 2 });
+});
+
+const sink: WriteSink = { series: () => true, sample() {}, histogram() {} };
+
+Deno.test("what is no write request is refused with a WriteRequestError, whatever it is", async () => {
+  const html = new TextEncoder().encode("<html>not snappy</html>");
+  await assert.rejects(new Taken().receiver.accept(html), WriteRequestError);
+  await assert.rejects(new Taken().receiver.accept(packed(html)), WriteRequestError);
+  const request = requestOf([{ labels: up, samples: [[1, 1000], [2, 2000]] }]);
+  const orRefused = (work: () => void) => {
+    try {
+      work();
+    } catch (thrown) {
+      assert.ok(thrown instanceof WriteRequestError, String(thrown));
+    }
+  };
+  for (let end = 1; end < request.length; end++) {
+    assert.throws(() => readWriteRequest(request.subarray(0, end), sink), WriteRequestError, `cut at ${end}`);
+  }
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+    orRefused(() => readWriteRequest(bytes, sink));
+    orRefused(() => unpack(bytes));
+  }));
+});
+
+Deno.test("any request is read as it was written", () => {
+  const labels = fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), fc.string({ minLength: 1, maxLength: 9 }), {
+    maxKeys: 4,
+  });
+  const sample = fc.tuple(fc.double({ noNaN: true }), fc.integer({ min: -1e12, max: 1e13 }));
+  const series = fc.record({ labels, samples: fc.array(sample, { minLength: 1, maxLength: 4 }) });
+  fc.assert(fc.property(fc.array(series, { maxLength: 5 }), (all) => {
+    const found: Sample[] = [];
+    const into: WriteSink = { ...sink, sample: (_kind, value, timeMs) => void found.push([value, timeMs]) };
+    readWriteRequest(requestOf(all), into);
+    assert.deepEqual(found, all.flatMap(({ samples }) => samples.map(([value, timeMs]) => [value, timeMs])));
+  }));
+});
