@@ -179,19 +179,17 @@ const page = fc.array(
   }),
 );
 
+function valueText(value: number): string {
+  if (Number.isNaN(value)) return "NaN";
+  if (Object.is(value, -0)) return "-0";
+  return Number.isFinite(value) ? `${value}` : value > 0 ? "+Inf" : "-Inf";
+}
+
 Deno.test("what is written in the text format is read as it was, whatever the labels hold", () => {
   fc.assert(fc.property(page, (wanted) => {
-    const lines = wanted.map(({ name, labels, value, tsMs }) => {
-      const id = seriesId(name, labels);
-      const text = Number.isFinite(value)
-        ? `${value}`
-        : Number.isNaN(value)
-        ? "NaN"
-        : value > 0
-        ? "+Inf"
-        : "-Inf";
-      return `${id} ${text}${tsMs === null ? "" : ` ${tsMs}`}\n`;
-    });
+    const lines = wanted.map(({ name, labels, value, tsMs }) =>
+      `${seriesId(name, labels)} ${valueText(value)}${tsMs === null ? "" : ` ${tsMs}`}\n`
+    );
     const { samples, broken } = readPage(lines.join(""));
     assert.deepEqual(broken, []);
     assert.deepEqual(
