@@ -29,7 +29,7 @@ export class ScrapeMetrics {
       registers,
     });
     this.#stale = counter("sensorium_scrape_stale_series_total", "Series that a target showed no more.");
-    this.#resets = counter("sensorium_scrape_counter_resets_total", "Counters of targets that began anew.");
+    this.#resets = counter("sensorium_scrape_resets_total", "Counters of targets that began anew.");
     this.#seconds = new Histogram({
       name: "sensorium_scrape_duration_seconds",
       help: "How long a source was read: asking, waiting, parsing and sending.",
