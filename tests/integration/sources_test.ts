@@ -111,7 +111,7 @@ Deno.test("targets that hang, answer with something else or too much are told, a
     assert.ok(count('sensorium_scrape_refused_total{reason="duplicate"}') > 0);
     assert.ok(count('sensorium_scrape_duration_seconds_count{type="target"}') > 0);
 
-    await client.ask("DELETE", "/sources/good", undefined, 200);
+    await client.ask("DELETE", "/sources/good", undefined, 204);
     await client.ask("GET", "/sources/good", undefined, 404);
     const { items } = await client.get("/sources");
     assert.equal(items.length, Object.keys(failures).length + 1);
@@ -153,6 +153,61 @@ Deno.test("the configuration file's sources have tokens of files, which nothing 
     for (const shown of [JSON.stringify(state), node.errors, node.output]) {
       assert.ok(!shown.includes("correct-horse"));
     }
+  }));
+
+/** Answers range queries as Prometheus does, its bound on points included, with as many series as are asked for. */
+async function syntheticServer(request: Request, series: number): Promise<Response> {
+  const form = new URLSearchParams(await request.text());
+  const [start, end, step] = ["start", "end", "step"].map((name) => Number(form.get(name))) as [
+    number,
+    number,
+    number,
+  ];
+  const points = Math.floor((end - start) / step) + 1;
+  if (points > 11_000) {
+    const error = "exceeded maximum resolution of 11,000 points per timeseries";
+    return Response.json({ status: "error", errorType: "bad_data", error }, { status: 400 });
+  }
+  const values = Array.from({ length: points }, (_, i) => [start + i * step, `${(start / step + i) % 8}`]);
+  const result = Array.from(
+    { length: series },
+    (_, i) => ({ metric: { __name__: "wave", i: `${i}` }, values }),
+  );
+  return Response.json({ status: "success", data: { resultType: "matrix", result } });
+}
+
+Deno.test("a day of a server's past is read in pieces that it answers, and is history", () =>
+  withFolder(async (dataDir) => {
+    const series = 20;
+    await using targets = new Targets({
+      "/prefix/api/v1/query_range": (request) => syntheticServer(request, series),
+    });
+    await using node = await Node.start({ dataDir, flags });
+    const client = new SourcesClient(node.url);
+    const times = { every: "2s", step: "15s", backfill: "24h" };
+    await client.put("day", { type: "prometheus", url: targets.url("/prefix"), match: "wave", ...times });
+    const { readTo, failures } = await client.source(
+      "day",
+      "to be read up to now",
+      ({ behindMs }) => behindMs === 0,
+    );
+    assert.equal(failures, 0);
+    assert.ok(targets.asked.get("/prefix/api/v1/query_range")!.length > 2, "in pieces");
+    const moments = 24 * 3600 / 15;
+    for (const i of [0, series - 1]) {
+      const id = seriesId("wave", { i: `${i}` });
+      const { count, min, max } = await client.series(id);
+      // One may have been due meanwhile.
+      assert.ok(count === moments || count === moments + 1, `${count} of ${moments}`);
+      assert.deepEqual([min, max], [0, 7]);
+      const from = new Date(Date.parse(readTo) - 23 * 3_600_000).toISOString();
+      const query = new URLSearchParams({ step: "1h", from, to: readTo });
+      const { points } = await client.get(`/series/${encodeURIComponent(id)}/history?${query}`);
+      const counts = points.slice(1, -1).map((point: { count: number }) => point.count);
+      assert.ok(counts.length >= 21 && counts.every((each: number) => each === 240), JSON.stringify(counts));
+    }
+    const { late } = await client.get(`/series/${encodeURIComponent(seriesId("wave", { i: "0" }))}`);
+    assert.equal(late.count ?? late, 0, "history that is brought in is not late");
   }));
 
 /** Reads a Prometheus until there are `more` live values of a series, then stops; how many there are, and should be. */
