@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import type { Json } from "../../runtime/core/actor.ts";
-import { type ServiceRequest, TestNode } from "../../runtime/testkit.ts";
+import { type ServiceRequest, simulateDefinition, TestNode } from "../../runtime/testkit.ts";
 import { samplesPerQuery } from "../../actors/sources/prometheus/limits.ts";
 import {
   type ScrapeAnswer,
@@ -239,6 +239,21 @@ Deno.test("a server that is read otherwise is read anew; one that is read more o
   assert.deepEqual(request.spec.match, ["up", "down"]);
   // Each selector is a query, which may take its time-out.
   assert.ok(dueMs - node.nowMs >= 20_000);
+});
+
+Deno.test("sources are what their log says, whatever dies", () => {
+  // Rarely, so that a run is no long row of timers.
+  const [rare, past] = [{ ...target, every: "1h" }, { ...server, every: "1h" }];
+  const specs = [null, rare, { ...rare, every: "30m" }, past, { ...past, step: "30s" }];
+  const { deaths } = simulateDefinition({
+    definitions: [sourceDefinition()],
+    messages: (random) => () => ({
+      to: { kind: "source", id: random.pick(["a", "b", "c"]) },
+      message: { configure: random.pick(specs), origin: random.pick(["http", "file"]) },
+    }),
+    seeds: 10,
+  });
+  assert.ok(deaths > 50);
 });
 
 const url = "http://h:9100/metrics";

@@ -119,14 +119,14 @@ function reasonOf(thrown: unknown): string {
     .slice(0, 300);
 }
 
-/** Throws an `AnswerError`. */
+/** Throws an `AnswerError`; or anything once `signal` is aborted, when nobody waits for it. */
 export async function askForText(asking: Asking): Promise<AnswerText> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), asking.timeoutMs);
   try {
     return await ask(asking, AbortSignal.any([late.signal, asking.signal]));
   } catch (thrown) {
-    if (thrown instanceof AnswerError) throw thrown;
+    if (thrown instanceof AnswerError || asking.signal.aborted) throw thrown;
     if (late.signal.aborted) {
       const sentence = `It has not answered within ${asking.timeoutMs / 1000} s`;
       throw new AnswerError("timeout", sentence, { cause: thrown });

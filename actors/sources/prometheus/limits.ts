@@ -30,8 +30,8 @@ export const samplesPerBatch = 5000;
 /** Series known from the last scrapes, of all targets of a node: some 100 MiB. */
 export const maxKnownSeries = 500_000;
 
-/** What a person is shown of what was refused: enough to see why. */
-export const maxExamples = 5;
+/** What a person is shown of what was refused: enough to see why. It is part of the source's state. */
+export const examplesPerReason = 2;
 export const maxExampleUnits = 200;
 
 /** Unless told otherwise, as Prometheus does. */

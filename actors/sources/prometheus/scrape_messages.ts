@@ -1,7 +1,7 @@
 /** What a source asks the service `scrape`, and what that answers: never samples, which go to their series. */
 
 import { z } from "zod";
-import { maxExamples, maxExampleUnits } from "./limits.ts";
+import { examplesPerReason, maxExampleUnits } from "./limits.ts";
 import { SourceSpec } from "./source_spec.ts";
 
 /** The samples of a server that are asked for: from the first to the last, both included, epoch milliseconds. */
@@ -52,7 +52,7 @@ export const Tally = z.strictObject({
   /** Counters that are below what they were the last time. */
   resets: count,
   /** Of what was refused, sentences. */
-  examples: z.array(z.string()).max(maxExamples),
+  examples: z.array(z.string()),
 });
 export type Tally = z.infer<typeof Tally>;
 
@@ -99,14 +99,10 @@ export class Tallying {
     ahead: 0,
   };
   readonly #examples: string[] = [];
-  readonly #explained = new Set<Refused>();
 
-  /** @param example of each reason two are kept, so that none hides the others; called for those alone */
+  /** @param example a sentence; called only for the first ones of each reason, so that none hides the others */
   refuse(why: Refused, example: () => string): void {
-    const before = this.#refused[why]++;
-    if (before > 1 || this.#examples.length >= maxExamples) return;
-    if (before === 1 && this.#explained.size > 1) return;
-    this.#explained.add(why);
+    if (this.#refused[why]++ >= examplesPerReason) return;
     const text = example();
     this.#examples.push(text.length <= maxExampleUnits ? text : `${text.slice(0, maxExampleUnits)}…`);
   }

@@ -70,6 +70,13 @@ function ownSamples(
   }));
 }
 
+/** Throws when a page has lines, and not one of them is a sample. */
+function checkAny({ series, unmatched, refused, examples }: Tally): void {
+  const { broken = 0, invalid = 0 } = refused;
+  if (broken === 0 || series + unmatched + invalid > 0) return;
+  throw new AnswerError("not-metrics", `Its page is no metrics: ${examples[0]}`);
+}
+
 class Scraper {
   readonly #options: ScraperOptions;
   readonly #budget = new AnswerBudget(maxBytesUnderWay);
@@ -107,11 +114,9 @@ class Scraper {
     try {
       const { bytes, ...page } = await fetchPage(spec, fetching);
       read = { ...target.read({ ...page, atMs }), bytes };
-      const { samples, tally: { refused: { broken = 0 }, examples } } = read;
-      if (samples.length === 0 && broken > 0) {
-        throw new AnswerError("not-metrics", `Its page is no metrics: ${examples[0]}`);
-      }
+      checkAny(read.tally);
     } catch (thrown) {
+      if (!(thrown instanceof AnswerError)) throw thrown;
       await this.#send(own(false, 0));
       throw thrown;
     }
