@@ -52,6 +52,7 @@ import { NodeResults } from "./results/node_results.ts";
 import { hostProbes } from "./sources/host_probes.ts";
 import { runHostSource } from "./sources/host_source.ts";
 import { RemoteWriteReceiver } from "./sources/remote_write/receiver.ts";
+import { defaultRules } from "./rules/default_rules.ts";
 import { refusalReasons } from "./sources/records.ts";
 import { keyedTopicReaders, panelTopics, type TopicSettings } from "./sources/topics.ts";
 
@@ -298,6 +299,7 @@ function openResults(
 }
 
 async function superviseConfiguration(
+  { hostMetrics }: Settings,
   config: ConfigFile | null,
   engine: Engine,
   report: Report,
@@ -306,6 +308,8 @@ async function superviseConfiguration(
   await engine.supervise(source("configuration", (signal) =>
     runConfiguration({
       engine,
+      // They are about the host's metrics.
+      defaults: hostMetrics ? defaultRules : {},
       config,
       signal,
       warn: (sentence) => log.warn("not-told", sentence, { like: sentence }),
@@ -405,7 +409,7 @@ async function runNode(
   if (life.index === 0) await superviseHostMetrics(settings, place, engine, app, report);
   await superviseTopics(settings, place, engine, registry, report);
   await engine.supervise(source("results", (signal) => results.run(signal)));
-  await superviseConfiguration(config, engine, report);
+  await superviseConfiguration(settings, config, engine, report);
   const stopSummary = startSummary(engine, life, link, log);
 
   const why = await Promise.race([stopSignal, worn.promise]);

@@ -10,7 +10,7 @@ import { errorMessage } from "../../runtime/core/errors.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { backoffMs } from "../../runtime/node/retry.ts";
 import { pause } from "../simulate/pause.ts";
-import { defaultRules } from "../rules/default_rules.ts";
+import type { RuleSpec } from "../rules/rule_spec.ts";
 import type { ConfigFile } from "./config_file.ts";
 import type { Origin } from "./configured.ts";
 
@@ -18,6 +18,8 @@ const namesPage = 500;
 
 export interface ConfigurationOptions {
   readonly engine: Pick<Engine, "batch" | "store">;
+  /** Rules that come with the program. */
+  readonly defaults: Readonly<Record<string, RuleSpec>>;
   /** Null: there is no file. */
   readonly config: ConfigFile | null;
   readonly signal: AbortSignal;
@@ -42,11 +44,11 @@ function entriesOf({ sources, rules }: ConfigFile): readonly (readonly [kind: st
   return [["source", sources], ["rule", rules]];
 }
 
-async function tell({ engine, config }: ConfigurationOptions): Promise<void> {
+async function tell({ engine, defaults, config }: ConfigurationOptions): Promise<void> {
   const batch = engine.batch();
   const add = (kind: string, name: string, configure: Json, origin: Origin) =>
     batch.add(kind, name, { configure, origin });
-  for (const [name, spec] of Object.entries(defaultRules)) add("rule", name, spec, "default");
+  for (const [name, spec] of Object.entries(defaults)) add("rule", name, spec, "default");
   if (config !== null) {
     for (const [kind, entries] of entriesOf(config)) {
       for (const name of await namesOf(engine, kind)) {
@@ -55,7 +57,7 @@ async function tell({ engine, config }: ConfigurationOptions): Promise<void> {
       for (const [name, spec] of Object.entries(entries)) add(kind, name, spec, "file");
     }
   }
-  await batch.send();
+  if (batch.size > 0) await batch.send();
 }
 
 /** Resolves once `signal` is aborted; until all is told it tries again, with growing pauses. */

@@ -157,10 +157,8 @@ Deno.test("the configuration file's rules hold from every start on, and are not 
       assert.match(detail, /is of the configuration file/);
       const { items } = await client.get("/rules");
       assert.deepEqual(items.map(({ name, origin }: Record<string, string>) => [name, origin]), [
-        ["default-forecasts", "default"],
         ["waves", "file"],
       ]);
-      await client.ask("DELETE", "/rules/default-forecasts", undefined, 204);
       await client.ask("PUT", "/rules/mine", { ...rule, do: [] }, 400);
       await client.ask("PUT", "/rules/__proto__", rule, 400);
     }
