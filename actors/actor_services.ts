@@ -2,12 +2,16 @@
 
 import { Histogram, type Registry } from "prom-client";
 import type { Engine } from "../runtime/node/engine.ts";
+import type { Report } from "../runtime/node/notice.ts";
 import type { Service } from "../runtime/node/service.ts";
 import type { ResultTopic } from "./results/feed.ts";
+import { logOf } from "./cli/logger.ts";
 import { resultsService } from "./results/results_service.ts";
 import { analysisService } from "./analysis/analysis_service.ts";
 import type { TimeLogs } from "./analysis/time_logs.ts";
 import { selectorService } from "./rules/selector.ts";
+import { ScrapeMetrics } from "./sources/prometheus/scrape_metrics.ts";
+import { scrapeService } from "./sources/prometheus/scraper.ts";
 
 export interface ActorServicesOptions {
   /** Once it runs: nothing is asked before. */
@@ -17,10 +21,11 @@ export interface ActorServicesOptions {
   readonly registry: Registry;
   /** Null: nobody asked for them. */
   readonly timeLogs: TimeLogs | null;
+  readonly report: Report;
 }
 
 export function actorServices(
-  { engine, results, registry, timeLogs }: ActorServicesOptions,
+  { engine, results, registry, timeLogs, report }: ActorServicesOptions,
 ): readonly Service[] {
   const seconds = new Histogram({
     name: "sensorium_analysis_seconds",
@@ -29,6 +34,7 @@ export function actorServices(
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
     registers: [registry],
   });
+  const sourceLog = logOf("sources", report);
   return [
     analysisService({
       engine,
@@ -40,5 +46,11 @@ export function actorServices(
     }),
     selectorService(engine),
     resultsService(results),
+    scrapeService({
+      engine,
+      metrics: new ScrapeMetrics(registry),
+      warn: (sentence) => sourceLog.warn("source-failed", sentence, { like: sentence }),
+      info: (sentence) => sourceLog.info("source-works", sentence, { like: sentence }),
+    }),
   ];
 }

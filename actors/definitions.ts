@@ -8,6 +8,7 @@ import { ruleDefinition } from "./rules/rule.ts";
 import { sensorDefinition } from "./sensors/sensor.ts";
 import { windowCounts } from "./sensors/windowed_actor.ts";
 import { seriesCounts, seriesDefinition } from "./series/series.ts";
+import { sourceDefinition } from "./sources/prometheus/source.ts";
 import { readers as recordReaders } from "./sources/records.ts";
 
 const sensors = windowCounts("sensor");
@@ -20,6 +21,7 @@ export function definitions(): AnyDefinition[] {
     seriesDefinition(pool, series),
     analysisDefinition(),
     ruleDefinition(),
+    sourceDefinition(),
   ];
 }
 

@@ -372,7 +372,7 @@ async function runNode(
     },
     threads,
     report,
-    services: actorServices({ engine: running.promise, results: results.topic, registry, timeLogs }),
+    services: actorServices({ engine: running.promise, results: results.topic, registry, timeLogs, report }),
     compute: { jobsUrl: import.meta.resolve("./analysis/jobs.ts") },
     ...publishing !== null && { onPublished: publishing.onPublished },
     onDoor: (door) => edge.openDoor(door),

@@ -1,18 +1,21 @@
 /**
  * The configuration file: what is watched, and what is done with it. JSON, read once at the start.
  *
- *     {"rules": {"node": {"match": "{__name__=~\"node_.*\"}", "do": ["metadata"]}}}
+ *     {"sources": {"host": {"type": "target", "url": "http://127.0.0.1:9100/metrics"}},
+ *      "rules": {"node": {"match": "{__name__=~\"node_.*\"}", "do": ["metadata"]}}}
  */
 
 import { z } from "zod";
 import { Refusal } from "../cli/refusal.ts";
 import { RuleSpec } from "../rules/rule_spec.ts";
+import { SourceSpec } from "../sources/prometheus/source_spec.ts";
 import { ConfiguredName } from "./configured.ts";
 import { mistakeSentence } from "./mistakes.ts";
 
 const ofNames = "an object of names is needed";
 
 export const ConfigFile = z.strictObject({
+  sources: z.record(ConfiguredName, SourceSpec, { error: ofNames }).prefault({}),
   rules: z.record(ConfiguredName, RuleSpec, { error: ofNames }).prefault({}),
 }, { error: "an object is needed" });
 export type ConfigFile = z.output<typeof ConfigFile>;

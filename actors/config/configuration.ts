@@ -37,9 +37,11 @@ async function namesOf({ store }: ConfigurationOptions["engine"], kind: string):
   return names;
 }
 
+type Entries = Readonly<Record<string, Json>>;
+
 /** What the file has for each kind of actor that is configured. */
-function entriesOf({ rules }: ConfigFile): ReadonlyMap<string, Readonly<Record<string, Json>>> {
-  return new Map([["rule", rules]]);
+function entriesOf({ sources, rules }: ConfigFile): readonly (readonly [kind: string, Entries])[] {
+  return [["source", sources], ["rule", rules]];
 }
 
 async function tell({ engine, defaults, config }: ConfigurationOptions): Promise<void> {

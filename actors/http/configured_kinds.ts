@@ -2,6 +2,8 @@
 
 import { z } from "zod";
 import { RuleSpec } from "../rules/rule_spec.ts";
+import { ScrapeAnswer } from "../sources/prometheus/scrape_messages.ts";
+import { HttpSourceSpec, SourceSpec } from "../sources/prometheus/source_spec.ts";
 import type { ConfiguredKind } from "./configured_routes.ts";
 
 const Look = z.object({
@@ -31,4 +33,28 @@ export const rules: ConfiguredKind = {
   }),
 };
 
-export const configuredKinds: readonly ConfiguredKind[] = [rules];
+export const sources: ConfiguredKind = {
+  kind: "source",
+  path: "sources",
+  noun: "source",
+  spec: HttpSourceSpec,
+  example: {
+    name: "host",
+    spec: { type: "target", url: "http://127.0.0.1:9100/metrics", every: "15s", max: 5000 },
+  },
+  state: z.object({
+    spec: SourceSpec,
+    origin: z.enum(["file", "http", "default"]).nullable(),
+    isUp: z.boolean().nullable().meta({ description: "Whether the last reading succeeded; null before it." }),
+    last: ScrapeAnswer.nullable().meta({ description: "What the last reading found and refused." }),
+    failure: z.string().nullable().meta({ description: "Why the last reading failed." }),
+    failures: z.int().meta({ description: "Readings that failed since the last that succeeded." }),
+    readings: z.int(),
+    readTo: z.string().nullable().meta({ description: "Of a Prometheus server: how far it was read." }),
+    behindMs: z.number().nullable().meta({
+      description: "Of a Prometheus server: how much is yet to be read.",
+    }),
+  }),
+};
+
+export const configuredKinds: readonly ConfiguredKind[] = [sources, rules];

@@ -3,8 +3,7 @@
 import { z } from "zod";
 import type { Json } from "../../runtime/core/actor.ts";
 import { duration, durationMs } from "../config/duration.ts";
-import { parseMatchers } from "../series/matchers.ts";
-import { SelectorError } from "../series/selector_reader.ts";
+import { selector } from "../series/selector.ts";
 import { defaultRuleSeries, maxRuleSeries } from "./limits.ts";
 
 /** What can be done with a series. */
@@ -12,17 +11,6 @@ export const doings = ["rate", "values", "metadata", "forecast", "anomalies"] as
 export type Doing = typeof doings[number];
 
 const doing = z.enum(doings, { error: `one of ${doings.join(", ")} is needed` });
-
-const selector = z.string({ error: "a selector as PromQL writes them is needed" }).superRefine(
-  (text, context) => {
-    try {
-      parseMatchers(text);
-    } catch (error) {
-      if (!(error instanceof SelectorError)) throw error;
-      context.addIssue({ code: "custom", message: error.message });
-    }
-  },
-);
 
 const listError = `a list of what to do is needed: each of ${doings.join(", ")} at most once`;
 const maxError = `a whole number from 1 to ${maxRuleSeries} is needed`;

@@ -115,6 +115,18 @@ const NamedSample = z.strictObject({
 /** One sample of a series. */
 export const Sample = z.preprocess(withoutProto, z.union([IdSample, NamedSample]));
 
+/** Why a name and labels are no series' id, as a sentence without a full stop; null when they are. */
+export function seriesProblem({ name, labels }: SeriesParts): string | null {
+  if (!nameForm.test(name)) return `the name ${shown(name)} has one of { } " = , \\ or a control character`;
+  for (const [label, value] of Object.entries(labels)) {
+    if (!labelForm.test(label)) {
+      return `the label ${shown(label)} is not of A-Z a-z 0-9 _ . with a letter or one "_" first`;
+    }
+    if (!labelValueForm.test(value)) return `the value of ${label}, ${shown(value)}, has a control character`;
+  }
+  return idProblem(seriesId(name, labels));
+}
+
 function isLabels(value: unknown): value is Labels {
   return isItem(value) &&
     Object.entries(value).every(([label, text]) => labelForm.test(label) && typeof text === "string");

@@ -17,6 +17,7 @@ import { queryLatency } from "./query_latency.ts";
 import { recovery } from "./recovery.ts";
 import { measureAll, writeResults } from "./report.ts";
 import { scale } from "./scale.ts";
+import { scrape } from "./scrape.ts";
 import { singleReading } from "./single_reading.ts";
 import { soak } from "./soak.ts";
 import { start } from "./start.ts";
@@ -37,6 +38,7 @@ const figures: readonly Figure[] = [
   memory,
   overload,
   firstReading,
+  scrape,
 ];
 /** Too long to be measured unasked, or not about this project alone. */
 const longFigures: readonly Figure[] = [growth, scale, soak, peers, watchdog];

@@ -31,6 +31,23 @@ const queryAnswer = z.object({
   }),
 });
 
+const rangeAnswer = z.object({
+  status: z.literal("success"),
+  data: z.object({
+    resultType: z.literal("matrix"),
+    result: z.array(z.object({
+      metric: z.record(z.string(), z.string()),
+      values: z.array(z.tuple([z.number(), z.string()])),
+    })),
+  }),
+});
+
+/** One series of the answer to a query over a range of time. */
+export interface SampleRange {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly values: readonly (readonly [tsMs: number, value: number])[];
+}
+
 const startDeadlineMs = 20_000;
 
 // JSON is YAML, and needs no quoting by hand.
@@ -96,6 +113,22 @@ export class Prometheus implements AsyncDisposable {
     const response = await fetch(url);
     const { data } = queryAnswer.parse(await response.json());
     return data.result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }));
+  }
+
+  /** The series that an expression gives at each step from the first moment to the last. */
+  async queryRange(
+    query: string,
+    { fromMs, toMs, stepMs }: { readonly fromMs: number; readonly toMs: number; readonly stepMs: number },
+  ): Promise<readonly SampleRange[]> {
+    const range = { start: `${fromMs / 1000}`, end: `${toMs / 1000}`, step: `${stepMs / 1000}` };
+    const response = await fetch(
+      `${this.url}/api/v1/query_range?${new URLSearchParams({ query, ...range })}`,
+    );
+    const { data } = rangeAnswer.parse(await response.json());
+    return data.result.map(({ metric, values }) => ({
+      labels: metric,
+      values: values.map(([seconds, value]) => [Math.round(seconds * 1000), Number(value)]),
+    }));
   }
 
   /** As `query`, once there is at least one series. */

@@ -7,13 +7,14 @@ import { reconfigured } from "../../actors/config/configured.ts";
 import { defaultRules } from "../../actors/rules/default_rules.ts";
 import { RuleSpec } from "../../actors/rules/rule_spec.ts";
 
+const target = { type: "target", url: "http://h:9100/metrics" };
 const rule = { match: '{__name__="load"}', do: ["metadata"] };
 
 Deno.test("parseConfig() reads rules, with what is not said in its place", () => {
   const { rules } = parseConfig(JSON.stringify({ rules: { load: rule } }), "c.json");
   const { every, max, horizon } = rules["load"]!;
   assert.deepEqual([every.metadata, max, horizon], ["15m", 100, "10m"]);
-  assert.deepEqual(parseConfig("{}", "c.json"), { rules: {} });
+  assert.deepEqual(parseConfig("{}", "c.json"), { sources: {}, rules: {} });
 });
 
 const mistakes: readonly (readonly [unknown, RegExp])[] = [
@@ -35,6 +36,9 @@ const mistakes: readonly (readonly [unknown, RegExp])[] = [
   [{ rules: { a: { ...rule, do: [] } } }, /rules\.a\.do: a list of what to do/],
   [{ rules: { a: { ...rule, max: 0 } } }, /rules\.a\.max: a whole number from 1 to 5000/],
   [{ rules: { a: { ...rule, every: { forecast: "1s" } } } }, /every\.forecast: a time from 10s to 24h/],
+  [{ sources: { a: { type: "target", url: "h:9100" } } }, /sources\.a\.url: an address such as http/],
+  [{ sources: { a: { ...target, evry: "1s" } } }, /sources\.a has a member "evry", .* did you mean every\?/],
+  [{ sources: { a: { ...target, type: "pull" } } }, /sources\.a\.type: .*"target" or "prometheus" is needed/],
   [{ rules: { a: { ...rule, horizon: "1y" } } }, /rules\.a\.horizon: a time from 1m to 24h/],
 ];
 
