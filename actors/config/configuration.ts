@@ -9,7 +9,7 @@ import type { Json } from "../../runtime/core/actor.ts";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { backoffMs } from "../../runtime/node/retry.ts";
-import { pause } from "../simulate/pause.ts";
+import { pause } from "../pause.ts";
 import type { RuleSpec } from "../rules/rule_spec.ts";
 import type { ConfigFile } from "./config_file.ts";
 import type { Origin } from "./configured.ts";

@@ -10,11 +10,9 @@ import { Counter, type Registry } from "prom-client";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import type { Servers } from "../../runtime/node/options.ts";
 import { backoffMs } from "../../runtime/node/retry.ts";
-import { pause } from "../simulate/pause.ts";
+import { pause } from "../pause.ts";
 import type { ResultTopic } from "./feed.ts";
-import { KafkaTopic } from "./kafka_topic.ts";
 import { LocalTopic } from "./local_topic.ts";
-import { MySqlSql } from "./mysql_sql.ts";
 import { SqliteSql } from "./sqlite_sql.ts";
 import { runStoring } from "./storing.ts";
 import { ResultTables } from "./tables.ts";
@@ -106,6 +104,9 @@ export class NodeResults {
   async #openNow(): Promise<Opened> {
     const { folder, servers, topicName, warn } = this.#options;
     if (servers !== null) {
+      // Their drivers take a tenth of a second to load, which a node on its folder need not wait for.
+      const { KafkaTopic } = await import("./kafka_topic.ts");
+      const { MySqlSql } = await import("./mysql_sql.ts");
       const tables = await ResultTables.open(new MySqlSql(servers.mysql));
       return { topic: new KafkaTopic(servers.kafka, topicName), tables };
     }

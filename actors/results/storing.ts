@@ -6,7 +6,7 @@
 
 import { errorMessage } from "../../runtime/core/errors.ts";
 import { backoffMs } from "../../runtime/node/retry.ts";
-import { pause } from "../simulate/pause.ts";
+import { pause } from "../pause.ts";
 import type { ResultTopic } from "./feed.ts";
 import { deletionIntervalMs } from "./limits.ts";
 import type { ResultTables } from "./tables.ts";

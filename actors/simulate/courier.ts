@@ -10,7 +10,7 @@
 import { HttpConnection } from "./http_connection.ts";
 import type { Latencies } from "./latency.ts";
 import { attemptTimeoutMs, firstRetryMs, giveUpMs, maxRetryAfterMs, maxRetryMs } from "./limits.ts";
-import { pause } from "./pause.ts";
+import { pause } from "../pause.ts";
 import type { Body } from "./stream.ts";
 
 /** Where to send, and how. */

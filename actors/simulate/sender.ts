@@ -8,7 +8,7 @@
 import { Courier, type Outcome, type Tally, type Target } from "./courier.ts";
 import type { Layout } from "./layout.ts";
 import type { BodyPlace, StreamLedger } from "./ledger.ts";
-import { pause } from "./pause.ts";
+import { pause } from "../pause.ts";
 import type { Body } from "./stream.ts";
 
 /** What is sent. */
