@@ -1,11 +1,13 @@
 /**
  * A series' last hour, and what is forecast of it, under its row of the table.
  *
- * 1. It is asked for when it is opened, and every `everyMs` then. A series of which no forecast is made shows none.
+ * 1. It is asked for when it is opened, and every `everyMs` then, sooner while there is none yet. A series of which no forecast is made shows none.
  * 2. The picture is told in words, too: by which method, and how well it did in its back-test.
  */
 
 const everyMs = 15_000;
+/** One that is on its way is there in seconds. */
+const soonMs = 3000;
 const answerMs = 5000;
 const hourMs = 3_600_000;
 const margin = 2;
@@ -46,7 +48,10 @@ export class Forecast {
     const failure = analysis?.forecast.failure ?? null;
     if (this.#id !== id) return;
     this.#element.hidden = found === null && failure === null;
-    if (found === null) return this.#say(failure ?? "");
+    if (found === null) {
+      if (isAnalysed) this.#askedMs -= everyMs - soonMs;
+      return this.#say(failure ?? "");
+    }
     const from = found.startMs - hourMs;
     const history = await this.#ask(`${path}/history?step=1m&consistency=local&from=${from}`, answerMs);
     if (this.#id !== id) return;
