@@ -1,5 +1,9 @@
 /** Limits of results and their tables, each with its reason. */
 
+/** Bytes of a result's id and of its series: the tables' keys have columns of so many, and an index takes 3,072. */
+export const maxIdBytes = 1200;
+export const maxSeriesBytes = 1024;
+
 /** UTF-8 bytes of a record: a forecast of a day in minutes is 150 KiB. */
 export const maxResultBytes = 512 * 1024;
 
@@ -11,10 +15,13 @@ export const deletedAtOnce = 1000;
 /** Between two looks for rows that are too old. */
 export const deletionIntervalMs = 60_000;
 
-/** Beginning of a record that was refused, kept for a person to look at. */
-export const refusedUnits = 200;
-/** Refused records that are kept, the newest. */
+/** Bytes of a refused record that are kept, from its beginning, for a person to look at. */
+export const refusedBytes = 200;
+/** Refused records of a partition that are kept, the newest. */
 export const maxRefused = 10_000;
+
+/** Between two lines of the task that stores results alone: a person reads along. */
+export const tellIntervalMs = 10_000;
 
 /** Partitions of the topic when it is made here; results of one series are in one of them, in order. */
 export const newPartitions = 2;
