@@ -13,7 +13,14 @@
  *     metric_positions  topic, part, next_offset
  */
 
-import { deletedAtOnce, maxIdBytes, maxRefused, maxSeriesBytes } from "./limits.ts";
+import {
+  deletedAtOnce,
+  insertedAtOnce,
+  insertedUnits,
+  maxIdBytes,
+  maxRefused,
+  maxSeriesBytes,
+} from "./limits.ts";
 import type { Result, ResultKind } from "./result.ts";
 import type { Dialect, Sql, SqlRow, SqlValue, Statements } from "./sql.ts";
 
@@ -258,13 +265,11 @@ export class ResultTables {
       if (moved !== 1) {
         throw new StalePosition(`Records of ${topic}/${part} from ${from} on are stored already`);
       }
-      for (const row of results.flatMap(rowsOf)) await insert(statements, insertIgnore, row);
-      for (const { position, reason, beginning } of refused) {
-        await insert(statements, insertIgnore, {
-          table: "metric_refused",
-          values: { topic, part, record_offset: position, reason, beginning },
-        });
-      }
+      const refusedRows = refused.map(({ position, reason, beginning }): Row => ({
+        table: "metric_refused",
+        values: { topic, part, record_offset: position, reason, beginning },
+      }));
+      await insert(statements, insertIgnore, [...results.flatMap(rowsOf), ...refusedRows]);
     });
   }
 
@@ -366,11 +371,36 @@ export class ResultTables {
   }
 }
 
-async function insert(statements: Statements, insertIgnore: string, { table, values }: Row): Promise<void> {
-  const names = Object.keys(values);
-  const places = names.map(() => "?").join(", ");
-  await statements.change(
-    `${insertIgnore} INTO ${table} (${names.join(", ")}) VALUES (${places})`,
-    Object.values(values),
-  );
+/** So many rows that one statement has room for them. */
+function* portions(rows: readonly Row[]): Iterable<readonly Row[]> {
+  let some: Row[] = [];
+  let units = 0;
+  for (const row of rows) {
+    const size = Object.values(row.values).reduce<number>(
+      (sum, value) => sum + (typeof value === "string" ? value.length : 0),
+      0,
+    );
+    if (some.length === insertedAtOnce || (some.length > 0 && units + size > insertedUnits)) {
+      yield some;
+      some = [];
+      units = 0;
+    }
+    some.push(row);
+    units += size;
+  }
+  if (some.length > 0) yield some;
+}
+
+/** Rows of one table have the same columns, in the same order. */
+async function insert(statements: Statements, insertIgnore: string, rows: readonly Row[]): Promise<void> {
+  for (const [table, of] of Map.groupBy(rows, ({ table }) => table)) {
+    for (const some of portions(of)) {
+      const names = Object.keys(some[0]?.values ?? {});
+      const places = `(${names.map(() => "?").join(", ")})`;
+      await statements.change(
+        `${insertIgnore} INTO ${table} (${names.join(", ")}) VALUES ${some.map(() => places).join(", ")}`,
+        some.flatMap(({ values }) => Object.values(values)),
+      );
+    }
+  }
 }

@@ -185,6 +185,25 @@ export function resultsContract(database: string, make: () => Promise<Sql>): voi
     );
   });
 
+  test("store() takes many results that are as large as they may be", async (tables) => {
+    const all = Array.from({ length: 20 }, (_, i) => {
+      const result = metadata("a", noonMs + i * 60_000);
+      // Quoted, it is twice as long.
+      return result.kind === "metadata"
+        ? {
+          ...result,
+          metadata: { ...result.metadata, verdict: "'".repeat(250_000), more: "'".repeat(250_000) },
+        }
+        : result;
+    });
+    assert.ok(all.every((result) => parseResult(JSON.stringify(result)).ok));
+    await tables.store(batch(0, all));
+    assert.equal(await tables.position(place), 20);
+    const range = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER };
+    const { rows } = await tables.page({ ...latest, kind: "metadata", range });
+    assert.deepEqual(rows.map(({ body }) => JSON.parse(String(body)).more.length), all.map(() => 250_000));
+  });
+
   test("store() keeps what was refused, and goes on", async (tables) => {
     const refused = [{ position: 1, reason: "it is not JSON", beginning: "{" }];
     await tables.store(batch(0, [values("a", noonMs)], { next: 2, refused }));
