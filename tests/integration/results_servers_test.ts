@@ -140,15 +140,18 @@ resultsTest("a foreign producer's results are stored, the rest is refused with i
 resultsTest("a node that is killed in the middle of 5,000 records stores each once", async (stage) => {
   await stage.make(2);
   await using node = await stage.startNode();
-  // The first 100 once more, and with another value.
-  const again = Array.from({ length: 100 }, (_, i) => valuesRecord(`s${i % 50}`, noonMs + i, 3));
-  await stage.send(many(5000));
-  await stage.untilStored(1);
-  killHard(await node.pid());
-  const storedBefore = await stage.stored();
-  assert.ok(storedBefore < 5000, `${storedBefore} were stored`);
-  // Its launcher starts it again.
-  await stage.send(again);
+  await stage.send(many(2500));
+  await stage.untilRead();
+  {
+    await using _held = await stage.hold(`s0/${noonMs + 4000}`);
+    await stage.send(many(2500, 2500));
+    await stage.untilWaiting();
+    killHard(await node.pid());
+    const stored = await stage.stored();
+    assert.ok(2500 <= stored && stored < 5000, `${stored} were stored`);
+  }
+  // Its launcher starts it again. The first 100 once more, and with another value:
+  await stage.send(Array.from({ length: 100 }, (_, i) => valuesRecord(`s${i % 50}`, noonMs + i, 3)));
   const ends = await stage.untilRead();
   assert.equal(ends.reduce((sum, end) => sum + end), 5100);
   await assertEachOnce(stage, 5000);

@@ -3,6 +3,7 @@
 import type { Admin, Producer } from "kafkajs";
 import { kafkaClient } from "../../runtime/log/kafka/client.ts";
 import { retries } from "../../runtime/log/kafka/limits.ts";
+import { MySqlConnection } from "../../runtime/store/mysql/connection.ts";
 import type { MySqlSettings } from "../../runtime/store/mysql/settings.ts";
 import { dropDatabase, newDatabase, withConnection } from "../contract/servers/mysql_databases.ts";
 import { eventually } from "../services/eventually.ts";
@@ -121,6 +122,34 @@ export class ResultsStage implements AsyncDisposable {
     });
   }
 
+  /** Somebody's open transaction has this result: whoever stores it waits, with what else is in their own. */
+  async hold(id: string): Promise<AsyncDisposable> {
+    const connection = await MySqlConnection.open(this.#mysql);
+    await connection.run("START TRANSACTION");
+    await connection.run(
+      "INSERT INTO metric_values (id, series, at, span, from_ms, to_ms, count) VALUES (?, 's', 1, '1h', 0, 1, 0)",
+      [id],
+    );
+    return {
+      [Symbol.asyncDispose]: async () => {
+        connection.destroy();
+        await connection.lost;
+      },
+    };
+  }
+
+  /** Once a transaction that has stored results already waits for one that is held. */
+  async untilWaiting(): Promise<void> {
+    await eventually("a transaction to wait", deadlineMs, async () => {
+      const waiting = await this.rows(
+        "SELECT 1 FROM information_schema.INNODB_TRX t JOIN information_schema.PROCESSLIST p " +
+          "ON p.ID = t.trx_mysql_thread_id WHERE p.DB = DATABASE() AND t.trx_state = 'LOCK WAIT' " +
+          "AND t.trx_rows_modified > 100",
+      );
+      return waiting.length > 0 ? true : null;
+    });
+  }
+
   async refused(): Promise<readonly RefusedRow[]> {
     const rows = await this.rows("SELECT * FROM metric_refused ORDER BY part, record_offset");
     return rows.map((row) => ({
@@ -133,7 +162,9 @@ export class ResultsStage implements AsyncDisposable {
   /** Once everything in the topic is stored or refused: where each of its partitions ends. */
   async untilRead(): Promise<readonly number[]> {
     return await eventually("the topic to be read to its end", deadlineMs, async () => {
-      const ends = await this.admin.fetchTopicOffsets(this.topic);
+      const ends = (await this.admin.fetchTopicOffsets(this.topic)).toSorted((a, b) =>
+        a.partition - b.partition
+      );
       const rows = await this.rows("SELECT part, next_offset FROM metric_positions");
       const stored = new Map(rows.map((row) => [Number(row["part"]), Number(row["next_offset"])]));
       const isRead = ends.every(({ partition, high }) => (stored.get(partition) ?? 0) === Number(high));
