@@ -37,15 +37,22 @@ export function serversOf(settings: Settings, readText: ReadText): Servers | nul
   return { kafka: kafkaOf(settings, kafkaBrokers, readText), mysql: mysqlOf(settings, mysqlUrl, readText) };
 }
 
-function checkTopics({ entryTopic, okTopic, keyedTopics = [], prefix }: Settings): void {
+function checkTopics({ entryTopic, okTopic, keyedTopics = [], resultsTopic, prefix }: Settings): void {
   if (entryTopic === okTopic) {
     throw new Refusal(
       `Cannot start: --entry-topic and --ok-topic both name ${okTopic}. Readings and recoveries need a topic each.`,
     );
   }
   const own = [MAILBOX, `${prefix}.mailbox`];
-  const named = { "--entry-topic": [entryTopic], "--ok-topic": [okTopic], "--keyed-topics": keyedTopics };
-  for (const [flag, topics] of Object.entries(named)) {
+  const read = { "--entry-topic": [entryTopic], "--ok-topic": [okTopic], "--keyed-topics": keyedTopics };
+  for (const [flag, topics] of Object.entries(read)) {
+    if (!topics.includes(resultsTopic)) continue;
+    throw new Refusal(
+      `Cannot start: ${flag} and --results-topic both name ${resultsTopic}. What comes in and what was found need a ` +
+        "topic each.",
+    );
+  }
+  for (const [flag, topics] of Object.entries({ ...read, "--results-topic": [resultsTopic] })) {
     const taken = topics.find((topic) => own.includes(topic));
     if (taken === undefined) continue;
     throw new Refusal(

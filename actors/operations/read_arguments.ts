@@ -44,9 +44,11 @@ export const tokenFlags: TaskSpec["flags"] = {
 
 export function taskHelp({ introduction, flags }: TaskSpec): string {
   const all = { ...flags, "--help": { form: null, meaning: "print this" } };
-  const rows = Object.entries(all).map(([flag, { form, meaning }]) =>
-    `  ${`${flag} ${form ?? ""}`.padEnd(20)} ${meaning}`
+  const spellings = Object.entries(all).map(([flag, { form, meaning }]) =>
+    [`${flag} ${form ?? ""}`.trim(), meaning] as const
   );
+  const width = Math.max(20, ...spellings.map(([spelling]) => spelling.length));
+  const rows = spellings.map(([spelling, meaning]) => `  ${spelling.padEnd(width)} ${meaning}`);
   return `${introduction}\n\n${rows.join("\n")}\n`;
 }
 

@@ -1,13 +1,30 @@
 /** From records to what is stored of them. */
 
-import { maxResultBytes, refusedUnits } from "./limits.ts";
-import { parseResult, type Result } from "./result.ts";
+import { maxResultBytes, refusedBytes } from "./limits.ts";
+import { type ParsedResult, parseResult, type Result } from "./result.ts";
 import type { Place, Refused, ResultBatch } from "./tables.ts";
 
 export interface TopicRecord {
   readonly position: number;
   /** Null: there is nothing in it. */
-  readonly text: string | null;
+  readonly value: Uint8Array | null;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+const anyText = new TextDecoder();
+
+function parseValue(value: Uint8Array | null): ParsedResult {
+  if (value === null) return { ok: false, reason: "it is empty" };
+  if (value.length > maxResultBytes) {
+    return { ok: false, reason: `it has ${value.length} bytes, and ${maxResultBytes} are the most` };
+  }
+  let text: string;
+  try {
+    text = utf8.decode(value);
+  } catch {
+    return { ok: false, reason: "it is not UTF-8" };
+  }
+  return parseResult(text);
 }
 
 export function batchOf(
@@ -18,16 +35,14 @@ export function batchOf(
 ): ResultBatch {
   const results: Result[] = [];
   const refused: Refused[] = [];
-  for (const { position, text } of records) {
+  for (const { position, value } of records) {
     if (position < from) continue;
-    if (text === null || text.length > maxResultBytes) {
-      const reason = text === null ? "it is empty" : `it is larger than ${maxResultBytes} bytes`;
-      refused.push({ position, reason, beginning: text?.slice(0, refusedUnits) ?? "" });
-      continue;
-    }
-    const parsed = parseResult(text);
+    const parsed = parseValue(value);
     if (parsed.ok) results.push(parsed.result);
-    else refused.push({ position, reason: parsed.reason, beginning: text.slice(0, refusedUnits) });
+    else {
+      const beginning = value === null ? "" : anyText.decode(value.subarray(0, refusedBytes));
+      refused.push({ position, reason: parsed.reason, beginning });
+    }
   }
   return { place, from, next, results, refused };
 }

@@ -5,6 +5,8 @@
  * 2. A partition that came from another node is read from where that one has stored. If it stores more, the guard of the
  *    tables refuses what is read here, and the place is asked for anew.
  * 3. Records that compaction or retention took are no gap.
+ * 4. A partition that ends below what is stored is another one: the topic was deleted and made anew. It is read from its
+ *    beginning, and what is stored of it already, by its id, is left as it is.
  */
 
 import type { Consumer, EachBatchPayload, Producer } from "kafkajs";
@@ -17,8 +19,6 @@ import { batchOf } from "./batch.ts";
 import type { ResultReader, ResultTopic } from "./feed.ts";
 import { newPartitions, storedAtOnce } from "./limits.ts";
 import { StalePosition } from "./tables.ts";
-
-const decoder = new TextDecoder();
 
 export class KafkaTopic implements ResultTopic {
   readonly #settings: KafkaSettings;
@@ -44,14 +44,14 @@ export class KafkaTopic implements ResultTopic {
   }
 
   async #connect(): Promise<Producer> {
-    await this.#make();
+    await this.make();
     const producer = kafkaClient(this.#settings, retries).producer({ allowAutoTopicCreation: false });
     await producer.connect();
     return producer;
   }
 
-  /** The topic, if it is not there. */
-  async #make(): Promise<void> {
+  /** Makes the topic if it is not there. */
+  async make(): Promise<void> {
     const admin = kafkaClient(this.#settings, retries).admin();
     await admin.connect();
     try {
@@ -66,7 +66,7 @@ export class KafkaTopic implements ResultTopic {
   }
 
   async read(reader: ResultReader, signal: AbortSignal): Promise<void> {
-    await this.#make();
+    await this.make();
     const consumer = kafkaClient(this.#settings, retries).consumer({
       groupId: `${this.#settings.prefix}.results`,
       allowAutoTopicCreation: false,
@@ -121,22 +121,22 @@ class Reading {
   async #take({ batch, resolveOffset, heartbeat }: EachBatchPayload): Promise<void> {
     const { partition: part } = batch;
     const place = { topic: this.#topic, part };
-    const known = this.#next.get(part) ?? await this.#reader.position(place);
     const first = Number(batch.firstOffset() ?? batch.lastOffset());
-    const next = known ?? first;
-    const isNew = !this.#next.has(part);
+    const known = this.#next.get(part);
+    let next = known ?? await this.#reader.position(place) ?? first;
+    if (next > Number(batch.highWatermark)) {
+      await this.#reader.store({ place, from: next, next: first, results: [], refused: [] });
+      next = first;
+    }
     this.#next.set(part, next);
     // The group had committed another place, or none.
-    if (isNew && first !== next) return this.#seek(part, next);
+    if (known === undefined && first !== next) return this.#seek(part, next);
     for (let at = 0; at < batch.messages.length; at += storedAtOnce) {
       const messages = batch.messages.slice(at, at + storedAtOnce);
       const from = this.#next.get(part) ?? next;
       const after = Number(messages.at(-1)!.offset) + 1;
       if (after <= from) continue;
-      const records = messages.map(({ offset, value }) => ({
-        position: Number(offset),
-        text: value === null ? null : decoder.decode(value),
-      }));
+      const records = messages.map(({ offset, value }) => ({ position: Number(offset), value }));
       try {
         await this.#reader.store(batchOf(place, from, after, records));
       } catch (thrown) {

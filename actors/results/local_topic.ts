@@ -10,6 +10,8 @@ import { heldUnits, storedAtOnce } from "./limits.ts";
 
 const shard = 0;
 
+const utf8 = new TextEncoder();
+
 export class LocalTopic implements ResultTopic {
   readonly #thread: LogThread;
   readonly #log: RemoteLog;
@@ -59,7 +61,7 @@ export class LocalTopic implements ResultTopic {
           continue;
         }
         const frames = waiting.splice(0, storedAtOnce);
-        const records = frames.map(({ offset, text }) => ({ position: offset, text }));
+        const records = frames.map(({ offset, text }) => ({ position: offset, value: utf8.encode(text) }));
         const after = records.at(-1)!.position + 1;
         await reader.store(batchOf(place, next, after, records));
         next = after;

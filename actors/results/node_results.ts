@@ -74,9 +74,9 @@ export class NodeResults {
         topic,
         tables,
         signal,
-        onStored: (results, refused) => {
-          this.#stored.inc({ outcome: "stored" }, results);
-          this.#stored.inc({ outcome: "refused" }, refused);
+        onStored: ({ results, refused }) => {
+          this.#stored.inc({ outcome: "stored" }, results.length);
+          this.#stored.inc({ outcome: "refused" }, refused.length);
         },
       });
     } finally {

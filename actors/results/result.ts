@@ -6,14 +6,25 @@
  */
 
 import { z } from "zod";
+import { maxIdBytes, maxSeriesBytes } from "./limits.ts";
 
 const number = z.number();
 const time = z.int().min(0);
 
+const utf8 = new TextEncoder();
+
+/** What would not fit into its column would be cut off there, and taken for another one. */
+function key(maxBytes: number) {
+  return z.string().refine(
+    (text) => text !== "" && text.isWellFormed() && utf8.encode(text).length <= maxBytes,
+    `expected 1 to ${maxBytes} bytes of UTF-8`,
+  );
+}
+
 const common = {
   v: z.literal(1),
-  id: z.string().min(1).max(1200),
-  series: z.string().min(1).max(1024),
+  id: key(maxIdBytes),
+  series: key(maxSeriesBytes),
   /** Of what moment it tells, epoch milliseconds. */
   at: time,
   /** How long it took to find out. */

@@ -9,7 +9,7 @@ import { backoffMs } from "../../runtime/node/retry.ts";
 import { pause } from "../pause.ts";
 import type { ResultTopic } from "./feed.ts";
 import { deletionIntervalMs } from "./limits.ts";
-import type { ResultTables } from "./tables.ts";
+import type { ResultBatch, ResultTables } from "./tables.ts";
 
 export interface StoringOptions {
   readonly topic: ResultTopic;
@@ -17,8 +17,7 @@ export interface StoringOptions {
   readonly retentionMs: number;
   readonly signal: AbortSignal;
   nowMs(): number;
-  /** How many results were stored, and records refused. */
-  onStored(results: number, refused: number): void;
+  onStored(batch: ResultBatch): void;
   warn(sentence: string): void;
   info(sentence: string): void;
 }
@@ -51,9 +50,9 @@ export async function runStoring(options: StoringOptions): Promise<void> {
   const { topic, tables, signal, onStored } = options;
   const reader = {
     position: (place: Parameters<ResultTables["position"]>[0]) => tables.position(place),
-    async store(batch: Parameters<ResultTables["store"]>[0]) {
+    async store(batch: ResultBatch) {
       await tables.store(batch);
-      onStored(batch.results.length, batch.refused.length);
+      onStored(batch);
     },
   };
   await Promise.all([

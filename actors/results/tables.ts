@@ -13,7 +13,14 @@
  *     metric_positions  topic, part, next_offset
  */
 
-import { deletedAtOnce, maxRefused } from "./limits.ts";
+import {
+  deletedAtOnce,
+  insertedAtOnce,
+  insertedUnits,
+  maxIdBytes,
+  maxRefused,
+  maxSeriesBytes,
+} from "./limits.ts";
 import type { Result, ResultKind } from "./result.ts";
 import type { Dialect, Sql, SqlRow, SqlValue, Statements } from "./sql.ts";
 
@@ -71,7 +78,11 @@ const extremeColumns = ["max", "min", "avg"].flatMap((name) =>
 
 function definitions(dialect: Dialect): readonly string[] {
   const { key, text, number, integer, tableEnd } = dialect;
-  const common = [`id ${key(1200)} NOT NULL`, `series ${key(1024)} NOT NULL`, `at ${integer} NOT NULL`];
+  const common = [
+    `id ${key(maxIdBytes)} NOT NULL`,
+    `series ${key(maxSeriesBytes)} NOT NULL`,
+    `at ${integer} NOT NULL`,
+  ];
   const numbers = (...names: readonly string[]) => names.map((name) => `${name} ${number}`);
   const place = [`topic ${key(255)} NOT NULL`, `part ${integer} NOT NULL`];
   return [
@@ -216,9 +227,14 @@ export class ResultTables {
     this.#sql = sql;
   }
 
-  /** Makes the tables that are missing. */
+  /** Makes the tables that are missing. `sql` is closed with them, or when that fails. */
   static async open(sql: Sql): Promise<ResultTables> {
-    for (const statement of definitions(sql.dialect)) await sql.change(statement);
+    try {
+      for (const statement of definitions(sql.dialect)) await sql.change(statement);
+    } catch (thrown) {
+      await sql.close();
+      throw thrown;
+    }
     return new ResultTables(sql);
   }
 
@@ -249,13 +265,11 @@ export class ResultTables {
       if (moved !== 1) {
         throw new StalePosition(`Records of ${topic}/${part} from ${from} on are stored already`);
       }
-      for (const row of results.flatMap(rowsOf)) await insert(statements, insertIgnore, row);
-      for (const { position, reason, beginning } of refused) {
-        await insert(statements, insertIgnore, {
-          table: "metric_refused",
-          values: { topic, part, record_offset: position, reason, beginning },
-        });
-      }
+      const refusedRows = refused.map(({ position, reason, beginning }): Row => ({
+        table: "metric_refused",
+        values: { topic, part, record_offset: position, reason, beginning },
+      }));
+      await insert(statements, insertIgnore, [...results.flatMap(rowsOf), ...refusedRows]);
     });
   }
 
@@ -298,11 +312,13 @@ export class ResultTables {
       conditions.push("id > ?");
       values.push(after);
     }
-    const rows = await this.#sql.rows(
-      `SELECT * FROM ${tables[kind]} WHERE ${conditions.join(" AND ")} ORDER BY id LIMIT ?`,
-      [...values, limit],
-    );
-    return { rows, next: rows.length < limit ? null : String(rows.at(-1)!["id"]) };
+    const found = `SELECT * FROM ${tables[kind]} WHERE ${conditions.join(" AND ")}`;
+    const rows = await this.#sql.rows(`${found} ORDER BY id LIMIT ?`, [...values, limit]);
+    if (rows.length < limit) return { rows, next: null };
+    // A result of several rows is on one page: the next one begins behind its id.
+    const last = String(rows.at(-1)!["id"]);
+    const whole = await this.#sql.rows(`${found} AND id = ?`, [...values, last]);
+    return { rows: [...rows.filter(({ id }) => id !== last), ...whole], next: last };
   }
 
   async refusedCount(): Promise<number> {
@@ -323,17 +339,31 @@ export class ResultTables {
       const removed = await this.#sql.change(`DELETE FROM ${table} WHERE at <= ?`, [Number(upTo)]);
       isMore ||= removed >= deletedAtOnce;
     }
-    const excess = await this.refusedCount() - maxRefused;
-    if (excess > 0) {
-      const [row] = await this.#sql.rows(
-        "SELECT MAX(record_offset) AS last FROM (SELECT record_offset FROM metric_refused ORDER BY record_offset LIMIT ?) AS old",
-        [excess],
-      );
-      await this.#sql.change("DELETE FROM metric_refused WHERE record_offset <= ?", [
-        Number(row?.["last"] ?? -1),
-      ]);
-    }
+    await this.#removeRefused();
     return isMore;
+  }
+
+  async #removeRefused(): Promise<void> {
+    const counts = await this.#sql.rows(
+      "SELECT topic, part, COUNT(*) AS count FROM metric_refused GROUP BY topic, part",
+    );
+    for (const { topic, part, count } of counts) {
+      const excess = Number(count) - maxRefused;
+      if (excess <= 0) continue;
+      const place: SqlValue[] = [String(topic), Number(part)];
+      const [row] = await this.#sql.rows(
+        "SELECT MAX(record_offset) AS last FROM (SELECT record_offset FROM metric_refused " +
+          "WHERE topic = ? AND part = ? ORDER BY record_offset LIMIT ?) AS old",
+        [...place, excess],
+      );
+      await this.#sql.change(
+        "DELETE FROM metric_refused WHERE topic = ? AND part = ? AND record_offset <= ?",
+        [
+          ...place,
+          Number(row?.["last"] ?? -1),
+        ],
+      );
+    }
   }
 
   async close(): Promise<void> {
@@ -341,11 +371,36 @@ export class ResultTables {
   }
 }
 
-async function insert(statements: Statements, insertIgnore: string, { table, values }: Row): Promise<void> {
-  const names = Object.keys(values);
-  const places = names.map(() => "?").join(", ");
-  await statements.change(
-    `${insertIgnore} INTO ${table} (${names.join(", ")}) VALUES (${places})`,
-    Object.values(values),
-  );
+/** So many rows that one statement has room for them. */
+function* portions(rows: readonly Row[]): Iterable<readonly Row[]> {
+  let some: Row[] = [];
+  let units = 0;
+  for (const row of rows) {
+    const size = Object.values(row.values).reduce<number>(
+      (sum, value) => sum + (typeof value === "string" ? value.length : 0),
+      0,
+    );
+    if (some.length === insertedAtOnce || (some.length > 0 && units + size > insertedUnits)) {
+      yield some;
+      some = [];
+      units = 0;
+    }
+    some.push(row);
+    units += size;
+  }
+  if (some.length > 0) yield some;
+}
+
+/** Rows of one table have the same columns, in the same order. */
+async function insert(statements: Statements, insertIgnore: string, rows: readonly Row[]): Promise<void> {
+  for (const [table, of] of Map.groupBy(rows, ({ table }) => table)) {
+    for (const some of portions(of)) {
+      const names = Object.keys(some[0]?.values ?? {});
+      const places = `(${names.map(() => "?").join(", ")})`;
+      await statements.change(
+        `${insertIgnore} INTO ${table} (${names.join(", ")}) VALUES ${some.map(() => places).join(", ")}`,
+        some.flatMap(({ values }) => Object.values(values)),
+      );
+    }
+  }
 }

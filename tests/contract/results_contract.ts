@@ -1,7 +1,7 @@
 /** The contract of the tables of results, run over every database. */
 
 import assert from "node:assert/strict";
-import type { Result } from "../../actors/results/result.ts";
+import { parseResult, type Result } from "../../actors/results/result.ts";
 import type { Sql } from "../../actors/results/sql.ts";
 import {
   type ResultBatch,
@@ -149,6 +149,27 @@ export function resultsContract(database: string, make: () => Promise<Sql>): voi
     assert.deepEqual(found, Array.from({ length: 8 }, (_, i) => noonMs + (i + 1) * 60_000));
   });
 
+  test("page() leaves a result whole whose rows would end behind the page", async (tables) => {
+    const all = Array.from({ length: 4 }, (_, i) => values("a", noonMs + i * 60_000));
+    await tables.store(batch(0, all));
+    const query = { ...latest, range: { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER }, limit: 3 };
+    const first = await tables.page(query);
+    const second = await tables.page({ ...query, after: first.next });
+    const third = await tables.page({ ...query, after: second.next });
+    assert.deepEqual([first.rows.length, second.rows.length, third], [4, 4, { rows: [], next: null }]);
+    const found = [...first.rows, ...second.rows].map(({ at, span }) => `${at} ${span}`);
+    assert.deepEqual(new Set(found), new Set(all.flatMap(({ at }) => [`${at} 1h`, `${at} 12h`])));
+  });
+
+  test("store() keeps ids apart that differ in their last byte alone", async (tables) => {
+    const long = "é".repeat(599);
+    const twins = ["a", "b"].map((end) => ({ ...values("a", noonMs), id: `${long}x${end}` }));
+    assert.ok(twins.every((result) => parseResult(JSON.stringify(result)).ok));
+    await tables.store(batch(0, twins));
+    const range = { fromMs: 0, toMs: noonMs + 1 };
+    assert.equal((await tables.page({ ...latest, range, span: "1h" })).rows.length, 2);
+  });
+
   test("store() puts what queries want into columns of its own", async (tables) => {
     await tables.store(batch(0, [metadata("a", noonMs), forecast("a", noonMs)]));
     const [meta] = (await tables.page({ ...latest, kind: "metadata" })).rows;
@@ -162,6 +183,25 @@ export function resultsContract(database: string, make: () => Promise<Sql>): voi
       [ahead?.["method"], ahead?.["max_upper95"], ahead?.["avg_value"], ahead?.["mase"]],
       ["theta", 3, 1, 0.7],
     );
+  });
+
+  test("store() takes many results that are as large as they may be", async (tables) => {
+    const all = Array.from({ length: 20 }, (_, i) => {
+      const result = metadata("a", noonMs + i * 60_000);
+      // Quoted, it is twice as long.
+      return result.kind === "metadata"
+        ? {
+          ...result,
+          metadata: { ...result.metadata, verdict: "'".repeat(250_000), more: "'".repeat(250_000) },
+        }
+        : result;
+    });
+    assert.ok(all.every((result) => parseResult(JSON.stringify(result)).ok));
+    await tables.store(batch(0, all));
+    assert.equal(await tables.position(place), 20);
+    const range = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER };
+    const { rows } = await tables.page({ ...latest, kind: "metadata", range });
+    assert.deepEqual(rows.map(({ body }) => JSON.parse(String(body)).more.length), all.map(() => 250_000));
   });
 
   test("store() keeps what was refused, and goes on", async (tables) => {

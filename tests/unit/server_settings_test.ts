@@ -103,6 +103,16 @@ const refused: readonly (readonly [when: string, Readonly<Record<string, string>
     { ...both, SENSORIUM_OK_TOPIC: "ENTRY" },
     /both name ENTRY\. Readings and recoveries/,
   ],
+  [
+    "its own topic as one of results",
+    { ...both, SENSORIUM_RESULTS_TOPIC: "sensorium.mailbox" },
+    /--results-topic names sensorium\.mailbox, which is what the node calls its own messages/,
+  ],
+  [
+    "results in a topic that is read",
+    { ...both, SENSORIUM_RESULTS_TOPIC: "OK" },
+    /--ok-topic and --results-topic both name OK\. What comes in/,
+  ],
   ["TLS without MySQL", { MYSQL_TLS: "true" }, /settings of MySQL are given, and MYSQL_URL is not set/],
   ["a user without a mechanism", { ...both, KAFKA_USERNAME: "a" }, /KAFKA_SASL is not; set it to plain/],
   [

@@ -163,7 +163,7 @@ function refuse(settings: MySqlSettings, found: string, right: string): never {
 const unknownDatabase = 1049;
 
 /** A connection to the database, which is made when there is none. */
-async function connected(settings: MySqlSettings): Promise<MySqlConnection> {
+export async function connectOrMake(settings: MySqlSettings): Promise<MySqlConnection> {
   try {
     return await MySqlConnection.open(settings);
   } catch (thrown) {
@@ -190,7 +190,7 @@ async function createDatabase(settings: MySqlSettings): Promise<void> {
 
 /** Opens the database and brings its tables from the version they have to `schemaVersion`. */
 export async function openDatabase(settings: MySqlSettings, shards: number): Promise<MySqlOpening> {
-  const connection = await connected(settings);
+  const connection = await connectOrMake(settings);
   try {
     const lock = "CONCAT('sensorium.', SHA1(DATABASE()))";
     const [row] = await connection.rows(`SELECT GET_LOCK(${lock}, ${migrationWaitSeconds}) AS got`);
