@@ -9,6 +9,7 @@ import { type CollectionContext, readProblems } from "./collection_routes.ts";
 import { jsonResponse } from "./json_response.ts";
 import { durationMs, uncachedConsistency } from "./parameters.ts";
 import { badParameter, type Route, route } from "./route.ts";
+import { age } from "./schema_parts.ts";
 
 const tag = "series";
 const segments = { id: "The series' id, percent-encoded." };
@@ -29,6 +30,7 @@ const Analysis = z.object({
   forecast: Task,
   judgements: z.array(z.json()).meta({ description: "How earlier forecasts did, oldest first." }),
   results: z.object({ stored: z.number(), failed: z.number(), failure: z.string().nullable() }),
+  ...age,
 }).meta({ id: "Analysis" });
 
 const ForecastNow = z.object({
@@ -56,6 +58,7 @@ const Anomalies = z.object({
       expected: z.number(),
     })).meta({ description: "The last ones, oldest first." }),
   }).nullable().meta({ description: "Null: no rule asks for a score." }),
+  ...age,
 }).meta({ id: "Anomalies" });
 
 export function analysisRoutes(context: CollectionContext): Route[] {

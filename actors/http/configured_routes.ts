@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { Json } from "../../runtime/core/actor.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
-import { ConfiguredName } from "../config/configured.ts";
+import { ConfiguredName, configuredNamePattern } from "../config/configured.ts";
 import { mistakeSentence } from "../config/mistakes.ts";
 import { bodyText, isGzip, readBytes } from "./body.ts";
 import { type CollectionContext, readProblems } from "./collection_routes.ts";
@@ -44,6 +44,8 @@ const writeProblems = [
   "no-answer-in-time",
   "disk-full",
 ] as const;
+
+const segmentShapes = { name: { minLength: 1, maxLength: 64, pattern: configuredNamePattern.source } };
 
 export function configuredRoutes(configured: ConfiguredKind, context: CollectionContext): Route[] {
   return [
@@ -117,6 +119,7 @@ function getRoute(
     summary: `A ${noun}, and how it goes.`,
     access: "token",
     segments: { name: `The ${noun}'s name.` },
+    segmentShapes,
     segmentExamples: { name: example.name },
     query: z.strictObject({ consistency: uncachedConsistency }),
     success: {
@@ -168,6 +171,7 @@ function putRoute(configured: ConfiguredKind, context: CollectionContext): Route
     description: "It is durable then. What the configuration file says goes first.",
     access: "token",
     segments: { name: "1 to 64 of A-Z a-z 0-9 . _ -, and a letter or digit first." },
+    segmentShapes,
     segmentExamples: { name: example.name },
     query: z.strictObject({}),
     body: {
@@ -206,6 +210,7 @@ function deleteRoute(configured: ConfiguredKind, context: CollectionContext): Ro
     description: "It is durable then. One that comes with the program does not come back.",
     access: "token",
     segments: { name: `The ${noun}'s name.` },
+    segmentShapes,
     segmentExamples: { name: example.name },
     query: z.strictObject({}),
     success: { status: 204, description: "It is removed." },

@@ -146,7 +146,7 @@ function security(access: Access, hasToken: boolean): JsonObject {
 }
 
 function parameters(
-  { segments, segmentExamples = {}, query, headers = {} }: Route,
+  { segments, segmentShapes = {}, segmentExamples = {}, query, headers = {} }: Route,
   schemas: SchemaCollector,
 ): OpenApiParameter[] {
   const inPath = Object.entries(segments).map(([name, description]) => ({
@@ -154,7 +154,7 @@ function parameters(
     in: "path" as const,
     required: true,
     description,
-    schema: { type: "string", ...idShape },
+    schema: { type: "string", ...segmentShapes[name] ?? idShape },
     ...(Object.hasOwn(segmentExamples, name) ? { example: segmentExamples[name] } : {}),
   }));
   const optional = (where: "query" | "header") => ([name, schema]: [string, z.ZodType]): OpenApiParameter => {

@@ -50,6 +50,8 @@ interface Description {
   readonly access: Access;
   /** What each `{segment}` is. */
   readonly segments: Readonly<Record<string, string>>;
+  /** What schemas say of a `{segment}` that is no id of an actor. */
+  readonly segmentShapes?: Readonly<Record<string, object>>;
   /** Of a request that finds something on a node that has the documented examples. */
   readonly segmentExamples?: Readonly<Record<string, string>>;
   readonly query: z.ZodObject;
