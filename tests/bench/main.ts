@@ -16,6 +16,7 @@ import { poison } from "./poison.ts";
 import { queryLatency } from "./query_latency.ts";
 import { recovery } from "./recovery.ts";
 import { measureAll, writeResults } from "./report.ts";
+import { remoteWrite } from "./remote_write.ts";
 import { scale } from "./scale.ts";
 import { scrape } from "./scrape.ts";
 import { singleReading } from "./single_reading.ts";
@@ -39,6 +40,7 @@ const figures: readonly Figure[] = [
   overload,
   firstReading,
   scrape,
+  remoteWrite,
 ];
 /** Too long to be measured unasked, or not about this project alone. */
 const longFigures: readonly Figure[] = [growth, scale, soak, peers, watchdog];
