@@ -20,12 +20,12 @@ import { loadFlags, withBench } from "./measured_server.ts";
 import { cpuText, ownCpuSeconds, ownCpuText, readStats } from "./process_stats.ts";
 
 const targetPerSecond = 100_000;
-const seriesCount = 50_000;
+const seriesCount = 10_000;
 /** Prometheus' `max_samples_per_send`. */
 const requestSamples = 2000;
 const requests = seriesCount / requestSamples;
-/** As many at a time as a Prometheus begins with shards, and some more. */
-const senders = 4;
+/** As many at a time: each sends one share of the series. */
+const senders = 5;
 const intervalMs = 1000;
 const compared = 20;
 
