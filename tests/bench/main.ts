@@ -2,6 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { askLatency } from "./ask_latency.ts";
+import { csvImport } from "./csv_import.ts";
 import type { Figure } from "./figure.ts";
 import { hostDeath, hostHang, nodeDeath } from "./failover.ts";
 import { firstReading } from "./first_reading.ts";
@@ -41,6 +42,7 @@ const figures: readonly Figure[] = [
   firstReading,
   scrape,
   remoteWrite,
+  csvImport,
 ];
 /** Too long to be measured unasked, or not about this project alone. */
 const longFigures: readonly Figure[] = [growth, scale, soak, peers, watchdog];
