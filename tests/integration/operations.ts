@@ -11,7 +11,7 @@ export interface TaskEnd {
 }
 
 export async function runTask(
-  task: "backup" | "restore" | "inspect" | "services" | "bench:anomaly",
+  task: "backup" | "restore" | "inspect" | "import" | "export" | "services" | "bench:anomaly",
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<TaskEnd> {
