@@ -83,14 +83,14 @@ Deno.test("a write request's samples become messages of their series", async () 
 Deno.test("stale markers, NaN and what cannot be a series are counted, and the rest is taken", async () => {
   const taken = new Taken();
   const request = requestOf([
-    { labels: up, samples: [[1, 1000], [123.456, 2000], [NaN, 3000], [Infinity, 4000]] },
+    { labels: up, samples: [[1, 1000], [123.456, 2000], [NaN, 3000], [Infinity, 4000], [1, -1], [1, 9e15]] },
     { labels: { job: "nameless" }, samples: [[1, 1]] },
     { labels: { __name__: "long", text: "x".repeat(2000) }, samples: [[1, 1]] },
     { labels: { __name__: "ok" }, samples: [[5, 1]] },
   ]);
   await taken.receiver.accept(packed(withStale(request, 123.456)));
   assert.deepEqual(taken.messages.map(([id]) => id), ['series/up{job="a"}', "series/ok"]);
-  assert.deepEqual(await taken.counts(), { accepted: 2, stale: 1, nan: 2, labels: 2 });
+  assert.deepEqual(await taken.counts(), { accepted: 2, stale: 1, nan: 2, time: 2, labels: 2 });
   assert.match(taken.told[0] ?? "", /is not taken: its labels make no id .* \(job="nameless"\)\.$/);
 });
 
