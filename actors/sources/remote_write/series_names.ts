@@ -14,28 +14,26 @@ export type NameRefusal = "labels" | "too-many-series";
 /** Remembered so that each is not read anew with every request. */
 const maxRefused = 10_000;
 
-const latin1 = new TextDecoder("latin1");
-
 type Found = { readonly id: string } | { readonly refusal: NameRefusal };
 
-/** Labels, and what they name. Every byte is a character of `text`. */
+/** Labels, and what they name. */
 interface Entry {
-  readonly text: string;
+  readonly bytes: Uint8Array;
   readonly found: Found;
   /** Another one of the same hash. */
   readonly next: Entry | undefined;
 }
 
-/** FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/. Looking a text up that was made of the bytes takes four times as long. */
+/** FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/. Texts made of the bytes took three times as long to look up. */
 function hashOf(bytes: Uint8Array): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
   return hash;
 }
 
-function isText(text: string, bytes: Uint8Array): boolean {
-  if (text.length !== bytes.length) return false;
-  for (let i = 0; i < bytes.length; i++) if (text.charCodeAt(i) !== bytes[i]) return false;
+function isEqual(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false;
+  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false;
   return true;
 }
 
@@ -50,13 +48,13 @@ class Entries {
 
   get(bytes: Uint8Array, hash: number): Found | null {
     for (let entry = this.#byHash.get(hash); entry !== undefined; entry = entry.next) {
-      if (isText(entry.text, bytes)) return entry.found;
+      if (isEqual(entry.bytes, bytes)) return entry.found;
     }
     return null;
   }
 
   add(bytes: Uint8Array, hash: number, found: Found): void {
-    this.#byHash.set(hash, { text: latin1.decode(bytes), found, next: this.#byHash.get(hash) });
+    this.#byHash.set(hash, { bytes: new Uint8Array(bytes), found, next: this.#byHash.get(hash) });
     this.#size++;
   }
 
