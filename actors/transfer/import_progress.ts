@@ -49,9 +49,10 @@ export function closingText(tally: ImportTally, tookMs: number): string {
     ...badLines === 0 ? [] : [`${counted(badLines, "line")} refused`],
     ...filesFailed === 0 ? [] : [`${counted(filesFailed, "file")} failed`],
     ...forgotten === 0 ? [] : [
-      `${
-        counted(forgotten, "row")
-      } older than the node keeps history: only totals go on counting them (start it with a longer --retention)`,
+      `${counted(forgotten, "row")} ${
+        forgotten === 1 ? "is" : "are"
+      } older than the node keeps history, so that ` +
+      "only totals go on counting them: start it with a longer --retention",
     ],
   ];
   return `${lines.join("\n")}\n`;

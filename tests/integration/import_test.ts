@@ -66,7 +66,7 @@ Deno.test("import brings files of many forms in, and tells bad lines by their nu
     const { code, output, errors } = await run(folder, "--bad-lines", badLines);
     assert.equal(code, 0, errors);
     assert.match(output, /^7 rows of 5 files in /);
-    assert.match(output, /\n3 lines refused\n1 row older than the node keeps history/);
+    assert.match(output, /\n3 lines refused\n1 row is older than the node keeps history/);
     assert.match(errors, /broken\.csv:3: It has no comma: /);
     assert.match(errors, /broken\.csv:4: Its value is "NaN": a number is right\./);
     assert.match(errors, /broken\.csv:5: Its time is "yesterday": /);

@@ -256,6 +256,6 @@ Deno.test("progressText() and closingText() say how far it is, and what came of 
   assert.equal(closingText(tally, 4000), "1,000,000 rows of 1 file in 4.0 s (250,000 rows/s)\n");
   assert.match(
     closingText({ ...tally, badLines: 1, filesBefore: 2, filesFailed: 1, forgotten: 5 }, 4000),
-    /\n2 files had been imported before\n1 line refused\n1 file failed\n5 rows older than .*--retention\)\n$/,
+    /\n2 files had been imported before\n1 line refused\n1 file failed\n5 rows are older than .*--retention\n$/,
   );
 });
