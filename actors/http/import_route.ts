@@ -132,6 +132,9 @@ function send(
   { kind, id, key, untilMs }: Envelope,
   { engine, limits: { maxBodyItems }, retentionMs }: ImportContext,
 ): Sent {
+  if (text.trim() === "") {
+    throw new ProblemError("malformed-body", "The body is empty; send timestamp,value.");
+  }
   const lines = linesOf(text);
   if (lines.length > maxBodyItems) {
     const detail = `A body has at most ${maxBodyItems} lines; this one has ${lines.length}.`;

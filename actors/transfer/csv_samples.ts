@@ -22,6 +22,9 @@ const plainForm: CsvForm = { time: 0, value: 1, columns: 2 };
 const timeNames = new Set(["timestamp", "time", "ts", "date", "datetime", "timestamp_ms", "epoch"]);
 const valueNames = new Set(["value", "val", "v"]);
 
+/** What a column that we do not know may be called; letters of another encoding are U+FFFD. */
+const columnName = /^[\p{L}_\ufffd][\p{L}\p{N}_\ufffd .:()[\]/%°-]*$/u;
+
 export type CsvCode = "malformed" | "invalid" | "too-far-ahead";
 
 export interface BadLine {
@@ -70,6 +73,7 @@ export function headerForm(line: string): CsvForm | null {
   const time = names.findIndex((name) => timeNames.has(name));
   const value = names.findIndex((name) => valueNames.has(name));
   if (time >= 0 && value >= 0) return { time, value, columns: cells.length };
+  if (!cells.every((cell) => columnName.test(cell))) return null;
   if (cells.length > 2) return plainForm;
   // One that is known leaves the other column for the other.
   return time === 1 || value === 0 ? { time: 1, value: 0, columns: 2 } : plainForm;

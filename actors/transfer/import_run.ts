@@ -185,6 +185,7 @@ class FileImport {
     const hasOwnHeader = this.#header === null || chunk.first === 1;
     // Before it is sent, so that a killed import knows of it.
     state.sending({ series, path, lines: chunk.lines, key, sentMs: nowMs(), untilMs });
+    if (chunk.text.trim() === "") return state.taken(key);
     const { status, text } = await client.ask(`${this.#path}/history?until=${untilMs}`, {
       method: "POST",
       headers: { "content-type": "text/csv", "idempotency-key": key },

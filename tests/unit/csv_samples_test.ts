@@ -75,6 +75,7 @@ const forms = [
   ["quotes and blanks", '"timestamp","value"\n"1", "1"\n 2 , -2.5 \n'],
   ["columns that are named", "host,value,quality,timestamp\na,1,ok,1\nb,-2.5,\ufffd,2\n"],
   ["the columns the other way round", "value,time\n1,1\n-2.5,2\n"],
+  ["a header in another encoding", "Zeit (UTC),Au\ufffdentemperatur [°C]\n1,1\n2,-2.5\n"],
   ["a header without known names", "wann,wieviel\n1,1\n2,-2.5\n"],
 ] as const;
 
@@ -123,7 +124,7 @@ Deno.test("readCsv() names each bad line, and reads the others", () => {
 });
 
 Deno.test("headerForm() is null for values, good or broken", () => {
-  for (const line of ["1,2", "2026-01-31,x", "x,5", "no comma", ""]) {
+  for (const line of ["1,2", "2026-01-31,x", "x,5", "no comma", "", "[null, null]", "<a href=x>,<b>"]) {
     assert.equal(headerForm(line), null, line);
   }
 });

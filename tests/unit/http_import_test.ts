@@ -51,6 +51,7 @@ const refused = [
   ],
   ["a bad key", "1,1\n", { ...csv, "idempotency-key": "a b" }, 400, /Idempotency-Key/],
   ["too many lines", "1,1\n".repeat(10_001), csv, 413, /at most 10000 lines; this one has 10001/],
+  ["an empty body", " \n\n", csv, 400, /The body is empty/],
   ["garbage for gzip", "1,1\n", { ...csv, "content-encoding": "gzip" }, 400, /not gzip/],
 ] as const;
 
@@ -64,7 +65,7 @@ for (const [name, body, headers, status, detail] of refused) {
     }));
 }
 
-Deno.test("POST /series/{id}/history takes a body without lines", () =>
+Deno.test("POST /series/{id}/history takes a header alone", () =>
   withApp({}, async ({ post }) => {
     const response = await post(path, "timestamp,value\n", csv);
     assert.equal(response.status, 202);

@@ -238,6 +238,14 @@ Deno.test("runImport() begins anew where the node knows nothing of the series", 
   assert.deepEqual(stage.events, ["forgotten file", "rows 1", "done"]);
 });
 
+Deno.test("runImport() sends nothing of empty lines, and of a file without any", async () => {
+  const stage = new Stage();
+  await stage.run("\n".repeat(12_000));
+  assert.deepEqual(stage.keys, []);
+  assert.equal(stage.events.length, 1);
+  await new Stage().run("");
+});
+
 Deno.test("runImport() tells bad lines by their number in the file", async () => {
   const stage = new Stage();
   stage.rejected = [{ line: 2, code: "invalid", sentence: "bad" }];
