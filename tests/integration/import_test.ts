@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { eventually } from "../services/eventually.ts";
+import { freePort } from "../services/free_port.ts";
 import { Node } from "../services/node.ts";
 import { assertDone, assertRefused, runTask, tempFolder } from "./operations.ts";
 
@@ -15,6 +16,8 @@ interface Place {
   /** A folder for files. */
   readonly folder: string;
   run(...args: readonly string[]): ReturnType<typeof runTask>;
+  /** Another node on the same folder and ports. */
+  restart(): Promise<Node>;
   /** Count and sum of a series. */
   total(series: string): Promise<{ readonly count: number; readonly sum: number } | undefined>;
 }
@@ -23,14 +26,18 @@ async function withPlace(use: (place: Place) => Promise<void>): Promise<void> {
   await using temp = await tempFolder();
   const [dataDir, folder] = [join(temp.path, "data"), join(temp.path, "files")];
   Deno.mkdirSync(folder);
-  await using node = await Node.start({
+  const options = {
     dataDir,
     flags: ["--no-host-metrics", "--shards", "2"],
     environment: { SENSORIUM_TOKEN: token },
-  });
+    port: freePort(),
+    adminPort: freePort(),
+  };
+  await using node = await Node.start(options);
   await use({
     node,
     folder,
+    restart: () => Node.start(options),
     run: (...args) => runTask("import", [...args, "--url", node.url], { SENSORIUM_TOKEN: token }),
     total: async (series) => {
       const url = `${node.url}/series/${encodeURIComponent(series)}/windows`;
@@ -83,29 +90,48 @@ Deno.test("import brings files of many forms in, and tells bad lines by their nu
     assert.deepEqual(await total('temperature{site="north"}'), { count: 1, sum: 8 });
   }));
 
+const count = 150_000;
+const all = { count, sum: (count - 1) * count / 2 / 8 };
+
+/** The task's program, when it has sent some of a file `large.csv` and is about to send more. */
+async function begunImport({ node, folder }: Place, state: string): Promise<Deno.ChildProcess> {
+  Deno.writeTextFileSync(join(folder, "large.csv"), rows(count));
+  const task = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "actors/transfer/import_main.ts", folder, "--url", node.url, "--state", state],
+    env: { SENSORIUM_TOKEN: token },
+    cwd: new URL("../../", import.meta.url),
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  await eventually("the import to have sent three chunks", killDeadlineMs, () => {
+    const lines = recorded(state);
+    return Promise.resolve(lines >= 5 ? lines : null);
+  }, 1);
+  return task;
+}
+
 Deno.test("an import that is killed goes on where it was, and every row counts once", () =>
-  withPlace(async ({ node, folder, run, total }) => {
-    const count = 150_000;
-    Deno.writeTextFileSync(join(folder, "large.csv"), rows(count));
+  withPlace(async (place) => {
+    const { folder, run, total } = place;
     const state = join(folder, "state");
-    const task = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "actors/transfer/import_main.ts", folder, "--url", node.url, "--state", state],
-      env: { SENSORIUM_TOKEN: token },
-      cwd: new URL("../../", import.meta.url),
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    await eventually("the import to have sent three chunks", killDeadlineMs, () => {
-      const lines = recorded(state);
-      return Promise.resolve(lines >= 5 ? lines : null);
-    });
+    const task = await begunImport(place, state);
     task.kill("SIGKILL");
     const { success } = await task.status;
     assert.equal(success, false, "the import was over before it was killed");
     assert.match(assertDone(await run(folder, "--state", state)), /rows of 1 file in/);
-    const sum = (count - 1) * count / 2 / 8;
-    assert.deepEqual(await total("large"), { count, sum });
+    assert.deepEqual(await total("large"), all);
+  }));
+
+Deno.test("an import outlives its node, and every row counts once", () =>
+  withPlace(async (place) => {
+    const { folder, node, restart, total } = place;
+    const task = await begunImport(place, join(folder, "state"));
+    await node.kill();
+    await using _again = await restart();
+    const { code } = await task.status;
+    assert.equal(code, 0);
+    assert.deepEqual(await total("large"), all);
   }));
 
 function recorded(path: string): number {
