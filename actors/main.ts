@@ -134,6 +134,7 @@ function openApp(settings: Settings, { engine, hot, results, registry, report }:
     engine,
     hot,
     token: settings.token ?? null,
+    retentionMs: settings.retention,
     results: () => results.tables,
     remoteWrite: new RemoteWriteReceiver({
       engine,

@@ -17,7 +17,7 @@ import { BodyRests } from "./body_rests.ts";
 import type { TrustedProxies } from "./client_address.ts";
 import { clusterRoutes } from "./cluster_routes.ts";
 import { type Collection, collectionRoutes, intakeRoute } from "./collection_routes.ts";
-import { collections } from "./collections.ts";
+import { collections, series } from "./collections.ts";
 import { configuredKinds } from "./configured_kinds.ts";
 import { configuredRoutes } from "./configured_routes.ts";
 import { deadLetterRoutes } from "./dead_letter_routes.ts";
@@ -42,6 +42,7 @@ import { failed, type Fetch, type Shared } from "./shared.ts";
 import { storeReads } from "./store_reads.ts";
 import type { RemoteWriteReceiver } from "../sources/remote_write/receiver.ts";
 import { remoteWriteRoutes } from "./remote_write_route.ts";
+import { importRoute } from "./import_route.ts";
 import { resultsRoutes } from "./results_routes.ts";
 import { suspensionRoutes } from "./suspension_routes.ts";
 import { checkToken } from "./token.ts";
@@ -62,6 +63,8 @@ export interface AppOptions {
   readonly onAnswered?: (request: Request, path: string, status: number) => void;
   /** Takes what Prometheus writes. */
   readonly remoteWrite?: RemoteWriteReceiver;
+  /** How long the node keeps history. */
+  readonly retentionMs?: number;
   /** Where results are stored; null while that cannot be reached. */
   readonly results?: () => ResultTables | null;
   readonly limits?: Partial<HttpLimits>;
@@ -103,6 +106,7 @@ export function createApp(options: AppOptions): App {
       intakeRoute(collection, intake, limits),
       ...collectionRoutes(collection, context),
     ]),
+    importRoute(series, { ...context, metrics, retentionMs: options.retentionMs ?? null }),
     ...options.remoteWrite === undefined ? [] : remoteWriteRoutes(options.remoteWrite, context),
     ...analysisRoutes(context),
     ...resultsRoutes({ ...context, tables: options.results ?? (() => null) }),

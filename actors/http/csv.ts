@@ -22,12 +22,15 @@ function cell(value: CsvValue): string {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-export function csvText(
-  columns: readonly string[],
-  rows: readonly Readonly<Record<string, CsvValue>>[],
-): string {
-  const lines = rows.map((row) => columns.map((column) => cell(row[column] ?? null)).join(","));
-  return [columns.join(","), ...lines].map((line) => `${line}\r\n`).join("");
+type CsvRows = readonly Readonly<Record<string, CsvValue>>[];
+
+/** The lines below the header. */
+export function csvLines(columns: readonly string[], rows: CsvRows): string {
+  return rows.map((row) => `${columns.map((column) => cell(row[column] ?? null)).join(",")}\r\n`).join("");
+}
+
+export function csvText(columns: readonly string[], rows: CsvRows): string {
+  return `${columns.join(",")}\r\n${csvLines(columns, rows)}`;
 }
 
 export function csvResponse(text: string, headers: Readonly<Record<string, string>> = {}): Response {

@@ -5,7 +5,7 @@ import { type ProblemCode, problemKinds, type Rejection, rejectionCodes } from "
 
 export interface HttpMetrics {
   /** Items of one body. */
-  items(kind: string, accepted: number, rejected: readonly Rejection[]): void;
+  items(kind: string, accepted: number, rejected: readonly Pick<Rejection, "code">[]): void;
   /** `route`: a path as the OpenAPI document writes it. */
   answered(route: string, status: number): void;
   /** A request met a problem; counted when a later one may not. */

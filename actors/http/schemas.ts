@@ -14,6 +14,18 @@ export const Accepted = z.object({
   })),
 }).meta({ id: "Accepted" });
 
+export const Imported = z.object({
+  accepted: z.int().min(0).meta({ description: "Values that are durable now." }),
+  rejected: z.array(z.object({
+    line: z.int().min(1).meta({ description: "Number of the line in the body, from 1." }),
+    code: z.enum(rejectionCodes),
+    sentence: z.string().meta({ description: "What is wrong with it, for a person." }),
+  })),
+  forgotten: z.int().min(0).meta({
+    description: "Accepted values that are older than history is kept: only totals go on counting them.",
+  }),
+}).meta({ id: "Imported" });
+
 export const Page = z.object({
   items: z.array(z.object({ id })),
   next: z.string().nullable().meta({ description: "Pass as `after` for the next page; null on the last." }),

@@ -21,13 +21,17 @@ export interface TaskSpec {
   readonly doing: string;
   /** What the task does and how it is used; the flags follow. */
   readonly introduction: string;
-  /** What its one word without a flag is; null: it has none. */
+  /** What its word without a flag is; null: it has none. */
   readonly operand: string | null;
+  /** Whether there may be more than one of them. */
+  readonly takesSeveral?: true;
   readonly flags: Readonly<Record<string, TaskFlag>>;
 }
 
 export interface TaskArguments {
+  /** The first one; empty where the task has none. */
   readonly operand: string;
+  readonly operands: readonly string[];
   /** By flag, as "--data"; of a switch, the empty text. */
   readonly flags: ReadonlyMap<string, string>;
 }
@@ -79,12 +83,15 @@ export function readArguments(spec: TaskSpec, args: readonly string[]): TaskArgu
     }
     flags.set(name, value);
   }
-  return { operand: readOperand(spec, operands), flags };
+  return { operand: readOperand(spec, operands), operands, flags };
 }
 
-function readOperand({ task, doing, operand }: TaskSpec, operands: readonly string[]): string {
+function readOperand(
+  { task, doing, operand, takesSeveral }: TaskSpec,
+  operands: readonly string[],
+): string {
   const [first, second] = operands;
-  const extra = operand === null ? first : second;
+  const extra = operand === null ? first : takesSeveral ? undefined : second;
   if (extra !== undefined) {
     throw new Refusal(`${doing}: "${extra}" is one word too many. See: deno task ${task} --help`);
   }

@@ -39,6 +39,8 @@ export class ShardedBatch implements Batch {
   /** By part: all shards' parts of one number share it. */
   readonly #hashes: string[] = [];
   #size = 0;
+  /** Successive messages are often for one actor. */
+  #last: { readonly id: string; readonly shard: number } | null = null;
 
   constructor(registry: Registry, shardCount: number, key: string | null, sendPieces: SendPieces) {
     this.#registry = registry;
@@ -54,7 +56,8 @@ export class ShardedBatch implements Batch {
   add(kind: string, id: string, message: Json): void {
     const type = this.#registry.indexOf(kind);
     invariant(type >= 0, `Messages are for kinds that are registered, unlike "${kind}"`);
-    const shard = shardOf(id, this.#entries.length);
+    if (id !== this.#last?.id) this.#last = { id, shard: shardOf(id, this.#entries.length) };
+    const { shard } = this.#last;
     const entries = this.#entries[shard];
     if (entries === undefined) this.#entries[shard] = [type, id, message];
     else entries.push(type, id, message);

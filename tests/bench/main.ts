@@ -2,6 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { askLatency } from "./ask_latency.ts";
+import { csvImport } from "./csv_import.ts";
 import type { Figure } from "./figure.ts";
 import { hostDeath, hostHang, nodeDeath } from "./failover.ts";
 import { firstReading } from "./first_reading.ts";
@@ -16,6 +17,7 @@ import { poison } from "./poison.ts";
 import { queryLatency } from "./query_latency.ts";
 import { recovery } from "./recovery.ts";
 import { measureAll, writeResults } from "./report.ts";
+import { remoteWrite } from "./remote_write.ts";
 import { scale } from "./scale.ts";
 import { scrape } from "./scrape.ts";
 import { singleReading } from "./single_reading.ts";
@@ -39,6 +41,8 @@ const figures: readonly Figure[] = [
   overload,
   firstReading,
   scrape,
+  remoteWrite,
+  csvImport,
 ];
 /** Too long to be measured unasked, or not about this project alone. */
 const longFigures: readonly Figure[] = [growth, scale, soak, peers, watchdog];

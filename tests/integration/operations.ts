@@ -11,7 +11,15 @@ export interface TaskEnd {
 }
 
 export async function runTask(
-  task: "backup" | "restore" | "inspect" | "services" | "results" | "bench:anomaly",
+  task:
+    | "backup"
+    | "restore"
+    | "inspect"
+    | "import"
+    | "export"
+    | "services"
+    | "results"
+    | "bench:anomaly",
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<TaskEnd> {

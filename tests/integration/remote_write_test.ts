@@ -6,6 +6,7 @@ import { eventually } from "../services/eventually.ts";
 import { Node } from "../services/node.ts";
 import { Prometheus } from "../services/prometheus.ts";
 import { skipUnlessInstalled } from "../services/required.ts";
+import { packed, requestOf } from "../services/write_request.ts";
 
 const ignore = skipUnlessInstalled("Remote write", ["prometheus"]);
 const token = "correct-horse";
@@ -76,11 +77,33 @@ Deno.test({
     }),
 });
 
-Deno.test({
-  name:
-    "remote write of garbage is refused with 400, of another protocol with 415, without the token with 401",
-  ignore,
-  fn: () =>
+Deno.test("a request that is written again counts once", () =>
+  withNode(async (node) => {
+    const authorization = `Bearer ${token}`;
+    const timeMs = Date.now() - 1000;
+    const body = packed(requestOf([
+      { labels: { __name__: "up", job: "a" }, samples: [[1, timeMs]] },
+      { labels: { __name__: "load", job: "a" }, samples: [[2, timeMs], [4, timeMs + 1]] },
+    ]));
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const response = await fetch(`${node.url}/api/v1/write`, {
+        method: "POST",
+        headers: { authorization, "content-type": "application/x-protobuf", "content-encoding": "snappy" },
+        body,
+      });
+      assert.equal(await response.text(), "");
+      assert.equal(response.status, 204);
+    }
+    for (const [name, count, sum] of [["up", 1, 1], ["load", 2, 6]] as const) {
+      const id = encodeURIComponent(`${name}{job="a"}`);
+      const response = await fetch(`${node.url}/series/${id}/windows`, { headers: { authorization } });
+      assert.deepEqual((await response.json()).total.value, { count, sum });
+    }
+  }));
+
+Deno.test(
+  "remote write of garbage is refused with 400, of another protocol with 415, without the token with 401",
+  () =>
     withNode(async (node) => {
       const send = async (headers: Record<string, string>, body: string) => {
         const url = `${node.url}/api/v1/write`;
@@ -96,4 +119,4 @@ Deno.test({
       assert.equal((await send({ authorization, "content-type": v2 }, "x"))[0], 415);
       assert.equal((await send({}, "x"))[0], 401);
     }),
-});
+);

@@ -1,11 +1,8 @@
 /** What Prometheus writes: read, counted, refused. */
 
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { PbfWriter } from "pbf";
 import { Registry } from "prom-client";
-import { compress } from "snappyjs";
 import { RemoteWriteReceiver } from "../../actors/sources/remote_write/receiver.ts";
 import {
   readWriteRequest,
@@ -14,38 +11,7 @@ import {
   type WriteSink,
 } from "../../actors/sources/remote_write/write_request.ts";
 import type { Json } from "../../runtime/core/actor.ts";
-
-type Sample = readonly [value: number, timeMs: number];
-
-interface Series {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly samples: readonly Sample[];
-}
-
-function writeSeries({ labels, samples }: Series, writer: PbfWriter): void {
-  for (const [name, value] of Object.entries(labels)) {
-    writer.writeMessage(1, (_label: null, inner: PbfWriter) => {
-      inner.writeStringField(1, name);
-      inner.writeStringField(2, value);
-    }, null);
-  }
-  for (const [value, timeMs] of samples) {
-    writer.writeMessage(2, (_sample: null, inner: PbfWriter) => {
-      inner.writeDoubleField(1, value);
-      inner.writeVarintField(2, timeMs);
-    }, null);
-  }
-}
-
-function requestOf(all: readonly Series[]): Uint8Array<ArrayBuffer> {
-  const writer = new PbfWriter();
-  for (const series of all) writer.writeMessage(1, writeSeries, series);
-  return Uint8Array.from(writer.finish());
-}
-
-function packed(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(compress(Buffer.from(bytes)));
-}
+import { packed, requestOf, type WrittenSample } from "../services/write_request.ts";
 
 /** NaN with the bits of a stale marker in the place of a double. */
 function withStale(request: Uint8Array<ArrayBuffer>, value: number): Uint8Array<ArrayBuffer> {
@@ -117,14 +83,14 @@ Deno.test("a write request's samples become messages of their series", async () 
 Deno.test("stale markers, NaN and what cannot be a series are counted, and the rest is taken", async () => {
   const taken = new Taken();
   const request = requestOf([
-    { labels: up, samples: [[1, 1000], [123.456, 2000], [NaN, 3000], [Infinity, 4000]] },
+    { labels: up, samples: [[1, 1000], [123.456, 2000], [NaN, 3000], [Infinity, 4000], [1, -1], [1, 9e15]] },
     { labels: { job: "nameless" }, samples: [[1, 1]] },
     { labels: { __name__: "long", text: "x".repeat(2000) }, samples: [[1, 1]] },
     { labels: { __name__: "ok" }, samples: [[5, 1]] },
   ]);
   await taken.receiver.accept(packed(withStale(request, 123.456)));
   assert.deepEqual(taken.messages.map(([id]) => id), ['series/up{job="a"}', "series/ok"]);
-  assert.deepEqual(await taken.counts(), { accepted: 2, stale: 1, nan: 2, labels: 2 });
+  assert.deepEqual(await taken.counts(), { accepted: 2, stale: 1, nan: 2, time: 2, labels: 2 });
   assert.match(taken.told[0] ?? "", /is not taken: its labels make no id .* \(job="nameless"\)\.$/);
 });
 
@@ -173,7 +139,7 @@ Deno.test("any request is read as it was written", () => {
   const sample = fc.tuple(fc.double({ noNaN: true }), fc.integer({ min: -1e12, max: 1e13 }));
   const series = fc.record({ labels, samples: fc.array(sample, { minLength: 1, maxLength: 4 }) });
   fc.assert(fc.property(fc.array(series, { maxLength: 5 }), (all) => {
-    const found: Sample[] = [];
+    const found: WrittenSample[] = [];
     const into: WriteSink = { ...sink, sample: (_kind, value, timeMs) => void found.push([value, timeMs]) };
     readWriteRequest(requestOf(all), into);
     assert.deepEqual(found, all.flatMap(({ samples }) => samples.map(([value, timeMs]) => [value, timeMs])));

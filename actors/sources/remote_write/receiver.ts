@@ -8,13 +8,22 @@
 
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { Batch, Engine } from "../../../runtime/node/engine.ts";
+import { isTimeMs } from "../../sensors/timestamp.ts";
 import type { SampleMessage } from "../../series/series.ts";
 import { toldLabels } from "./limits.ts";
 import { type NameRefusal, SeriesNames } from "./series_names.ts";
 import { readLabels, readWriteRequest, type SampleKind, unpack, type WriteSink } from "./write_request.ts";
 
-type Outcome = "accepted" | "stale" | "nan" | "histogram" | NameRefusal;
-const outcomes: readonly Outcome[] = ["accepted", "stale", "nan", "histogram", "labels", "too-many-series"];
+type Outcome = "accepted" | "stale" | "nan" | "time" | "histogram" | NameRefusal;
+const outcomes: readonly Outcome[] = [
+  "accepted",
+  "stale",
+  "nan",
+  "time",
+  "histogram",
+  "labels",
+  "too-many-series",
+];
 
 const reasons: Readonly<Record<NameRefusal, string>> = {
   "labels": "its labels make no id of at most 1,024 bytes without control characters",
@@ -85,6 +94,8 @@ export class RemoteWriteReceiver {
         if (kind !== "number" || !Number.isFinite(value)) {
           return void count(kind === "stale" ? "stale" : "nan");
         }
+        // Before 1970, or beyond what a date can hold.
+        if (!isTimeMs(timeMs)) return void count("time");
         const message: SampleMessage = [timeMs, null, value];
         batch.add("series", id, message);
         count("accepted");

@@ -1,0 +1,162 @@
+/** Takes values of a series as CSV: history that is brought in, which is never late. */
+
+import { z } from "zod";
+import { maxAheadMs } from "../../runtime/core/limits.ts";
+import { timeArgumentShape } from "../sensors/timestamp.ts";
+import type { SampleMessage } from "../series/series.ts";
+import { type BadLine, linesOf, readCsv } from "../transfer/csv_samples.ts";
+import { essence } from "./accept.ts";
+import { bodyText, isGzip, readBytes } from "./body.ts";
+import { BodyBudget } from "./body_budget.ts";
+import type { Collection, CollectionContext } from "./collection_routes.ts";
+import { csvMediaType } from "./csv.ts";
+import { keyText, readKey } from "./intake.ts";
+import { jsonResponse } from "./json_response.ts";
+import type { HttpMetrics } from "./metrics.ts";
+import { instantMs } from "./parameters.ts";
+import { ProblemError } from "./problem.ts";
+import { type Route, route } from "./route.ts";
+import { Imported } from "./schemas.ts";
+
+export interface ImportContext extends CollectionContext {
+  readonly metrics: HttpMetrics;
+  /** How long the node keeps history; null: nobody knows. */
+  readonly retentionMs: number | null;
+}
+
+const parameters = z.strictObject({
+  until: instantMs.optional().meta({
+    ...timeArgumentShape,
+    description: "Lines of later times are refused; 5 minutes from now, if nothing is given.",
+  }),
+});
+
+export function importRoute(collection: Collection, context: ImportContext): Route {
+  const { engine, deadlines, limits, metrics } = context;
+  const { type: { kind }, path, noun, idExample } = collection;
+  const budget = new BodyBudget(Math.max(limits.maxBodyBytes, limits.maxBodiesBytes));
+  return route({
+    method: "post",
+    path: `/${path}/{id}/history`,
+    operationId: `post-${path}-history`,
+    tag: path,
+    summary: `Takes values of a ${noun} as CSV, as history.`,
+    description:
+      "A line for each value, `timestamp,value`; times in RFC 3339, without a zone in UTC, or epoch " +
+      "seconds or milliseconds. A header may name the two among other columns. At most " +
+      `${limits.maxBodyItems} lines and ${limits.maxBodyBytes} bytes, before and after \`Content-Encoding: gzip\`. ` +
+      "202 means: durable. Bad lines are named by their number. The same lines under the same " +
+      "Idempotency-Key, with the same `until`, count once.",
+    access: "token",
+    segments: { id: `The ${noun}'s id, percent-encoded.` },
+    segmentExamples: { id: idExample },
+    query: parameters,
+    headers: {
+      "Idempotency-Key": keyText(limits.maxKeyBytes).meta({
+        description: "Names the body: a repeat under the same key within 10 minutes changes nothing.",
+      }),
+    },
+    body: {
+      description: "Good and bad lines may be mixed.",
+      schemas: { [csvMediaType]: z.string() },
+      example: "timestamp,value\n2026-01-31T12:00:00Z,0.25\n",
+    },
+    success: {
+      status: 202,
+      description: "Every accepted value is durable.",
+      mediaType: "application/json",
+      schema: Imported,
+    },
+    problems: [
+      "bad-id",
+      "malformed-body",
+      "nothing-accepted",
+      "bad-key",
+      "body-too-slow",
+      "body-too-large",
+      "unknown-media-type",
+      "keys-full",
+      "starting",
+      "stopping",
+      "overloaded",
+      "unavailable",
+      "no-answer-in-time",
+      "disk-full",
+    ],
+    answer: async ({ until }, { request, segments: { id = "" } }) => {
+      checkForm(request);
+      const key = readKey(request.headers.get("idempotency-key"), limits.maxKeyBytes);
+      const refusal = engine.refusal();
+      if (refusal !== null) throw refusal;
+      const { sent, ...answer } = await budget.during(async (take) => {
+        const bytes = await readBytes(request, { maxBytes: limits.maxBodyBytes, deadlines }, take);
+        const text = bodyText(bytes, {
+          isGzip: isGzip(request),
+          maxBytes: limits.maxBodyBytes,
+          isLines: true,
+        });
+        return send(text, { kind, id, key, untilMs: until ?? engine.logNowMs() + maxAheadMs }, context);
+      });
+      await sent;
+      metrics.items(kind, answer.accepted, answer.rejected);
+      if (answer.accepted === 0 && answer.rejected.length > 0) throw nothingAccepted(answer.rejected);
+      return jsonResponse(answer, 202);
+    },
+  });
+}
+
+function checkForm({ headers }: Request): void {
+  const type = headers.get("content-type");
+  if (type !== null && essence(type) === csvMediaType) return;
+  throw new ProblemError("unknown-media-type", `Content-Type is ${type}; understood is ${csvMediaType}.`);
+}
+
+interface Envelope {
+  readonly kind: string;
+  readonly id: string;
+  readonly key: string | null;
+  readonly untilMs: number;
+}
+
+/** What became of a body; `sent` resolves when what was accepted is durable. */
+interface Sent {
+  readonly sent: Promise<void> | null;
+  readonly accepted: number;
+  readonly rejected: readonly BadLine[];
+  readonly forgotten: number;
+}
+
+/** Everything that takes this thread's time. */
+function send(
+  text: string,
+  { kind, id, key, untilMs }: Envelope,
+  { engine, limits: { maxBodyItems }, retentionMs }: ImportContext,
+): Sent {
+  if (text.trim() === "") {
+    throw new ProblemError("malformed-body", "The body is empty; send timestamp,value.");
+  }
+  const lines = linesOf(text);
+  if (lines.length > maxBodyItems) {
+    const detail = `A body has at most ${maxBodyItems} lines; this one has ${lines.length}.`;
+    throw new ProblemError("body-too-large", detail, { members: { maxItems: maxBodyItems } });
+  }
+  const batch = key === null ? engine.batch() : engine.batch(key);
+  const rejected: BadLine[] = [];
+  const keptFromMs = retentionMs === null ? -Infinity : engine.logNowMs() - retentionMs;
+  let forgotten = 0;
+  readCsv(lines, untilMs, {
+    sample(timeMs, value) {
+      if (timeMs < keptFromMs) forgotten++;
+      const message: SampleMessage = [timeMs, null, value, 1];
+      batch.add(kind, id, message);
+    },
+    bad: (line) => void rejected.push(line),
+  });
+  return { sent: batch.size > 0 ? batch.send() : null, accepted: batch.size, rejected, forgotten };
+}
+
+function nothingAccepted(rejected: readonly BadLine[]): ProblemError {
+  const [first] = rejected;
+  const detail = `All ${rejected.length} lines were refused; the first, ${first?.line}: ${first?.sentence}.`;
+  return new ProblemError("nothing-accepted", detail, { members: { accepted: 0, rejected } });
+}
