@@ -13,6 +13,8 @@ import type { TaskEnd } from "./operations.ts";
 
 const root = new URL("../../", import.meta.url);
 const deadlineMs = 60_000;
+/** InnoDB makes its table of transactions anew only when nobody has read it for 100 ms: whoever reads oftener sees it as it was. */
+const transactionsPauseMs = 200;
 
 export interface ForeignRecord {
   readonly key: string;
@@ -140,14 +142,15 @@ export class ResultsStage implements AsyncDisposable {
 
   /** Once a transaction that has stored results already waits for one that is held. */
   async untilWaiting(): Promise<void> {
-    await eventually("a transaction to wait", deadlineMs, async () => {
+    const isWaiting = async () => {
       const waiting = await this.rows(
         "SELECT 1 FROM information_schema.INNODB_TRX t JOIN information_schema.PROCESSLIST p " +
           "ON p.ID = t.trx_mysql_thread_id WHERE p.DB = DATABASE() AND t.trx_state = 'LOCK WAIT' " +
           "AND t.trx_rows_modified > 100",
       );
       return waiting.length > 0 ? true : null;
-    });
+    };
+    await eventually("a transaction to wait", deadlineMs, isWaiting, transactionsPauseMs);
   }
 
   async refused(): Promise<readonly RefusedRow[]> {
