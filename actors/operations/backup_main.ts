@@ -12,9 +12,9 @@ import {
   type TaskSpec,
   token,
   tokenFlags,
-} from "./read_arguments.ts";
-import { print, runTask } from "./run_task.ts";
-import { sizeText } from "./size_text.ts";
+} from "../cli/read_arguments.ts";
+import { print, runTask } from "../cli/run_task.ts";
+import { sizeText } from "../cli/size_text.ts";
 
 const spec: TaskSpec = {
   task: "backup",

@@ -4,8 +4,8 @@ import { resolve } from "node:path";
 import { currentHolder } from "../cli/data_folder.ts";
 import { failureExitCode, Refusal } from "../cli/refusal.ts";
 import { hasManifest, readManifest } from "./manifest.ts";
-import { dataFlag, dataFolder, type TaskArguments, type TaskSpec } from "./read_arguments.ts";
-import { print, runTask } from "./run_task.ts";
+import { dataFlag, dataFolder, type TaskArguments, type TaskSpec } from "../cli/read_arguments.ts";
+import { print, runTask } from "../cli/run_task.ts";
 import { lookIntoCopy, surveyFolder } from "./survey.ts";
 import { surveyText } from "./survey_text.ts";
 

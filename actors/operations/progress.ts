@@ -1,7 +1,7 @@
 /** How far a long piece of work is: one line on a terminal, nothing elsewhere. */
 
 import { openScreen } from "../cli/screen.ts";
-import { sizeText } from "./size_text.ts";
+import { sizeText } from "../cli/size_text.ts";
 
 /** A line that changes more often cannot be read. */
 const intervalMs = 200;

@@ -1,9 +1,9 @@
 /** `deno task restore DIR`: see `--help`. Exit codes: 0 done, 1 failed, 2 refused. */
 
 import { showProgress } from "./progress.ts";
-import { dataFlag, dataFolder, type TaskArguments, type TaskSpec } from "./read_arguments.ts";
+import { dataFlag, dataFolder, type TaskArguments, type TaskSpec } from "../cli/read_arguments.ts";
 import { restore } from "./restore.ts";
-import { print, runTask } from "./run_task.ts";
+import { print, runTask } from "../cli/run_task.ts";
 
 const spec: TaskSpec = {
   task: "restore",

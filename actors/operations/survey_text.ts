@@ -2,7 +2,7 @@
 
 import { MAILBOX } from "../../runtime/core/checkpoint.ts";
 import type { Manifest } from "./manifest.ts";
-import { sizeText } from "./size_text.ts";
+import { sizeText } from "../cli/size_text.ts";
 import type { FolderSurvey } from "./survey.ts";
 
 const number = new Intl.NumberFormat("en-US");

@@ -9,7 +9,7 @@ import { readSettings } from "../cli/read_settings.ts";
 import { type Redactor, redactor } from "../cli/redact.ts";
 import { Refusal } from "../cli/refusal.ts";
 import { type ReadText, serversOf } from "../cli/servers.ts";
-import type { Environment, TaskArguments, TaskSpec } from "../operations/read_arguments.ts";
+import type { Environment, TaskArguments, TaskSpec } from "../cli/read_arguments.ts";
 import type { Servers } from "../../runtime/node/options.ts";
 import { secretsOf, type Setting, type Settings, settings } from "../settings.ts";
 

@@ -1,6 +1,6 @@
 /** How far an import is, and what came of it, as text. */
 
-import { sizeText } from "../operations/size_text.ts";
+import { sizeText } from "../cli/size_text.ts";
 
 export interface ImportTally {
   rows: number;

@@ -1,7 +1,7 @@
 /** Flags that imports and exports have in common. */
 
 import { Refusal } from "../cli/refusal.ts";
-import type { TaskArguments, TaskFlag, TaskSpec } from "../operations/read_arguments.ts";
+import type { TaskArguments, TaskFlag, TaskSpec } from "../cli/read_arguments.ts";
 import type { Labels } from "../series/sample.ts";
 
 const defaultUrl = "http://127.0.0.1:5002";

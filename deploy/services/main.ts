@@ -1,8 +1,8 @@
 /** `deno task services`: see `--help`. Exit codes: 0 done, 1 failed or not all is running, 2 refused. */
 
 import { failureExitCode, Refusal } from "../../actors/cli/refusal.ts";
-import type { TaskArguments } from "../../actors/operations/read_arguments.ts";
-import { print, runTask } from "../../actors/operations/run_task.ts";
+import type { TaskArguments } from "../../actors/cli/read_arguments.ts";
+import { print, runTask } from "../../actors/cli/run_task.ts";
 import { readCommand, spec } from "./read_command.ts";
 import { down, status, up } from "./run_services.ts";
 import { exportLines, usageText } from "./texts.ts";

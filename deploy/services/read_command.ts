@@ -2,7 +2,7 @@
 
 import { nearest } from "../../actors/cli/nearest.ts";
 import { Refusal } from "../../actors/cli/refusal.ts";
-import type { TaskArguments, TaskSpec } from "../../actors/operations/read_arguments.ts";
+import type { TaskArguments, TaskSpec } from "../../actors/cli/read_arguments.ts";
 import { brokerCounts, defaultPorts } from "./limits.ts";
 import { type Kind, kinds } from "./state.ts";
 

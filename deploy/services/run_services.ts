@@ -8,7 +8,7 @@
 import { join, resolve } from "node:path";
 import { Refusal } from "../../actors/cli/refusal.ts";
 import { showProgress } from "../../actors/operations/progress.ts";
-import { sizeText } from "../../actors/operations/size_text.ts";
+import { sizeText } from "../../actors/cli/size_text.ts";
 import { type DownloadProgress, fetchKafka } from "./download.ts";
 import { clusterOf, isFormatted, type KafkaCluster, kafkaServer, prepareKafka } from "./kafka.ts";
 import { kafkaVersion } from "./kafka_jars.ts";

@@ -1,6 +1,6 @@
 /** What `deno task services` prints. */
 
-import { sizeText } from "../../actors/operations/size_text.ts";
+import { sizeText } from "../../actors/cli/size_text.ts";
 import { type Entry, type Place, serverNames } from "./state.ts";
 
 /** Null: it does not run. */

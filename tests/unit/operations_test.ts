@@ -5,8 +5,8 @@ import {
   taskHelp,
   type TaskSpec,
   token,
-} from "../../actors/operations/read_arguments.ts";
-import { sizeText } from "../../actors/operations/size_text.ts";
+} from "../../actors/cli/read_arguments.ts";
+import { sizeText } from "../../actors/cli/size_text.ts";
 import { Refusal } from "../../actors/cli/refusal.ts";
 
 const spec: TaskSpec = {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Refusal } from "../../actors/cli/refusal.ts";
-import { readArguments } from "../../actors/operations/read_arguments.ts";
+import { readArguments } from "../../actors/cli/read_arguments.ts";
 import { readTask, type ResultsTask, spec } from "../../actors/results/read_task.ts";
 
 const files: Readonly<Record<string, string>> = { "/run/url": "mysql://u:hidden@m/d\n" };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Refusal } from "../../actors/cli/refusal.ts";
-import { readArguments, taskHelp } from "../../actors/operations/read_arguments.ts";
+import { readArguments, taskHelp } from "../../actors/cli/read_arguments.ts";
 import { cacheFolder, repositoryUrl } from "../../deploy/services/download.ts";
 import { parseJavaMajor } from "../../deploy/services/java.ts";
 import { serverProperties } from "../../deploy/services/kafka.ts";

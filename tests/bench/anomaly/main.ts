@@ -4,8 +4,8 @@
  */
 
 import { AnomalyDetector } from "../../../actors/analytics/anomalies/anomaly_detector.ts";
-import type { TaskArguments, TaskSpec } from "../../../actors/operations/read_arguments.ts";
-import { runTask } from "../../../actors/operations/run_task.ts";
+import type { TaskArguments, TaskSpec } from "../../../actors/cli/read_arguments.ts";
+import { runTask } from "../../../actors/cli/run_task.ts";
 import { type Figure, grouped, median, quantile, type Row } from "../figure.ts";
 import { machineText } from "../machine.ts";
 import { measureAll, writeResults } from "../report.ts";

@@ -9,8 +9,8 @@ import {
   type Forecast,
   forecast,
 } from "../../../actors/analytics/forecasts/forecast.ts";
-import type { TaskArguments, TaskSpec } from "../../../actors/operations/read_arguments.ts";
-import { runTask } from "../../../actors/operations/run_task.ts";
+import type { TaskArguments, TaskSpec } from "../../../actors/cli/read_arguments.ts";
+import { runTask } from "../../../actors/cli/run_task.ts";
 import { type Figure, median, milliseconds, quantile, type Row } from "../figure.ts";
 import { machineText } from "../machine.ts";
 import { measureAll, writeResults } from "../report.ts";

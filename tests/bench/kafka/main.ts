@@ -5,8 +5,8 @@
 
 import { failureExitCode, Refusal } from "../../../actors/cli/refusal.ts";
 import { untilStopSignal } from "../../../actors/cli/stop_signal.ts";
-import type { TaskArguments, TaskSpec } from "../../../actors/operations/read_arguments.ts";
-import { runTask } from "../../../actors/operations/run_task.ts";
+import type { TaskArguments, TaskSpec } from "../../../actors/cli/read_arguments.ts";
+import { runTask } from "../../../actors/cli/run_task.ts";
 import { findProgram } from "../../../deploy/services/programs.ts";
 import { machineText } from "../machine.ts";
 import { measureAll, writeResults } from "../report.ts";

@@ -4,8 +4,8 @@
  * 1. Whatever is not understood is refused, by name, with what would be right.
  */
 
-import { nearest } from "../cli/nearest.ts";
-import { Refusal } from "../cli/refusal.ts";
+import { nearest } from "./nearest.ts";
+import { Refusal } from "./refusal.ts";
 import { type Settings, settings } from "../settings.ts";
 
 export interface TaskFlag {

@@ -1,7 +1,7 @@
 /** Runs an operator's task as a program: help, refusals (exit code 2), failures (exit code 1). */
 
 import { errorMessage } from "../../runtime/core/errors.ts";
-import { failureExitCode, Refusal, refusalExitCode } from "../cli/refusal.ts";
+import { failureExitCode, Refusal, refusalExitCode } from "./refusal.ts";
 import { readArguments, type TaskArguments, taskHelp, type TaskSpec } from "./read_arguments.ts";
 
 const encoder = new TextEncoder();
