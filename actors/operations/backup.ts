@@ -2,18 +2,20 @@
  * A backup of a running node.
  *
  *     the node holds its files ─▶ copy the store, then its write-ahead log ─▶ the log is sealed ─▶ copy its segments
- *     ─▶ the node goes on ─▶ the copy is checked ─▶ `backup.json` ─▶ the folder gets its name
+ *     ─▶ the node goes on ─▶ copy its results ─▶ the copy is checked ─▶ `backup.json` ─▶ the folder gets its name
  *
  * 1. Everything that the node had accepted before is in it, and it is a store and a log that fit each other.
  * 2. The folder has its name only when all of it is on the disk and was read again; until then it is called
  *    `.partial`, and has no `backup.json`. One that fails is removed; one that is killed stays so.
  * 3. The node goes on without being asked when this process ends: it is not heard of any more.
+ * 4. Results are those in the tables after all that: SQLite copies them as they are at one moment, whoever writes.
  */
 
-import { join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { errorMessage, invariant } from "../../runtime/core/errors.ts";
 import { settleCopy } from "../../runtime/store/settle_copy.ts";
 import { Refusal } from "../cli/refusal.ts";
+import { copyTables, resultsFile } from "../results/copy_tables.ts";
 import { copyFile, type Copying, hashFile, syncFolder } from "./copy.ts";
 import { type BackupFile, type Manifest, manifestName, newManifest, partialSuffix } from "./manifest.ts";
 import { BackupLost, NodeLink } from "./node_link.ts";
@@ -50,7 +52,8 @@ export async function backup(options: BackupOptions): Promise<Manifest> {
   try {
     const copying = { signal: held.signal, onBytes: options.progress.onBytes };
     await held.orLost(() => copyHeld(options, partial, held, copying));
-    const manifest = await check(partial, options, began, begun.store, copying);
+    const results = await copyResults(options, partial);
+    const manifest = await check(partial, options, { began, store: begun.store, results }, copying);
     await writeManifest(partial, manifest);
     await Deno.rename(partial, target);
     await syncFolder(join(target, ".."));
@@ -140,12 +143,30 @@ async function copyHeld(
   await held.end();
 }
 
+/** Their file's path; none: the folder has no results. */
+async function copyResults(
+  { folder, progress, signal }: BackupOptions,
+  partial: string,
+): Promise<readonly string[]> {
+  signal.throwIfAborted();
+  progress.step("results", null);
+  const target = join(partial, resultsFile);
+  Deno.mkdirSync(dirname(target));
+  return await copyTables(folder, target) ? [resultsFile] : [];
+}
+
+interface Copies {
+  readonly began: string;
+  /** Identity of the store that the node told. */
+  readonly store: string;
+  readonly results: readonly string[];
+}
+
 /** Reads the copy as a node would, and tells what is in it. */
 async function check(
   partial: string,
   { program, progress }: BackupOptions,
-  began: string,
-  store: string,
+  { began, store, results }: Copies,
   copying: Copying,
 ): Promise<Manifest> {
   progress.step("checking", null);
@@ -158,7 +179,7 @@ async function check(
   if (survey.troubles.length > 0) throw new Error(`the copy is not whole: ${survey.troubles.join(" ")}`);
   invariant(meta !== null && version !== null && survey.log.log !== null, "What is whole was read");
   removeJournals(join(partial, logName));
-  const names = [storeName, ...survey.log.segments.map(({ name }) => `${logName}/${name}`)];
+  const names = [storeName, ...survey.log.segments.map(({ name }) => `${logName}/${name}`), ...results];
   const files: BackupFile[] = [];
   for (const path of names) files.push({ path, ...await hashFile(join(partial, path), copying) });
   return newManifest({

@@ -14,18 +14,19 @@ export const manifestName = "backup.json";
 export const partialSuffix = ".partial";
 
 /** Raised when a program of this version could not restore what is written from then on. */
-const formatVersion = 1;
+const formatVersion = 2;
 
 const time = z.string();
 const file = z.object({
   // Restoring writes to no other place than these.
-  path: z.string().regex(/^(store\.db|log\/\d{8}\.db)$/),
+  path: z.string().regex(/^(store\.db|log\/\d{8}\.db|results\/results\.sqlite)$/),
   bytes: z.int().nonnegative(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
 const manifestSchema = z.object({
-  format: z.literal(formatVersion),
+  /** 1 had no results. */
+  format: z.int().min(1).max(formatVersion),
   /** Version of the program that wrote it. */
   program: z.string(),
   /** Everything accepted before this is in the backup. */

@@ -6,10 +6,11 @@
  * 3. The store gets its name last: on what an interrupted restore leaves, no node starts.
  */
 
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { schemaVersion } from "../../runtime/store/schema.ts";
 import { takeDataFolder } from "../cli/data_folder.ts";
 import { Refusal } from "../cli/refusal.ts";
+import { resultsFile } from "../results/copy_tables.ts";
 import { copyFile, syncFolder } from "./copy.ts";
 import { type BackupFile, type Manifest, readManifest } from "./manifest.ts";
 import type { Progress } from "./progress.ts";
@@ -39,7 +40,9 @@ export async function restore({ source, folder, progress }: RestoreOptions): Pro
       progress.step("restoring", manifest.files.reduce((sum, { bytes }) => sum + bytes, 0));
       await copyAll(source, path, manifest, progress);
     } catch (thrown) {
-      for (const name of [unnamedStore, storeName, logName]) await removeIfThere(join(path, name));
+      for (const name of [unnamedStore, storeName, logName, dirname(resultsFile)]) {
+        await removeIfThere(join(path, name));
+      }
       throw thrown;
     }
   } finally {
@@ -55,13 +58,14 @@ async function copyAll(
   { onBytes }: Progress,
 ): Promise<void> {
   const signal = new AbortController().signal;
-  Deno.mkdirSync(join(folder, logName));
+  const folders = [logName, dirname(resultsFile)].map((name) => join(folder, name));
+  for (const path of folders) Deno.mkdirSync(path);
   for (const file of files) {
     const target = join(folder, file.path === storeName ? unnamedStore : file.path);
     const { sha256 } = await copyFile(join(source, file.path), target, { signal, onBytes });
     if (sha256 !== file.sha256) throw damaged(source, file, "is damaged, its checksum is another");
   }
-  await syncFolder(join(folder, logName));
+  for (const path of folders) await syncFolder(path);
   await Deno.rename(join(folder, unnamedStore), join(folder, storeName));
   await syncFolder(folder);
 }

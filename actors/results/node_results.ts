@@ -5,12 +5,13 @@
  */
 
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Counter, type Registry } from "prom-client";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import type { Servers } from "../../runtime/node/options.ts";
 import { backoffMs } from "../../runtime/node/retry.ts";
 import { pause } from "../pause.ts";
+import { resultsFile } from "./copy_tables.ts";
 import type { ResultTopic } from "./feed.ts";
 import { LocalTopic } from "./local_topic.ts";
 import { SqliteSql } from "./sqlite_sql.ts";
@@ -110,9 +111,10 @@ export class NodeResults {
       const tables = await ResultTables.open(new MySqlSql(servers.mysql));
       return { topic: new KafkaTopic(servers.kafka, topicName), tables };
     }
-    const directory = join(folder ?? ".", "results");
+    const path = join(folder ?? ".", resultsFile);
+    const directory = dirname(path);
     await mkdir(directory, { recursive: true });
-    const tables = await ResultTables.open(new SqliteSql(join(directory, "results.sqlite")));
+    const tables = await ResultTables.open(new SqliteSql(path));
     return { topic: await LocalTopic.open(join(directory, "log"), topicName, warn), tables };
   }
 }

@@ -55,6 +55,9 @@ const tables: Readonly<Record<ResultKind, string>> = {
   forecast: "metric_forecasts",
 };
 
+/** What tells of places in the topic, not of series. */
+export const placeTables = ["metric_refused", "metric_positions"] as const;
+
 /** Results by series and time; by time alone, for what is too old. */
 const resultIndexes = { by_series: "series, at", by_time: "at" } as const;
 

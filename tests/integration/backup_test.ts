@@ -139,3 +139,42 @@ Deno.test("A backup that is interrupted, or whose node dies, leaves nothing, and
     return assertDone(await runTask("backup", [copy, "--data", data]));
   });
 });
+
+const lastValues = "/max_min_avg_std_metric?window=1h";
+
+/** Of the series `one`: of when its last stored window tells. */
+async function lastStoredAt(node: Node): Promise<number | null> {
+  const { items } = await (await fetch(node.url + lastValues)).json();
+  return items[0]?.at ?? null;
+}
+
+async function change(node: Node, method: string, path: string, body: unknown): Promise<void> {
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(node.url + path, { method, headers, body: JSON.stringify(body) });
+  assert.ok(response.ok, await response.text());
+}
+
+Deno.test("A node restored from a backup has its results, and stores what it finds from then on", async () => {
+  await using folder = await tempFolder();
+  const [data, copy, restored] = ["data", "backup", "restored"].map((name) => join(folder.path, name));
+  assert.ok(data !== undefined && copy !== undefined && restored !== undefined);
+  const flags = ["--no-host-metrics", "--shards", "2"];
+  let at: number;
+  {
+    await using node = await Node.start({ dataDir: data, flags });
+    const every = { look: "1s", values: "10s" };
+    await change(node, "PUT", "/rules/one", { match: '{__name__="one"}', do: ["values"], every });
+    await change(node, "POST", "/series", { id: "one", ts: Date.now(), value: 1 });
+    at = await eventually("a stored window", deadlineMs, () => lastStoredAt(node));
+    assertDone(await runTask("backup", [copy, "--data", data]));
+    await node.stop();
+  }
+  assertDone(await runTask("restore", [copy, "--data", restored]));
+  await using node = await Node.start({ dataDir: restored, flags });
+  const begun = await eventually("the tables", deadlineMs, () => lastStoredAt(node));
+  assert.ok(begun >= at, `${begun} is before ${at}`);
+  await eventually("a window of the restored node", deadlineMs, async () => {
+    const last = await lastStoredAt(node);
+    return last !== null && last > begun ? last : null;
+  });
+});

@@ -106,8 +106,8 @@ Deno.test("restore refuses what would not be the backup whole, and leaves nothin
   const taken = await takeDataFolder(target);
   assertRefused(await restore(), /r: process \d+ is using it/);
   taken.release();
-  Deno.writeTextFileSync(manifest, text.replace('"format": 1', '"format": 2'));
-  assertRefused(await restore(), /it has format 2, and this program knows up to 1\. Use the newer program/);
+  Deno.writeTextFileSync(manifest, text.replace('"format": 2', '"format": 3'));
+  assertRefused(await restore(), /it has format 3, and this program knows up to 2\. Use the newer program/);
   Deno.writeTextFileSync(manifest, text.replace('"storeVersion": ', '"storeVersion": 99'));
   assertRefused(await restore(), /its store has format version 99\d, and this program knows/);
   Deno.writeTextFileSync(manifest, text.slice(0, 100));
