@@ -32,7 +32,7 @@ Deno.test("POST /api/v1/write answers 204 when all is durable, and for what has 
     assert.equal((await write(body, protobuf)).status, 204);
     assert.equal((await write(packed(requestOf([])), protobuf)).status, 204);
     assert.deepEqual(engine.sent.map(({ kind, id, message }) => [kind, id, message]), [
-      ["series", "up", [1000, null, 1]],
+      ["series", "up", [1000, 1000, 1]],
     ]);
   }));
 

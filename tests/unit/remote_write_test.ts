@@ -70,9 +70,9 @@ Deno.test("a write request's samples become messages of their series", async () 
   await taken.receiver.accept(body);
   await taken.receiver.accept(body);
   const once = [
-    ['series/up{job="a"}', [1000, null, 1]],
-    ['series/up{job="a"}', [2000, null, 0]],
-    ['series/load{host="x\\"y"}', [1500, null, -2.5]],
+    ['series/up{job="a"}', [1000, 1000, 1]],
+    ['series/up{job="a"}', [2000, 2000, 0]],
+    ['series/load{host="x\\"y"}', [1500, 1500, -2.5]],
   ];
   assert.deepEqual(taken.messages, [...once, ...once]);
   assert.equal(new Set(taken.keys).size, 1);
