@@ -4,8 +4,8 @@ import { z } from "zod";
 import type { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { timeArgumentShape } from "../sensors/timestamp.ts";
+import type { Bodies } from "./bodies.ts";
 import { csvMediaType, csvResponse, csvText, wantsCsv } from "./csv.ts";
-import { uncounted } from "./client_limits.ts";
 import { historyRoute } from "./history_route.ts";
 import { type Intake, type ItemType, keyText } from "./intake.ts";
 import { jsonResponse } from "./json_response.ts";
@@ -33,6 +33,7 @@ export interface Collection {
 
 export interface CollectionContext {
   readonly engine: Engine;
+  readonly bodies: Bodies;
   readonly store: StoreReads;
   /** Of what the store does. */
   readonly deadlines: Deadlines;
@@ -114,8 +115,8 @@ export function intakeRoute(collection: Collection, intake: Intake, limits: Http
       "no-answer-in-time",
       "disk-full",
     ],
-    // Requests for it are answered, and counted, before they come to a route.
-    answer: (_query, { request }) => intake.accept(request, type, uncounted),
+    // Requests for it are answered before they come to a route.
+    answer: (_query, { request, visit }) => intake.accept(request, type, visit),
   });
 }
 

@@ -5,7 +5,7 @@ import type { Json } from "../../runtime/core/actor.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { ConfiguredName, configuredNamePattern } from "../config/configured.ts";
 import { mistakeSentence } from "../config/mistakes.ts";
-import { bodyText, isGzip, readBytes } from "./body.ts";
+import { bodyText, isGzip } from "./body.ts";
 import { type CollectionContext, readProblems } from "./collection_routes.ts";
 import { jsonResponse } from "./json_response.ts";
 import { page, uncachedConsistency } from "./parameters.ts";
@@ -223,10 +223,9 @@ function deleteRoute(configured: ConfiguredKind, context: CollectionContext): Ro
   });
 }
 
-async function readJson(request: Request, { deadlines }: CollectionContext): Promise<unknown> {
-  const packed = isGzip(request);
-  const arrived = await readBytes(request, { maxBytes: maxSpecBytes, deadlines }, () => {});
-  const text = bodyText(arrived, { isGzip: packed, maxBytes: maxSpecBytes, isLines: false });
+async function readJson(request: Request, { bodies }: CollectionContext): Promise<unknown> {
+  const form = { isGzip: isGzip(request), maxBytes: maxSpecBytes, isLines: false };
+  const text = await bodies.during(request, (arrived) => bodyText(arrived, form), maxSpecBytes);
   try {
     return JSON.parse(text);
   } catch {
