@@ -11,6 +11,7 @@ import { type Intake, type ItemType, keyText } from "./intake.ts";
 import { jsonResponse } from "./json_response.ts";
 import type { HttpLimits } from "./limits.ts";
 import { consistency, instantMs, listConsistency, page } from "./parameters.ts";
+import { askProblems, bodyProblems, durableProblems, type ProblemCode } from "./problem.ts";
 import type { ActorReader } from "./reader.ts";
 import { type Route, route } from "./route.ts";
 import { Accepted, Page, State, Windows } from "./schemas.ts";
@@ -41,16 +42,8 @@ export interface CollectionContext {
   readonly limits: HttpLimits;
 }
 
-export const readProblems = [
-  "bad-id",
-  "unknown-actor",
-  "starting",
-  "stopping",
-  "overloaded",
-  "unavailable",
-  "shard-moved",
-  "no-answer-in-time",
-] as const;
+/** Of an actor that is read. */
+export const readProblems: readonly ProblemCode[] = ["bad-id", "unknown-actor", ...askProblems];
 
 export function collectionRoutes(collection: Collection, context: CollectionContext): Route[] {
   return [
@@ -100,20 +93,10 @@ export function intakeRoute(collection: Collection, intake: Intake, limits: Http
       schema: Accepted,
     },
     problems: [
-      "malformed-body",
+      ...bodyProblems,
       "nothing-accepted",
       "bad-key",
-      "body-too-slow",
-      "body-too-large",
-      "unknown-media-type",
-      "keys-full",
-      "rate-limited",
-      "starting",
-      "stopping",
-      "overloaded",
-      "unavailable",
-      "no-answer-in-time",
-      "disk-full",
+      ...durableProblems,
     ],
     // Requests for it are answered before they come to a route.
     answer: (_query, { request, visit }) => intake.accept(request, type, visit),

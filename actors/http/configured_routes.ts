@@ -9,7 +9,7 @@ import { bodyText, isGzip } from "./body.ts";
 import { type CollectionContext, readProblems } from "./collection_routes.ts";
 import { jsonResponse } from "./json_response.ts";
 import { page, uncachedConsistency } from "./parameters.ts";
-import { ProblemError } from "./problem.ts";
+import { askProblems, bodyProblems, ProblemError } from "./problem.ts";
 import { type Route, route } from "./route.ts";
 
 /** A kind of actor that is configured. */
@@ -27,23 +27,6 @@ export interface ConfiguredKind {
 
 /** Of what is configured: a screenful. */
 const maxSpecBytes = 64 * 1024;
-
-const writeProblems = [
-  "malformed-body",
-  "bad-spec",
-  "of-file",
-  "body-too-slow",
-  "body-too-large",
-  "unknown-media-type",
-  "bad-id",
-  "starting",
-  "stopping",
-  "overloaded",
-  "unavailable",
-  "shard-moved",
-  "no-answer-in-time",
-  "disk-full",
-] as const;
 
 const segmentShapes = { name: { minLength: 1, maxLength: 64, pattern: configuredNamePattern.source } };
 
@@ -94,7 +77,7 @@ function listRoute(
         next: z.string().nullable(),
       }).meta({ id: `${noun}Page` }),
     },
-    problems: ["starting", "stopping", "overloaded", "unavailable", "shard-moved", "no-answer-in-time"],
+    problems: askProblems,
     answer: async ({ limit, after }) => {
       await engine.flush(limits.askDeadlineMs);
       const { ids, next } = await store.list(kind, after ?? null, limit);
@@ -186,7 +169,7 @@ function putRoute(configured: ConfiguredKind, context: CollectionContext): Route
       schema: z.object({ name: z.string(), spec }).meta({ id: `${noun}Put` }),
     },
     created: "It was made.",
-    problems: writeProblems,
+    problems: [...bodyProblems, "bad-spec", "of-file", "bad-id", ...askProblems, "disk-full"],
     answer: async (_query, { request, segments }) => {
       const name = nameOf(segments);
       const parsed = spec.safeParse(await readJson(request, context));

@@ -14,7 +14,7 @@ import { keyText, readKey } from "./intake.ts";
 import { jsonResponse } from "./json_response.ts";
 import type { HttpMetrics } from "./metrics.ts";
 import { instantMs } from "./parameters.ts";
-import { ProblemError } from "./problem.ts";
+import { bodyProblems, durableProblems, ProblemError } from "./problem.ts";
 import { type Route, route } from "./route.ts";
 import { Imported } from "./schemas.ts";
 
@@ -66,22 +66,7 @@ export function importRoute(collection: Collection, context: ImportContext): Rou
       mediaType: "application/json",
       schema: Imported,
     },
-    problems: [
-      "bad-id",
-      "malformed-body",
-      "nothing-accepted",
-      "bad-key",
-      "body-too-slow",
-      "body-too-large",
-      "unknown-media-type",
-      "keys-full",
-      "starting",
-      "stopping",
-      "overloaded",
-      "unavailable",
-      "no-answer-in-time",
-      "disk-full",
-    ],
+    problems: ["bad-id", ...bodyProblems, "nothing-accepted", "bad-key", ...durableProblems],
     answer: async ({ until }, { request, visit, segments: { id = "" } }) => {
       checkForm(request);
       const key = readKey(request.headers.get("idempotency-key"), limits.maxKeyBytes);

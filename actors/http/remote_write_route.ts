@@ -5,7 +5,7 @@ import type { RemoteWriteReceiver, Written } from "../sources/remote_write/recei
 import { WriteRequestError } from "../sources/remote_write/write_request.ts";
 import { essence } from "./accept.ts";
 import type { CollectionContext } from "./collection_routes.ts";
-import { ProblemError } from "./problem.ts";
+import { bodyProblems, durableProblems, ProblemError } from "./problem.ts";
 import { noQuery, type Route, route } from "./route.ts";
 
 const protobuf = "application/x-protobuf";
@@ -33,19 +33,7 @@ function writeRoute(receiver: RemoteWriteReceiver, { engine, bodies }: Collectio
       example: "",
     },
     success: { status: 204, description: "Every sample that can be taken is durable." },
-    problems: [
-      "malformed-body",
-      "body-too-slow",
-      "body-too-large",
-      "unknown-media-type",
-      "keys-full",
-      "starting",
-      "stopping",
-      "overloaded",
-      "unavailable",
-      "no-answer-in-time",
-      "disk-full",
-    ],
+    problems: [...bodyProblems, ...durableProblems],
     answer: async (_query, { request, visit }) => {
       checkForm(request);
       const refusal = engine.refusal();
