@@ -3,6 +3,7 @@
  * the node listens from the node's own variables. Exit code 0: it lives.
  */
 
+import { fetchReason } from "../runtime/fetch_reason.ts";
 import { reachableUrl } from "../actors/cli/ports.ts";
 
 /** Less than what Docker gives the check, so that the sentence below is what is seen. */
@@ -18,6 +19,6 @@ try {
   await response.body?.cancel();
   Deno.exitCode = response.ok ? 0 : 1;
 } catch (error) {
-  console.log(`${url}: ${error instanceof Error ? error.message : error}`);
+  console.log(`${url}: ${fetchReason(error)}`);
   Deno.exitCode = 1;
 }

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { bodyText } from "../../runtime/body_chunks.ts";
-import { errorMessage } from "../../runtime/core/errors.ts";
+import { fetchReason } from "../../runtime/fetch_reason.ts";
 import { BegunBackup, SealedLog } from "../http/backup_routes.ts";
 import { lastHolder } from "../cli/data_folder.ts";
 import { Refusal } from "../cli/refusal.ts";
@@ -59,7 +59,7 @@ export class NodeLink {
     } catch (cause) {
       if (cause instanceof TypeError) throw notRunning(this.#folder);
       throw new Refusal(
-        `Cannot back up: the node at ${this.#adminUrl} does not answer (${errorMessage(cause)}).`,
+        `Cannot back up: the node at ${this.#adminUrl} does not answer (${fetchReason(cause)}).`,
         {
           cause,
         },
@@ -91,7 +91,7 @@ export class NodeLink {
     try {
       answer = await this.#post(`/backups/${encodeURIComponent(id)}/${name}`);
     } catch (cause) {
-      throw new BackupLost(`the node at ${this.#adminUrl} answers no more (${errorMessage(cause)}).`, {
+      throw new BackupLost(`the node at ${this.#adminUrl} answers no more (${fetchReason(cause)}).`, {
         cause,
       });
     }

@@ -6,7 +6,7 @@
  */
 
 import { bodyText } from "../../runtime/body_chunks.ts";
-import { errorMessage } from "../../runtime/core/errors.ts";
+import { fetchReason } from "../../runtime/fetch_reason.ts";
 import { Refusal } from "../cli/refusal.ts";
 import { firstRetryMs, giveUpMs, maxRetryMs, requestTimeoutMs } from "./limits.ts";
 
@@ -79,7 +79,7 @@ export class NodeClient {
       await response.body?.cancel();
     } catch (thrown) {
       throw new Refusal(
-        `${doing}: nothing answers at ${url.origin} (${errorMessage(thrown)}). Start a node with ` +
+        `${doing}: nothing answers at ${url.origin} (${fetchReason(thrown)}). Start a node with ` +
           "`deno task start cluster`, or name another with --url.",
         { cause: thrown },
       );
@@ -100,7 +100,7 @@ export class NodeClient {
       });
       text = await bodyText(response, signal);
     } catch (thrown) {
-      return { answer: null, trouble: errorMessage(thrown), retryMs: 0 };
+      return { answer: null, trouble: fetchReason(thrown), retryMs: 0 };
     }
     const { status } = response;
     if (ofRequest.has(status)) return { answer: { status, text }, trouble: "", retryMs: 0 };

@@ -8,7 +8,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { basename, join } from "node:path";
 import { Refusal } from "../../actors/cli/refusal.ts";
 import { bodyChunks } from "../../runtime/body_chunks.ts";
-import { errorMessage } from "../../runtime/core/errors.ts";
+import { fetchReason } from "../../runtime/fetch_reason.ts";
 import { type Jar, kafkaJars, kafkaVersion } from "./kafka_jars.ts";
 import { downloadTimeoutMs, parallelDownloads } from "./limits.ts";
 
@@ -119,7 +119,7 @@ async function fetchFile(url: URL, file: string, progress: DownloadProgress): Pr
     await Deno.writeFile(file, counted);
   } catch (cause) {
     const sentence =
-      `Cannot fetch ${shown(url)}: ${errorMessage(cause)}. Kafka's jars come from Maven Central; set ` +
+      `Cannot fetch ${shown(url)}: ${fetchReason(cause)}. Kafka's jars come from Maven Central; set ` +
       "MAVEN_REPOSITORY_URL to a mirror that this machine reaches, or HTTPS_PROXY.";
     throw new Refusal(sentence, { cause });
   }

@@ -6,9 +6,9 @@
  * 3. A call ends when its signal is aborted, and the asked node hears of that.
  */
 
-import { errorMessage } from "../core/errors.ts";
 import type { z } from "zod";
 import { Fifo } from "../core/fifo.ts";
+import { fetchReason } from "../fetch_reason.ts";
 import { unlessAborted } from "../unless_aborted.ts";
 import { hopIdleMs, maxHops, maxIdleHops, maxReplyBytes } from "./limits.ts";
 
@@ -86,7 +86,7 @@ export class PeerClient {
       return await read(await this.#fetch(url + path, init), reply, signal);
     } catch (thrown) {
       if (thrown instanceof HopError) throw thrown;
-      throw new HopError(signal.aborted ? "it does not answer" : errorMessage(thrown), false, {
+      throw new HopError(signal.aborted ? "it does not answer" : fetchReason(thrown), false, {
         cause: thrown,
       });
     } finally {

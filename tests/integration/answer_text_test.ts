@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { AnswerBudget, askForText } from "../../actors/sources/prometheus/answer_text.ts";
+import { freePort } from "../services/free_port.ts";
 import { within } from "../services/within.ts";
 
 /** As many as make the engine compile what runs, after which it may collect what the source alone does not hold. */
@@ -26,6 +27,22 @@ function dripping(): ReadableStream<Uint8Array> {
 function collectGarbage(): void {
   for (let n = 0; n < 300; n++) new Array(100_000).fill({});
 }
+
+Deno.test("askForText() says why nothing answers, and not the whole address", async () => {
+  const asked = askForText({
+    url: `http://127.0.0.1:${freePort()}/metrics?token=secret`,
+    headers: {},
+    form: null,
+    timeoutMs: deadlineMs,
+    maxBytes: 1000,
+    budget: new AnswerBudget(1000),
+    signal: new AbortController().signal,
+  });
+  await assert.rejects(asked, {
+    code: "unreachable",
+    message: /^It cannot be reached: (?!.*secret)(?!fetch failed).*Connection refused/,
+  });
+});
 
 Deno.test("askForText() ends by its time-out when the answer's body never does, also of the thousandth answer", async () => {
   const stop = new AbortController();

@@ -17,7 +17,9 @@ interface Layer {
 }
 
 /** What the ports and the node have in common. */
-const shared = ["runtime/rpc.ts", "runtime/thread_memory.ts", "runtime/unless_aborted.ts"];
+const shared = ["rpc.ts", "thread_memory.ts", "unless_aborted.ts", "fetch_reason.ts"].map((name) =>
+  `runtime/${name}`
+);
 const port = { own: ["runtime/core/", ...shared], packages: null };
 
 export const layers: readonly Layer[] = [

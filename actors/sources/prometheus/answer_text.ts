@@ -7,7 +7,7 @@
  */
 
 import { bodyChunks } from "../../../runtime/body_chunks.ts";
-import { errorMessage } from "../../../runtime/core/errors.ts";
+import { fetchReason } from "../../../runtime/fetch_reason.ts";
 import type { FailureCode } from "./scrape_messages.ts";
 
 /** Its message is a sentence without a full stop. */
@@ -114,12 +114,6 @@ async function ask(asking: Asking, signal: AbortSignal): Promise<AnswerText> {
   return { status, mediaType, text, bytes };
 }
 
-/** Without the address, which may have a secret behind its question mark. */
-function reasonOf(thrown: unknown): string {
-  return errorMessage(thrown).replace(/(?:error sending request )?(?:for|from) url \([^)]*\):?\s*/g, "")
-    .slice(0, 300);
-}
-
 /** Throws an `AnswerError`; or anything once `signal` is aborted, when nobody waits for it. */
 export async function askForText(asking: Asking): Promise<AnswerText> {
   const late = new AbortController();
@@ -132,7 +126,9 @@ export async function askForText(asking: Asking): Promise<AnswerText> {
       const sentence = `It has not answered within ${asking.timeoutMs / 1000} s`;
       throw new AnswerError("timeout", sentence, { cause: thrown });
     }
-    throw new AnswerError("unreachable", `It cannot be reached: ${reasonOf(thrown)}`, { cause: thrown });
+    throw new AnswerError("unreachable", `It cannot be reached: ${fetchReason(thrown).slice(0, 300)}`, {
+      cause: thrown,
+    });
   } finally {
     clearTimeout(timer);
   }
