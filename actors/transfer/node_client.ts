@@ -7,6 +7,7 @@
 
 import { errorMessage } from "../../runtime/core/errors.ts";
 import { Refusal } from "../cli/refusal.ts";
+import { pause } from "../pause.ts";
 import { firstRetryMs, giveUpMs, maxRetryMs, requestTimeoutMs } from "./limits.ts";
 
 export interface NodeClientOptions {
@@ -123,17 +124,4 @@ export function detailOf(text: string): string {
     // It is no problem of ours: a proxy's page, perhaps.
   }
   return text.slice(0, shownUnits);
-}
-
-function pause(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    if (stop.aborted) done();
-    else stop.addEventListener("abort", done);
-  });
 }
