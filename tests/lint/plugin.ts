@@ -20,7 +20,7 @@ interface Layer {
 const threads = ["runtime/rpc.ts", "runtime/thread_memory.ts"];
 const port = { own: ["runtime/core/", ...threads], packages: null };
 
-export const layers: readonly Layer[] = [
+const layers: readonly Layer[] = [
   { folder: "runtime/core/", own: [], packages: ["zod"] },
   { folder: "runtime/log/", ...port },
   { folder: "runtime/store/", ...port },
