@@ -7,9 +7,10 @@ import { type FinishedPhase, type Phase, run } from "../../actors/simulate/run.t
 import { backup } from "../../actors/operations/backup.ts";
 import type { Progress } from "../../actors/operations/progress.ts";
 import { eventually } from "../services/eventually.ts";
+import { tempFolder } from "../services/folder.ts";
 import { Node } from "../services/node.ts";
 import { isRight, verificationText, verify } from "../verify/verifier.ts";
-import { assertDone, assertRefused, runTask, tempFolder } from "./operations.ts";
+import { assertDone, assertRefused, runTask } from "./operations.ts";
 
 const never = new AbortController().signal;
 const connections = 8;

@@ -16,7 +16,8 @@ import { EngineError } from "../../runtime/node/engine.ts";
 import { type EmbeddedEngine, startEngine } from "../../runtime/node/node.ts";
 import { StoreError } from "../../runtime/store/port.ts";
 import { type Fault, fault, inflict } from "../contract/damaged_bytes.ts";
-import { deadlineMs, withFolder } from "./engine_harness.ts";
+import { deadlineMs } from "./engine_harness.ts";
+import { withFolder } from "../services/folder.ts";
 
 const runs = 6;
 const minuteMs = 60_000;
