@@ -32,7 +32,6 @@ const layers: readonly Layer[] = [
   },
   ...threads.map((folder): Layer => ({ folder, own: ["runtime/core/"], packages: null })),
   { folder: "runtime/", own: ["runtime/"], packages: null },
-  // Mathematics packages are added here by name, when there are some.
   { folder: "actors/analytics/", own: ["runtime/core/"], packages: ["arima", "simple-statistics"] },
   { folder: "actors/", own: ["runtime/", "deno.json"], packages: null },
 ];
