@@ -29,8 +29,10 @@ export function counters(): ActorCounters {
   return {
     sensor_late: sensors.late,
     sensor_duplicates: sensors.duplicates,
+    sensor_too_old: sensors.tooOld,
     series_late: series.late,
     series_duplicates: series.duplicates,
+    series_too_old: series.tooOld,
     series_anomalies: series.anomalies,
   };
 }

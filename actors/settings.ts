@@ -305,7 +305,7 @@ export const settingsSchema = z.object({
     value: "COUNT",
     expects: "a whole number from 1 to 1000000, or off",
     meaning:
-      "Requests and readings a second of one client address, and ten times as many at once; above it, 429.",
+      "Requests and items a second of one client address, and ten times as many at once; above it, 429.",
   }),
   resultsTopic: topic.prefault("prometheusdata").register(settingNotes, {
     group: "Servers",

@@ -1,5 +1,6 @@
 /** Ports that cannot be bound, told in a sentence, and found out before anything else is touched. */
 
+import { bodyText } from "../../runtime/body_chunks.ts";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import { httpUrl, isWildcard } from "./http_url.ts";
 import { Refusal } from "./refusal.ts";
@@ -21,8 +22,8 @@ export function reachableUrl(host: string, port: number): string {
 }
 
 async function ask(url: string): Promise<Record<string, unknown>> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(askTimeoutMs) });
-  return await response.json();
+  const signal = AbortSignal.timeout(askTimeoutMs);
+  return JSON.parse(await bodyText(await fetch(url, { signal }), signal));
 }
 
 /** Whether both health checks, which never ask for a token, are answered as ours are. */

@@ -61,26 +61,58 @@ const Anomalies = z.object({
   ...age,
 }).meta({ id: "Anomalies" });
 
-export function analysisRoutes(context: CollectionContext): Route[] {
-  return [analysisRoute(context), forecastRoute(context), anomaliesRoute(context)];
+/** What an actor that looks at a series answers, as it is. */
+interface SeriesQuery {
+  /** Last segment of its path. */
+  readonly path: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly kind: string;
+  readonly query: string;
+  readonly schema: z.ZodType;
 }
 
-function analysisRoute({ reader }: CollectionContext): Route {
+const analysis: SeriesQuery = {
+  path: "analysis",
+  summary: "What was found out about a series on schedule, as rules want it.",
+  description: "Metadata, forecasts and values of the last time, why there are none, and how forecasts did.",
+  kind: "analysis",
+  query: "state",
+  schema: Analysis,
+};
+
+const anomalies: SeriesQuery = {
+  path: "anomalies",
+  summary: "How unusual a series is now, and its last anomalies.",
+  description:
+    "Of series for which a rule asks for it. A score of 0.5 is what happens once in 10,000 values.",
+  kind: "series",
+  query: "anomalies",
+  schema: Anomalies,
+};
+
+export function analysisRoutes(context: CollectionContext): Route[] {
+  return [queryRoute(analysis, context), forecastRoute(context), queryRoute(anomalies, context)];
+}
+
+function queryRoute(
+  { path, summary, description, kind, query, schema }: SeriesQuery,
+  { reader }: CollectionContext,
+): Route {
   return route({
     method: "get",
-    path: "/series/{id}/analysis",
-    operationId: "get-series-analysis",
+    path: `/series/{id}/${path}`,
+    operationId: `get-series-${path}`,
     tag,
-    summary: "What was found out about a series on schedule, as rules want it.",
-    description:
-      "Metadata, forecasts and values of the last time, why there are none, and how forecasts did.",
+    summary,
+    description,
     access: "token",
     segments,
     query: z.strictObject({ consistency: uncachedConsistency }),
-    success: { status: 200, description: "It.", mediaType: "application/json", schema: Analysis },
+    success: { status: 200, description: "It.", mediaType: "application/json", schema },
     problems: readProblems,
     answer: async ({ consistency }, { segments: { id = "" } }) => {
-      const { value, age } = await reader.read({ kind: "analysis", id }, "state", {}, consistency);
+      const { value, age } = await reader.read({ kind, id }, query, {}, consistency);
       return jsonResponse({ id, ...Object(value), ...age });
     },
   });
@@ -125,27 +157,6 @@ function forecastRoute(context: CollectionContext): Route {
           ? { id, forecast: found.value, missing: null }
           : { id, forecast: null, missing: `Not enough information because ${found.reason}.` },
       );
-    },
-  });
-}
-
-function anomaliesRoute({ reader }: CollectionContext): Route {
-  return route({
-    method: "get",
-    path: "/series/{id}/anomalies",
-    operationId: "get-series-anomalies",
-    tag,
-    summary: "How unusual a series is now, and its last anomalies.",
-    description:
-      "Of series for which a rule asks for it. A score of 0.5 is what happens once in 10,000 values.",
-    access: "token",
-    segments,
-    query: z.strictObject({ consistency: uncachedConsistency }),
-    success: { status: 200, description: "It.", mediaType: "application/json", schema: Anomalies },
-    problems: readProblems,
-    answer: async ({ consistency }, { segments: { id = "" } }) => {
-      const { value, age } = await reader.read({ kind: "series", id }, "anomalies", {}, consistency);
-      return jsonResponse({ id, ...Object(value), ...age });
     },
   });
 }

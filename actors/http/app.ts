@@ -13,6 +13,7 @@ import type { ResultTables } from "../results/tables.ts";
 import { actorRoutes } from "./actor_routes.ts";
 import { analysisRoutes } from "./analysis_routes.ts";
 import { backupRoutes } from "./backup_routes.ts";
+import { Bodies } from "./bodies.ts";
 import { BodyRests } from "./body_rests.ts";
 import type { TrustedProxies } from "./client_address.ts";
 import { clusterRoutes } from "./cluster_routes.ts";
@@ -91,11 +92,13 @@ export function createApp(options: AppOptions): App {
   const metrics = createHttpMetrics(registry, kinds);
   const moving = new MovingActors(kinds);
   const feed = new LiveFeed({ engine, moving, limits, log });
-  const intake = new Intake({ engine, limits, metrics, moving, nowMs });
+  const bodies = new Bodies(limits);
+  const intake = new Intake({ engine, bodies, limits, metrics, moving, nowMs });
   const deadlines = new Deadlines(limits.askDeadlineMs);
   const context = {
     engine,
     limits,
+    bodies,
     deadlines,
     store: storeReads(engine, deadlines),
     reader: new ActorReader({ engine, hot, limits, log }),
@@ -136,6 +139,7 @@ export function createApp(options: AppOptions): App {
     },
   };
   const router = createRouter(routes, shared);
+  const adminRouter = createRouter([...health, ...backupRoutes(engine.backups)], shared);
   const turns = new Turns(limits.maxTurnWaitMs, nowMs);
   const limited = withClientLimits(
     withHotPath(router, collections, intake, shared),
@@ -144,11 +148,11 @@ export function createApp(options: AppOptions): App {
   );
   return {
     fetch: inTurn(limited, turns, shared),
-    adminFetch: inTurn(createRouter([...health, ...backupRoutes(engine.backups)], shared), turns, shared),
+    adminFetch: inTurn(withClientLimits(adminRouter, null, shared), turns, shared),
     moving,
     close: () => {
       feed.close();
-      intake.close();
+      bodies.close();
       deadlines.close();
       answerDeadlines.close();
     },
@@ -157,7 +161,7 @@ export function createApp(options: AppOptions): App {
 
 /** The ways in are answered before the router: it would cost each body more than parsing an item does. */
 function withHotPath(
-  router: Fetch,
+  router: Answer,
   all: readonly Collection[],
   intake: Intake,
   shared: Shared,
@@ -167,7 +171,7 @@ function withHotPath(
   return async (request, visit) => {
     const path = rawPath(request);
     const type = request.method === "POST" ? byPath.get(path) : undefined;
-    if (type === undefined) return router(request);
+    if (type === undefined) return router(request, visit);
     let response: Response;
     try {
       checkToken(request, "token", token);

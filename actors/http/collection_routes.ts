@@ -4,13 +4,14 @@ import { z } from "zod";
 import type { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { timeArgumentShape } from "../sensors/timestamp.ts";
+import type { Bodies } from "./bodies.ts";
 import { csvMediaType, csvResponse, csvText, wantsCsv } from "./csv.ts";
-import { uncounted } from "./client_limits.ts";
 import { historyRoute } from "./history_route.ts";
 import { type Intake, type ItemType, keyText } from "./intake.ts";
 import { jsonResponse } from "./json_response.ts";
 import type { HttpLimits } from "./limits.ts";
 import { consistency, instantMs, listConsistency, page } from "./parameters.ts";
+import { askProblems, bodyProblems, durableProblems, type ProblemCode } from "./problem.ts";
 import type { ActorReader } from "./reader.ts";
 import { type Route, route } from "./route.ts";
 import { Accepted, Page, State, Windows } from "./schemas.ts";
@@ -34,6 +35,7 @@ export interface Collection {
 
 export interface CollectionContext {
   readonly engine: Engine;
+  readonly bodies: Bodies;
   readonly store: StoreReads;
   /** Of what the store does. */
   readonly deadlines: Deadlines;
@@ -41,16 +43,8 @@ export interface CollectionContext {
   readonly limits: HttpLimits;
 }
 
-export const readProblems = [
-  "bad-id",
-  "unknown-actor",
-  "starting",
-  "stopping",
-  "overloaded",
-  "unavailable",
-  "shard-moved",
-  "no-answer-in-time",
-] as const;
+/** Of an actor that is read. */
+export const readProblems: readonly ProblemCode[] = ["bad-id", "unknown-actor", ...askProblems];
 
 export function collectionRoutes(collection: Collection, context: CollectionContext): Route[] {
   return [
@@ -100,23 +94,13 @@ export function intakeRoute(collection: Collection, intake: Intake, limits: Http
       schema: Accepted,
     },
     problems: [
-      "malformed-body",
+      ...bodyProblems,
       "nothing-accepted",
       "bad-key",
-      "body-too-slow",
-      "body-too-large",
-      "unknown-media-type",
-      "keys-full",
-      "rate-limited",
-      "starting",
-      "stopping",
-      "overloaded",
-      "unavailable",
-      "no-answer-in-time",
-      "disk-full",
+      ...durableProblems,
     ],
-    // Requests for it are answered, and counted, before they come to a route.
-    answer: (_query, { request }) => intake.accept(request, type, uncounted),
+    // Requests for it are answered before they come to a route.
+    answer: (_query, { request, visit }) => intake.accept(request, type, visit),
   });
 }
 

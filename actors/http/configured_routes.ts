@@ -5,11 +5,11 @@ import type { Json } from "../../runtime/core/actor.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { ConfiguredName, configuredNamePattern } from "../config/configured.ts";
 import { mistakeSentence } from "../config/mistakes.ts";
-import { bodyText, isGzip, readBytes } from "./body.ts";
+import { bodyText, isGzip } from "./body.ts";
 import { type CollectionContext, readProblems } from "./collection_routes.ts";
 import { jsonResponse } from "./json_response.ts";
 import { page, uncachedConsistency } from "./parameters.ts";
-import { ProblemError } from "./problem.ts";
+import { askProblems, bodyProblems, ProblemError } from "./problem.ts";
 import { type Route, route } from "./route.ts";
 
 /** A kind of actor that is configured. */
@@ -27,23 +27,6 @@ export interface ConfiguredKind {
 
 /** Of what is configured: a screenful. */
 const maxSpecBytes = 64 * 1024;
-
-const writeProblems = [
-  "malformed-body",
-  "bad-spec",
-  "of-file",
-  "body-too-slow",
-  "body-too-large",
-  "unknown-media-type",
-  "bad-id",
-  "starting",
-  "stopping",
-  "overloaded",
-  "unavailable",
-  "shard-moved",
-  "no-answer-in-time",
-  "disk-full",
-] as const;
 
 const segmentShapes = { name: { minLength: 1, maxLength: 64, pattern: configuredNamePattern.source } };
 
@@ -94,7 +77,7 @@ function listRoute(
         next: z.string().nullable(),
       }).meta({ id: `${noun}Page` }),
     },
-    problems: ["starting", "stopping", "overloaded", "unavailable", "shard-moved", "no-answer-in-time"],
+    problems: askProblems,
     answer: async ({ limit, after }) => {
       await engine.flush(limits.askDeadlineMs);
       const { ids, next } = await store.list(kind, after ?? null, limit);
@@ -186,7 +169,7 @@ function putRoute(configured: ConfiguredKind, context: CollectionContext): Route
       schema: z.object({ name: z.string(), spec }).meta({ id: `${noun}Put` }),
     },
     created: "It was made.",
-    problems: writeProblems,
+    problems: [...bodyProblems, "bad-spec", "of-file", "bad-id", ...askProblems, "disk-full"],
     answer: async (_query, { request, segments }) => {
       const name = nameOf(segments);
       const parsed = spec.safeParse(await readJson(request, context));
@@ -223,10 +206,9 @@ function deleteRoute(configured: ConfiguredKind, context: CollectionContext): Ro
   });
 }
 
-async function readJson(request: Request, { deadlines }: CollectionContext): Promise<unknown> {
-  const packed = isGzip(request);
-  const arrived = await readBytes(request, { maxBytes: maxSpecBytes, deadlines }, () => {});
-  const text = bodyText(arrived, { isGzip: packed, maxBytes: maxSpecBytes, isLines: false });
+async function readJson(request: Request, { bodies }: CollectionContext): Promise<unknown> {
+  const form = { isGzip: isGzip(request), maxBytes: maxSpecBytes, isLines: false };
+  const text = await bodies.during(request, (arrived) => bodyText(arrived, form), maxSpecBytes);
   try {
     return JSON.parse(text);
   } catch {

@@ -6,15 +6,15 @@ import { timeArgumentShape } from "../sensors/timestamp.ts";
 import type { SampleMessage } from "../series/series.ts";
 import { type BadLine, linesOf, readCsv } from "../transfer/csv_samples.ts";
 import { essence } from "./accept.ts";
-import { bodyText, isGzip, readBytes } from "./body.ts";
-import { BodyBudget } from "./body_budget.ts";
+import { bodyText, isGzip } from "./body.ts";
+import type { Visit } from "./client_limits.ts";
 import type { Collection, CollectionContext } from "./collection_routes.ts";
 import { csvMediaType } from "./csv.ts";
 import { keyText, readKey } from "./intake.ts";
 import { jsonResponse } from "./json_response.ts";
 import type { HttpMetrics } from "./metrics.ts";
 import { instantMs } from "./parameters.ts";
-import { ProblemError } from "./problem.ts";
+import { bodyProblems, durableProblems, ProblemError } from "./problem.ts";
 import { type Route, route } from "./route.ts";
 import { Imported } from "./schemas.ts";
 
@@ -32,9 +32,8 @@ const parameters = z.strictObject({
 });
 
 export function importRoute(collection: Collection, context: ImportContext): Route {
-  const { engine, deadlines, limits, metrics } = context;
+  const { engine, bodies, limits, metrics } = context;
   const { type: { kind }, path, noun, idExample } = collection;
-  const budget = new BodyBudget(Math.max(limits.maxBodyBytes, limits.maxBodiesBytes));
   return route({
     method: "post",
     path: `/${path}/{id}/history`,
@@ -67,35 +66,16 @@ export function importRoute(collection: Collection, context: ImportContext): Rou
       mediaType: "application/json",
       schema: Imported,
     },
-    problems: [
-      "bad-id",
-      "malformed-body",
-      "nothing-accepted",
-      "bad-key",
-      "body-too-slow",
-      "body-too-large",
-      "unknown-media-type",
-      "keys-full",
-      "starting",
-      "stopping",
-      "overloaded",
-      "unavailable",
-      "no-answer-in-time",
-      "disk-full",
-    ],
-    answer: async ({ until }, { request, segments: { id = "" } }) => {
+    problems: ["bad-id", ...bodyProblems, "nothing-accepted", "bad-key", ...durableProblems],
+    answer: async ({ until }, { request, visit, segments: { id = "" } }) => {
       checkForm(request);
       const key = readKey(request.headers.get("idempotency-key"), limits.maxKeyBytes);
       const refusal = engine.refusal();
       if (refusal !== null) throw refusal;
-      const { sent, ...answer } = await budget.during(async (take) => {
-        const bytes = await readBytes(request, { maxBytes: limits.maxBodyBytes, deadlines }, take);
-        const text = bodyText(bytes, {
-          isGzip: isGzip(request),
-          maxBytes: limits.maxBodyBytes,
-          isLines: true,
-        });
-        return send(text, { kind, id, key, untilMs: until ?? engine.logNowMs() + maxAheadMs }, context);
+      const form = { isGzip: isGzip(request), maxBytes: limits.maxBodyBytes, isLines: true };
+      const { sent, ...answer } = await bodies.during(request, (arrived) => {
+        const untilMs = until ?? engine.logNowMs() + maxAheadMs;
+        return send(bodyText(arrived, form), { kind, id, key, untilMs, visit }, context);
       });
       await sent;
       metrics.items(kind, answer.accepted, answer.rejected);
@@ -116,6 +96,7 @@ interface Envelope {
   readonly id: string;
   readonly key: string | null;
   readonly untilMs: number;
+  readonly visit: Visit;
 }
 
 /** What became of a body; `sent` resolves when what was accepted is durable. */
@@ -129,7 +110,7 @@ interface Sent {
 /** Everything that takes this thread's time. */
 function send(
   text: string,
-  { kind, id, key, untilMs }: Envelope,
+  { kind, id, key, untilMs, visit }: Envelope,
   { engine, limits: { maxBodyItems }, retentionMs }: ImportContext,
 ): Sent {
   if (text.trim() === "") {
@@ -140,6 +121,7 @@ function send(
     const detail = `A body has at most ${maxBodyItems} lines; this one has ${lines.length}.`;
     throw new ProblemError("body-too-large", detail, { members: { maxItems: maxBodyItems } });
   }
+  visit.brought(lines.length);
   const batch = key === null ? engine.batch() : engine.batch(key);
   const rejected: BadLine[] = [];
   const keptFromMs = retentionMs === null ? -Infinity : engine.logNowMs() - retentionMs;

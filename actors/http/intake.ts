@@ -13,11 +13,10 @@
 import { z } from "zod";
 import type { Json } from "../../runtime/core/actor.ts";
 import { maxAheadMs } from "../../runtime/core/limits.ts";
-import { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Batch, Engine } from "../../runtime/node/engine.ts";
 import { essence } from "./accept.ts";
-import { bodyText, isGzip, readBytes } from "./body.ts";
-import { BodyBudget } from "./body_budget.ts";
+import type { Bodies } from "./bodies.ts";
+import { bodyText, isGzip } from "./body.ts";
 import type { Visit } from "./client_limits.ts";
 import { type ItemGate, itemGate, openGate } from "./item_gate.ts";
 import { type HttpLimits, idRateSetBits, maxNotedPerBody, rateBurstSeconds } from "./limits.ts";
@@ -47,6 +46,7 @@ export interface ItemType {
 
 export interface IntakeOptions {
   readonly engine: Engine;
+  readonly bodies: Bodies;
   readonly limits: HttpLimits;
   readonly metrics: HttpMetrics;
   readonly moving: MovingActors;
@@ -88,36 +88,24 @@ interface Sent {
 
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #deadlines: Deadlines;
-  readonly #budget: BodyBudget;
   readonly #turns: Turns;
   readonly #limiters = new Map<string, RateLimiter>();
 
   constructor(options: IntakeOptions) {
-    const { bodyDeadlineMs, maxBodyBytes, maxBodiesBytes, maxTurnWaitMs } = options.limits;
     this.#options = options;
-    this.#deadlines = new Deadlines(bodyDeadlineMs);
-    this.#budget = new BodyBudget(Math.max(maxBodyBytes, maxBodiesBytes));
-    this.#turns = new Turns(maxTurnWaitMs, options.nowMs);
-  }
-
-  close(): void {
-    this.#deadlines.close();
+    this.#turns = new Turns(options.limits.maxTurnWaitMs, options.nowMs);
   }
 
   async accept(request: Request, type: ItemType, visit: Visit): Promise<Response> {
-    const { engine, limits, metrics } = this.#options;
+    const { engine, bodies, limits, metrics } = this.#options;
     const envelope = readEnvelope(request, limits.maxKeyBytes);
-    const { sent, accepted, rejected } = await this.#budget.during(async (take) => {
-      const { maxBodyBytes } = limits;
-      this.#turns.check();
-      const arrived = await readBytes(request, { maxBytes: maxBodyBytes, deadlines: this.#deadlines }, take);
-      return await this.#turns.take(() => {
+    this.#turns.check();
+    const { sent, accepted, rejected } = await bodies.during(request, (arrived) =>
+      this.#turns.take(() => {
         const problem = engine.refusal();
         if (problem !== null) throw problem;
         return this.#send(arrived, type, envelope, visit);
-      });
-    });
+      }));
     await sent;
     metrics.items(type.kind, accepted, rejected);
     if (accepted === 0 && rejected.length > 0) throw nothingAccepted(rejected);

@@ -33,7 +33,7 @@ export interface HttpLimits {
   readonly maxCachedAgeMs: number;
   /** Listeners of the live feed: each costs a connection and a copy of the event once a second. */
   readonly maxListeners: number;
-  /** Items a second of one actor, history apart; null: as many as come. */
+  /** Items a second of one actor, history and remote write apart; null: as many as come. */
   readonly maxRatePerId: number | null;
   /** Requests and items a second of one client address; null: as many as come. */
   readonly maxRatePerClient: number | null;

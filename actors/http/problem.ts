@@ -87,6 +87,33 @@ export const problemKinds = {
 
 export type ProblemCode = keyof typeof problemKinds;
 
+/** Of a body that cannot be read. */
+export const bodyProblems: readonly ProblemCode[] = [
+  "malformed-body",
+  "body-too-slow",
+  "body-too-large",
+  "unknown-media-type",
+];
+
+/** Of a node that cannot do its part now. */
+export const nodeProblems: readonly ProblemCode[] = [
+  "starting",
+  "stopping",
+  "overloaded",
+  "unavailable",
+  "no-answer-in-time",
+];
+
+/** Of an actor that is asked. */
+export const askProblems: readonly ProblemCode[] = [...nodeProblems, "shard-moved"];
+
+/** Of a message that is to be durable. */
+export const durableProblems: readonly ProblemCode[] = [
+  "keys-full",
+  ...nodeProblems,
+  "disk-full",
+];
+
 export const Problem = z.looseObject({
   type: z.string().meta({ description: "`/docs#problem-<code>`", examples: ["/docs#problem-bad-parameter"] }),
   title: z.string(),

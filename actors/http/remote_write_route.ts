@@ -1,13 +1,11 @@
 /** Where Prometheus writes to: `remote_write` with `url: http://…:5002/api/v1/write`. */
 
 import { z } from "zod";
-import type { RemoteWriteReceiver } from "../sources/remote_write/receiver.ts";
+import type { RemoteWriteReceiver, Written } from "../sources/remote_write/receiver.ts";
 import { WriteRequestError } from "../sources/remote_write/write_request.ts";
 import { essence } from "./accept.ts";
-import { readBytes } from "./body.ts";
-import { BodyBudget } from "./body_budget.ts";
 import type { CollectionContext } from "./collection_routes.ts";
-import { ProblemError } from "./problem.ts";
+import { bodyProblems, durableProblems, ProblemError } from "./problem.ts";
 import { noQuery, type Route, route } from "./route.ts";
 
 const protobuf = "application/x-protobuf";
@@ -16,8 +14,7 @@ export function remoteWriteRoutes(receiver: RemoteWriteReceiver, context: Collec
   return [writeRoute(receiver, context)];
 }
 
-function writeRoute(receiver: RemoteWriteReceiver, { engine, deadlines, limits }: CollectionContext): Route {
-  const budget = new BodyBudget(Math.max(limits.maxBodyBytes, limits.maxBodiesBytes));
+function writeRoute(receiver: RemoteWriteReceiver, { engine, bodies }: CollectionContext): Route {
   return route({
     method: "post",
     path: "/api/v1/write",
@@ -36,35 +33,22 @@ function writeRoute(receiver: RemoteWriteReceiver, { engine, deadlines, limits }
       example: "",
     },
     success: { status: 204, description: "Every sample that can be taken is durable." },
-    problems: [
-      "malformed-body",
-      "body-too-slow",
-      "body-too-large",
-      "unknown-media-type",
-      "keys-full",
-      "starting",
-      "stopping",
-      "overloaded",
-      "unavailable",
-      "no-answer-in-time",
-      "disk-full",
-    ],
-    answer: async (_query, { request }) => {
+    problems: [...bodyProblems, ...durableProblems],
+    answer: async (_query, { request, visit }) => {
       checkForm(request);
       const refusal = engine.refusal();
       if (refusal !== null) throw refusal;
-      await budget.during(async (take) => {
-        const body = await readBytes(request, { maxBytes: limits.maxBodyBytes, deadlines }, take);
-        await accept(receiver, body);
-      });
+      const { samples, durable } = await bodies.during(request, (body) => accept(receiver, body));
+      visit.brought(samples);
+      await durable;
       return new Response(null, { status: 204 });
     },
   });
 }
 
-async function accept(receiver: RemoteWriteReceiver, body: Uint8Array<ArrayBuffer>): Promise<void> {
+async function accept(receiver: RemoteWriteReceiver, body: Uint8Array<ArrayBuffer>): Promise<Written> {
   try {
-    await receiver.accept(body);
+    return await receiver.accept(body);
   } catch (thrown) {
     // Prometheus gives up a request that is answered so, and sends one again that is answered with 5xx or 429.
     if (thrown instanceof WriteRequestError) throw new ProblemError("malformed-body", `${thrown.message}.`);

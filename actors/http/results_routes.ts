@@ -15,7 +15,7 @@ import type { CollectionContext } from "./collection_routes.ts";
 import { csvMediaType, csvResponse, csvText, type CsvValue, wantsCsv } from "./csv.ts";
 import { jsonResponse } from "./json_response.ts";
 import { instantMs, page } from "./parameters.ts";
-import { ProblemError } from "./problem.ts";
+import { nodeProblems, type ProblemCode, ProblemError } from "./problem.ts";
 import { badParameter, type Route, route } from "./route.ts";
 
 export interface ResultsContext extends CollectionContext {
@@ -93,14 +93,7 @@ function filters(context: ResultsContext, shown: Shown) {
   };
 }
 
-const problems = [
-  "results-away",
-  "starting",
-  "stopping",
-  "overloaded",
-  "unavailable",
-  "no-answer-in-time",
-] as const;
+const problems: readonly ProblemCode[] = ["results-away", ...nodeProblems];
 
 const success = {
   status: 200,
@@ -228,7 +221,7 @@ function metricsRoute(context: ResultsContext): Route {
     segments: {},
     query: z.strictObject({ match, ...page(limits) }),
     success,
-    problems: ["starting", "stopping", "overloaded", "unavailable", "no-answer-in-time"],
+    problems: nodeProblems,
     answer: async ({ match, limit, after }, { request }) => {
       await engine.flush(limits.askDeadlineMs);
       const { ids, next } = await store.list("series", after ?? null, limit);

@@ -4,6 +4,7 @@
 
 import { z } from "zod";
 import { idProblem } from "../../runtime/core/registry.ts";
+import type { Visit } from "./client_limits.ts";
 import { type ProblemCode, ProblemError } from "./problem.ts";
 
 /** Who may call a route when there is a token. */
@@ -67,6 +68,7 @@ interface Description {
 
 export interface Call {
   readonly request: Request;
+  readonly visit: Visit;
   readonly parameters: URLSearchParams;
   /** Decoded. */
   readonly segments: Readonly<Record<string, string>>;

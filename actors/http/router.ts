@@ -2,22 +2,24 @@
 
 import { Hono } from "hono";
 import { accepts } from "./accept.ts";
+import type { Visit } from "./client_limits.ts";
+import type { Answer } from "./front.ts";
 import { checkOrigin } from "./origin.ts";
 import { ProblemError, problemResponse } from "./problem.ts";
 import { rawPath, searchParameters } from "./request_url.ts";
 import { type Call, decodeSegments, type Route, type Success } from "./route.ts";
-import { failed, type Fetch, type Shared } from "./shared.ts";
+import { failed, type Shared } from "./shared.ts";
 import { checkToken } from "./token.ts";
 
-export function createRouter(routes: readonly Route[], shared: Shared): Fetch {
-  const app = new Hono({ getPath: rawPath });
+export function createRouter(routes: readonly Route[], shared: Shared): Answer {
+  const app = new Hono<{ Bindings: { visit: Visit } }>({ getPath: rawPath });
   app.onError((thrown, c) => failed(thrown, c.req.raw, shared));
   app.notFound((c) => refuse("unknown", c.req.raw, shared, unknownPath(c.req.path, routes)));
   for (const [path, ofPath] of byPath(routes)) {
     const pattern = path.replaceAll(/\{(\w+)\}/g, ":$1");
     const allow = allowedMethods(ofPath);
     for (const each of ofPath) {
-      app.on(each.method.toUpperCase(), pattern, (c) => answer(each, c.req.raw, shared));
+      app.on(each.method.toUpperCase(), pattern, (c) => answer(each, c.req.raw, c.env.visit, shared));
     }
     app.options(pattern, () => new Response(null, { status: 204, headers: { allow } }));
     app.all(pattern, (c) => {
@@ -30,7 +32,7 @@ export function createRouter(routes: readonly Route[], shared: Shared): Fetch {
       );
     });
   }
-  return (request) => app.fetch(request);
+  return (request, visit) => app.fetch(request, { visit });
 }
 
 /** Who has no token learns nothing of which paths there are. */
@@ -51,7 +53,7 @@ function refuse(
   return response;
 }
 
-async function answer(each: Route, request: Request, shared: Shared): Promise<Response> {
+async function answer(each: Route, request: Request, visit: Visit, shared: Shared): Promise<Response> {
   const { token, answered, answers } = shared;
   let response: Response;
   try {
@@ -63,6 +65,7 @@ async function answer(each: Route, request: Request, shared: Shared): Promise<Re
     }
     const call: Call = {
       request,
+      visit,
       parameters: searchParameters(request),
       segments: decodeSegments(each.path, rawPath(request)),
     };

@@ -6,6 +6,7 @@ import { keyText, readKey } from "./intake.ts";
 import { jsonResponse } from "./json_response.ts";
 import { gatherDeadlineMs } from "./limits.ts";
 import { page } from "./parameters.ts";
+import { durableProblems } from "./problem.ts";
 import { type Route, route } from "./route.ts";
 import { Resumed, SuspendedActors } from "./schemas.ts";
 
@@ -65,17 +66,7 @@ function resumeRoute({ engine, limits }: CollectionContext): Route {
       mediaType: "application/json",
       schema: Resumed,
     },
-    problems: [
-      "bad-id",
-      "bad-key",
-      "keys-full",
-      "starting",
-      "stopping",
-      "overloaded",
-      "unavailable",
-      "no-answer-in-time",
-      "disk-full",
-    ],
+    problems: ["bad-id", "bad-key", ...durableProblems],
     answer: async ({ parked }, { request, segments: { kind = "", id = "" } }) => {
       const key = readKey(request.headers.get("idempotency-key"), limits.maxKeyBytes);
       const control = parked === "replay" ? "resume" : "discard";

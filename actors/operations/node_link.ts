@@ -1,6 +1,7 @@
 /** The node that runs on a data folder, as a backup speaks to it. */
 
 import { z } from "zod";
+import { bodyText } from "../../runtime/body_chunks.ts";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import { BegunBackup, SealedLog } from "../http/backup_routes.ts";
 import { lastHolder } from "../cli/data_folder.ts";
@@ -14,6 +15,12 @@ const problem = z.looseObject({ type: z.string(), detail: z.string() });
 /** The node gave the backup up: what was copied is worthless. */
 export class BackupLost extends Error {
   override readonly name = "BackupLost";
+}
+
+interface Answer {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly body: string;
 }
 
 export class NodeLink {
@@ -46,9 +53,9 @@ export class NodeLink {
   }
 
   async begin(): Promise<z.infer<typeof BegunBackup>> {
-    let response: Response;
+    let answer: Answer;
     try {
-      response = await this.#post("/backups");
+      answer = await this.#post("/backups");
     } catch (cause) {
       if (cause instanceof TypeError) throw notRunning(this.#folder);
       throw new Refusal(
@@ -58,9 +65,9 @@ export class NodeLink {
         },
       );
     }
-    const body = await response.text();
-    if (response.ok) return this.#parse(BegunBackup, body);
-    throw this.#refusal(response.status, body);
+    const { ok, status, body } = answer;
+    if (ok) return this.#parse(BegunBackup, body);
+    throw this.#refusal(status, body);
   }
 
   async renew(id: string): Promise<void> {
@@ -80,26 +87,24 @@ export class NodeLink {
   }
 
   async #step(id: string, name: string): Promise<string> {
-    let response: Response;
+    let answer: Answer;
     try {
-      response = await this.#post(`/backups/${encodeURIComponent(id)}/${name}`);
+      answer = await this.#post(`/backups/${encodeURIComponent(id)}/${name}`);
     } catch (cause) {
       throw new BackupLost(`the node at ${this.#adminUrl} answers no more (${errorMessage(cause)}).`, {
         cause,
       });
     }
-    const body = await response.text();
-    if (response.ok) return body;
-    throw new BackupLost(problemDetail(body) ?? `the node answered with ${response.status}.`);
+    const { ok, status, body } = answer;
+    if (ok) return body;
+    throw new BackupLost(problemDetail(body) ?? `the node answered with ${status}.`);
   }
 
-  #post(path: string): Promise<Response> {
+  async #post(path: string): Promise<Answer> {
     const headers = this.#token === null ? {} : { authorization: `Bearer ${this.#token}` };
-    return fetch(`${this.#adminUrl}${path}`, {
-      method: "POST",
-      headers,
-      signal: AbortSignal.timeout(answerMs),
-    });
+    const signal = AbortSignal.timeout(answerMs);
+    const response = await fetch(`${this.#adminUrl}${path}`, { method: "POST", headers, signal });
+    return { ok: response.ok, status: response.status, body: await bodyText(response, signal) };
   }
 
   #refusal(status: number, body: string): Refusal {

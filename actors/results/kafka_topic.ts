@@ -10,7 +10,7 @@
  */
 
 import type { Consumer, EachBatchPayload, Producer } from "kafkajs";
-import { unlessAborted } from "../../runtime/topics/unless_aborted.ts";
+import { unlessAborted } from "../../runtime/unless_aborted.ts";
 import { kafkaClient } from "../../runtime/log/kafka/client.ts";
 import { heartbeatMs, rebalanceTimeoutMs, sessionTimeoutMs } from "../../runtime/log/kafka/limits.ts";
 import type { KafkaSettings } from "../../runtime/log/kafka/settings.ts";

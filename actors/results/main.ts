@@ -11,7 +11,7 @@ import { backoffMs } from "../../runtime/node/retry.ts";
 import { storeError } from "../../runtime/store/mysql/errors.ts";
 import { connectOrMake } from "../../runtime/store/mysql/schema.ts";
 import { StoreError } from "../../runtime/store/port.ts";
-import { unlessAborted } from "../../runtime/topics/unless_aborted.ts";
+import { unlessAborted } from "../../runtime/unless_aborted.ts";
 import { Refusal } from "../cli/refusal.ts";
 import { untilStopSignal } from "../cli/stop_signal.ts";
 import type { TaskArguments } from "../cli/read_arguments.ts";

@@ -92,12 +92,17 @@ export const publishedWindows: Publication = {
 export interface WindowCounts {
   readonly late: ActorCounter;
   readonly duplicates: ActorCounter;
+  readonly tooOld: ActorCounter;
 }
 
 export function windowCounts(kind: string): WindowCounts {
   return {
     late: { help: `Readings of ${kind} actors that were older than their rings.`, value: 0 },
     duplicates: { help: `Readings of ${kind} actors dropped as repeats of their number.`, value: 0 },
+    tooOld: {
+      help: `Readings of ${kind} actors dropped as their number is too far below the last.`,
+      value: 0,
+    },
   };
 }
 
@@ -145,7 +150,10 @@ export function admit(
       counts.duplicates.value++;
       return "repeat";
     }
-    if (verdict === "older") return "older";
+    if (verdict === "older") {
+      counts.tooOld.value++;
+      return "older";
+    }
   }
   if (isAhead(ts, context)) return "refused";
   if (state.wouldOverflow(names)) {

@@ -5,6 +5,7 @@
  * 2. Any other refusal that is not about the request alone, as of a token, is a `Refusal`, and ends the task.
  */
 
+import { bodyText } from "../../runtime/body_chunks.ts";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import { Refusal } from "../cli/refusal.ts";
 import { pause } from "../pause.ts";
@@ -90,14 +91,15 @@ export class NodeClient {
     const { url, token, doing } = this.#options;
     let response: Response;
     let text: string;
+    const signal = AbortSignal.timeout(requestTimeoutMs);
     try {
       response = await fetch(new URL(path, url), {
         method,
         headers: { ...headers, ...token !== null && { authorization: `Bearer ${token}` } },
         ...body !== undefined && { body },
-        signal: AbortSignal.timeout(requestTimeoutMs),
+        signal,
       });
-      text = await response.text();
+      text = await bodyText(response, signal);
     } catch (thrown) {
       return { answer: null, trouble: errorMessage(thrown), retryMs: 0 };
     }

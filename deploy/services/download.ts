@@ -7,6 +7,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { basename, join } from "node:path";
 import { Refusal } from "../../actors/cli/refusal.ts";
+import { bodyChunks } from "../../runtime/body_chunks.ts";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import { type Jar, kafkaJars, kafkaVersion } from "./kafka_jars.ts";
 import { downloadTimeoutMs, parallelDownloads } from "./limits.ts";
@@ -100,12 +101,13 @@ async function fetchJar(
 async function fetchFile(url: URL, file: string, progress: DownloadProgress): Promise<string> {
   const hash = createHash("sha256");
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(downloadTimeoutMs) });
+    const signal = AbortSignal.timeout(downloadTimeoutMs);
+    const response = await fetch(url, { signal });
     if (!response.ok || response.body === null) {
       await response.body?.cancel();
       throw new Error(`the answer was ${response.status} ${response.statusText}`);
     }
-    const counted = response.body.pipeThrough(
+    const counted = ReadableStream.from(bodyChunks(response.body, signal)).pipeThrough(
       new TransformStream<Uint8Array, Uint8Array>({
         transform(bytes, controller) {
           hash.update(bytes);

@@ -9,6 +9,7 @@
 import { errorMessage } from "../core/errors.ts";
 import type { z } from "zod";
 import { Fifo } from "../core/fifo.ts";
+import { unlessAborted } from "../unless_aborted.ts";
 import { hopIdleMs, maxHops, maxIdleHops, maxReplyBytes } from "./limits.ts";
 
 /** Why a node gave no reply. */
@@ -82,7 +83,7 @@ export class PeerClient {
     await gate.enter();
     try {
       const init = { method: "POST", headers: this.#headers, body: JSON.stringify(body), signal };
-      return await read(await this.#fetch(url + path, init), reply);
+      return await read(await this.#fetch(url + path, init), reply, signal);
     } catch (thrown) {
       if (thrown instanceof HopError) throw thrown;
       throw new HopError(signal.aborted ? "it does not answer" : errorMessage(thrown), false, {
@@ -99,14 +100,17 @@ export class PeerClient {
   }
 }
 
-async function read<T>(response: Response, reply: z.ZodType<T>): Promise<T> {
+async function read<T>(response: Response, reply: z.ZodType<T>, signal: AbortSignal): Promise<T> {
   const { status, headers } = response;
   const bytes = Number(headers.get("content-length") ?? Infinity);
   if (status !== 200 || !(bytes <= maxReplyBytes)) {
     await response.body?.cancel();
     throw status === 200 ? new HopError("its reply is longer than it may be") : refusal(status);
   }
-  const parsed = reply.safeParse(await response.json());
+  // `fetch` may have lost the signal by now (`body_chunks.ts`). Reading by chunks would double what a call costs.
+  const body = await unlessAborted<unknown>(response.json(), signal);
+  signal.throwIfAborted();
+  const parsed = reply.safeParse(body);
   if (!parsed.success) throw new HopError("its reply is none of the protocol: it may be of another version");
   return parsed.data;
 }

@@ -31,7 +31,7 @@ import { PartitionLane, type ReadBatch } from "./partition_lane.ts";
 import { removedReason } from "./topic_metrics.ts";
 import type { Extent, TopicProgress } from "./topic_progress.ts";
 import type { TopicSourceOptions } from "./topic_source.ts";
-import { unlessAborted } from "./unless_aborted.ts";
+import { unlessAborted } from "../unless_aborted.ts";
 
 /** The topic cannot be read as it is: a sentence says why, and trying again at once does not help. */
 export class TopicRefusal extends Error {

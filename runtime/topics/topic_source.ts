@@ -22,7 +22,7 @@ import type { RememberedPartitions } from "./remembered_partitions.ts";
 import { SourceLife, TopicRefusal } from "./source_life.ts";
 import type { TopicMetrics } from "./topic_metrics.ts";
 import { TopicProgress } from "./topic_progress.ts";
-import { unlessAborted } from "./unless_aborted.ts";
+import { unlessAborted } from "../unless_aborted.ts";
 
 /** Turns a record into messages and refusals, all with its offset. A function of the record alone. */
 export type ReadTopic = (record: ReadRecord, batch: RecordBatch) => void;

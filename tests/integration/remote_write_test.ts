@@ -15,7 +15,7 @@ const deadlineMs = 30_000;
 const wantedSamples = 4;
 
 const Trace = z.object({ messages: z.array(z.object({ message: z.string() })) });
-const Message = z.tuple([z.number(), z.null(), z.number()]);
+const Message = z.tuple([z.number(), z.number(), z.number()]);
 const Matrix = z.object({
   data: z.object({ result: z.array(z.object({ values: z.array(z.tuple([z.number(), z.string()])) })) }),
 });
@@ -77,27 +77,60 @@ Deno.test({
     }),
 });
 
+async function write(node: Node, body: Uint8Array<ArrayBuffer>): Promise<void> {
+  const response = await fetch(`${node.url}/api/v1/write`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${token}`,
+      "content-type": "application/x-protobuf",
+      "content-encoding": "snappy",
+    },
+    body,
+  });
+  assert.equal(await response.text(), "");
+  assert.equal(response.status, 204);
+}
+
+async function stateOf(node: Node, id: string) {
+  const headers = { authorization: `Bearer ${token}` };
+  const response = await fetch(`${node.url}/series/${encodeURIComponent(id)}`, { headers });
+  return await response.json();
+}
+
+Deno.test("samples that are written again in another request, or out of order, are counted and left out", () =>
+  withNode(async (node) => {
+    const nowMs = Date.now();
+    const written = (samples: readonly (readonly [number, number])[]) =>
+      write(
+        node,
+        packed(requestOf([{
+          labels: { __name__: "up" },
+          samples: samples.map(([value, agoMs]) => [value, nowMs - agoMs]),
+        }])),
+      );
+    await written([[1, 3000], [2, 2000]]);
+    await written([[1, 9000], [5, 3000], [2, 2000], [4, 1000]]);
+    const { channels, duplicates, tooOld } = await stateOf(node, "up");
+    assert.deepEqual(channels.value.total, { count: 3, sum: 7 });
+    assert.deepEqual([duplicates, tooOld.count], [1, 2]);
+    assert.deepEqual(tooOld.recent.map(({ ts }: { ts: number }) => nowMs - ts), [9000, 3000]);
+    const headers = { authorization: `Bearer ${token}` };
+    const metrics = await (await fetch(`${node.adminUrl}/metrics`, { headers })).text();
+    assert.match(metrics, /^sensorium_series_too_old_total 2$/m);
+    assert.match(metrics, /^sensorium_series_duplicates_total 1$/m);
+  }));
+
 Deno.test("a request that is written again counts once", () =>
   withNode(async (node) => {
-    const authorization = `Bearer ${token}`;
     const timeMs = Date.now() - 1000;
     const body = packed(requestOf([
       { labels: { __name__: "up", job: "a" }, samples: [[1, timeMs]] },
       { labels: { __name__: "load", job: "a" }, samples: [[2, timeMs], [4, timeMs + 1]] },
     ]));
-    for (let attempt = 0; attempt < 3; attempt++) {
-      const response = await fetch(`${node.url}/api/v1/write`, {
-        method: "POST",
-        headers: { authorization, "content-type": "application/x-protobuf", "content-encoding": "snappy" },
-        body,
-      });
-      assert.equal(await response.text(), "");
-      assert.equal(response.status, 204);
-    }
+    for (let attempt = 0; attempt < 3; attempt++) await write(node, body);
     for (const [name, count, sum] of [["up", 1, 1], ["load", 2, 6]] as const) {
-      const id = encodeURIComponent(`${name}{job="a"}`);
-      const response = await fetch(`${node.url}/series/${id}/windows`, { headers: { authorization } });
-      assert.deepEqual((await response.json()).total.value, { count, sum });
+      const { channels } = await stateOf(node, `${name}{job="a"}`);
+      assert.deepEqual(channels.value.total, { count, sum });
     }
   }));
 

@@ -16,9 +16,9 @@ interface Layer {
   readonly packages: readonly string[] | null;
 }
 
-/** What the threads of the ports and of the node have in common. */
-const threads = ["runtime/rpc.ts", "runtime/thread_memory.ts"];
-const port = { own: ["runtime/core/", ...threads], packages: null };
+/** What the ports and the node have in common. */
+const shared = ["runtime/rpc.ts", "runtime/thread_memory.ts", "runtime/unless_aborted.ts"];
+const port = { own: ["runtime/core/", ...shared], packages: null };
 
 const layers: readonly Layer[] = [
   { folder: "runtime/core/", own: [], packages: ["zod"] },
@@ -27,10 +27,10 @@ const layers: readonly Layer[] = [
   { folder: "runtime/hot/", ...port },
   {
     folder: "runtime/node/",
-    own: ["runtime/core/", "runtime/log/", "runtime/store/", "runtime/hot/", ...threads],
+    own: ["runtime/core/", "runtime/log/", "runtime/store/", "runtime/hot/", ...shared],
     packages: null,
   },
-  ...threads.map((folder): Layer => ({ folder, own: ["runtime/core/"], packages: null })),
+  ...shared.map((folder): Layer => ({ folder, own: ["runtime/core/"], packages: null })),
   { folder: "runtime/", own: ["runtime/"], packages: null },
   { folder: "actors/analytics/", own: ["runtime/core/"], packages: ["arima", "simple-statistics"] },
   { folder: "actors/", own: ["runtime/", "deno.json"], packages: null },

@@ -6,16 +6,16 @@ import { counters, definitions } from "../../actors/definitions.ts";
 const noonMs = Date.UTC(2026, 0, 31, 12);
 const dayMs = 86_400_000;
 
-Deno.test("counters() counts late readings and repeated numbers by kind, imports not", () => {
+Deno.test("counters() counts late readings, repeated numbers and too old ones by kind, imports not", () => {
   const node = new TestNode({ definitions, startMs: noonMs });
   const send = (value: Json, ts: number, seq: number | null) => {
     node.send({ kind: "sensor", id: "a" }, [ts, seq, 0, "value", value]);
     node.send({ kind: "series", id: "a" }, [ts, seq, value]);
   };
   const before = Object.fromEntries(Object.entries(counters()).map(([name, { value }]) => [name, value]));
-  for (const [value, seq] of [[1, 1], [2, 1], [2, 2]] as const) send(value, noonMs, seq);
+  for (const [value, seq] of [[1, 1], [2, 1], [2, 2], [5, 500], [1, 1]] as const) send(value, noonMs, seq);
   send(3, noonMs - dayMs, null);
-  node.send({ kind: "sensor", id: "a" }, [noonMs, 2, 0, "value", 2]);
+  node.send({ kind: "sensor", id: "a" }, [noonMs, 500, 0, "value", 2]);
   node.send({ kind: "sensor", id: "a" }, [noonMs - dayMs, null, 1, "value", 4]);
   node.run();
   const counted = Object.fromEntries(
@@ -24,8 +24,10 @@ Deno.test("counters() counts late readings and repeated numbers by kind, imports
   assert.deepEqual(counted, {
     sensor_late: 1,
     sensor_duplicates: 2,
+    sensor_too_old: 1,
     series_late: 1,
     series_duplicates: 1,
+    series_too_old: 1,
     series_anomalies: 0,
   });
   node.expectNoDeadLetters();

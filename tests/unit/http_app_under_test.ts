@@ -1,7 +1,9 @@
 /** An app over a fake engine, for one test. */
 
+import assert from "node:assert/strict";
 import { Registry } from "prom-client";
 import { type App, type AppOptions, createApp } from "../../actors/http/app.ts";
+import { RemoteWriteReceiver } from "../../actors/sources/remote_write/receiver.ts";
 import { MemoryHotState } from "../../runtime/hot/memory_hot.ts";
 import { FakeEngine } from "./http_fake_engine.ts";
 
@@ -44,4 +46,9 @@ export async function withApp(
   } finally {
     app.close();
   }
+}
+
+/** Takes what Prometheus writes, of at most 10 series; to refuse one fails the test. */
+export function receiverInto(engine: FakeEngine): RemoteWriteReceiver {
+  return new RemoteWriteReceiver({ engine, maxSeries: 10, registry: new Registry(), warn: assert.fail });
 }

@@ -1,7 +1,9 @@
 /** Bodies on their way in: what they may hold of the memory together. */
 
 import assert from "node:assert/strict";
-import { type Bench, withApp } from "./http_app_under_test.ts";
+import type { HttpLimits } from "../../actors/http/limits.ts";
+import { type Bench, receiverInto, withApp } from "./http_app_under_test.ts";
+import { FakeEngine } from "./http_fake_engine.ts";
 
 const encoder = new TextEncoder();
 
@@ -13,8 +15,27 @@ interface Upload {
   isAbandoned(): boolean;
 }
 
+interface WayIn {
+  readonly method: string;
+  readonly path: string;
+  readonly type: string;
+}
+
+const readings: WayIn = { method: "POST", path: "/readings", type: "application/json" };
+
+const waysIn: readonly WayIn[] = [
+  readings,
+  { method: "POST", path: "/series/a/history", type: "text/csv" },
+  { method: "POST", path: "/api/v1/write", type: "application/x-protobuf" },
+  { method: "PUT", path: "/rules/a", type: "application/json" },
+];
+
 /** An upload whose bytes come when the test says so. */
-function upload({ ask }: Bench, headers: Record<string, string> = {}): Upload {
+function upload(
+  { ask }: Bench,
+  { method, path, type }: WayIn,
+  headers: Record<string, string> = {},
+): Upload {
   let controller!: ReadableStreamDefaultController<Uint8Array>;
   let wanted = Promise.withResolvers<void>();
   let isAbandoned = false;
@@ -26,9 +47,9 @@ function upload({ ask }: Bench, headers: Record<string, string> = {}): Upload {
       wanted.resolve();
     },
   }, { highWaterMark: 0 });
-  const all = { "content-type": "application/json", ...headers };
+  const all = { "content-type": type, ...headers };
   return {
-    answer: ask("/readings", { method: "POST", body, headers: all }),
+    answer: ask(path, { method, body, headers: all }),
     put: async (bytes) => {
       await wanted.promise;
       wanted = Promise.withResolvers();
@@ -48,9 +69,9 @@ for (const headers of [{}, { "content-length": "1000000" }]) {
   Deno.test(`POST /readings refuses as overloaded what is above the bound of all bodies (${form})`, () => {
     const large = { maxBodyBytes: 1_000_000, maxBodiesBytes: 2_500_000 };
     return withApp({ limits: large }, async (bench) => {
-      const stalled = [upload(bench, headers), upload(bench, headers)];
+      const stalled = [upload(bench, readings, headers), upload(bench, readings, headers)];
       for (const each of stalled) await each.put(new Uint8Array(999_000));
-      const over = upload(bench, headers);
+      const over = upload(bench, readings, headers);
       await over.put(new Uint8Array(600_000));
       const refused = await over.answer;
       assert.equal(refused.status, 503);
@@ -66,6 +87,30 @@ for (const headers of [{}, { "content-length": "1000000" }]) {
       assert.deepEqual(bench.logged, []);
     });
   });
+}
+
+/** With every way in that takes a body. */
+function withWaysIn(
+  limits: Partial<HttpLimits>,
+  test: (bench: Bench) => Promise<void>,
+): Promise<void> {
+  return withApp({ limits, remoteWrite: receiverInto(new FakeEngine()) }, test);
+}
+
+for (const last of waysIn) {
+  Deno.test(`${last.method} ${last.path} shares the bound of all bodies with every other way in`, () =>
+    withWaysIn(limits, async (bench) => {
+      const stalled = waysIn.filter((each) => each !== last).map((each) => upload(bench, each));
+      for (const each of stalled) await each.put(new Uint8Array(700));
+      const over = upload(bench, last);
+      await over.put(new Uint8Array(700));
+      const refused = await over.answer;
+      assert.equal(refused.status, 503);
+      assert.match((await refused.json()).detail, /^Bodies on their way in hold 2100 of the 2500 bytes/);
+      for (const each of stalled) each.end();
+      for (const each of stalled) assert.equal((await each.answer).status, 400);
+      assert.deepEqual(bench.logged, []);
+    }));
 }
 
 type Ending = readonly [
@@ -97,10 +142,10 @@ for (const [name, headers, body, status] of endings) {
     }));
 }
 
-Deno.test("A body that stalls gives its share of the bound back at its deadline", () =>
-  withApp({ limits: { ...limits, bodyDeadlineMs: 20 } }, async (bench) => {
-    for (let n = 0; n < 5; n++) {
-      const stalled = upload(bench);
+Deno.test("A body that stalls gives its share of the bound back at its deadline, on every way in", () =>
+  withWaysIn({ ...limits, bodyDeadlineMs: 20 }, async (bench) => {
+    for (const way of [...waysIn, ...waysIn]) {
+      const stalled = upload(bench, way);
       await stalled.put(encoder.encode("x".repeat(900)));
       assert.equal((await stalled.answer).status, 408);
       assert.ok(stalled.isAbandoned());

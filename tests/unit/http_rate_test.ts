@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { Registry } from "prom-client";
 import { parseProxies } from "../../actors/http/client_address.ts";
 import type { Connection } from "../../actors/http/shared.ts";
-import { withApp } from "./http_app_under_test.ts";
+import { packed, requestOf } from "../services/write_request.ts";
+import { receiverInto, withApp } from "./http_app_under_test.ts";
+import { FakeEngine } from "./http_fake_engine.ts";
 
 const json = { "content-type": "application/json" };
 const readings = (id: string, count: number) => JSON.stringify(Array(count).fill({ id, values: { t: 1 } }));
@@ -125,3 +127,25 @@ Deno.test("A body counts as many as it has items, for the client that a trusted 
     assert.equal((await send("192.0.2.2")).status, 202);
   });
 });
+
+const samples = packed(requestOf([{ labels: { __name__: "up" }, samples: Array(30).fill([1, 1000]) }]));
+const snappy = { "content-type": "application/x-protobuf", "content-encoding": "snappy" };
+
+const otherBodies = [
+  ["/series/a/history", "a line of CSV", "1000,1\n".repeat(30), { "content-type": "text/csv" }, 202],
+  ["/api/v1/write", "a sample that Prometheus writes", samples, snappy, 204],
+] as const;
+
+for (const [path, item, body, headers, status] of otherBodies) {
+  Deno.test(`POST ${path} counts each item for its client, which is ${item}`, () => {
+    const remoteWrite = receiverInto(new FakeEngine());
+    return withApp({ ...limited("maxRatePerClient"), remoteWrite }, async ({ post }) => {
+      for (const left of [70, 40, 10, 0]) {
+        const response = await post(path, body, { ...headers });
+        assert.equal(response.status, status);
+        assert.match(response.headers.get("ratelimit") ?? "", new RegExp(`;r=${left};`));
+      }
+      assert.equal((await post(path, body, { ...headers })).status, 429);
+    });
+  });
+}

@@ -1,11 +1,9 @@
 /** The route that Prometheus writes to: what it answers. */
 
 import assert from "node:assert/strict";
-import { Registry } from "prom-client";
-import { RemoteWriteReceiver } from "../../actors/sources/remote_write/receiver.ts";
 import { EngineError } from "../../runtime/node/engine.ts";
 import { packed, requestOf } from "../services/write_request.ts";
-import { withApp } from "./http_app_under_test.ts";
+import { receiverInto, withApp } from "./http_app_under_test.ts";
 import { FakeEngine } from "./http_fake_engine.ts";
 
 const protobuf = { "content-type": "application/x-protobuf", "content-encoding": "snappy" };
@@ -15,14 +13,8 @@ type Write = (bytes: BodyInit, headers: Readonly<Record<string, string>>) => Pro
 
 function withReceiver(test: (engine: FakeEngine, write: Write) => Promise<void>): Promise<void> {
   const engine = new FakeEngine();
-  const remoteWrite = new RemoteWriteReceiver({
-    engine,
-    maxSeries: 10,
-    registry: new Registry(),
-    warn: assert.fail,
-  });
   return withApp(
-    { remoteWrite },
+    { remoteWrite: receiverInto(engine) },
     ({ post: postTo }) => test(engine, (bytes, headers) => postTo("/api/v1/write", bytes, { ...headers })),
   );
 }
@@ -32,7 +24,7 @@ Deno.test("POST /api/v1/write answers 204 when all is durable, and for what has 
     assert.equal((await write(body, protobuf)).status, 204);
     assert.equal((await write(packed(requestOf([])), protobuf)).status, 204);
     assert.deepEqual(engine.sent.map(({ kind, id, message }) => [kind, id, message]), [
-      ["series", "up", [1000, null, 1]],
+      ["series", "up", [1000, 1000, 1]],
     ]);
   }));
 

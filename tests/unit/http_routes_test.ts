@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { EngineError } from "../../runtime/node/engine.ts";
 import type { StoredDeadLetter } from "../../runtime/core/checkpoint.ts";
-import { encodeHistoryChunk } from "../../actors/analytics/history.ts";
 import type { PanesAnswer } from "../../actors/analytics/window_answer.ts";
-import { fiveMinuteHistory, oneMinuteHistory } from "../../actors/analytics/resolution.ts";
-import { paneTypes } from "../../actors/analytics/pane_codec.ts";
-import { ActorAnswer, Actors, History, SuspendedActors, Windows } from "../../actors/http/schemas.ts";
+import { fiveMinuteHistory } from "../../actors/analytics/resolution.ts";
+import { ActorAnswer, Actors, SuspendedActors, Windows } from "../../actors/http/schemas.ts";
 import { Cluster } from "../../actors/http/cluster_schemas.ts";
 import { HostDetails, LateProblem, Trace } from "../../actors/http/inside_schemas.ts";
 import { withApp } from "./http_app_under_test.ts";
@@ -192,118 +190,6 @@ Deno.test("?consistency=cached asks the actor and logs when the cache cannot be 
   });
 });
 
-const { stepMs: historyStepMs, rowMs: historySpanMs } = fiveMinuteHistory;
-const startMs = Math.floor(fakeNowMs / historySpanMs) * historySpanMs - 24 * historySpanMs;
-const pane = { count: 2, sum: 6, m2: 2, min: 2, max: 4 };
-const hour = (value: number) =>
-  encodeHistoryChunk(fiveMinuteHistory, [{
-    name: "temperature",
-    type: paneTypes.numeric,
-    constant: 0,
-    panes: Array.from({ length: 12 }, (_, i) => i === 0 ? { ...pane, min: value } : null),
-  }]);
-const ring: PanesAnswer = {
-  isKept: true,
-  stepMs: historyStepMs,
-  fromMs: fakeNowMs - historySpanMs,
-  channels: { temperature: [[fakeNowMs - historyStepMs, 1, 5, 0, 5, 5]] },
-};
-
-Deno.test("GET /sensors/{id}/history joins stored rows and the ring: ring, then checkpoint, then rows", () =>
-  withApp({ limits: { historyRowsPage: 2 } }, async ({ ask, engine }) => {
-    engine.answer = () => answered(ring);
-    // Three rows of one hour and a page of two: the page has to grow.
-    engine.historyRows = [0, 1, 2].map((part) => ({ startMs, part, row: hour(part) }))
-      .concat([{ startMs: startMs + historySpanMs, part: 0, row: hour(9) }]);
-    const answer = await (await ask("/sensors/a/history?step=1h")).json();
-    assert.ok(History.safeParse(answer).success);
-    assert.equal(answer.channel, "temperature");
-    assert.deepEqual(
-      answer.points.map(({ start, count, min }: Record<string, number>) => [start, count, min]),
-      [[startMs, 6, 0], [startMs + historySpanMs, 2, 9], [fakeNowMs - historySpanMs, 1, 5]],
-    );
-    assert.equal(answer.from, startMs);
-    assert.equal(answer.to, fakeNowMs);
-    assert.deepEqual(engine.asked.map(({ query }) => query), ["panes"]);
-    assert.deepEqual(engine.flushed, [[5]]);
-  }));
-
-Deno.test("GET /series/{id}/history says for which series single minutes are kept, where they are not", () =>
-  withApp({}, async ({ ask, engine }) => {
-    engine.answer = () => answered({ stepMs: 60_000, isKept: false, fromMs: null, channels: {} });
-    for (const path of ["/sensors/a/history?step=7m", "/series/a/history?step=1m"]) {
-      const response = await ask(path);
-      assert.equal(response.status, 400);
-      assert.match(
-        (await response.json()).detail,
-        /a multiple of 5 minutes is right.* kept for .* selects\.$/,
-      );
-    }
-  }));
-
-Deno.test("GET /series/{id}/history?step=1m joins minutes of rows and ring for the host's own metrics", () =>
-  withApp({}, async ({ ask, engine }) => {
-    const minuteMs = 60_000;
-    const quarterMs = fakeNowMs - 2 * 60 * minuteMs;
-    engine.answer = () =>
-      answered({
-        stepMs: minuteMs,
-        isKept: true,
-        fromMs: fakeNowMs - 60 * minuteMs,
-        channels: { value: [[fakeNowMs - minuteMs, 1, 5, 0, 5, 5]] },
-      });
-    const panes = Array.from({ length: 15 }, (_, i) => i === 14 ? pane : null);
-    const row = encodeHistoryChunk(oneMinuteHistory, [{
-      name: "value",
-      type: paneTypes.numeric,
-      constant: 0,
-      panes,
-    }]);
-    engine.historyRows = [{ startMs: quarterMs, part: 0, row }];
-    const id = encodeURIComponent('host_load{period="1m"}');
-    const from = quarterMs + 7 * minuteMs;
-    const answer = await (await ask(`/series/${id}/history?step=1m&from=${from}`)).json();
-    assert.ok(History.safeParse(answer).success);
-    assert.deepEqual(
-      answer.points.map(({ start, count, sum }: Record<string, number>) => [start, count, sum]),
-      [[quarterMs + 14 * minuteMs, 2, 6], [fakeNowMs - minuteMs, 1, 5]],
-    );
-    assert.deepEqual([answer.stepMs, answer.from], [minuteMs, from]);
-    assert.deepEqual(engine.asked.map(({ query }) => query), ["minutePanes"]);
-    const [read] = engine.listed as { stepMs: number; fromMs: number }[];
-    assert.deepEqual([read?.stepMs, read?.fromMs], [minuteMs, quarterMs]);
-    assert.deepEqual(engine.flushed, [[5]]);
-  }));
-
-Deno.test("GET /series/{id}/history takes five-minute panes for the steps that can be made of them", () =>
-  withApp({}, async ({ ask, engine }) => {
-    engine.answer = () => answered({ ...ring, channels: { value: [] } });
-    assert.equal((await ask("/series/host_load/history?step=15m")).status, 200);
-    assert.deepEqual(engine.asked.map(({ query }) => query), ["panes"]);
-    assert.equal((engine.listed[0] as { stepMs: number }).stepMs, historyStepMs);
-  }));
-
-Deno.test("GET /sensors/{id}/history wants a channel when there are several", () =>
-  withApp({}, async ({ ask, engine }) => {
-    engine.answer = () => answered({ ...ring, channels: { a: [], b: [] } });
-    const response = await ask("/sensors/x/history");
-    assert.equal(response.status, 400);
-    assert.match((await response.json()).detail, /channels are a, b/);
-    assert.equal((await ask("/sensors/x/history?channel=a")).status, 200);
-  }));
-
-Deno.test("GET /sensors/{id}/history answers 404 with the channels there are when it has no such channel", () =>
-  withApp({}, async ({ ask, engine }) => {
-    engine.answer = () => answered({ ...ring, channels: { a: [], b: [] } });
-    for (const channel of ["c", "toString"]) {
-      const response = await ask(`/sensors/x/history?channel=${channel}`);
-      assert.equal(response.status, 404);
-      const { type, detail } = await response.json();
-      assert.equal(type, "/docs#problem-unknown-channel");
-      assert.match(detail, new RegExp(`no channel "${channel}".* a, b`));
-    }
-  }));
-
 const storeCalls: readonly (readonly [path: string, init?: RequestInit])[] = [
   ["/sensors"],
   ["/actors"],
@@ -314,11 +200,19 @@ const storeCalls: readonly (readonly [path: string, init?: RequestInit])[] = [
   ["/sensors/a/history"],
 ];
 
+const { stepMs } = fiveMinuteHistory;
+const noPanes: PanesAnswer = {
+  isKept: true,
+  stepMs,
+  fromMs: fakeNowMs - stepMs,
+  channels: { temperature: [] },
+};
+
 for (const [path, init] of storeCalls) {
   Deno.test(`${init?.method ?? "GET"} ${path} answers 504 when the store does not answer`, () =>
     withApp({ limits: { askDeadlineMs: 20 } }, async ({ ask, engine, logged }) => {
       engine.isStoreSilent = true;
-      engine.answer = () => answered(ring);
+      engine.answer = () => answered(noPanes);
       const response = await ask(path, init);
       assert.equal(response.status, 504);
       assert.equal(response.headers.get("retry-after"), "1");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Registry } from "prom-client";
-import { RemoteWriteReceiver } from "../../actors/sources/remote_write/receiver.ts";
+import { RemoteWriteReceiver, type Written } from "../../actors/sources/remote_write/receiver.ts";
 import {
   readWriteRequest,
   unpack,
@@ -52,6 +52,13 @@ class Taken {
     });
   }
 
+  /** Resolves when it is durable. */
+  async take(body: Uint8Array<ArrayBuffer>): Promise<Written> {
+    const written = await this.receiver.accept(body);
+    await written.durable;
+    return written;
+  }
+
   async counts(): Promise<Readonly<Record<string, number>>> {
     const metric = await this.registry.getSingleMetric("sensorium_remote_write_samples_total")!.get();
     const counted = metric.values.filter(({ value }) => value > 0);
@@ -67,12 +74,12 @@ Deno.test("a write request's samples become messages of their series", async () 
     { labels: up, samples: [[1, 1000], [0, 2000]] },
     { labels: { __name__: "load", host: 'x"y' }, samples: [[-2.5, 1500]] },
   ]));
-  await taken.receiver.accept(body);
-  await taken.receiver.accept(body);
+  await taken.take(body);
+  await taken.take(body);
   const once = [
-    ['series/up{job="a"}', [1000, null, 1]],
-    ['series/up{job="a"}', [2000, null, 0]],
-    ['series/load{host="x\\"y"}', [1500, null, -2.5]],
+    ['series/up{job="a"}', [1000, 1000, 1]],
+    ['series/up{job="a"}', [2000, 2000, 0]],
+    ['series/load{host="x\\"y"}', [1500, 1500, -2.5]],
   ];
   assert.deepEqual(taken.messages, [...once, ...once]);
   assert.equal(new Set(taken.keys).size, 1);
@@ -88,7 +95,8 @@ Deno.test("stale markers, NaN and what cannot be a series are counted, and the r
     { labels: { __name__: "long", text: "x".repeat(2000) }, samples: [[1, 1]] },
     { labels: { __name__: "ok" }, samples: [[5, 1]] },
   ]);
-  await taken.receiver.accept(packed(withStale(request, 123.456)));
+  const { samples } = await taken.take(packed(withStale(request, 123.456)));
+  assert.equal(samples, 9);
   assert.deepEqual(taken.messages.map(([id]) => id), ['series/up{job="a"}', "series/ok"]);
   assert.deepEqual(await taken.counts(), { accepted: 2, stale: 1, nan: 2, time: 2, labels: 2 });
   assert.match(taken.told[0] ?? "", /is not taken: its labels make no id .* \(job="nameless"\)\.$/);
@@ -97,11 +105,11 @@ Deno.test("stale markers, NaN and what cannot be a series are counted, and the r
 Deno.test("series beyond the bound are counted, and those that are known go on", async () => {
   const taken = new Taken(1);
   const other = { __name__: "other" };
-  await taken.receiver.accept(packed(requestOf([
+  await taken.take(packed(requestOf([
     { labels: up, samples: [[1, 1]] },
     { labels: other, samples: [[1, 1]] },
   ])));
-  await taken.receiver.accept(packed(requestOf([
+  await taken.take(packed(requestOf([
     { labels: other, samples: [[2, 2]] },
     { labels: up, samples: [[2, 2]] },
   ])));

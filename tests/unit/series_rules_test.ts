@@ -104,6 +104,23 @@ Deno.test("a series that is selected puts the minutes of its last hour, too", ()
   assert.deepEqual(series.put.get(minute), [noon, noon + 15 * minute]);
 });
 
+Deno.test("history that comes after live values leaves their score as it is", () => {
+  const live = (from: number, count: number): SeriesMessage[] =>
+    Array.from({ length: count }, (_, i) => [noon + (from + i) * second, null, 100 + (from + i) * 7 % 3]);
+  const scores = (...between: readonly SeriesMessage[]) => {
+    const series = new Series();
+    series.send({ select: { anomalies: true }, by: "scores" }, ...live(0, 400), ...between, ...live(400, 20));
+    return series.state.anomalies;
+  };
+  const undisturbed = scores();
+  assert.deepEqual(undisturbed?.detections, []);
+  const history = Array.from(
+    { length: 400 },
+    (_, i): SeriesMessage => [noon - 72 * 60 * minute + i * second, null, 20 + i * 7 % 3, 1],
+  );
+  assert.deepEqual(scores(...history), undisturbed);
+});
+
 Deno.test("one rule too many is a dead letter, and changes nothing", () => {
   const series = new Series();
   for (let i = 0; i < maxRulesPerSeries; i++) series.send({ select: { minutes: true }, by: `rule-${i}` });

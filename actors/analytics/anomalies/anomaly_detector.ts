@@ -132,6 +132,11 @@ export class AnomalyDetector {
   }
 
   /** Bytes of `encode()`: always the same. */
+  /** The time of the last value; 0 before the first. */
+  get lastMs(): number {
+    return this.#numbers[lastMsAt]!;
+  }
+
   get bytes(): number {
     return 1 + stateBytes;
   }

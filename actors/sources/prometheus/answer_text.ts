@@ -6,6 +6,7 @@
  * 3. It follows no redirect: what is sent along is for the address that was given.
  */
 
+import { bodyChunks } from "../../../runtime/body_chunks.ts";
 import { errorMessage } from "../../../runtime/core/errors.ts";
 import type { FailureCode } from "./scrape_messages.ts";
 
@@ -60,7 +61,7 @@ export interface AnswerText {
 }
 
 async function collect(
-  body: ReadableStream<Uint8Array>,
+  chunks: AsyncIterable<Uint8Array>,
   { maxBytes, budget }: Asking,
 ): Promise<{ readonly text: string; readonly bytes: number }> {
   const decoder = new TextDecoder();
@@ -68,7 +69,7 @@ async function collect(
   let bytes = 0;
   try {
     // Leaving the loop cancels the body: nothing more of it is read.
-    for await (const chunk of body) {
+    for await (const chunk of chunks) {
       budget.take(chunk.length);
       bytes += chunk.length;
       if (bytes > maxBytes) {
@@ -109,7 +110,7 @@ async function ask(asking: Asking, signal: AbortSignal): Promise<AnswerText> {
   const mediaType = response.headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
   const { text, bytes } = response.body === null
     ? { text: "", bytes: 0 }
-    : await collect(response.body, asking);
+    : await collect(bodyChunks(response.body, signal), asking);
   return { status, mediaType, text, bytes };
 }
 

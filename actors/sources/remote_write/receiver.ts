@@ -1,7 +1,7 @@
 /**
  * Takes write requests in: their samples become messages of their series.
  *
- * 1. It resolves when all that was accepted is durable. The same body again counts once, within ten minutes: its key is its
+ * 1. `durable` resolves when all that was accepted is durable. The same body again counts once, within ten minutes: its key is its
  *    hash, as Prometheus sends a request again whose answer it did not get.
  * 2. What cannot be taken of a request is counted by reason, and does not keep the rest from being taken.
  */
@@ -37,6 +37,14 @@ export interface ReceiverOptions {
   warn(sentence: string): void;
 }
 
+/** What became of a request. */
+export interface Written {
+  /** How many it has; a series that is not taken counts as one. */
+  readonly samples: number;
+  /** Rejects with an `EngineError`. */
+  readonly durable: Promise<void>;
+}
+
 export class RemoteWriteReceiver {
   readonly #options: ReceiverOptions;
   readonly #names: SeriesNames;
@@ -65,13 +73,19 @@ export class RemoteWriteReceiver {
     });
   }
 
-  /** Throws a `WriteRequestError`, or an `EngineError`. */
-  async accept(body: Uint8Array<ArrayBuffer>): Promise<void> {
+  /** Resolves when the request was read and is on its way to the log. Throws a `WriteRequestError`. */
+  async accept(body: Uint8Array<ArrayBuffer>): Promise<Written> {
     const unpacked = unpack(body);
     const key = `rw-${new Uint8Array(await crypto.subtle.digest("SHA-256", body)).toHex()}`;
     const batch = this.#options.engine.batch(key);
     const counts = new Map<Outcome, number>();
     readWriteRequest(unpacked, this.#sinkOf(batch, counts));
+    let samples = 0;
+    for (const count of counts.values()) samples += count;
+    return { samples, durable: this.#send(batch, counts) };
+  }
+
+  async #send(batch: Batch, counts: ReadonlyMap<Outcome, number>): Promise<void> {
     if (batch.size > 0) await batch.send();
     for (const [outcome, count] of counts) this.#samples.inc({ outcome }, count);
   }
@@ -96,7 +110,9 @@ export class RemoteWriteReceiver {
         }
         // Before 1970, or beyond what a date can hold.
         if (!isTimeMs(timeMs)) return void count("time");
-        const message: SampleMessage = [timeMs, null, value];
+        // A sender's samples of a series come in the order of their times: one that is not newer than the last is a
+        // repeat, or out of order, which the series counts.
+        const message: SampleMessage = [timeMs, timeMs, value];
         batch.add("series", id, message);
         count("accepted");
       },
