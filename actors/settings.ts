@@ -25,7 +25,7 @@ export interface SettingNote {
   readonly variable?: string;
 }
 
-export const settingNotes = z.registry<SettingNote>();
+const settingNotes = z.registry<SettingNote>();
 
 const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const unitBytes: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };

@@ -78,10 +78,10 @@ const stateType: StateType<AnalysisState> = {
 const analyseMessage = z.strictObject({ analyse: wants, by: z.string().min(1).max(maxRuleName) });
 const dueMessage = z.strictObject({ due: z.enum(tasks) });
 const message = z.union([analyseMessage, dueMessage]);
-export type AnalyseMessage = z.infer<typeof analyseMessage>;
+type AnalyseMessage = z.infer<typeof analyseMessage>;
 export type AnalysisMessage = z.infer<typeof message>;
 
-export const analysisMessageType: MessageType<AnalysisMessage> = {
+const analysisMessageType: MessageType<AnalysisMessage> = {
   version: 1,
   schema: message,
   accepts: (value): value is AnalysisMessage => message.safeParse(value).success,

@@ -23,7 +23,7 @@ export type SpanMinutes = 1 | 5;
 /** Slots of a ring. */
 export const slotCount = quarterBase + quarterPanes;
 
-export function positiveModulo(value: number, modulus: number): number {
+function positiveModulo(value: number, modulus: number): number {
   const rest = value % modulus;
   return rest < 0 ? rest + modulus : rest;
 }
@@ -36,7 +36,7 @@ export function fiveSlot(five: number): number {
   return fiveBase + positiveModulo(five, fivePanes);
 }
 
-export function quarterSlot(quarter: number): number {
+function quarterSlot(quarter: number): number {
   return quarterBase + positiveModulo(quarter, quarterPanes);
 }
 

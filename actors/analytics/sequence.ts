@@ -9,7 +9,7 @@
 
 import { clearBit, hasBit, setBit } from "./bits.ts";
 
-export const sequenceWindow = 256;
+const sequenceWindow = 256;
 export const sequenceWords = sequenceWindow / 32;
 
 /** `highest` before any number was seen. */

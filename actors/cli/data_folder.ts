@@ -8,6 +8,7 @@
  */
 
 import { join, resolve } from "node:path";
+import { errorMessage } from "../../runtime/core/errors.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface DataFolder {
@@ -30,7 +31,7 @@ function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.NotCapable && error.message.startsWith("Requires all access")) {
     return "Deno lets no program write below /dev, /proc, /sys or /etc that has not been given all permissions";
   }
-  return error instanceof Error ? error.message : String(error);
+  return errorMessage(error);
 }
 
 function isFull(error: unknown): boolean {

@@ -6,6 +6,7 @@
  */
 
 import { z } from "zod";
+import { errorMessage } from "../../runtime/core/errors.ts";
 import { Refusal } from "../cli/refusal.ts";
 import { RuleSpec } from "../rules/rule_spec.ts";
 import { SourceSpec } from "../sources/prometheus/source_spec.ts";
@@ -26,9 +27,7 @@ export function parseConfig(text: string, path: string): ConfigFile {
   try {
     value = JSON.parse(text);
   } catch (thrown) {
-    throw new Refusal(
-      `Cannot start: ${path} is not JSON: ${thrown instanceof Error ? thrown.message : thrown}.`,
-    );
+    throw new Refusal(`Cannot start: ${path} is not JSON: ${errorMessage(thrown)}.`);
   }
   const parsed = ConfigFile.safeParse(value);
   if (parsed.success) return parsed.data;

@@ -16,6 +16,7 @@ import type { ActorReader } from "./reader.ts";
 import { type Route, route } from "./route.ts";
 import { Accepted, Page, State, Windows } from "./schemas.ts";
 import type { StoreReads } from "./store_reads.ts";
+import { windowColumns, windowRows } from "./tables.ts";
 
 /** A kind of actor under a path of its own. */
 export interface Collection {
@@ -193,40 +194,10 @@ function windowsRoute({ type, path, noun, idExample }: Collection, { reader }: C
         args,
         consistency,
       );
-      if (wantsCsv(request)) return csvResponse(windowsCsv(value));
+      if (wantsCsv(request)) return csvResponse(csvText(windowColumns, windowRows(value)));
       return jsonResponse({ id, epoch, position, ...members(value), ...age });
     },
   });
-}
-
-const windowColumns = [
-  "channel",
-  "window",
-  "from",
-  "to",
-  "count",
-  "min",
-  "max",
-  "mean",
-  "stdSample",
-  "stdPopulation",
-];
-
-const WindowsByChannel = z.object({
-  channels: z.record(z.string(), z.record(z.string(), z.record(z.string(), z.unknown()))),
-});
-
-function windowsCsv(answer: unknown): string {
-  const { channels } = WindowsByChannel.parse(answer);
-  const rows = Object.entries(channels).flatMap(([channel, windows]) =>
-    Object.entries(windows).map(([window, statistics]) => {
-      const numbers = Object.entries(statistics).filter((entry): entry is [string, number] =>
-        typeof entry[1] === "number"
-      );
-      return { channel, window, ...Object.fromEntries(numbers) };
-    })
-  );
-  return csvText(windowColumns, rows);
 }
 
 /** The members of an answer that is an object, as those of these kinds are. */

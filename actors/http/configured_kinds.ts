@@ -12,7 +12,7 @@ const Look = z.object({
   matched: z.int().meta({ description: "How many of them match." }),
 });
 
-export const rules: ConfiguredKind = {
+const rules: ConfiguredKind = {
   kind: "rule",
   path: "rules",
   noun: "rule",
@@ -33,7 +33,7 @@ export const rules: ConfiguredKind = {
   }),
 };
 
-export const sources: ConfiguredKind = {
+const sources: ConfiguredKind = {
   kind: "source",
   path: "sources",
   noun: "source",

@@ -20,6 +20,7 @@ import { durationMs, instantMs, listConsistency } from "./parameters.ts";
 import { ProblemError } from "./problem.ts";
 import { badParameter, type Route, route } from "./route.ts";
 import { History } from "./schemas.ts";
+import { pointColumns } from "./tables.ts";
 
 const parameters = z.strictObject({
   channel: z.string().optional().meta({ description: "Needed where the actor has several." }),
@@ -114,9 +115,6 @@ function unkeptStep(stepMs: number): ProblemError {
       minutesKeptFor,
   );
 }
-
-/** Of CSV. */
-const pointColumns = ["start", "count", "min", "max", "mean", "sum", "stdSample", "stdPopulation"];
 
 interface Range {
   readonly fromMs: number;

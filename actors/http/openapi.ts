@@ -34,7 +34,7 @@ export interface OpenApiResponse extends JsonObject {
   readonly content: Readonly<Record<string, JsonObject>>;
 }
 
-export interface OpenApiBody extends OpenApiResponse {
+interface OpenApiBody extends OpenApiResponse {
   readonly required: boolean;
 }
 

@@ -135,7 +135,7 @@ export class NodeLink {
   }
 }
 
-export function notRunning(folder: string): Refusal {
+function notRunning(folder: string): Refusal {
   return new Refusal(
     `Cannot back up: no node runs on ${folder}. Start one, or name another folder with --data FOLDER; the folder of a ` +
       "stopped node can be copied as it is.",

@@ -36,5 +36,3 @@ export function showProgress(): Progress {
     end: () => isTerminal && screen.write(""),
   };
 }
-
-export const silentProgress: Progress = { step: () => {}, onBytes: () => {}, end: () => {} };

@@ -37,6 +37,3 @@ export const heldUnits = 4 * 1024 * 1024;
 /** Results under way to the topic at a time, and such that wait. */
 export const sendsAtOnce = 32;
 export const maxWaitingSends = 20_000;
-
-/** Points of forecasts that one answer may have. */
-export const pageResults = 500;

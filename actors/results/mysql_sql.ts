@@ -5,6 +5,7 @@
  *    again.
  */
 
+import { OneByOne } from "../../runtime/core/one_by_one.ts";
 import { MySqlConnection } from "../../runtime/store/mysql/connection.ts";
 import type { MySqlSettings } from "../../runtime/store/mysql/settings.ts";
 import type { Dialect, Sql, SqlRow, SqlValue, Statements } from "./sql.ts";
@@ -64,8 +65,7 @@ export class MySqlSql implements Sql {
   readonly dialect = dialect;
   readonly #reading: Link;
   readonly #writing: Link;
-  /** The transactions, one after the other. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #transactions = new OneByOne();
 
   constructor(settings: MySqlSettings) {
     this.#reading = new Link(settings);
@@ -81,7 +81,7 @@ export class MySqlSql implements Sql {
   }
 
   transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
-    const run = async () => {
+    return this.#transactions.run(async () => {
       const connection = await this.#writing.open();
       // Of this one alone: a connection opened anew in the middle would not be in the transaction.
       const statements: Statements = {
@@ -98,14 +98,11 @@ export class MySqlSql implements Sql {
         if (!connection.isLost) await connection.run("ROLLBACK");
         throw thrown;
       }
-    };
-    const running = this.#last.then(run, run);
-    this.#last = running.catch(() => {});
-    return running;
+    });
   }
 
   async close(): Promise<void> {
-    await this.#last;
+    await this.#transactions.ended();
     await Promise.all([this.#reading.close(), this.#writing.close()]);
   }
 }

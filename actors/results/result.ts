@@ -31,7 +31,7 @@ const common = {
   tookMs: number.min(0),
 };
 
-export const spans = ["1h", "3h", "12h"] as const;
+const spans = ["1h", "3h", "12h"] as const;
 
 const WindowResult = z.object({
   from: time,
@@ -84,8 +84,6 @@ export const Result = z.discriminatedUnion("kind", [
 ]);
 export type Result = z.output<typeof Result>;
 export type ResultKind = Result["kind"];
-
-export const resultKinds = ["values", "metadata", "forecast"] as const satisfies readonly ResultKind[];
 
 /** A record that can be stored, or why not. */
 export type ParsedResult =

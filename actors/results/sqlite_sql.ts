@@ -6,6 +6,7 @@
  */
 
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { OneByOne } from "../../runtime/core/one_by_one.ts";
 import type { Dialect, Sql, SqlRow, SqlValue, Statements } from "./sql.ts";
 
 const dialect: Dialect = {
@@ -23,8 +24,7 @@ const pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA 
 export class SqliteSql implements Sql {
   readonly dialect = dialect;
   readonly #db: DatabaseSync;
-  /** The transactions, one after the other. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #transactions = new OneByOne();
 
   constructor(path: string) {
     this.#db = new DatabaseSync(path);
@@ -40,7 +40,7 @@ export class SqliteSql implements Sql {
   }
 
   transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
-    const run = async () => {
+    return this.#transactions.run(async () => {
       this.#db.exec("BEGIN IMMEDIATE");
       try {
         const done = await work(this);
@@ -50,14 +50,11 @@ export class SqliteSql implements Sql {
         this.#db.exec("ROLLBACK");
         throw thrown;
       }
-    };
-    const running = this.#last.then(run, run);
-    this.#last = running.catch(() => {});
-    return running;
+    });
   }
 
   async close(): Promise<void> {
-    await this.#last;
+    await this.#transactions.ended();
     this.#db.close();
   }
 }

@@ -66,7 +66,7 @@ const Message = z.union([
 ]);
 export type RuleMessage = z.output<typeof Message>;
 
-export const ruleMessageType: MessageType<RuleMessage> = {
+const ruleMessageType: MessageType<RuleMessage> = {
   version: 1,
   schema: Message,
   accepts: (value): value is RuleMessage => Message.safeParse(value).success,

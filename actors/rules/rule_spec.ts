@@ -7,8 +7,8 @@ import { selector } from "../series/selector.ts";
 import { defaultRuleSeries, maxRuleSeries } from "./limits.ts";
 
 /** What can be done with a series. */
-export const doings = ["rate", "values", "metadata", "forecast", "anomalies"] as const;
-export type Doing = typeof doings[number];
+const doings = ["rate", "values", "metadata", "forecast", "anomalies"] as const;
+type Doing = typeof doings[number];
 
 const doing = z.enum(doings, { error: `one of ${doings.join(", ")} is needed` });
 

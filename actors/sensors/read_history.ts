@@ -40,7 +40,7 @@ export async function readHistoryRows(
   let fromMs = Math.floor(range.fromMs / rowMs) * rowMs;
   let limit = page;
   for (;;) {
-    const read = await store.history(actor, stepMs, fromMs, range.toMs, limit);
+    const read = await store.history(actor, { stepMs, fromMs, toMs: range.toMs, limit });
     const lastMs = read.at(-1)?.startMs;
     if (lastMs === undefined || read.length < limit) return rows.concat(read);
     // The page may have cut the rows of the last start apart: those are read again, all of them.

@@ -58,9 +58,22 @@ const watchRow = z.strictObject({
   detections: z.array(detection),
 });
 
+type Wants = Readonly<Record<keyof Selection, boolean>>;
+
+function wantsOf(rules: ReadonlyMap<string, Selection>): Wants {
+  const all = [...rules.values()];
+  return {
+    rate: all.some(({ rate }) => rate),
+    minutes: all.some(({ minutes }) => minutes),
+    anomalies: all.some(({ anomalies }) => anomalies),
+  };
+}
+
 /** Of a series that some rule wants something of. */
 interface Watch {
   readonly rules: ReadonlyMap<string, Selection>;
+  /** By any of the rules: every value asks for it. */
+  readonly wants: Wants;
   counter: CounterValue | null;
   detector: AnomalyDetector | null;
   /** Of the last value; null before the first one, and after a restart until the next. */
@@ -68,6 +81,8 @@ interface Watch {
   /** The last ones, oldest first. */
   detections: readonly Detection[];
 }
+
+const unscored = { detector: null, score: null, detections: [] };
 
 /** Measured like `stateHeapBytes`: a map with an entry or two, and the objects in it. */
 const watchBytes = 400;
@@ -87,9 +102,7 @@ export class SeriesState extends WindowState {
   }
 
   wants(what: keyof Selection): boolean {
-    if (this.#watch === null) return false;
-    for (const rule of this.#watch.rules.values()) if (rule[what] === true) return true;
-    return false;
+    return this.#watch !== null && this.#watch.wants[what];
   }
 
   /** False: as many rules as a series may have want something of it already. */
@@ -99,23 +112,23 @@ export class SeriesState extends WindowState {
     else if (!rules.has(rule) && rules.size >= maxRulesPerSeries) return false;
     else rules.set(rule, wanted);
     const { counter = null, detector = null, score = null, detections = [] } = this.#watch ?? {};
-    this.#setWatch(rules.size === 0 ? null : { rules, counter, detector, score, detections });
+    this.#setWatch({ rules, counter, detector, score, detections });
     return true;
   }
 
-  #setWatch(watch: Watch | null): void {
-    this.#watch = watch;
-    if (watch !== null && !this.wants("rate")) watch.counter = null;
-    if (watch !== null && !this.wants("anomalies")) {
-      Object.assign(watch, { detector: null, score: null, detections: [] });
-    }
-    this.keepMinutes(keepsMinutes(this.id) || this.wants("minutes"));
+  #setWatch(given: Omit<Watch, "wants">): void {
+    const { rules } = given;
+    const wants = wantsOf(rules);
+    const counter = wants.rate ? given.counter : null;
+    const { detector, score, detections } = wants.anomalies ? given : unscored;
+    this.#watch = rules.size === 0 ? null : { rules, wants, counter, detector, score, detections };
+    this.keepMinutes(keepsMinutes(this.id) || wants.minutes);
   }
 
   /** Growth per second up to this value of a counter; null when it tells of none. */
   growth(ts: number, value: number): number | null {
     const watch = this.#watch;
-    if (watch === null || !this.wants("rate")) return null;
+    if (watch === null || !watch.wants.rate) return null;
     const last = watch.counter;
     if (last !== null && ts <= last.ts) return null;
     watch.counter = { ts, value };
@@ -128,7 +141,7 @@ export class SeriesState extends WindowState {
   /** Scores a value; null when no rule asks for that. */
   score(ts: number, value: number): Score | null {
     const watch = this.#watch;
-    if (watch === null || !this.wants("anomalies")) return null;
+    if (watch === null || !watch.wants.anomalies) return null;
     watch.detector ??= AnomalyDetector.create();
     if (ts < watch.detector.lastMs) return null;
     const found = watch.detector.update(ts, value);
@@ -142,7 +155,7 @@ export class SeriesState extends WindowState {
   /** What is known of its anomalies; null when no rule asks for that. */
   get anomalies(): { readonly last: Score | null; readonly detections: readonly Detection[] } | null {
     const watch = this.#watch;
-    if (watch === null || !this.wants("anomalies")) return null;
+    if (watch === null || !watch.wants.anomalies) return null;
     return { last: watch.score, detections: watch.detections };
   }
 

@@ -7,6 +7,7 @@
  *    "How NOT to measure latency").
  */
 
+import { errorMessage } from "../../runtime/core/errors.ts";
 import { HttpConnection } from "./http_connection.ts";
 import type { Latencies } from "./latency.ts";
 import { attemptTimeoutMs, firstRetryMs, giveUpMs, maxRetryAfterMs, maxRetryMs } from "./limits.ts";
@@ -133,7 +134,7 @@ export class Courier {
         if (answer.retryAfterS !== null) waitMs = Math.min(maxRetryAfterMs, answer.retryAfterS * 1000);
       } catch (thrown) {
         if (thrown instanceof WrongTargetError) throw thrown;
-        tally.lastTrouble = thrown instanceof Error ? thrown.message : String(thrown);
+        tally.lastTrouble = errorMessage(thrown);
         tally.silentSinceMs ??= performance.now();
       }
       if (abandon.aborted) return { type: "unanswered" };

@@ -1,6 +1,7 @@
 /** The flags of `deno task simulate`: one table, which `--help` prints. */
 
 import { parseArgs } from "node:util";
+import { errorMessage } from "../../runtime/core/errors.ts";
 import { defaultConnections, maxLanes } from "./limits.ts";
 import type { Plan } from "./plan.ts";
 import type { Target } from "./courier.ts";
@@ -117,7 +118,7 @@ function readFlags(args: readonly string[]): Values & { readonly help: boolean }
     const fallbacks = Object.entries(flags).map(([name, flag]) => [name, flag.fallback]);
     return { ...Object.fromEntries(fallbacks), help: false, ...values };
   } catch (thrown) {
-    throw new OptionError(`${thrown instanceof Error ? thrown.message : String(thrown)}. See --help.`);
+    throw new OptionError(`${errorMessage(thrown)}. See --help.`);
   }
 }
 

@@ -40,7 +40,7 @@ export interface Stream {
   body(lane: number, body: number): Body;
 }
 
-export function describeSensors(plan: Plan): Sensor[] {
+function describeSensors(plan: Plan): Sensor[] {
   return Array.from({ length: plan.sensors }, (_, n) => describeSensor(plan.seed, n, plan.panelRatio));
 }
 

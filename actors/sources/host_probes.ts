@@ -54,7 +54,7 @@ async function readProc(): Promise<ProcSample> {
 }
 
 /** Processor, network and disk counters of Linux. */
-export function procProbe(): Probe {
+function procProbe(): Probe {
   let before: ProcSample | null = null;
   return {
     name: "processor, network and disk counters",
@@ -80,7 +80,7 @@ function addTimes(sum: Record<string, number>, times: CpuTimes): Record<string, 
 }
 
 /** The processor where there is no /proc. */
-export function cpuProbe(): Probe {
+function cpuProbe(): Probe {
   let before: CpuTimes | null = null;
   return {
     name: "processor times",
@@ -93,7 +93,7 @@ export function cpuProbe(): Probe {
   };
 }
 
-export function loadAndMemoryProbe(): Probe {
+function loadAndMemoryProbe(): Probe {
   return {
     name: "load and memory",
     read: () =>
@@ -102,7 +102,7 @@ export function loadAndMemoryProbe(): Probe {
 }
 
 /** The file system that holds `path`. */
-export function diskUsageProbe(path: string): Probe {
+function diskUsageProbe(path: string): Probe {
   return { name: `disk usage of ${path}`, read: async () => diskUsageReadings(path, await statfs(path)) };
 }
 

@@ -1,10 +1,18 @@
 /** What is exported, row by row, as the API answers it. */
 
 import { z } from "zod";
+import type { CsvValue } from "../http/csv.ts";
+import {
+  pointColumns,
+  tableCell,
+  windowColumns as columnsOfWindows,
+  windowRows as rowsOfWindows,
+  WindowTable,
+} from "../http/tables.ts";
 import { listPage, requestPoints } from "./limits.ts";
 import { detailOf, type NodeClient } from "./node_client.ts";
 
-export type Row = Readonly<Record<string, string | number | null>>;
+export type Row = Readonly<Record<string, CsvValue>>;
 
 export interface Range {
   readonly fromMs: number;
@@ -13,38 +21,11 @@ export interface Range {
 }
 
 /** Of histories and of windows. */
-export const historyColumns = [
-  "id",
-  "channel",
-  "start",
-  "count",
-  "min",
-  "max",
-  "mean",
-  "sum",
-  "stdSample",
-  "stdPopulation",
-] as const;
-export const windowColumns = [
-  "id",
-  "channel",
-  "window",
-  "from",
-  "to",
-  "count",
-  "min",
-  "max",
-  "mean",
-  "stdSample",
-  "stdPopulation",
-] as const;
+export const historyColumns = ["id", "channel", ...pointColumns] as const;
+export const windowColumns = ["id", ...columnsOfWindows] as const;
 
 const ListPage = z.object({ items: z.array(z.object({ id: z.string() })), next: z.string().nullable() });
-const cell = z.union([z.string(), z.number()]).nullable();
-const Windows = z.object({
-  channels: z.record(z.string(), z.record(z.string(), z.record(z.string(), z.unknown()))),
-});
-const History = z.object({ points: z.array(z.record(z.string(), cell)) });
+const History = z.object({ points: z.array(z.record(z.string(), tableCell)) });
 
 type Client = Pick<NodeClient, "ask">;
 
@@ -74,19 +55,13 @@ export async function listIds(
   }
 }
 
-async function windowsOf(client: Client, path: string, id: string) {
-  return (await get(client, `${path}/${encodeURIComponent(id)}/windows`, Windows)).channels;
+function windowsOf(client: Client, path: string, id: string) {
+  return get(client, `${path}/${encodeURIComponent(id)}/windows`, WindowTable);
 }
 
 /** The windows of one actor, a row for each channel and window. */
 export async function windowRows(client: Client, path: string, id: string): Promise<readonly Row[]> {
-  const channels = await windowsOf(client, path, id);
-  return Object.entries(channels).flatMap(([channel, windows]) =>
-    Object.entries(windows).map(([window, statistics]) => {
-      const cells = windowColumns.slice(3).map((column) => [column, cell.parse(statistics[column] ?? null)]);
-      return { id, channel, window, ...Object.fromEntries(cells) };
-    })
-  );
+  return rowsOfWindows(await windowsOf(client, path, id)).map((row) => ({ id, ...row }));
 }
 
 /** The history of one actor, a row for each channel and step that has values; some at a time. */
@@ -96,7 +71,7 @@ export async function* historyRows(
   id: string,
   { fromMs, toMs, stepMs }: Range,
 ): AsyncGenerator<readonly Row[]> {
-  for (const channel of Object.keys(await windowsOf(client, path, id))) {
+  for (const channel of Object.keys((await windowsOf(client, path, id)).channels)) {
     for (let atMs = Math.floor(fromMs / stepMs) * stepMs; atMs < toMs; atMs += requestPoints * stepMs) {
       const query = new URLSearchParams({
         channel,

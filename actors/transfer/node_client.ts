@@ -8,6 +8,7 @@
 import { bodyText } from "../../runtime/body_chunks.ts";
 import { fetchReason } from "../../runtime/fetch_reason.ts";
 import { Refusal } from "../cli/refusal.ts";
+import { pause } from "../pause.ts";
 import { firstRetryMs, giveUpMs, maxRetryMs, requestTimeoutMs } from "./limits.ts";
 
 export interface NodeClientOptions {
@@ -125,17 +126,4 @@ export function detailOf(text: string): string {
     // It is no problem of ours: a proxy's page, perhaps.
   }
   return text.slice(0, shownUnits);
-}
-
-function pause(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    if (stop.aborted) done();
-    else stop.addEventListener("abort", done);
-  });
 }

@@ -112,7 +112,7 @@ async function isServing(host: string, port: number, database: string): Promise<
   }
 }
 
-export function myCnf(options: MariadbOptions, certificates: Certificates | null): string {
+function myCnf(options: MariadbOptions, certificates: Certificates | null): string {
   const { folder, host = loopback, port, settings = [] } = options;
   const quoted = (path: string) => `"${plainPath(path)}"`;
   return [
@@ -138,7 +138,7 @@ export function myCnf(options: MariadbOptions, certificates: Certificates | null
 }
 
 /** Run at each start, one statement a line. */
-export function initSql({ host = loopback, databases, user, tls = false }: MariadbOptions): string {
+function initSql({ host = loopback, databases, user, tls = false }: MariadbOptions): string {
   // Who connects to an address of this machine comes from that address; others, to one that others reach, from theirs.
   const account = user === undefined ? null : `'${user.name}'@'${host === loopback ? loopback : "%"}'`;
   return [

@@ -6,9 +6,9 @@ import type { TaskArguments, TaskSpec } from "../../actors/cli/read_arguments.ts
 import { brokerCounts, defaultPorts } from "./limits.ts";
 import { type Kind, kinds } from "./state.ts";
 
-export const defaultFolder = "services";
+const defaultFolder = "services";
 
-export const verbs = ["up", "down", "status"] as const;
+const verbs = ["up", "down", "status"] as const;
 export type Verb = (typeof verbs)[number];
 
 export interface ServicesCommand {

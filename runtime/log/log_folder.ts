@@ -11,6 +11,7 @@ import process from "node:process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { OneByOne } from "../core/one_by_one.ts";
 import { LogError } from "./port.ts";
 import { checkHeader, emptySegment, type LogIdentity } from "./segment_file.ts";
 
@@ -33,7 +34,7 @@ export class LogFolder {
   readonly directory: string;
   /** Segments to remove, oldest first. */
   readonly #doomed: string[] = [];
-  #work: Promise<void> = Promise.resolve();
+  readonly #works = new OneByOne();
 
   /** Makes the folder if there is none. */
   constructor(directory: string) {
@@ -80,7 +81,7 @@ export class LogFolder {
 
   create(sequence: number, bytes: Uint8Array): Promise<string> {
     const path = this.pathOf(sequence);
-    return this.#after(async () => {
+    return this.#works.run(async () => {
       try {
         await writeSynced(`${path}.new`, bytes);
         await rename(`${path}.new`, path);
@@ -96,7 +97,7 @@ export class LogFolder {
   /** Removes a segment and those whose removal failed before; resolves with the paths of all removed. */
   remove(path: string): Promise<readonly string[]> {
     this.#doomed.push(path);
-    return this.#after(async () => {
+    return this.#works.run(async () => {
       const removed: string[] = [];
       for (let next = this.#doomed[0]; next !== undefined; next = this.#doomed[0]) {
         await this.#removeNow(next);
@@ -115,12 +116,6 @@ export class LogFolder {
     await this.#sync();
     if (existsSync(old)) await shrink(old);
     await rm(old, { force: true });
-  }
-
-  #after<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#work.then(work);
-    this.#work = result.then(() => {}, () => {});
-    return result;
   }
 
   /** Makes names appear and disappear for good. Windows can sync no folder, and need not. */

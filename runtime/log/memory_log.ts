@@ -4,8 +4,6 @@ import { defaultLogLimits, type LogLimits } from "./limits.ts";
 import { LocalLog } from "./local_log.ts";
 import { MemoryLogCore } from "./memory_log_core.ts";
 
-export { MemoryLogCore };
-
 export class MemoryLog extends LocalLog {
   /** `clock` tells epoch milliseconds. */
   constructor(shards: number, clock: () => number, limits: LogLimits = defaultLogLimits) {

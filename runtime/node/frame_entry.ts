@@ -7,7 +7,7 @@ import type { LogFrame } from "../core/log_frame.ts";
 import type { MailboxLog } from "../log/port.ts";
 
 /** Whom the entry at `index` is for; null for a marker, and past the frame's end. Throws a `FormatError`. */
-export function entryOf(text: string, index: number): Address | null {
+function entryOf(text: string, index: number): Address | null {
   const frame = parseFrame(text);
   const run = frame.runs.find(({ first, end }) => first <= index && index < end);
   const kind = run === undefined ? undefined : frame.types[run.type]?.[0];

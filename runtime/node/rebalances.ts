@@ -10,14 +10,17 @@ import type { Agreement } from "../core/cluster.ts";
 import type { ShardReport } from "./host_protocol.ts";
 import { maxRebalances } from "./limits.ts";
 
-export interface Rebalance {
-  /** As of the `Agreement`. */
-  readonly number: number;
+interface Change {
   /** When this node heard of it, epoch milliseconds. */
   readonly atMs: number;
   readonly gained: readonly number[];
   readonly lost: readonly number[];
   readonly kept: readonly number[];
+}
+
+export interface Rebalance extends Change {
+  /** As of the `Agreement`. */
+  readonly number: number;
   readonly agreeingMs: number;
   /** Null: not over yet. */
   readonly claimingMs: number | null;
@@ -26,10 +29,7 @@ export interface Rebalance {
 
 interface UnderWay {
   readonly agreement: Agreement;
-  readonly atMs: number;
-  readonly gained: readonly number[];
-  readonly lost: readonly number[];
-  readonly kept: readonly number[];
+  readonly change: Change;
   readonly heardMs: number;
   readonly unclaimed: Set<number>;
   readonly unfolded: Set<number>;
@@ -66,10 +66,7 @@ export class Rebalances {
     for (const shard of lost) this.#done(shard, true, true);
     this.#seen.push({
       agreement,
-      atMs: this.#parts.wallMs(),
-      gained,
-      lost,
-      kept,
+      change: { atMs: this.#parts.wallMs(), gained, lost, kept },
       heardMs: this.#parts.nowMs(),
       unclaimed: new Set(gained),
       unfolded: new Set(gained),
@@ -103,12 +100,9 @@ export class Rebalances {
 
   /** The last ones, the newest first. */
   list(): Rebalance[] {
-    return this.#seen.map(({ agreement, atMs, gained, lost, kept, heardMs, claimedMs, foldedMs }) => ({
+    return this.#seen.map(({ agreement, change, heardMs, claimedMs, foldedMs }) => ({
       number: agreement.number,
-      atMs,
-      gained,
-      lost,
-      kept,
+      ...change,
       agreeingMs: Math.round(agreement.durationMs),
       claimingMs: claimedMs === null ? null : Math.round(claimedMs - heardMs),
       replayingMs: claimedMs === null || foldedMs === null ? null : Math.round(foldedMs - claimedMs),

@@ -9,7 +9,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Address } from "../core/actor.ts";
 import { packedRow } from "../core/bytes.ts";
 import type { HistoryBatch } from "../core/checkpoint.ts";
-import type { StoredHistoryRow } from "./port.ts";
+import type { RowRange, StoredHistoryRow } from "./port.ts";
 import { checkedBlob, integer, integerOrNull, rowChecksum } from "./stored_row.ts";
 import type { Tallies } from "./tallies.ts";
 
@@ -63,13 +63,7 @@ export class HistoryRows {
     return integerOrNull(this.#highest.get()?.n, "the number of a row of history") ?? 0;
   }
 
-  read(
-    { kind, id }: Address,
-    stepMs: number,
-    fromMs: number,
-    toMs: number,
-    limit: number,
-  ): StoredHistoryRow[] {
+  read({ kind, id }: Address, { stepMs, fromMs, toMs, limit }: RowRange): StoredHistoryRow[] {
     const what = `the history of ${kind}/${id}`;
     return this.#select.all(kind, id, stepMs, fromMs, toMs, limit).map((row) => {
       const startMs = integer(row.start_ms, what);

@@ -4,7 +4,7 @@ import type { Address } from "../core/actor.ts";
 import { packedRow } from "../core/bytes.ts";
 import type { HistoryBatch } from "../core/checkpoint.ts";
 import { invariant } from "../core/errors.ts";
-import type { StoredHistoryRow } from "./port.ts";
+import type { RowRange, StoredHistoryRow } from "./port.ts";
 
 interface Row extends StoredHistoryRow {
   readonly stepMs: number;
@@ -42,13 +42,7 @@ export class MemoryHistory {
     });
   }
 
-  read(
-    { kind, id }: Address,
-    stepMs: number,
-    fromMs: number,
-    toMs: number,
-    limit: number,
-  ): StoredHistoryRow[] {
+  read({ kind, id }: Address, { stepMs, fromMs, toMs, limit }: RowRange): StoredHistoryRow[] {
     return [...(this.#actors.get(`${kind}/${id}`)?.values() ?? [])]
       .filter((row) => row.stepMs === stepMs && row.startMs >= fromMs && row.startMs < toMs)
       .sort((a, b) => a.startMs - b.startMs || a.part - b.part)

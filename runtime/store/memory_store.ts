@@ -16,6 +16,7 @@ import {
   type DeadLetterFilter,
   type DeadLetterPage,
   type ListPage,
+  type RowRange,
   type ShardRow,
   type Store,
   type StoredHistoryRow,
@@ -74,14 +75,8 @@ export class MemoryStore implements Store {
     return this.#call((core) => core.countActorsNow());
   }
 
-  history(
-    actor: Address,
-    stepMs: number,
-    fromMs: number,
-    toMs: number,
-    limit: number,
-  ): Promise<readonly StoredHistoryRow[]> {
-    return this.#call((core) => core.historyNow(actor, stepMs, fromMs, toMs, limit));
+  history(actor: Address, range: RowRange): Promise<readonly StoredHistoryRow[]> {
+    return this.#call((core) => core.historyNow(actor, range));
   }
 
   expireHistory(beforeMs: number, limit: number): Promise<number> {

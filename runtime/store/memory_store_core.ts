@@ -34,6 +34,7 @@ import type {
   DeadLetterFilter,
   DeadLetterPage,
   ListPage,
+  RowRange,
   ShardRow,
   StoredHistoryRow,
 } from "./port.ts";
@@ -251,14 +252,8 @@ export class MemoryStoreCore {
     return [...counts].map(([kind, count]) => ({ kind, count })).sort((a, b) => compareBytes(a.kind, b.kind));
   }
 
-  historyNow(
-    actor: Address,
-    stepMs: number,
-    fromMs: number,
-    toMs: number,
-    limit: number,
-  ): StoredHistoryRow[] {
-    return this.#history.read(actor, stepMs, fromMs, toMs, limit);
+  historyNow(actor: Address, range: RowRange): StoredHistoryRow[] {
+    return this.#history.read(actor, range);
   }
 
   expireHistoryNow(beforeMs: number, limit: number): number {

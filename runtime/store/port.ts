@@ -30,6 +30,14 @@ export interface ListPage {
   readonly next: string | null;
 }
 
+/** History rows of one length with fromMs ≤ startMs < toMs, at most `limit`. */
+export interface RowRange {
+  readonly stepMs: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly limit: number;
+}
+
 export interface StoredHistoryRow {
   readonly startMs: number;
   /** 0: the row put last; greater: an increment to merge. */
@@ -89,14 +97,8 @@ export interface Store {
   /** Ids of the actors of a kind that have a snapshot, over all shards, those greater than `after`. */
   list(kind: string, after: string | null, limit: number): Promise<ListPage>;
   countActors(): Promise<readonly ActorCount[]>;
-  /** History rows of an actor with fromMs ≤ startMs < toMs, by (startMs, part), at most `limit`. */
-  history(
-    actor: Address,
-    stepMs: number,
-    fromMs: number,
-    toMs: number,
-    limit: number,
-  ): Promise<readonly StoredHistoryRow[]>;
+  /** An actor's history rows, by (startMs, part). */
+  history(actor: Address, range: RowRange): Promise<readonly StoredHistoryRow[]>;
   /** Deletes history rows that begin before `beforeMs`, at most `limit`; answers how many went. */
   expireHistory(beforeMs: number, limit: number): Promise<number>;
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetterPage>;

@@ -26,6 +26,7 @@ import {
   type DeadLetterFilter,
   type DeadLetterPage,
   type ListPage,
+  type RowRange,
   type ShardRow,
   type Store,
   type StoredHistoryRow,
@@ -136,14 +137,8 @@ export class RemoteStore implements Store {
     return this.#rpc.call("countActors", []);
   }
 
-  history(
-    actor: Address,
-    stepMs: number,
-    fromMs: number,
-    toMs: number,
-    limit: number,
-  ): Promise<readonly StoredHistoryRow[]> {
-    return this.#reads.call("history", [actor, stepMs, fromMs, toMs, limit]);
+  history(actor: Address, range: RowRange): Promise<readonly StoredHistoryRow[]> {
+    return this.#reads.call("history", [actor, range]);
   }
 
   expireHistory(beforeMs: number, limit: number): Promise<number> {

@@ -14,7 +14,7 @@ import { ActorRows } from "./actor_rows.ts";
 import { DeadLetterRows } from "./dead_letter_rows.ts";
 import { HistoryRows } from "./history_rows.ts";
 import { openWaitMs, readCacheBytes } from "./limits.ts";
-import { type DeadLetterFilter, StoreError } from "./port.ts";
+import { type DeadLetterFilter, type RowRange, StoreError } from "./port.ts";
 import { ShardRows } from "./shard_rows.ts";
 import { translated } from "./sqlite_errors.ts";
 import { SqliteReads, type StoreReads } from "./sqlite_reads.ts";
@@ -81,8 +81,8 @@ export class SqliteReader implements StoreReads {
     return this.#reads.list(kind, after, limit);
   }
 
-  history(actor: Address, stepMs: number, fromMs: number, toMs: number, limit: number) {
-    return this.#reads.history(actor, stepMs, fromMs, toMs, limit);
+  history(actor: Address, range: RowRange) {
+    return this.#reads.history(actor, range);
   }
 
   deadLetters(filter: DeadLetterFilter) {

@@ -13,6 +13,7 @@ import type {
   DeadLetterFilter,
   DeadLetterPage,
   ListPage,
+  RowRange,
   ShardRow,
   Store,
   StoredHistoryRow,
@@ -70,16 +71,10 @@ export class SqliteReads implements StoreReads {
     return this.#run(`list ${kind}`, () => this.#rows.actors.list(kind, after, limit));
   }
 
-  history(
-    actor: Address,
-    stepMs: number,
-    fromMs: number,
-    toMs: number,
-    limit: number,
-  ): Promise<readonly StoredHistoryRow[]> {
+  history(actor: Address, range: RowRange): Promise<readonly StoredHistoryRow[]> {
     return this.#run(
       `read history of ${actor.kind}/${actor.id}`,
-      () => this.#rows.history.read(actor, stepMs, fromMs, toMs, limit),
+      () => this.#rows.history.read(actor, range),
     );
   }
 

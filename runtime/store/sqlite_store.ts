@@ -37,6 +37,7 @@ import {
   type DeadLetterFilter,
   type DeadLetterPage,
   type ListPage,
+  type RowRange,
   type ShardRow,
   type Store,
   type StoredHistoryRow,
@@ -294,14 +295,8 @@ export class SqliteStore implements Store {
     return this.#read("count actors", () => this.#tallies.actors());
   }
 
-  history(
-    actor: Address,
-    stepMs: number,
-    fromMs: number,
-    toMs: number,
-    limit: number,
-  ): Promise<readonly StoredHistoryRow[]> {
-    return this.#reads.history(actor, stepMs, fromMs, toMs, limit);
+  history(actor: Address, range: RowRange): Promise<readonly StoredHistoryRow[]> {
+    return this.#reads.history(actor, range);
   }
 
   expireHistory(beforeMs: number, limit: number): Promise<number> {

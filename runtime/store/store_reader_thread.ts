@@ -14,7 +14,7 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import type { Address } from "../core/actor.ts";
 import { serve } from "../rpc.ts";
 import { threadMemory } from "../thread_memory.ts";
-import type { DeadLetterFilter } from "./port.ts";
+import type { DeadLetterFilter, RowRange } from "./port.ts";
 import { SqliteReader } from "./sqlite_reader.ts";
 import type { StoreReaderData, StoreReaderRequest } from "./start_store_reader.ts";
 
@@ -41,8 +41,7 @@ function connect(port: MessagePort): void {
       read((reader) => reader.due(shard, afterMs, limit)),
     list: (kind: string, after: string | null, limit: number) =>
       read((reader) => reader.list(kind, after, limit)),
-    history: (actor: Address, stepMs: number, fromMs: number, toMs: number, limit: number) =>
-      read((reader) => reader.history(actor, stepMs, fromMs, toMs, limit)),
+    history: (actor: Address, range: RowRange) => read((reader) => reader.history(actor, range)),
     deadLetters: (filter: DeadLetterFilter) => read((reader) => reader.deadLetters(filter)),
     deadLetter: (id: string) => read((reader) => reader.deadLetter(id)),
   });

@@ -17,7 +17,7 @@ import type { Address } from "../core/actor.ts";
 import { type Checkpoint, freeCheckpoint } from "../core/checkpoint.ts";
 import { type Handlers, serve, toWireError } from "../rpc.ts";
 import { CallQueue } from "./call_queue.ts";
-import type { DeadLetterFilter, Store } from "./port.ts";
+import type { DeadLetterFilter, RowRange, Store } from "./port.ts";
 import { MySqlStore } from "./mysql/mysql_store.ts";
 import { StoreError } from "./port.ts";
 import { newSecret } from "./secret.ts";
@@ -51,8 +51,7 @@ function handlersOf(queue: CallQueue): Handlers {
     list: (kind: string, after: string | null, limit: number) =>
       call((store) => store.list(kind, after, limit)),
     countActors: () => call((store) => store.countActors()),
-    history: (actor: Address, stepMs: number, fromMs: number, toMs: number, limit: number) =>
-      call((store) => store.history(actor, stepMs, fromMs, toMs, limit)),
+    history: (actor: Address, range: RowRange) => call((store) => store.history(actor, range)),
     expireHistory: (beforeMs: number, limit: number) => call((store) => store.expireHistory(beforeMs, limit)),
     deadLetters: (filter: DeadLetterFilter) => call((store) => store.deadLetters(filter)),
     deadLetter: (id: string) => call((store) => store.deadLetter(id)),

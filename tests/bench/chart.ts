@@ -61,7 +61,7 @@ function panelSvg({ title, lines, ticks }: Panel, topAt: number): string {
   return [text(plot.left, topAt + 18, title, 'font-weight="bold"'), ...grid, ...marks, ...drawn].join("\n");
 }
 
-export function chartSvg(panels: readonly Panel[]): string {
+function chartSvg(panels: readonly Panel[]): string {
   const height = panels.length * panelHeight;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" ` +

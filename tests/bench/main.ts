@@ -1,6 +1,7 @@
 /** `deno task bench [figure...]`: measures, prints a table, and with `--write` keeps it in RESULTS.md. */
 
 import { parseArgs } from "node:util";
+import { errorMessage } from "../../runtime/core/errors.ts";
 import { askLatency } from "./ask_latency.ts";
 import { csvImport } from "./csv_import.ts";
 import type { Figure } from "./figure.ts";
@@ -78,7 +79,7 @@ function readArguments() {
       },
     });
   } catch (thrown) {
-    exitWith(`${thrown instanceof Error ? thrown.message : String(thrown)}. See --help.`);
+    exitWith(`${errorMessage(thrown)}. See --help.`);
   }
 }
 

@@ -16,7 +16,7 @@ import type { AnyDefinition } from "../../runtime/core/registry.ts";
 
 export { counters } from "../../actors/definitions.ts";
 
-export const sabotages = ["sabotage_loops", "sabotage_exhausts", "sabotage_exits"] as const;
+const sabotages = ["sabotage_loops", "sabotage_exhausts", "sabotage_exits"] as const;
 export type Sabotage = typeof sabotages[number];
 
 /** Four megabytes at a time, of numbers, in which the garbage collector has nothing to look for. */

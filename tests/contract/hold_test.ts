@@ -8,8 +8,9 @@ import { StoreError } from "../../runtime/store/port.ts";
 import { SqliteStore } from "../../runtime/store/sqlite_store.ts";
 import { range } from "./log_collector.ts";
 import { readAll, rejectsWith } from "./log_contract.ts";
-import { openLog, segmentFiles, tinyLimits, withFolder } from "./log_folders.ts";
+import { openLog, segmentFiles, tinyLimits } from "./log_folders.ts";
 import { actorRows, checkpoint, shardCount } from "./store_fixtures.ts";
+import { withFolder } from "../services/folder.ts";
 
 const big = "h".repeat(20_000);
 

@@ -6,9 +6,10 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { LogError, type LogErrorCode } from "../../runtime/log/port.ts";
 import type { SqliteLogOptions } from "../../runtime/log/sqlite_log.ts";
+import { withFolder } from "../services/folder.ts";
 import { within } from "../services/within.ts";
 import { Collector, range } from "./log_collector.ts";
-import { contents, openLog, segmentFiles, tinyLimits, withFolder } from "./log_folders.ts";
+import { contents, openLog, segmentFiles, tinyLimits } from "./log_folders.ts";
 
 /** Opening fails with a sentence, and every file stays as it is. */
 function refuses(directory: string, sentence: RegExp, code: LogErrorCode = "corrupt", shards = 4): void {

@@ -1,19 +1,9 @@
-/** Folders and files for tests of the embedded log. */
+/** Logs and their files for tests of the embedded log. */
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defaultLogLimits, type LogLimits } from "../../runtime/log/limits.ts";
 import { SqliteLog, type SqliteLogOptions } from "../../runtime/log/sqlite_log.ts";
-
-export async function withFolder(body: (directory: string) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), "sensorium-log-"));
-  try {
-    await body(directory);
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
 
 export function openLog(directory: string, options: Partial<SqliteLogOptions> = {}): SqliteLog {
   const report = (sentence: string) => {

@@ -9,10 +9,11 @@ import { fileURLToPath } from "node:url";
 import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import type { MailboxLog } from "../../runtime/log/port.ts";
+import { withFolder } from "../services/folder.ts";
 import { within } from "../services/within.ts";
 import { Collector, range } from "./log_collector.ts";
 import { readAll, rejectsWith } from "./log_contract.ts";
-import { openLog, segmentFiles, tinyLimits, withFolder } from "./log_folders.ts";
+import { openLog, segmentFiles, tinyLimits } from "./log_folders.ts";
 
 const kilobyte = "k".repeat(1000);
 

@@ -7,7 +7,8 @@ import { defaultLogLimits } from "../../runtime/log/limits.ts";
 import type { MailboxLog } from "../../runtime/log/port.ts";
 import { Collector, range } from "./log_collector.ts";
 import { readAll, rejectsWith } from "./log_contract.ts";
-import { openLog, withFolder } from "./log_folders.ts";
+import { openLog } from "./log_folders.ts";
+import { withFolder } from "../services/folder.ts";
 import { type SmallDisk, withSmallDisk } from "../services/small_disk.ts";
 
 const tenKilobytes = "k".repeat(10_000);

@@ -8,10 +8,11 @@ import { MessageChannel } from "node:worker_threads";
 import { LogError } from "../../runtime/log/port.ts";
 import { RemoteLog } from "../../runtime/log/remote_log.ts";
 import { type LogThread, startLogThread } from "../../runtime/log/start_log_thread.ts";
+import { withFolder } from "../services/folder.ts";
 import { within } from "../services/within.ts";
 import { Collector, range } from "./log_collector.ts";
 import { rejectsWith } from "./log_contract.ts";
-import { openLog, withFolder } from "./log_folders.ts";
+import { openLog } from "./log_folders.ts";
 
 function start(directory: string): LogThread {
   return startLogThread({

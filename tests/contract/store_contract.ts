@@ -70,11 +70,14 @@ function snapshotTests(test: Test): void {
     [snapshots.hot.bytes, snapshots.cold.bytes, history.rows.bytes, keys!.hashes].forEach(spoil);
     const loaded = await store.load(0, [sensor("a")]);
     assert.deepEqual(actorRows(loaded), [{ kind: "sensor", id: "a", hot: "hot", cold: "cold" }]);
-    const [row] = await store.history(sensor("a"), minuteMs, 0, 1, 1);
+    const [row] = await store.history(sensor("a"), { stepMs: minuteMs, fromMs: 0, toMs: 1, limit: 1 });
     assert.equal(textOf(row!.row), "row");
     [loaded.hot.bytes, loaded.cold.bytes, row!.row].forEach(spoil);
     assert.deepEqual(actorRows(await store.load(0, [sensor("a")]))[0]!.hot, "hot");
-    assert.equal(textOf((await store.history(sensor("a"), minuteMs, 0, 1, 1))[0]!.row), "row");
+    assert.equal(
+      textOf((await store.history(sensor("a"), { stepMs: minuteMs, fromMs: 0, toMs: 1, limit: 1 }))[0]!.row),
+      "row",
+    );
     assert.deepEqual([...(await store.claim(0, "b")).keys], [1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
@@ -254,7 +257,7 @@ function shardStateTests(test: Test): void {
 
 function historyTests(test: Test): void {
   const read = async (store: Store, id: string, stepMs: number, fromMs: number, toMs: number, limit = 100) =>
-    (await store.history(sensor(id), stepMs, fromMs, toMs, limit))
+    (await store.history(sensor(id), { stepMs, fromMs, toMs, limit }))
       .map(({ startMs, part, row }) => `${startMs}.${part} ${textOf(row)}`);
 
   test("history() gives put rows and increments by start and part", async (store, fixture) => {

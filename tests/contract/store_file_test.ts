@@ -136,7 +136,12 @@ for (const version of [1, 2, 3] as const) {
       migrated.load(0, [{ kind: "sensor", id: "b" }]),
       failsWith("corrupt", /its checksum/),
     );
-    const read = await migrated.history({ kind: "sensor", id: "a" }, minuteMs, 0, 1, 9);
+    const read = await migrated.history({ kind: "sensor", id: "a" }, {
+      stepMs: minuteMs,
+      fromMs: 0,
+      toMs: 1,
+      limit: 9,
+    });
     assert.deepEqual(read.map(({ row }) => textOf(row)), ["h", "i"]);
     assert.deepEqual(await migrated.countActors(), [{ kind: "sensor", count: 2 }]);
     assert.deepEqual((await migrated.deadLetter(letter.id))?.detail, letter.detail);
@@ -241,7 +246,12 @@ for (const { table, sql, sentence } of losses) {
       try {
         await damagedStore.claim(0, "b");
         for (const id of ["a", "z"]) await damagedStore.load(0, [{ kind: "sensor", id }]);
-        await damagedStore.history({ kind: "sensor", id: "a" }, minuteMs, 0, 1_000_000, 9);
+        await damagedStore.history({ kind: "sensor", id: "a" }, {
+          stepMs: minuteMs,
+          fromMs: 0,
+          toMs: 1_000_000,
+          limit: 9,
+        });
         await damagedStore.deadLetters({ after: null, limit: 9 });
       } finally {
         await damagedStore.close();
@@ -347,7 +357,10 @@ test("a row whose bytes changed on disk is refused as corrupt, and only that row
   await assert.rejects(reopened.claim(2, "b"), checksum);
   await assert.rejects(reopened.load(0, [{ kind: "sensor", id: "a" }]), checksum);
   await assert.rejects(reopened.load(0, [{ kind: "sensor", id: "b" }]), checksum);
-  await assert.rejects(reopened.history({ kind: "sensor", id: "a" }, 60_000, 0, 1, 1), checksum);
+  await assert.rejects(
+    reopened.history({ kind: "sensor", id: "a" }, { stepMs: 60_000, fromMs: 0, toMs: 1, limit: 1 }),
+    checksum,
+  );
   assert.deepEqual((await reopened.load(0, [{ kind: "sensor", id: "c" }])).ids, ["c"]);
   assert.equal((await reopened.claim(1, "b")).epoch, 1);
   await reopened.close();
@@ -410,7 +423,12 @@ async function assertWhole(store: SqliteStore, shard: number, atLeast: number): 
     assert.equal(hot, String(commit).padEnd(400, "."));
     assert.equal(cold, String(commit).padEnd(900, "."));
   }
-  const history = await store.history({ kind: "sensor", id: `${shard}-0` }, 60_000, 0, 1, 1_000_000);
+  const history = await store.history({ kind: "sensor", id: `${shard}-0` }, {
+    stepMs: 60_000,
+    fromMs: 0,
+    toMs: 1,
+    limit: 1_000_000,
+  });
   assert.deepEqual(
     history.map(({ row }) => Number(textOf(row))),
     Array.from({ length: commit }, (_, i) => i + 1),

@@ -84,7 +84,7 @@ function questions(store: SqliteStore): Map<string, () => Promise<unknown>> {
       const key = { kind: "sensor", id: idOf(shard, n) };
       all.set(`load ${key.id}`, async () => actorRows(await store.load(shard, [key])));
       all.set(`history ${key.id}`, async () => {
-        const rows = await store.history(key, minuteMs, 0, 1_000_000, 1000);
+        const rows = await store.history(key, { stepMs: minuteMs, fromMs: 0, toMs: 1_000_000, limit: 1000 });
         return rows.map(({ startMs, part, row }) => [startMs, part, textOf(row)]);
       });
     }

@@ -46,7 +46,12 @@ async function wholeCommit(store: SqliteStore): Promise<number> {
   assert.equal(keys.length, 8 * commit);
   const letters = await store.deadLetters({ after: null, limit: 100 });
   assert.equal(letters.items.length, commit);
-  const history = await store.history({ kind: "sensor", id: "a" }, minuteMs, 0, 1, 100);
+  const history = await store.history({ kind: "sensor", id: "a" }, {
+    stepMs: minuteMs,
+    fromMs: 0,
+    toMs: 1,
+    limit: 100,
+  });
   assert.deepEqual(history.map(({ row }) => textOf(row)), numbers.map(String));
   const rows = actorRows(await store.load(0, ids.map((id) => ({ kind: "sensor", id }))));
   const expected = commit === 0 ? [] : ids.map((id) => ({

@@ -5,11 +5,12 @@ import { join } from "node:path";
 import type { Plan } from "../../actors/simulate/plan.ts";
 import { type FinishedPhase, type Phase, run } from "../../actors/simulate/run.ts";
 import { backup } from "../../actors/operations/backup.ts";
-import { type Progress, silentProgress } from "../../actors/operations/progress.ts";
+import type { Progress } from "../../actors/operations/progress.ts";
 import { eventually } from "../services/eventually.ts";
+import { tempFolder } from "../services/folder.ts";
 import { Node } from "../services/node.ts";
 import { isRight, verificationText, verify } from "../verify/verifier.ts";
-import { assertDone, assertRefused, runTask, tempFolder } from "./operations.ts";
+import { assertDone, assertRefused, runTask } from "./operations.ts";
 
 const never = new AbortController().signal;
 const connections = 8;
@@ -112,7 +113,7 @@ Deno.test("A node restored from a backup under load has all accepted before it, 
 /** Makes a backup in this process, and does `work` at the beginning of `step`. */
 function backupAt(folder: string, target: string, step: string, work: (stop: AbortController) => void) {
   const stop = new AbortController();
-  const progress: Progress = { ...silentProgress, step: (name) => name === step && work(stop) };
+  const progress: Progress = { step: (name) => name === step && work(stop), onBytes() {}, end() {} };
   return backup({ folder, target, token: null, program: "0.0.0", signal: stop.signal, progress });
 }
 

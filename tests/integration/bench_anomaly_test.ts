@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { assertRefused, runTask, tempFolder } from "./operations.ts";
+import { assertRefused, runTask } from "./operations.ts";
+import { tempFolder } from "../services/folder.ts";
 
 const folder = new URL("../data/nab", import.meta.url).pathname;
 

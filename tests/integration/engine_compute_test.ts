@@ -3,15 +3,8 @@
 import assert from "node:assert/strict";
 import type { ComputeError, ComputeOptions } from "../../runtime/node/compute.ts";
 import type { SupervisionTree, SupervisorTree } from "../../runtime/node/supervisor.ts";
-import {
-  add,
-  counted,
-  deadlineMs,
-  hostsOf,
-  startCounters,
-  withEngine,
-  withFolder,
-} from "./engine_harness.ts";
+import { add, counted, deadlineMs, hostsOf, startCounters, withEngine } from "./engine_harness.ts";
+import { withFolder } from "../services/folder.ts";
 
 const jobsUrl = new URL("./compute_jobs.ts", import.meta.url).href;
 const normal: ComputeOptions = { priority: "normal", deadlineMs };

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { add, counted, deadlineMs, startCounters, withFolder } from "./engine_harness.ts";
+import { add, counted, deadlineMs, startCounters } from "./engine_harness.ts";
+import { withFolder } from "../services/folder.ts";
 
 Deno.test("startEngine() reports every refused shard at once, and the others take messages", () =>
   withFolder(async (dataDir) => {

@@ -6,16 +6,8 @@ import type { EmbeddedEngine } from "../../runtime/node/node.ts";
 import { settle } from "../../runtime/node/options.ts";
 import { openWriters } from "../../runtime/node/writers.ts";
 import { eventually } from "../services/eventually.ts";
-import {
-  add,
-  counted,
-  deadlineMs,
-  Happening,
-  hostsOf,
-  startCounters,
-  withEngine,
-  withFolder,
-} from "./engine_harness.ts";
+import { withFolder } from "../services/folder.ts";
+import { add, counted, deadlineMs, Happening, hostsOf, startCounters, withEngine } from "./engine_harness.ts";
 
 /** Sends `batches` batches of 50 to 25 counters, each addition also to a partner in another shard. */
 async function load(engine: EmbeddedEngine, batches: number, onBatch: (n: number) => void): Promise<void> {

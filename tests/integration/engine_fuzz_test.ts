@@ -16,7 +16,8 @@ import { EngineError } from "../../runtime/node/engine.ts";
 import { type EmbeddedEngine, startEngine } from "../../runtime/node/node.ts";
 import { StoreError } from "../../runtime/store/port.ts";
 import { type Fault, fault, inflict } from "../contract/damaged_bytes.ts";
-import { deadlineMs, withFolder } from "./engine_harness.ts";
+import { deadlineMs } from "./engine_harness.ts";
+import { withFolder } from "../services/folder.ts";
 
 const runs = 6;
 const minuteMs = 60_000;
@@ -86,7 +87,12 @@ async function answersOf(engine: EmbeddedEngine): Promise<Answers> {
     // What is in the ring, and what is stored, depends on when a checkpoint was; both together do not.
     await put(`history of ${id}`, async () => {
       const ring = await ask(id, "panes", {});
-      const rows = await engine.store.history({ kind: "sensor", id }, 5 * minuteMs, 0, 1e15, 1000);
+      const rows = await engine.store.history({ kind: "sensor", id }, {
+        stepMs: 5 * minuteMs,
+        fromMs: 0,
+        toMs: 1e15,
+        limit: 1000,
+      });
       return ring === null ? null : historySeries(fiveMinuteHistory, rows, ring, history);
     });
   }

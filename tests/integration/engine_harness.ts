@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type EmbeddedEngine, type EngineOptions, startEngine } from "../../runtime/node/node.ts";
+import { withFolder } from "../services/folder.ts";
 import { within } from "../services/within.ts";
 import type { SupervisionTree } from "../../runtime/node/supervisor.ts";
 
@@ -16,16 +17,6 @@ export function startCounters(
 ): Promise<EmbeddedEngine> {
   const onFatal = (error: Error) => assert.fail(`The engine lost a thread: ${error.message}`);
   return startEngine({ definitionsUrl, dataDir, shards: 4, threads: 2, onFatal, ...options });
-}
-
-/** Runs `test` on a new folder, and removes it. */
-export async function withFolder(test: (dataDir: string) => Promise<void>): Promise<void> {
-  const dataDir = await Deno.makeTempDir({ prefix: "engine-" });
-  try {
-    await test(dataDir);
-  } finally {
-    await Deno.remove(dataDir, { recursive: true });
-  }
 }
 
 /** Runs `test` on an engine of its own, and stops it. */

@@ -9,16 +9,9 @@ import { settle } from "../../runtime/node/options.ts";
 import { openWriters } from "../../runtime/node/writers.ts";
 import { Prng } from "../../runtime/simulation/prng.ts";
 import { eventually } from "../services/eventually.ts";
+import { withFolder } from "../services/folder.ts";
 import { within } from "../services/within.ts";
-import {
-  add,
-  counted,
-  deadlineMs,
-  definitionsUrl,
-  hostsOf,
-  startCounters,
-  withFolder,
-} from "./engine_harness.ts";
+import { add, counted, deadlineMs, definitionsUrl, hostsOf, startCounters } from "./engine_harness.ts";
 
 const shards = 4;
 const all = [0, 1, 2, 3];

@@ -10,8 +10,9 @@ import { machineClock } from "../../runtime/node/clock.ts";
 import { HotPublishing } from "../../runtime/node/hot_publishing.ts";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
 import { eventually } from "../services/eventually.ts";
+import { withFolder } from "../services/folder.ts";
 import { ownRedis, skipUnlessServersInstalled } from "../services/own_server.ts";
-import { add, deadlineMs, startCounters, withFolder } from "./engine_harness.ts";
+import { add, deadlineMs, startCounters } from "./engine_harness.ts";
 
 const ignore = skipUnlessServersInstalled("What an engine publishes", ["redis"]);
 

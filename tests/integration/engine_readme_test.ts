@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { withFolder } from "./engine_harness.ts";
+import { withFolder } from "../services/folder.ts";
 
 const root = new URL("../../", import.meta.url);
 

@@ -6,7 +6,8 @@ import type { End } from "../../runtime/core/supervision_api.ts";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
 import type { RunningService, Service, ServiceRequest } from "../../runtime/node/service.ts";
 import { eventually } from "../services/eventually.ts";
-import { deadlineMs, Happening, startCounters, withFolder } from "./engine_harness.ts";
+import { withFolder } from "../services/folder.ts";
+import { deadlineMs, Happening, startCounters } from "./engine_harness.ts";
 import type { Asker } from "./engine_service_actors.ts";
 
 const definitionsUrl = new URL("./engine_service_actors.ts", import.meta.url).href;

@@ -5,18 +5,11 @@ import { join } from "node:path";
 import { LogError } from "../../runtime/log/port.ts";
 import { StoreError } from "../../runtime/store/port.ts";
 import { eventually } from "../services/eventually.ts";
+import { withFolder } from "../services/folder.ts";
 import { startEngine } from "../../runtime/node/node.ts";
 import { EngineError } from "../../runtime/node/engine.ts";
 import type { Notice } from "../../runtime/node/notice.ts";
-import {
-  add,
-  counted,
-  deadlineMs,
-  definitionsUrl,
-  startCounters,
-  withEngine,
-  withFolder,
-} from "./engine_harness.ts";
+import { add, counted, deadlineMs, definitionsUrl, startCounters, withEngine } from "./engine_harness.ts";
 
 const strict = { consistency: "strict", deadlineMs } as const;
 

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { tempFolder } from "../services/folder.ts";
 import { Node } from "../services/node.ts";
-import { assertDone, assertRefused, runTask, tempFolder } from "./operations.ts";
+import { assertDone, assertRefused, runTask } from "./operations.ts";
 
 const stepMs = 300_000;
 const headerLine = "id,channel,start,count,min,max,mean,sum,stdSample,stdPopulation";

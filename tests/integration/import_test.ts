@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { eventually } from "../services/eventually.ts";
+import { tempFolder } from "../services/folder.ts";
 import { freePort } from "../services/free_port.ts";
 import { Node } from "../services/node.ts";
-import { assertDone, assertRefused, runTask, tempFolder } from "./operations.ts";
+import { assertDone, assertRefused, runTask } from "./operations.ts";
 
 const token = "correct-horse";
 const startMs = Date.now() - 20 * 3_600_000;

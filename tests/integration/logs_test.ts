@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { eventually } from "../services/eventually.ts";
+import { withFolder } from "../services/folder.ts";
 import { freePort } from "../services/free_port.ts";
 import { Node, runStart } from "../services/node.ts";
 
@@ -23,15 +24,8 @@ function linesOf(text: string): Line[] {
   return text.split("\n").filter((line) => line !== "").map((line) => Line.parse(JSON.parse(line)));
 }
 
-function withFolder(test: (dataDir: string) => Promise<void>): () => Promise<void> {
-  return async () => {
-    const dataDir = await Deno.makeTempDir({ prefix: "sensorium-logs-" });
-    try {
-      await test(dataDir);
-    } finally {
-      await Deno.remove(dataDir, { recursive: true });
-    }
-  };
+function inFolder(test: (dataDir: string) => Promise<void>): () => Promise<void> {
+  return () => withFolder(test);
 }
 
 /** Readings that are dead letters: a keyed body's times are judged by the fold. */
@@ -47,7 +41,7 @@ async function postDead(node: Node, key: string): Promise<void> {
 
 Deno.test(
   "a node's log has its start, its requests, its dead letters and its stop, as JSON, and no token",
-  withFolder(async (dataDir) => {
+  inFolder(async (dataDir) => {
     const flags = [
       "--no-host-metrics",
       "--log-format",
@@ -100,7 +94,7 @@ Deno.test(
 
 Deno.test(
   "a launcher's log is JSON too, and tells why it starts a node again",
-  withFolder(async (dataDir) => {
+  inFolder(async (dataDir) => {
     const flags = ["--no-host-metrics"];
     await using node = await Node.start({ dataDir, flags, environment: { SENSORIUM_LOG_FORMAT: "json" } });
     Deno.kill(await node.pid(), "SIGKILL");
@@ -120,7 +114,7 @@ Deno.test(
 
 Deno.test(
   "a refusal is one JSON line, too",
-  withFolder(async (dataDir) => {
+  inFolder(async (dataDir) => {
     const ports = ["--port", `${freePort()}`, "--admin-port", `${freePort()}`];
     const asked = ["cluster", ...ports, "--data", dataDir, "--log-format", "json", "--host", "0.0.0.0"];
     const { code, output, errors } = await runStart(asked);

@@ -1,4 +1,4 @@
-/** The operator's tasks as their user runs them, and a folder for each test. */
+/** The operator's tasks as their user runs them. */
 
 import assert from "node:assert/strict";
 
@@ -44,13 +44,4 @@ export function assertDone({ code, output, errors }: TaskEnd): string {
   assert.equal(code, 0, `${output}\n${errors}`);
   assert.equal(errors, "");
   return output;
-}
-
-export interface TempFolder extends AsyncDisposable {
-  readonly path: string;
-}
-
-export async function tempFolder(): Promise<TempFolder> {
-  const path = await Deno.makeTempDir({ prefix: "sensorium-operations-" });
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { takeDataFolder } from "../../actors/cli/data_folder.ts";
+import { tempFolder } from "../services/folder.ts";
 import { Node } from "../services/node.ts";
-import { assertDone, assertRefused, runTask, tempFolder } from "./operations.ts";
+import { assertDone, assertRefused, runTask } from "./operations.ts";
 
 Deno.test("backup, restore and inspect print help, and refuse what makes no sense", async () => {
   for (const task of ["backup", "restore", "inspect"] as const) {

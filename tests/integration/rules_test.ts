@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { eventually } from "../services/eventually.ts";
+import { withFolder } from "../services/folder.ts";
 import { Node, runStart } from "../services/node.ts";
 
 const minuteMs = 60_000;
@@ -32,15 +33,6 @@ class Client {
     const text = await response.text();
     assert.equal(response.status, status, text);
     return text === "" ? null : JSON.parse(text);
-  }
-}
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "sensorium-rules-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
   }
 }
 

@@ -6,11 +6,11 @@
 import assert from "node:assert/strict";
 import { Kafka, logLevel } from "kafkajs";
 import { eventually } from "../services/eventually.ts";
+import { tempFolder } from "../services/folder.ts";
 import { Node } from "../services/node.ts";
 import { account, environmentOf, type NodeServers, prepareServers } from "../services/node_servers.ts";
 import { skipUnlessServersInstalled } from "../services/own_server.ts";
 import { within } from "../services/within.ts";
-import { tempFolder } from "./operations.ts";
 
 /** For what takes a second on a machine that has nothing else to do. */
 const deadlineMs = 30_000;

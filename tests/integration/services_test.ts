@@ -7,9 +7,10 @@ import { createConnection } from "mysql2/promise";
 import { join } from "node:path";
 import { hasEnded, processOf, signal } from "../../deploy/services/processes.ts";
 import { readState } from "../../deploy/services/state.ts";
+import { tempFolder } from "../services/folder.ts";
 import { freePort } from "../services/free_port.ts";
 import { ownKafka, ownMariadb, ownRedis, skipUnlessServersInstalled } from "../services/own_server.ts";
-import { assertRefused, runTask, tempFolder } from "./operations.ts";
+import { assertRefused, runTask } from "./operations.ts";
 
 const all = ["kafka", "mariadb", "redis"] as const;
 const name = "deno task services";

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { eventually } from "../services/eventually.ts";
+import { withFolder } from "../services/folder.ts";
 import { Node } from "../services/node.ts";
 import { NodeExporter, nodeExporterProgram } from "../services/node_exporter.ts";
 import { Prometheus } from "../services/prometheus.ts";
@@ -13,15 +14,6 @@ import { SourcesClient } from "./sources_client.ts";
 const deadlineMs = 30_000;
 const flags = ["--no-host-metrics", "--shards", "2"];
 const text = { headers: { "content-type": "text/plain; version=0.0.4" } };
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "sensorium-sources-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 function hugePage(): Response {
   const line = new TextEncoder().encode(`a{x="${"y".repeat(1000)}"} 1\n`.repeat(64));

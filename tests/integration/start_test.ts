@@ -2,19 +2,11 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { tempFolder } from "../services/folder.ts";
 import { withSmallDisk } from "../services/small_disk.ts";
 import { eventually } from "../services/eventually.ts";
 import { freePort } from "../services/free_port.ts";
 import { Node, runStart } from "../services/node.ts";
-
-interface TempFolder extends AsyncDisposable {
-  readonly path: string;
-}
-
-async function tempFolder(): Promise<TempFolder> {
-  const path = await Deno.makeTempDir({ prefix: "sensorium-start-" });
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
-}
 
 async function post(node: Node, readings: unknown): Promise<void> {
   const response = await fetch(`${node.url}/readings`, {

@@ -8,7 +8,7 @@ import { defaultLogLimits } from "../../runtime/log/limits.ts";
 import { SqliteLog } from "../../runtime/log/sqlite_log.ts";
 import { SqliteStore } from "../../runtime/store/sqlite_store.ts";
 import { checkpoint } from "../contract/store_fixtures.ts";
-import { tempFolder } from "./operations.ts";
+import { tempFolder } from "../services/folder.ts";
 
 const shards = 2;
 

@@ -3,17 +3,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { TimeLogs } from "../../actors/analysis/time_logs.ts";
+import { withFolder } from "../services/folder.ts";
 
 const noonMs = Date.UTC(2026, 0, 31, 12);
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "sensorium-times-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 function filesOf(folder: string): readonly string[] {
   return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();

@@ -22,7 +22,7 @@ const shared = ["rpc.ts", "thread_memory.ts", "unless_aborted.ts", "fetch_reason
 );
 const port = { own: ["runtime/core/", ...shared], packages: null };
 
-export const layers: readonly Layer[] = [
+const layers: readonly Layer[] = [
   { folder: "runtime/core/", own: [], packages: ["zod"] },
   { folder: "runtime/log/", ...port },
   { folder: "runtime/store/", ...port },
@@ -34,7 +34,6 @@ export const layers: readonly Layer[] = [
   },
   ...shared.map((folder): Layer => ({ folder, own: ["runtime/core/"], packages: null })),
   { folder: "runtime/", own: ["runtime/"], packages: null },
-  // Mathematics packages are added here by name, when there are some.
   { folder: "actors/analytics/", own: ["runtime/core/"], packages: ["arima", "simple-statistics"] },
   { folder: "actors/", own: ["runtime/", "deno.json"], packages: null },
 ];

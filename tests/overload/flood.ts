@@ -5,6 +5,7 @@
  * 2. What was accepted and what was not is in a ledger, by which it can be verified.
  */
 
+import { errorMessage } from "../../runtime/core/errors.ts";
 import { type HttpAnswer, HttpConnection } from "../../actors/simulate/http_connection.ts";
 import { Latencies } from "../../actors/simulate/latency.ts";
 import type { BodyPlace, StreamLedger } from "../../actors/simulate/ledger.ts";
@@ -127,7 +128,7 @@ async function sendUntilAccepted(
       }
       note(tally, answer);
     } catch (thrown) {
-      tally.unanswered.push(thrown instanceof Error ? thrown.message : String(thrown));
+      tally.unanswered.push(errorMessage(thrown));
       isKnown = false;
     }
     if (stop.aborted) return isKnown ? "refused" : "unanswered";

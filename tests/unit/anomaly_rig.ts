@@ -4,7 +4,7 @@ import { AnomalyDetector } from "../../actors/analytics/anomalies/anomaly_detect
 import type { Score } from "../../actors/analytics/anomalies/score.ts";
 import { Prng } from "../../runtime/simulation/prng.ts";
 
-export const minuteMs = 60_000;
+const minuteMs = 60_000;
 export const stepMs = 5 * minuteMs;
 /** Values a day at that step. */
 export const dayValues = 288;

@@ -164,8 +164,9 @@ export class FakeEngine implements Engine {
       return Promise.resolve({ ids, next: rest.length > limit ? ids.at(-1) ?? null : null });
     },
     countActors: () => Promise.resolve([{ kind: "sensor", count: this.ids.length }]),
-    history: (actor, stepMs, fromMs, toMs, limit) => {
-      this.listed.push({ actor, stepMs, fromMs, toMs, limit });
+    history: (actor, range) => {
+      this.listed.push({ actor, ...range });
+      const { fromMs, toMs, limit } = range;
       const rows = this.historyRows.filter(({ startMs }) => startMs >= fromMs && startMs < toMs);
       return Promise.resolve(rows.slice(0, limit));
     },

@@ -29,10 +29,10 @@ const counter = defineActor({
   answered() {},
   queries: { state: { arguments: z.unknown(), answer: (state: { total: number }) => state } },
 });
-export const registry = new Registry([counter]);
+const registry = new Registry([counter]);
 
 /** Retries wait for nothing but the next turn of the event loop. */
-export const clock = {
+const clock = {
   nowMs: () => performance.now(),
   sleep: () => new Promise<void>((resolve) => setImmediate(resolve)),
 };

@@ -43,7 +43,7 @@ export function stubContext(nowMs: number, deadLetters: DeadLettered[] = []): Co
   };
 }
 
-export function messageOf({ ts, seq, values, isImport }: SentReading): SensorMessage {
+function messageOf({ ts, seq, values, isImport }: SentReading): SensorMessage {
   return readingOf(ts, seq, values, isImport);
 }
 

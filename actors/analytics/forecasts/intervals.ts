@@ -8,8 +8,7 @@
  *    distribution is assumed.
  */
 
-export const levels = [80, 95] as const;
-export type Level = (typeof levels)[number];
+export type Level = 80 | 95;
 
 export interface ErrorModel {
   /** By step of the horizon. */

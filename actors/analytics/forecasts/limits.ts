@@ -12,10 +12,6 @@ export const maxPoints = 3000;
 /** A horizon of more than the points there are is a wish. */
 export const maxHorizonShare = 1;
 
-/** Origins of the back-test, and how many of them a short series must have at least. */
-export const origins = 4;
-export const minOrigins = 1;
-
 /** Candidates this many times as bad as the best one have no part in a combination. */
 export const combinedRatio = 1.5;
 /** Candidates in a combination: more change its errors by less than one in a hundred. */

@@ -23,7 +23,7 @@ export interface ChosenDickeyFuller extends DickeyFuller {
 }
 
 /** Schwert's rule: 12 (n / 100)^(1/4), Journal of Business & Economic Statistics 7 (1989). */
-export function schwertLags(points: number): number {
+function schwertLags(points: number): number {
   const rule = Math.ceil(12 * (points / 100) ** 0.25);
   return Math.max(0, Math.min(Math.floor(points / 2) - 2, rule));
 }

@@ -23,7 +23,7 @@ const maxTerms = 1000;
 const tiny = 1e-300;
 
 /** Of x > 0. */
-export function logGamma(x: number): number {
+function logGamma(x: number): number {
   if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);
   const shifted = x - 1;
   let sum = lanczos[0]!;
@@ -67,7 +67,7 @@ function nonZero(value: number): number {
 }
 
 /** Q(a, x), the regularised upper incomplete gamma function, a > 0, x ≥ 0. */
-export function upperGamma(a: number, x: number): number {
+function upperGamma(a: number, x: number): number {
   if (x <= 0) return 1;
   return x < a + 1 ? 1 - lowerSeries(a, x) : upperFraction(a, x);
 }

@@ -34,7 +34,7 @@ interface Explaining {
 }
 
 /** The residuals of a least-squares line. */
-export function withoutLine(values: Float64Array): Float64Array {
+function withoutLine(values: Float64Array): Float64Array {
   const n = values.length;
   const x = centred(values);
   const middle = (n - 1) / 2;

@@ -46,7 +46,7 @@ const Message = z.union([
 ]);
 export type SourceMessage = z.output<typeof Message>;
 
-export const sourceMessageType: MessageType<SourceMessage> = {
+const sourceMessageType: MessageType<SourceMessage> = {
   version: 1,
   schema: Message,
   accepts: (value): value is SourceMessage => Message.safeParse(value).success,

@@ -15,6 +15,7 @@
 import { Buffer } from "node:buffer";
 import { PbfReader } from "pbf";
 import { uncompress } from "snappyjs";
+import { errorMessage } from "../../../runtime/core/errors.ts";
 import { maxLabelBytes, maxRequestSeries, maxUnpackedBytes } from "./limits.ts";
 
 export class WriteRequestError extends Error {
@@ -47,7 +48,7 @@ export function unpack(body: Uint8Array): Uint8Array {
     // A `Buffer` makes its parts much more slowly.
     return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   } catch (thrown) {
-    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    const reason = errorMessage(thrown);
     throw new WriteRequestError(`The body is not a block of snappy: ${reason}`, { cause: thrown });
   }
 }
@@ -155,7 +156,7 @@ export function readWriteRequest(bytes: Uint8Array, sink: WriteSink): void {
     new Decoder(bytes, sink).run();
   } catch (thrown) {
     if (thrown instanceof WriteRequestError) throw thrown;
-    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    const reason = errorMessage(thrown);
     throw new WriteRequestError(`The body is no write request: ${reason}`, { cause: thrown });
   }
 }

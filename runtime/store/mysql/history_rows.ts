@@ -8,7 +8,7 @@
 import type { Address } from "../../core/actor.ts";
 import { packedRow } from "../../core/bytes.ts";
 import type { HistoryBatch } from "../../core/checkpoint.ts";
-import type { StoredHistoryRow } from "../port.ts";
+import type { RowRange, StoredHistoryRow } from "../port.ts";
 import { Batch, renewed } from "./batch.ts";
 import type { MySqlConnection, Value } from "./connection.ts";
 import { bytes, integer, limitOf } from "./values.ts";
@@ -33,10 +33,7 @@ export async function writeHistory(connection: MySqlConnection, history: History
 export async function readHistory(
   connection: MySqlConnection,
   { kind, id }: Address,
-  stepMs: number,
-  fromMs: number,
-  toMs: number,
-  limit: number,
+  { stepMs, fromMs, toMs, limit }: RowRange,
 ): Promise<StoredHistoryRow[]> {
   const sql = `SELECT start_ms, part, pane FROM history
     WHERE kind = ? AND id = ? AND step_ms = ? AND start_ms >= ? AND start_ms < ?

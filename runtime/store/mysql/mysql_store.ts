@@ -26,6 +26,7 @@ import {
   type DeadLetterFilter,
   type DeadLetterPage,
   type ListPage,
+  type RowRange,
   type ShardRow,
   type Store,
   type StoredHistoryRow,
@@ -187,16 +188,10 @@ export class MySqlStore implements Store {
     return this.#read("count actors", countActors);
   }
 
-  history(
-    actor: Address,
-    stepMs: number,
-    fromMs: number,
-    toMs: number,
-    limit: number,
-  ): Promise<readonly StoredHistoryRow[]> {
+  history(actor: Address, range: RowRange): Promise<readonly StoredHistoryRow[]> {
     return this.#read(
       `read history of ${actor.kind}/${actor.id}`,
-      (connection) => readHistory(connection, actor, stepMs, fromMs, toMs, limit),
+      (connection) => readHistory(connection, actor, range),
     );
   }
 

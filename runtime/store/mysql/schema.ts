@@ -132,7 +132,7 @@ const steps: readonly Step[] = [
   },
 ];
 
-export const schemaVersion = steps.length;
+const schemaVersion = steps.length;
 
 const metaTable = table(
   "meta",

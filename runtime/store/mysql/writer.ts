@@ -8,6 +8,7 @@
  *    anybody finds the connection that blocks a row, also one that was opened after the claim, and ends no other.
  */
 
+import { OneByOne } from "../../core/one_by_one.ts";
 import { StoreError } from "../port.ts";
 import type { MySqlConnection } from "./connection.ts";
 import { LostConnection, said, serverErrno, storeError, type Trouble, troubleOf } from "./errors.ts";
@@ -29,7 +30,7 @@ export class Writer {
   readonly #link: Link;
   readonly name: string;
   #connection: MySqlConnection | null = null;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #works = new OneByOne();
   #waiting = 0;
 
   constructor(link: Link) {
@@ -61,10 +62,8 @@ export class Writer {
       );
     }
     this.#waiting++;
-    const mine = this.#last.then(() => this.#tried(doing, work));
-    this.#last = mine.catch(() => {});
     try {
-      return await mine;
+      return await this.#works.run(() => this.#tried(doing, work));
     } finally {
       this.#waiting--;
     }
@@ -133,7 +132,7 @@ export class Writer {
   }
 
   async close(): Promise<void> {
-    await this.#last;
+    await this.#works.ended();
     this.#drop();
   }
 }

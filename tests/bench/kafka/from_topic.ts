@@ -20,7 +20,7 @@ const pollSeconds = 0.1;
 /** Without one more record for so long, none will come. */
 const stuckMs = 60_000;
 
-export interface Round extends Score {
+interface Round extends Score {
   readonly cpu: string;
   readonly verification: Verification;
 }

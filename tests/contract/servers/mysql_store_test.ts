@@ -56,7 +56,9 @@ const commitParts: fc.Arbitrary<CheckpointParts> = fc.record({
 
 async function everything(store: Store): Promise<unknown> {
   const actors = ids.map((id) => ({ kind: "sensor", id }));
-  const histories = await Promise.all(actors.map((actor) => store.history(actor, 60_000, 0, 9, 99)));
+  const histories = await Promise.all(
+    actors.map((actor) => store.history(actor, { stepMs: 60_000, fromMs: 0, toMs: 9, limit: 99 })),
+  );
   return {
     loaded: actorRows(await store.load(0, actors)),
     due: await store.due(0, 0, 3),
