@@ -38,7 +38,7 @@ function seriesOf(values: Float64Array) {
 function forecastOf(values: Float64Array, horizonSteps: number): Finding<Forecast> {
   const series = seriesOf(values);
   const fitted = chooseForecaster(series, { horizonSteps });
-  return fitted.known ? forecast(fitted.value, series, horizonSteps) : fitted;
+  return fitted.known ? forecast(fitted.value, series) : fitted;
 }
 
 /** Numbers without a pattern: the fractional parts of multiples of the golden ratio's square, scrambled. */
@@ -114,10 +114,10 @@ Deno.test("a forecast of any series is finite, in order, plain JSON, and the sam
       const series = seriesOf(Float64Array.from(list));
       const fitted = chooseForecaster(series, { horizonSteps });
       if (!fitted.known) return;
-      const found = forecast(fitted.value, series, horizonSteps);
+      const found = forecast(fitted.value, series);
       if (!found.known) return;
       assertSound(found.value, fitted.value, JSON.stringify(list));
-      assert.deepEqual(forecast(JSON.parse(JSON.stringify(fitted.value)), series, horizonSteps), found);
+      assert.deepEqual(forecast(JSON.parse(JSON.stringify(fitted.value)), series), found);
     }),
     { numRuns: 60 },
   );
@@ -128,7 +128,7 @@ Deno.test("a forecast of a series of which one origin alone shows errors has fin
   values[7] = NaN;
   const series = seriesOf(values);
   const fitted = valueOf(chooseForecaster(series, { horizonSteps: 6 }));
-  assertSound(valueOf(forecast(fitted, series, 6)), fitted, "one value among zeros");
+  assertSound(valueOf(forecast(fitted, series)), fitted, "one value among zeros");
 });
 
 Deno.test("a forecast moves and grows with its series", () => {
@@ -143,20 +143,23 @@ Deno.test("methods that fail give way, and are counted", () => {
   const series = seriesOf(make(100, (t) => noise(t)));
   const fitted = valueOf(chooseForecaster(series, { horizonSteps: 5 }));
   const broken = { type: "decomposed", periods: [], isLog: true, continuation: "theta" } as const;
-  const alone = valueOf(forecast({ ...fitted, members: [{ candidate: broken, weight: 1 }] }, series, 5));
-  assert.deepEqual([alone.fallbacks, new Set(alone.path)], [1, new Set([series.values.at(-1)!])]);
+  const alone = valueOf(forecast({ ...fitted, members: [{ candidate: broken, weight: 1 }] }, series));
+  assert.deepEqual([alone.fallbacks, new Set(alone.path)], [["theta"], new Set([series.values.at(-1)!])]);
   const last = { type: "last-value" } as const;
   const members = [{ candidate: broken, weight: 0.5 }, { candidate: last, weight: 0.5 }];
-  const both = valueOf(forecast({ ...fitted, members }, series, 5));
-  assert.deepEqual([both.fallbacks, both.path], [1, alone.path]);
+  const both = valueOf(forecast({ ...fitted, members }, series));
+  assert.deepEqual([both.fallbacks, both.path], [["theta"], alone.path]);
 });
 
-Deno.test("a fit may be used for more steps than it was made for: intervals widen", () => {
+Deno.test("measures are of the horizon that is forecast, and there are none where it is too long to be tried", () => {
   const series = seriesOf(make(300, (t) => noise(t)));
-  const fitted = valueOf(chooseForecaster(series, { horizonSteps: 10 }));
-  const { path, upper95 } = valueOf(forecast(fitted, series, 60));
-  assert.equal(path.length, 60);
-  assert.ok(upper95[59]! - path[59]! > upper95[9]! - path[9]!);
+  const short = valueOf(forecastOf(series.values, 60));
+  assert.equal(short.testedSteps, 60);
+  assertNear(short.coverage80!, 0.8, 0.1, "coverage");
+  assert.ok(short.mase! > 0);
+  const { path, testedSteps, mase, coverage80, coverage95 } = valueOf(forecastOf(series.values, 200));
+  assert.deepEqual([path.length, testedSteps], [200, 90]);
+  assert.deepEqual([mase, coverage80, coverage95], [null, null, null]);
 });
 
 Deno.test("judgeForecast() compares with what came, as far as it has come", () => {

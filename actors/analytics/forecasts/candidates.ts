@@ -55,6 +55,29 @@ export type Candidate =
     readonly continuation: Continuation | "arima";
   };
 
+/** Methods of a kind, whatever their seasons. */
+export const families = [
+  "last value",
+  "seasonal naive",
+  "Holt-Winters",
+  ...continuationNames,
+  "arima",
+] as const;
+export type Family = (typeof families)[number];
+
+export function familyOf(candidate: Candidate): Family {
+  switch (candidate.type) {
+    case "last-value":
+      return "last value";
+    case "seasonal-naive":
+      return "seasonal naive";
+    case "holt-winters":
+      return "Holt-Winters";
+    case "decomposed":
+      return candidate.continuation;
+  }
+}
+
 export function nameOf(candidate: Candidate): string {
   switch (candidate.type) {
     case "last-value":
