@@ -16,6 +16,7 @@ import {
   forecast,
   judgeForecast,
 } from "../../actors/analytics/forecasts/forecast.ts";
+import { withoutGlitches } from "../../actors/analytics/forecasts/glitches.ts";
 import { holtWinters } from "../../actors/analytics/forecasts/holt_winters.ts";
 import { seasonSets } from "../../actors/analytics/forecasts/season_sets.ts";
 import { ahead, damped, simple } from "../../actors/analytics/forecasts/smoothing.ts";
@@ -160,6 +161,57 @@ Deno.test("measures are of the horizon that is forecast, and there are none wher
   const { path, testedSteps, mase, coverage80, coverage95 } = valueOf(forecastOf(series.values, 200));
   assert.deepEqual([path.length, testedSteps], [200, 90]);
   assert.deepEqual([mase, coverage80, coverage95], [null, null, null]);
+});
+
+/** With other values some steps before the end; 1 is the last one. */
+function withValues(values: Float64Array, ago: readonly number[], value: number): Float64Array {
+  const changed = values.slice();
+  for (const steps of ago) changed[changed.length - steps] = value;
+  return changed;
+}
+
+for (const ago of [[1], [5], [500], [5, 6], [5, 300], [5, 7, 9]]) {
+  Deno.test(`a forecast does not follow glitches ${ago.join(", ")} steps ago`, () => {
+    const values = make(1440, (t) => 6 * noise(t));
+    for (const size of [1e9, -1e9]) {
+      const { path, lower95, upper95 } = valueOf(forecastOf(withValues(values, ago, size), 10));
+      for (const [h, value] of path.entries()) {
+        assertNear(value, 0, 3, `${size}, step ${h}`);
+        assert.ok(lower95[h]! < -1.5 && upper95[h]! > 1.5, `${lower95[h]} to ${upper95[h]}`);
+      }
+    }
+  });
+}
+
+Deno.test("a forecast of a constant goes on after a glitch", () => {
+  const { path } = valueOf(forecastOf(withValues(make(1440, () => 7), [5], 1e9), 10));
+  assert.deepEqual(new Set(path), new Set([7]));
+});
+
+for (const steps of [2, 3, 10, 60]) {
+  Deno.test(`a forecast follows a level that is ${steps} values old`, () => {
+    const values = make(1440, (t) => 6 * noise(t) + (t < 1440 - steps ? 0 : 1000));
+    const { path } = valueOf(forecastOf(values, 10));
+    for (const [h, value] of path.entries()) assertNear(value, 1000, 10, `step ${h}`);
+  });
+}
+
+Deno.test("withoutGlitches() leaves what is a habit, a season's or a new level", () => {
+  const base = make(1440, (t) => noise(t));
+  const weekly = (t: number) => (t % 168 === 50 ? 1000 : 0);
+  const hour = 60 * minuteMs;
+  const left: readonly (readonly [string, Float64Array, number])[] = [
+    ["noise", base, minuteMs],
+    ["three alike", withValues(base, [5, 300, 800], 1e9), minuteMs],
+    ["a peak each hour", base.map((value, t) => value + (t % 60 === 50 ? 1000 : 0)), minuteMs],
+    ["a peak each week, seen twice", make(336, (t) => noise(t) + weekly(t)), hour],
+    ["a level", base.map((value, t) => value + (t > 700 ? 1000 : 0)), minuteMs],
+    ["a constant", make(100, (t) => t === 50 ? 1 : 0), minuteMs],
+  ];
+  for (const [what, values, stepMs] of left) assert.deepEqual(withoutGlitches(values, stepMs), values, what);
+  const one = withoutGlitches(withValues(base, [1, 300], 1e9), minuteMs);
+  assertNear(one[1140]!, (base[1139]! + base[1141]!) / 2, 1e-12, "between its neighbours");
+  assert.equal(one[1439], base[1438]);
 });
 
 Deno.test("judgeForecast() compares with what came, as far as it has come", () => {

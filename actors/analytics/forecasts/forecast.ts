@@ -7,7 +7,8 @@
  *    repeated. Both are told in `fallbacks`.
  * 4. lower95 ≤ lower80 ≤ path ≤ upper80 ≤ upper95, at every step.
  * 5. The same series gives the same forecast.
- * 6. Measures are of the horizon that is forecast: where a back-test of so many steps was not possible there are none.
+ * 6. One value, or two, out of all proportion change nothing.
+ * 7. Measures are of the horizon that is forecast: where a back-test of so many steps was not possible there are none.
  */
 
 import { type Finding, known, notKnown } from "../finding.ts";
@@ -20,6 +21,7 @@ import { meanAbsolute, originsFor, tryAll } from "./backtest.ts";
 import { type Candidate, candidatesFor, type Family, familyOf, nameOf, Workbench } from "./candidates.ts";
 import { bestCombination, combine, honestErrors, type Member } from "./combination.ts";
 import { type ErrorModel, errorModel, walkModel } from "./intervals.ts";
+import { withoutGlitches } from "./glitches.ts";
 import { maxHorizonShare, maxPoints } from "./limits.ts";
 import { type Extreme, extremesOf, quantileBands } from "./simulation.ts";
 
@@ -75,13 +77,15 @@ export interface Forecast {
   readonly fallbacks: readonly Family[];
 }
 
-/** The last points, without gaps; not known when there are too few. */
+/** The last points, without gaps and glitches; not known when there are too few. */
 function prepare(series: RegularSeries): Finding<Float64Array> {
   const values = series.values.slice(-maxPoints).map((value) => Number.isFinite(value) ? value : NaN);
   const whole = wholeSeries({ ...series, values });
   if (!whole.known) return whole;
   const size = Math.max(...whole.value.values.map(Math.abs));
-  return size < 1e150 ? known(whole.value.values) : notKnown("its values are too large for sums of squares");
+  return size < 1e150
+    ? known(withoutGlitches(whole.value.values, series.stepMs))
+    : notKnown("its values are too large for sums of squares");
 }
 
 function naiveError(values: Float64Array, period: number): number {

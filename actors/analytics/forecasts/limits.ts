@@ -12,10 +12,6 @@ export const maxPoints = 3000;
 /** A horizon of more than the points there are is a wish. */
 export const maxHorizonShare = 1;
 
-/** Origins of the back-test, and how many of them a short series must have at least. */
-export const origins = 4;
-export const minOrigins = 1;
-
 /** Candidates this many times as bad as the best one have no part in a combination. */
 export const combinedRatio = 1.5;
 /** Candidates in a combination: more change its errors by less than one in a hundred. */
@@ -23,6 +19,15 @@ export const maxCombined = 5;
 
 /** A forecast outside the series' range widened by so many ranges is taken for an explosion. */
 export const sanePadding = 3;
+/** Usual is what so many values lie within. */
+export const usualShare = 0.9;
+/** So is the median of the last ones: a new level may be young, and a mistake does not last. */
+export const recentPoints = 5;
+
+/** A value so many times as far from its neighbours as any other value is taken for a mistake. */
+export const glitchRatio = 10;
+/** So many values may be mistakes; a third one shows that the series has them, and must be forecast with them. */
+export const maxGlitches = 2;
 
 /** Paths that intervals of a horizon's greatest, least and mean value are made of. */
 export const simulatedPaths = 400;
