@@ -11,9 +11,8 @@
 
 import type { Json } from "../../runtime/core/actor.ts";
 import { type Finding, known } from "../analytics/finding.ts";
-import type { Family } from "../analytics/forecasts/candidates.ts";
+import type { MethodOutcome } from "../analytics/forecasts/families.ts";
 import {
-  type CandidateOutcome,
   chooseForecaster,
   type Fitted,
   type Forecast,
@@ -62,17 +61,12 @@ export type MadeForecast = Forecast & {
   readonly lastJudgement: PastJudgement | null;
 };
 
-/** What became of a method in a fit, or when it was to forecast. */
-export interface MethodOutcome {
-  readonly family: Family;
-  readonly outcome: CandidateOutcome | "fallback";
-}
-
 export interface ForecastJobAnswer {
   readonly forecast: Finding<MadeForecast>;
   readonly memory: Memory | null;
   /** Of the earlier forecast whose horizon is over. */
   readonly judgement: PastJudgement | null;
+  /** What became of them, if the fit is new; and of chosen ones that failed now. */
   readonly methods: readonly MethodOutcome[];
 }
 

@@ -1,6 +1,8 @@
 /** Scheduled forecasts: which fit is used, how long, and how earlier forecasts did. */
 
 import assert from "node:assert/strict";
+import { Registry } from "prom-client";
+import { ForecastMetrics } from "../../actors/analysis/forecast_metrics.ts";
 import {
   type ForecastJobAnswer,
   type MadeForecast,
@@ -106,4 +108,19 @@ Deno.test("makeForecast() tells what became of each method, once for a fit", () 
   assert.deepEqual(second?.answer.methods, []);
   const [constant] = schedule(() => 7, { from: 300, to: 300, everyMinutes: 5 });
   assert.deepEqual(constant?.answer.methods, [{ family: "last value", outcome: "chosen" }]);
+});
+
+Deno.test("ForecastMetrics counts what became of methods, from zero on", async () => {
+  const registry = new Registry();
+  const metrics = new ForecastMetrics(registry);
+  metrics.made([{ family: "theta", outcome: "chosen" }, { family: "arima", outcome: "failed" }]);
+  metrics.made([{ family: "theta", outcome: "fallback" }]);
+  const text = await registry.metrics();
+  const totals = [...text.matchAll(/^sensorium_forecast_fits_total\{(.*)\} ([1-9].*)$/gm)];
+  assert.deepEqual(totals.map(([, labels, total]) => `${labels} ${total}`).sort(), [
+    'method="arima",outcome="failed" 1',
+    'method="theta",outcome="chosen" 1',
+    'method="theta",outcome="fallback" 1',
+  ]);
+  assert.match(text, /method="last value",outcome="fallback"\} 0/);
 });

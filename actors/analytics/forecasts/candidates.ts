@@ -8,6 +8,7 @@
 import { mstl, type MultipleDecomposition } from "../decomposition/mstl.ts";
 import { arimaPath } from "./arima_guarded.ts";
 import { continueAutoregression, fitAutoregression } from "./autoregression.ts";
+import type { Family } from "./families.ts";
 import { holtWinters } from "./holt_winters.ts";
 import { maxArimaPoints } from "./limits.ts";
 import { Sanity } from "./sanity.ts";
@@ -21,7 +22,7 @@ const continuations = {
   "autoregression": (values: Float64Array, steps: number) =>
     continueAutoregression(fitAutoregression(values, maxOrder), values, steps),
   "autoregression of differences": differenced,
-} as const satisfies Record<string, (values: Float64Array, steps: number) => Float64Array>;
+} as const satisfies Partial<Record<Family, (values: Float64Array, steps: number) => Float64Array>>;
 type Continuation = keyof typeof continuations;
 
 const maxOrder = 30;
@@ -45,16 +46,6 @@ export type Candidate =
     readonly isLog: boolean;
     readonly continuation: Continuation | "arima";
   };
-
-/** Methods of a kind, whatever their seasons. */
-export const families = [
-  "last value",
-  "seasonal naive",
-  "Holt-Winters",
-  ...continuationNames,
-  "arima",
-] as const;
-export type Family = (typeof families)[number];
 
 export function familyOf(candidate: Candidate): Family {
   switch (candidate.type) {

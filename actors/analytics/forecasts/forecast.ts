@@ -18,16 +18,13 @@ import { wholeSeries } from "../statistics/gaps.ts";
 import { findPeriods } from "../statistics/periods.ts";
 import { seasonSets } from "./season_sets.ts";
 import { meanAbsolute, originsFor, tryAll } from "./backtest.ts";
-import { type Candidate, candidatesFor, type Family, familyOf, nameOf, Workbench } from "./candidates.ts";
+import { type Candidate, candidatesFor, familyOf, nameOf, Workbench } from "./candidates.ts";
 import { bestCombination, combine, honestErrors, type Member } from "./combination.ts";
+import type { CandidateOutcome, Family } from "./families.ts";
 import { type ErrorModel, errorModel, walkModel } from "./intervals.ts";
 import { withoutGlitches } from "./glitches.ts";
 import { maxHorizonShare, maxPoints } from "./limits.ts";
 import { type Extreme, extremesOf, quantileBands } from "./simulation.ts";
-
-/** What became of it in the back-test. */
-export const candidateOutcomes = ["chosen", "beaten", "failed"] as const;
-export type CandidateOutcome = (typeof candidateOutcomes)[number];
 
 export interface Fitted {
   /** In words: one method, or several with their weights. */
