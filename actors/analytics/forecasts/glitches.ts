@@ -9,7 +9,7 @@
  *
  * 1. A value is as odd as it is far from the nearest of: the median before it, the median after it, and the values a cycle
  *    of the calendar before and after it. The last value has nothing after it: it counts when the next one is like it.
- * 2. Replaced is what is `glitchRatio` times as odd as everything else. What happened more than `maxGlitches` times is a
+ * 2. Replaced are `maxGlitches` values at most, each `glitchRatio` times as odd as all others. What happened oftener is a
  *    habit, and left.
  */
 
