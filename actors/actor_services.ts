@@ -8,6 +8,7 @@ import type { ResultTopic } from "./results/feed.ts";
 import { logOf } from "./cli/logger.ts";
 import { resultsService } from "./results/results_service.ts";
 import { analysisService } from "./analysis/analysis_service.ts";
+import type { ForecastMetrics } from "./analysis/forecast_metrics.ts";
 import type { TimeLogs } from "./analysis/time_logs.ts";
 import { selectorService } from "./rules/selector.ts";
 import { ScrapeMetrics } from "./sources/prometheus/scrape_metrics.ts";
@@ -19,13 +20,14 @@ export interface ActorServicesOptions {
   /** Once it can be reached. */
   readonly results: Promise<ResultTopic>;
   readonly registry: Registry;
+  readonly forecasts: ForecastMetrics;
   /** Null: nobody asked for them. */
   readonly timeLogs: TimeLogs | null;
   readonly report: Report;
 }
 
 export function actorServices(
-  { engine, results, registry, timeLogs, report }: ActorServicesOptions,
+  { engine, results, registry, forecasts, timeLogs, report }: ActorServicesOptions,
 ): readonly Service[] {
   const seconds = new Histogram({
     name: "sensorium_analysis_seconds",
@@ -38,6 +40,7 @@ export function actorServices(
   return [
     analysisService({
       engine,
+      forecasts,
       onTook: (task, series, tookMs) => {
         seconds.observe({ task }, tookMs / 1000);
         timeLogs?.record(task, series, tookMs);

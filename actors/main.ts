@@ -42,6 +42,7 @@ import { untilStopSignal } from "./cli/stop_signal.ts";
 import { startTellingProgress } from "./cli/tell_progress.ts";
 import { openTerminal, print } from "./cli/terminal.ts";
 import { actorServices } from "./actor_services.ts";
+import { ForecastMetrics } from "./analysis/forecast_metrics.ts";
 import { type App, createApp } from "./http/app.ts";
 import { type TellRequest, withRequestLog } from "./http/request_log.ts";
 import { Edge } from "./http/edge.ts";
@@ -125,10 +126,11 @@ interface AppParts {
   readonly hot: HotState;
   readonly results: NodeResults;
   readonly registry: Registry;
+  readonly forecasts: ForecastMetrics;
   readonly report: Report;
 }
 
-function openApp(settings: Settings, { engine, hot, results, registry, report }: AppParts): App {
+function openApp(settings: Settings, { engine, hot, results, registry, forecasts, report }: AppParts): App {
   const log = logOf("http", report);
   const app = createApp({
     engine,
@@ -146,6 +148,7 @@ function openApp(settings: Settings, { engine, hot, results, registry, report }:
       },
     }),
     registry,
+    forecasts,
     version: project.version,
     log: (sentence, thrown) => {
       log.error("unexpected", sentence, { fields: { error: errorMessage(thrown) } });
@@ -357,6 +360,7 @@ async function runNode(
   const adminHttp = await listen(host, admin, edge.adminFetch);
   folder?.announce(adminHttp.url);
   const registry = new Registry();
+  const forecasts = new ForecastMetrics(registry);
   const publishing = redis === null
     ? null
     : new HotPublishing({ settings: redis, clock: machineClock, report, registry });
@@ -373,7 +377,14 @@ async function runNode(
     },
     threads,
     report,
-    services: actorServices({ engine: running.promise, results: results.topic, registry, timeLogs, report }),
+    services: actorServices({
+      engine: running.promise,
+      results: results.topic,
+      registry,
+      forecasts,
+      timeLogs,
+      report,
+    }),
     compute: { jobsUrl: import.meta.resolve("./analysis/jobs.ts") },
     ...publishing !== null && { onPublished: publishing.onPublished },
     onDoor: (door) => edge.openDoor(door),
@@ -392,7 +403,7 @@ async function runNode(
   running.resolve(engine);
   publishing?.follow(engine);
   const hot = publishing?.hot ?? new MemoryHotState();
-  const app = openApp(settings, { engine, hot, results, registry, report });
+  const app = openApp(settings, { engine, hot, results, registry, forecasts, report });
   edge.open(app);
   const http = early ?? await listen(host, port, app.fetch);
   screen.write(startText({ settings, place, denoVersion, url: http.url, adminUrls: [adminHttp.url] }));

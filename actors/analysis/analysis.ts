@@ -227,7 +227,10 @@ export function analysisDefinition(): ActorDefinition<AnalysisState, AnalysisMes
     answered,
     queries: {
       state: { arguments: z.strictObject({}), answer: stateAnswer },
-      memory: { arguments: z.strictObject({}), answer: ({ memory }: AnalysisState) => ({ memory }) },
+      remembered: {
+        arguments: z.strictObject({}),
+        answer: ({ memory, judgements }: AnalysisState) => ({ memory, judgements }),
+      },
     },
   });
 }

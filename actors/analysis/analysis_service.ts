@@ -6,11 +6,10 @@
  */
 
 import type { Json } from "../../runtime/core/actor.ts";
-import type { Compute } from "../../runtime/node/compute.ts";
+import type { Compute, ComputeOptions } from "../../runtime/node/compute.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { type Service, serviceOf } from "../../runtime/node/service.ts";
-import type { Finding } from "../analytics/finding.ts";
-import type { RegularSeries } from "../analytics/regular_series.ts";
+import { type Finding, notKnown } from "../analytics/finding.ts";
 import type { Metadata } from "../analytics/statistics/metadata.ts";
 import { AnalysisRequest, type FoundAnalysis } from "./found.ts";
 import {
@@ -21,6 +20,7 @@ import {
   metadataSpanMs,
   stepMs,
 } from "./limits.ts";
+import type { ForecastMetrics } from "./forecast_metrics.ts";
 import type { ForecastJob, ForecastJobAnswer, MadeForecast } from "./forecasting.ts";
 import { readMinutes } from "./read_minutes.ts";
 import { readValues } from "./read_values.ts";
@@ -29,6 +29,7 @@ import type { Task } from "./wants.ts";
 export interface AnalysisServiceOptions {
   /** Once it runs. */
   readonly engine: Promise<Engine>;
+  readonly forecasts: ForecastMetrics;
   /** Told after each analysis that found something. */
   onTook(task: Task, series: string, tookMs: number): void;
   /** Milliseconds of any beginning. */
@@ -68,19 +69,39 @@ async function findMetadata(
   return { found: jsonOf(found) };
 }
 
+type ForecastRequest = Omit<Extract<AnalysisRequest, { task: "forecast" }>, "task">;
+
+/** What a node forecasts with. */
+export interface Forecasting {
+  readonly engine: Engine;
+  readonly forecasts: ForecastMetrics;
+}
+
+/** Null: the series has no values yet. */
+async function runForecast(
+  { engine, forecasts }: Forecasting,
+  { series: id, atMs, horizonMs, memory }: ForecastRequest,
+  options: ComputeOptions,
+): Promise<ForecastJobAnswer | null> {
+  const series = await readMinutes(engine, id, atMs, forecastSpanMs);
+  if (series === null) return null;
+  const job: ForecastJob = { series, horizonSteps: Math.ceil(horizonMs / stepMs), memory, atMs };
+  const answer = await computeOf(engine).run<ForecastJobAnswer>("forecast", job, options);
+  forecasts.made(answer.methods);
+  return answer;
+}
+
 async function findForecast(
-  engine: Engine,
-  { series, atMs, horizonMs, memory }: Extract<AnalysisRequest, { task: "forecast" }>,
+  forecasting: Forecasting,
+  request: ForecastRequest,
   signal: AbortSignal,
 ): Promise<Found> {
-  const minutes = await readMinutes(engine, series, atMs, forecastSpanMs);
-  if (minutes === null) return nothing;
-  const job: ForecastJob = { series: minutes, horizonSteps: Math.ceil(horizonMs / stepMs), memory, atMs };
-  const answer = await computeOf(engine).run<ForecastJobAnswer>("forecast", job, {
+  const answer = await runForecast(forecasting, request, {
     priority: "background",
     deadlineMs: computeDeadlineMs,
     signal,
   });
+  if (answer === null) return nothing;
   const { forecast, judgement } = answer;
   return {
     ...forecast.known ? { found: jsonOf(forecast.value) } : unknownOf(forecast),
@@ -94,23 +115,24 @@ async function findValues(engine: Engine, { series }: AnalysisRequest): Promise<
   return found === null ? nothing : { found };
 }
 
-function find(engine: Engine, request: AnalysisRequest, signal: AbortSignal): Promise<Found> {
+function find(forecasting: Forecasting, request: AnalysisRequest, signal: AbortSignal): Promise<Found> {
+  const { engine } = forecasting;
   switch (request.task) {
     case "values":
       return findValues(engine, request);
     case "metadata":
       return findMetadata(engine, request, signal);
     case "forecast":
-      return findForecast(engine, request, signal);
+      return findForecast(forecasting, request, signal);
   }
 }
 
-export function analysisService({ engine, onTook, nowMs }: AnalysisServiceOptions): Service {
+export function analysisService({ engine, forecasts, onTook, nowMs }: AnalysisServiceOptions): Service {
   const settings = { name: "analysis", concurrency: analysesAtOnce, maxWaiting: maxWaitingAnalyses };
   return serviceOf(settings, async ({ body }, signal): Promise<Json> => {
     const request = AnalysisRequest.parse(body);
     const startMs = nowMs();
-    const found = await find(await engine, request, signal);
+    const found = await find({ engine: await engine, forecasts }, request, signal);
     const tookMs = nowMs() - startMs;
     if (found.found !== undefined) onTook(request.task, request.series, tookMs);
     const answer: FoundAnalysis = { atMs: request.atMs, tookMs, ...found };
@@ -118,20 +140,14 @@ export function analysisService({ engine, onTook, nowMs }: AnalysisServiceOption
   });
 }
 
-/** What a person asks for now: the next `horizonMs`, by the fit of the last scheduled forecast if there is one. */
+/** What a person asks for now: the next `horizonMs`, by the fit of the last scheduled forecast if that is for as many. */
 export async function forecastNow(
-  engine: Engine,
-  request: { readonly series: string; readonly horizonMs: number; readonly memory: Json },
+  forecasting: Forecasting,
+  request: Omit<ForecastRequest, "atMs">,
   deadlineMs: number,
 ): Promise<Finding<MadeForecast>> {
-  const atMs = engine.logNowMs();
-  const series: RegularSeries | null = await readMinutes(engine, request.series, atMs, forecastSpanMs);
-  if (series === null) return { known: false, reason: "it has no values yet" };
-  const horizonSteps = Math.ceil(request.horizonMs / stepMs);
-  const job: ForecastJob = { series, horizonSteps, memory: request.memory, atMs };
-  const answer = await computeOf(engine).run<ForecastJobAnswer>("forecast", job, {
-    priority: "interactive",
-    deadlineMs,
-  });
-  return answer.forecast;
+  const atMs = forecasting.engine.logNowMs();
+  const options = { priority: "interactive", deadlineMs } as const;
+  const answer = await runForecast(forecasting, { ...request, atMs }, options);
+  return answer?.forecast ?? notKnown("it has no values yet");
 }

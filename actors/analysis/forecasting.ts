@@ -2,14 +2,16 @@
  * One scheduled forecast after the other: when a series is fitted anew, and how earlier forecasts did.
  *
  * 1. A fit is used for `refitMs`, or until the last `driftForecasts` forecasts by it were `driftRatio` times as wrong as it
- *    was in its back-test.
+ *    was in its back-test; one that no back-test measured, until a value lies outside a 95 % interval. It is used for the
+ *    horizon that it was made for, and until the series has `outgrownRatio` times as many steps.
  * 2. One forecast is waited for at a time: it is judged once its horizon is over, and the next one made then is the next
  *    to be judged. So there are as many judgements as horizons, and no two of the same minutes.
  * 3. What is remembered is plain JSON; what does not look like it, of another version of the program, is forgotten.
  */
 
 import type { Json } from "../../runtime/core/actor.ts";
-import type { Finding } from "../analytics/finding.ts";
+import { type Finding, known } from "../analytics/finding.ts";
+import type { MethodOutcome } from "../analytics/forecasts/families.ts";
 import {
   chooseForecaster,
   type Fitted,
@@ -19,18 +21,30 @@ import {
   type Judgement,
 } from "../analytics/forecasts/forecast.ts";
 import type { RegularSeries } from "../analytics/regular_series.ts";
-import { driftForecasts, driftRatio, refitMs } from "./limits.ts";
+import { driftForecasts, driftRatio, outgrownRatio, refitMs } from "./limits.ts";
 
-const memoryVersion = 1;
+const memoryVersion = 2;
+
+/** What judging takes; it may be by an earlier fit. */
+type PendingForecast =
+  & Pick<Forecast, "method" | "startMs" | "stepMs" | "path" | "lower80" | "upper80" | "lower95" | "upper95">
+  & { readonly fittedAtMs: number };
+
+/** How an earlier forecast did. */
+type PastJudgement = Judgement & { readonly startMs: number; readonly method: string };
 
 interface Memory {
   readonly version: typeof memoryVersion;
   readonly fitted: Fitted;
   readonly fittedAtMs: number;
+  /** Of the series then, gaps included. */
+  readonly steps: number;
   /** To be judged when its horizon is over. */
-  readonly pending: Forecast | null;
+  readonly pending: PendingForecast | null;
   /** Errors of the last forecasts by this fit, against what 1 is for MASE. */
   readonly errors: readonly number[];
+  /** The last one, by whatever fit. */
+  readonly judgement: PastJudgement | null;
 }
 
 export interface ForecastJob {
@@ -41,14 +55,19 @@ export interface ForecastJob {
   readonly atMs: number;
 }
 
-/** What is answered: the forecast, and when it was fitted. */
-export type MadeForecast = Forecast & { readonly fittedAtMs: number };
+/** What is answered: the forecast, when it was fitted, and how the last one whose horizon is over did. */
+export type MadeForecast = Forecast & {
+  readonly fittedAtMs: number;
+  readonly lastJudgement: PastJudgement | null;
+};
 
 export interface ForecastJobAnswer {
   readonly forecast: Finding<MadeForecast>;
   readonly memory: Memory | null;
   /** Of the earlier forecast whose horizon is over. */
-  readonly judgement: (Judgement & { readonly startMs: number; readonly method: string }) | null;
+  readonly judgement: PastJudgement | null;
+  /** What became of them, if the fit is new; and of chosen ones that failed now. */
+  readonly methods: readonly MethodOutcome[];
 }
 
 function isMemory(memory: unknown): memory is Memory {
@@ -60,59 +79,106 @@ function endMs({ startMs, stepMs, values }: RegularSeries): number {
   return startMs + stepMs * values.length;
 }
 
-function isOver({ startMs, stepMs, path }: Forecast, series: RegularSeries): boolean {
+function isOver({ startMs, stepMs, path }: PendingForecast, series: RegularSeries): boolean {
   return startMs + stepMs * path.length <= endMs(series);
 }
 
 interface Judged {
-  readonly memory: Memory;
-  readonly judgement: ForecastJobAnswer["judgement"];
+  readonly memory: Memory | null;
+  readonly judgement: PastJudgement | null;
+  /** By what came since. */
+  readonly isRefuted: boolean;
 }
 
 function judge(memory: Memory, series: RegularSeries): Judged {
-  const { pending, fitted, errors } = memory;
-  if (pending === null || !isOver(pending, series)) return { memory, judgement: null };
-  const { startMs, method } = pending;
-  const found = judgeForecast(pending, series);
-  const isKnown = found !== null && fitted.naiveError > 0;
-  const next = isKnown ? [...errors, found.meanError / fitted.naiveError].slice(-driftForecasts) : errors;
-  return {
-    memory: { ...memory, pending: null, errors: next },
-    judgement: found === null ? null : { ...found, startMs, method },
+  const { pending } = memory;
+  const sofar = pending === null ? null : judgeForecast(pending, series);
+  const isRefuted = hasMissed(memory, sofar);
+  if (pending === null || !isOver(pending, series)) return { memory, judgement: null, isRefuted };
+  const judgement = sofar === null ? null : { ...sofar, startMs: pending.startMs, method: pending.method };
+  const next: Memory = {
+    ...memory,
+    pending: null,
+    errors: errorsWith(memory, pending, sofar),
+    judgement: judgement ?? memory.judgement,
   };
+  return { memory: next, judgement, isRefuted: isRefuted || hasDrifted(next) };
 }
 
-function hasDrifted({ fitted, errors }: Memory): boolean {
-  if (fitted.mase === null || errors.length < driftForecasts) return false;
-  return errors.every((error) => error > driftRatio * fitted.mase!);
+/** What an earlier fit forecast says nothing of this one. */
+function errorsWith(
+  { fitted, fittedAtMs, errors }: Memory,
+  pending: PendingForecast,
+  found: Judgement | null,
+): readonly number[] {
+  if (found === null || !(fitted.naiveError > 0) || pending.fittedAtMs !== fittedAtMs) return errors;
+  return [...errors, found.meanError / fitted.naiveError].slice(-driftForecasts);
+}
+
+function hasDrifted({ fitted: { mase }, errors }: Memory): boolean {
+  return mase !== null && errors.length === driftForecasts &&
+    errors.every((error) => error > driftRatio * mase);
+}
+
+/** A fit without a measure of its errors may claim that there are none: any miss says that it is wrong. */
+function hasMissed({ fitted: { mase } }: Memory, found: Judgement | null): boolean {
+  return mase === null && found !== null && found.inside95 < 1;
+}
+
+function isOfUse(
+  { fitted, fittedAtMs, steps }: Memory,
+  { series, horizonSteps, atMs }: ForecastJob,
+): boolean {
+  return fitted.horizonSteps === horizonSteps && atMs - fittedAtMs < refitMs &&
+    series.values.length < outgrownRatio * steps;
+}
+
+interface Used {
+  readonly memory: Memory;
+  readonly isNew: boolean;
 }
 
 /** A fit that may be used still, or a new one. */
-function fit(memory: Memory | null, job: ForecastJob): Finding<Memory> {
+function fit({ memory, isRefuted }: Judged, job: ForecastJob): Finding<Used> {
   const { series, horizonSteps, atMs } = job;
-  if (memory !== null && atMs - memory.fittedAtMs < refitMs && !hasDrifted(memory)) {
-    return { known: true, value: memory };
-  }
+  if (memory !== null && !isRefuted && isOfUse(memory, job)) return known({ memory, isNew: false });
   const fitted = chooseForecaster(series, { horizonSteps });
   if (!fitted.known) return fitted;
-  const pending = memory?.pending ?? null;
-  return {
-    known: true,
-    value: { version: memoryVersion, fitted: fitted.value, fittedAtMs: atMs, pending, errors: [] },
-  };
+  return known({
+    isNew: true,
+    memory: {
+      version: memoryVersion,
+      fitted: fitted.value,
+      fittedAtMs: atMs,
+      steps: series.values.length,
+      pending: memory?.pending ?? null,
+      errors: [],
+      judgement: memory?.judgement ?? null,
+    },
+  });
 }
 
 export function makeForecast(job: ForecastJob): ForecastJobAnswer {
-  const before = isMemory(job.memory) ? judge(job.memory, job.series) : { memory: null, judgement: null };
+  const before: Judged = isMemory(job.memory)
+    ? judge(job.memory, job.series)
+    : { memory: null, judgement: null, isRefuted: false };
   const { judgement } = before;
-  const memory = fit(before.memory, job);
-  if (!memory.known) return { forecast: memory, memory: before.memory, judgement };
-  const { fitted, fittedAtMs, pending } = memory.value;
-  const made = forecast(fitted, job.series, job.horizonSteps);
-  if (!made.known) return { forecast: made, memory: memory.value, judgement };
+  const used = fit(before, job);
+  if (!used.known) return { forecast: used, memory: before.memory, judgement, methods: [] };
+  const { memory, isNew } = used.value;
+  const { fitted, fittedAtMs } = memory;
+  const methods = isNew ? fitted.candidates : [];
+  const made = forecast(fitted, job.series);
+  if (!made.known) return { forecast: made, memory, judgement, methods };
+  const { path, lower80, upper80, lower95, upper95, startMs, stepMs, method, fallbacks } = made.value;
   return {
-    forecast: { known: true, value: { ...made.value, fittedAtMs } },
-    memory: { ...memory.value, pending: pending ?? made.value },
+    forecast: known({ ...made.value, fittedAtMs, lastJudgement: memory.judgement }),
+    memory: {
+      ...memory,
+      pending: memory.pending ??
+        { path, lower80, upper80, lower95, upper95, startMs, stepMs, method, fittedAtMs },
+    },
     judgement,
+    methods: [...methods, ...fallbacks.map((family) => ({ family, outcome: "fallback" } as const))],
   };
 }

@@ -30,6 +30,9 @@ export const driftRatio = 2;
 /** A fit is given so many forecasts before it is judged by them: one of them is chance. */
 export const driftForecasts = 3;
 
+/** A series that has grown so much since its fit may show what it did not then: seasons, and how far off methods are. */
+export const outgrownRatio = 1.5;
+
 /** Outcomes of earlier forecasts that are remembered: an afternoon of forecasts of ten minutes. */
 export const keptJudgements = 24;
 

@@ -1,11 +1,10 @@
 /** What was found out about a series: the last scheduled analyses, and a forecast for whoever asks now. */
 
 import { z } from "zod";
-import type { Json } from "../../runtime/core/actor.ts";
-import type { Engine } from "../../runtime/node/engine.ts";
-import { forecastNow } from "../analysis/analysis_service.ts";
+import { type Forecasting, forecastNow } from "../analysis/analysis_service.ts";
 import { defaultHorizonMs, maxHorizonMs, stepMs } from "../analysis/limits.ts";
 import { type CollectionContext, readProblems } from "./collection_routes.ts";
+import { ForecastNow, Judgement } from "./forecast_schemas.ts";
 import { jsonResponse } from "./json_response.ts";
 import { durationMs, uncachedConsistency } from "./parameters.ts";
 import { badParameter, type Route, route } from "./route.ts";
@@ -28,16 +27,10 @@ const Analysis = z.object({
   values: Task,
   metadata: Task,
   forecast: Task,
-  judgements: z.array(z.json()).meta({ description: "How earlier forecasts did, oldest first." }),
+  judgements: z.array(Judgement).meta({ description: "How earlier forecasts did, oldest first." }),
   results: z.object({ stored: z.number(), failed: z.number(), failure: z.string().nullable() }),
   ...age,
 }).meta({ id: "Analysis" });
-
-const ForecastNow = z.object({
-  id: z.string(),
-  forecast: z.json().meta({ description: "Null when too little is known." }),
-  missing: z.string().nullable().meta({ description: "What is missing then, as a sentence." }),
-}).meta({ id: "ForecastNow" });
 
 const Anomalies = z.object({
   id: z.string(),
@@ -60,6 +53,8 @@ const Anomalies = z.object({
   }).nullable().meta({ description: "Null: no rule asks for a score." }),
   ...age,
 }).meta({ id: "Anomalies" });
+
+type ForecastContext = CollectionContext & Forecasting;
 
 /** What an actor that looks at a series answers, as it is. */
 interface SeriesQuery {
@@ -91,7 +86,7 @@ const anomalies: SeriesQuery = {
   schema: Anomalies,
 };
 
-export function analysisRoutes(context: CollectionContext): Route[] {
+export function analysisRoutes(context: ForecastContext): Route[] {
   return [queryRoute(analysis, context), forecastRoute(context), queryRoute(anomalies, context)];
 }
 
@@ -118,7 +113,7 @@ function queryRoute(
   });
 }
 
-function forecastRoute(context: CollectionContext): Route {
+function forecastRoute(context: ForecastContext): Route {
   return route({
     method: "get",
     path: "/series/{id}/forecast",
@@ -126,7 +121,7 @@ function forecastRoute(context: CollectionContext): Route {
     tag,
     summary: "The next minutes of a series, with intervals.",
     description:
-      "By the fit of the last scheduled forecast; without one it is fitted now. One point a minute.",
+      "By the fit of the last scheduled forecast; without one, or for another horizon, it is fitted now. One point a minute.",
     access: "token",
     segments,
     query: z.strictObject({
@@ -150,24 +145,30 @@ function forecastRoute(context: CollectionContext): Route {
       }
       // Tells an unknown series from one with too few values.
       await context.reader.read({ kind: "series", id }, "state", {}, "local");
-      const request = { series: id, horizonMs: horizon, memory: await memoryOf(context.engine, id, context) };
-      const found = await forecastNow(context.engine, request, context.limits.askDeadlineMs);
+      const { memory, judgements } = await rememberedOf(id, context);
+      const request = { series: id, horizonMs: horizon, memory };
+      const found = await forecastNow(context, request, context.limits.askDeadlineMs);
       return jsonResponse(
         found.known
-          ? { id, forecast: found.value, missing: null }
-          : { id, forecast: null, missing: `Not enough information because ${found.reason}.` },
+          ? { id, forecast: found.value, missing: null, judgements }
+          : { id, forecast: null, missing: `Not enough information because ${found.reason}.`, judgements },
       );
     },
   });
 }
 
-const Memory = z.object({ memory: z.json() });
+const Remembered = z.object({ memory: z.json(), judgements: z.array(z.json()) });
 
-/** What the last scheduled forecast gave back; null when none is made of this series. */
-async function memoryOf(engine: Engine, id: string, { limits }: CollectionContext): Promise<Json> {
-  const answer = await engine.ask({ kind: "analysis", id }, "memory", {}, {
+/** Of the last scheduled forecasts; nothing when none is made of this series. */
+async function rememberedOf(
+  id: string,
+  { engine, limits }: CollectionContext,
+): Promise<z.infer<typeof Remembered>> {
+  const answer = await engine.ask({ kind: "analysis", id }, "remembered", {}, {
     consistency: "local",
     deadlineMs: limits.askDeadlineMs,
   });
-  return answer.type === "answered" ? Memory.parse(JSON.parse(answer.json)).memory : null;
+  return answer.type === "answered"
+    ? Remembered.parse(JSON.parse(answer.json))
+    : { memory: null, judgements: [] };
 }

@@ -9,6 +9,7 @@ import type { Registry } from "prom-client";
 import type { HotState } from "../../runtime/hot/port.ts";
 import { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
+import { ForecastMetrics } from "../analysis/forecast_metrics.ts";
 import type { ResultTables } from "../results/tables.ts";
 import { actorRoutes } from "./actor_routes.ts";
 import { analysisRoutes } from "./analysis_routes.ts";
@@ -57,6 +58,8 @@ export interface AppOptions {
   readonly token: string | null;
   /** The product's metrics; those of the HTTP edge are added, and `/metrics` prints them beside the engine's. */
   readonly registry: Registry;
+  /** Counts forecasts for whoever asks; its own in the registry unless given. */
+  readonly forecasts?: ForecastMetrics;
   /** The program's version, for the OpenAPI document. */
   readonly version: string;
   readonly log: LogFailure;
@@ -111,7 +114,7 @@ export function createApp(options: AppOptions): App {
     ]),
     importRoute(series, { ...context, metrics, retentionMs: options.retentionMs ?? null }),
     ...options.remoteWrite === undefined ? [] : remoteWriteRoutes(options.remoteWrite, context),
-    ...analysisRoutes(context),
+    ...analysisRoutes({ ...context, forecasts: options.forecasts ?? new ForecastMetrics(registry) }),
     ...resultsRoutes({ ...context, tables: options.results ?? (() => null) }),
     ...configuredKinds.flatMap((kind) => configuredRoutes(kind, context)),
     ...actorRoutes(context),

@@ -69,6 +69,14 @@ async function assertStored(client: Client): Promise<void> {
   assert.match(line ?? "", /^"wave\{host=""a""\}",\d+,1h,/);
 }
 
+/** What became of the methods that competed. */
+async function assertCounted(node: Node): Promise<void> {
+  const text = await (await fetch(`${node.adminUrl}/metrics`)).text();
+  const totals = text.matchAll(/^sensorium_forecast_fits_total\{method="[^"]+",outcome="chosen"\} (\d+)$/gm);
+  const chosen = [...totals].reduce((sum, [, total]) => sum + Number(total), 0);
+  assert.ok(chosen >= 3, `${chosen} methods were chosen, in three fits at least`);
+}
+
 Deno.test("a rule's series has metadata, forecasts, values and a score, and keeps them over a restart", () =>
   withFolder(async (dataDir) => {
     {
@@ -90,9 +98,17 @@ Deno.test("a rule's series has metadata, forecasts, values and a score, and keep
       assert.match(analysis.metadata.found.verdict, /season of 30 samples, strength (0\.9\d|1\.00)/);
       assert.equal(analysis.forecast.found.path.length, 10);
       assert.deepEqual(Object.keys(analysis.values.found), ["1h", "3h", "12h"]);
-      const { forecast, missing } = await client.get(`${path}/forecast?horizon=30m`);
+      const { forecast, missing, judgements } = await client.get(`${path}/forecast?horizon=30m`);
       assert.equal(missing, null);
-      assert.equal(forecast.path.length, 30);
+      assert.deepEqual([forecast.path.length, forecast.testedSteps, judgements], [30, 30, []]);
+      assert.ok(forecast.fittedAtMs > analysis.forecast.atMs, "it is fitted for that horizon");
+      const day = await client.get(`${path}/forecast?horizon=3h`);
+      assert.deepEqual([day.forecast.path.length, day.forecast.mase, day.forecast.coverage80], [
+        180,
+        null,
+        null,
+      ]);
+      await assertCounted(node);
       const { anomalies } = await client.get(`${path}/anomalies`);
       assert.equal(anomalies.last.missing, 0);
       const history = await client.get(`${path}/history?step=1m`);

@@ -114,6 +114,7 @@ Deno.test("a forecast is asked for with what the last one gave back; judgements 
   }
   const judgements = stateOf(node).judgements;
   assert.deepEqual([judgements.length, judgements[0]], [keptJudgements, { i: 5 }]);
+  assert.deepEqual(node.ask(analysis, "remembered"), { memory: { fit: keptJudgements + 4 }, judgements });
 });
 
 Deno.test("its series keeps one-minute history while metadata or forecasts are wanted", () => {

@@ -16,6 +16,7 @@ import {
   forecast,
   judgeForecast,
 } from "../../actors/analytics/forecasts/forecast.ts";
+import { withoutGlitches } from "../../actors/analytics/forecasts/glitches.ts";
 import { holtWinters } from "../../actors/analytics/forecasts/holt_winters.ts";
 import { seasonSets } from "../../actors/analytics/forecasts/season_sets.ts";
 import { ahead, damped, simple } from "../../actors/analytics/forecasts/smoothing.ts";
@@ -38,7 +39,7 @@ function seriesOf(values: Float64Array) {
 function forecastOf(values: Float64Array, horizonSteps: number): Finding<Forecast> {
   const series = seriesOf(values);
   const fitted = chooseForecaster(series, { horizonSteps });
-  return fitted.known ? forecast(fitted.value, series, horizonSteps) : fitted;
+  return fitted.known ? forecast(fitted.value, series) : fitted;
 }
 
 /** Numbers without a pattern: the fractional parts of multiples of the golden ratio's square, scrambled. */
@@ -114,10 +115,10 @@ Deno.test("a forecast of any series is finite, in order, plain JSON, and the sam
       const series = seriesOf(Float64Array.from(list));
       const fitted = chooseForecaster(series, { horizonSteps });
       if (!fitted.known) return;
-      const found = forecast(fitted.value, series, horizonSteps);
+      const found = forecast(fitted.value, series);
       if (!found.known) return;
       assertSound(found.value, fitted.value, JSON.stringify(list));
-      assert.deepEqual(forecast(JSON.parse(JSON.stringify(fitted.value)), series, horizonSteps), found);
+      assert.deepEqual(forecast(JSON.parse(JSON.stringify(fitted.value)), series), found);
     }),
     { numRuns: 60 },
   );
@@ -128,7 +129,7 @@ Deno.test("a forecast of a series of which one origin alone shows errors has fin
   values[7] = NaN;
   const series = seriesOf(values);
   const fitted = valueOf(chooseForecaster(series, { horizonSteps: 6 }));
-  assertSound(valueOf(forecast(fitted, series, 6)), fitted, "one value among zeros");
+  assertSound(valueOf(forecast(fitted, series)), fitted, "one value among zeros");
 });
 
 Deno.test("a forecast moves and grows with its series", () => {
@@ -143,20 +144,74 @@ Deno.test("methods that fail give way, and are counted", () => {
   const series = seriesOf(make(100, (t) => noise(t)));
   const fitted = valueOf(chooseForecaster(series, { horizonSteps: 5 }));
   const broken = { type: "decomposed", periods: [], isLog: true, continuation: "theta" } as const;
-  const alone = valueOf(forecast({ ...fitted, members: [{ candidate: broken, weight: 1 }] }, series, 5));
-  assert.deepEqual([alone.fallbacks, new Set(alone.path)], [1, new Set([series.values.at(-1)!])]);
+  const alone = valueOf(forecast({ ...fitted, members: [{ candidate: broken, weight: 1 }] }, series));
+  assert.deepEqual([alone.fallbacks, new Set(alone.path)], [["theta"], new Set([series.values.at(-1)!])]);
   const last = { type: "last-value" } as const;
   const members = [{ candidate: broken, weight: 0.5 }, { candidate: last, weight: 0.5 }];
-  const both = valueOf(forecast({ ...fitted, members }, series, 5));
-  assert.deepEqual([both.fallbacks, both.path], [1, alone.path]);
+  const both = valueOf(forecast({ ...fitted, members }, series));
+  assert.deepEqual([both.fallbacks, both.path], [["theta"], alone.path]);
 });
 
-Deno.test("a fit may be used for more steps than it was made for: intervals widen", () => {
+Deno.test("measures are of the horizon that is forecast, and there are none where it is too long to be tried", () => {
   const series = seriesOf(make(300, (t) => noise(t)));
-  const fitted = valueOf(chooseForecaster(series, { horizonSteps: 10 }));
-  const { path, upper95 } = valueOf(forecast(fitted, series, 60));
-  assert.equal(path.length, 60);
-  assert.ok(upper95[59]! - path[59]! > upper95[9]! - path[9]!);
+  const short = valueOf(forecastOf(series.values, 60));
+  assert.equal(short.testedSteps, 60);
+  assertNear(short.coverage80!, 0.8, 0.1, "coverage");
+  assert.ok(short.mase! > 0);
+  const { path, testedSteps, mase, coverage80, coverage95 } = valueOf(forecastOf(series.values, 200));
+  assert.deepEqual([path.length, testedSteps], [200, 90]);
+  assert.deepEqual([mase, coverage80, coverage95], [null, null, null]);
+});
+
+/** With other values some steps before the end; 1 is the last one. */
+function withValues(values: Float64Array, ago: readonly number[], value: number): Float64Array {
+  const changed = values.slice();
+  for (const steps of ago) changed[changed.length - steps] = value;
+  return changed;
+}
+
+for (const ago of [[1], [5], [500], [5, 6], [5, 300], [5, 7, 9]]) {
+  Deno.test(`a forecast does not follow glitches ${ago.join(", ")} steps ago`, () => {
+    const values = make(1440, (t) => 6 * noise(t));
+    for (const size of [1e9, -1e9]) {
+      const { path, lower95, upper95 } = valueOf(forecastOf(withValues(values, ago, size), 10));
+      for (const [h, value] of path.entries()) {
+        assertNear(value, 0, 3, `${size}, step ${h}`);
+        assert.ok(lower95[h]! < -1.5 && upper95[h]! > 1.5, `${lower95[h]} to ${upper95[h]}`);
+      }
+    }
+  });
+}
+
+Deno.test("a forecast of a constant goes on after a glitch", () => {
+  const { path } = valueOf(forecastOf(withValues(make(1440, () => 7), [5], 1e9), 10));
+  assert.deepEqual(new Set(path), new Set([7]));
+});
+
+for (const steps of [2, 3, 10, 60]) {
+  Deno.test(`a forecast follows a level that is ${steps} values old`, () => {
+    const values = make(1440, (t) => 6 * noise(t) + (t < 1440 - steps ? 0 : 1000));
+    const { path } = valueOf(forecastOf(values, 10));
+    for (const [h, value] of path.entries()) assertNear(value, 1000, 10, `step ${h}`);
+  });
+}
+
+Deno.test("withoutGlitches() leaves what is a habit, a season's or a new level", () => {
+  const base = make(1440, (t) => noise(t));
+  const weekly = (t: number) => (t % 168 === 50 ? 1000 : 0);
+  const hour = 60 * minuteMs;
+  const left: readonly (readonly [string, Float64Array, number])[] = [
+    ["noise", base, minuteMs],
+    ["three alike", withValues(base, [5, 300, 800], 1e9), minuteMs],
+    ["a peak each hour", base.map((value, t) => value + (t % 60 === 50 ? 1000 : 0)), minuteMs],
+    ["a peak each week, seen twice", make(336, (t) => noise(t) + weekly(t)), hour],
+    ["a level", base.map((value, t) => value + (t > 700 ? 1000 : 0)), minuteMs],
+    ["a constant", make(100, (t) => t === 50 ? 1 : 0), minuteMs],
+  ];
+  for (const [what, values, stepMs] of left) assert.deepEqual(withoutGlitches(values, stepMs), values, what);
+  const one = withoutGlitches(withValues(base, [1, 300], 1e9), minuteMs);
+  assertNear(one[1140]!, (base[1139]! + base[1141]!) / 2, 1e-12, "between its neighbours");
+  assert.equal(one[1439], base[1438]);
 });
 
 Deno.test("judgeForecast() compares with what came, as far as it has come", () => {

@@ -2,14 +2,16 @@
  * The methods that compete. A candidate is a name; the workbench makes its path of values, and keeps what several of
  * them need.
  *
- * 1. A path is finite and within reason, or null: methods whose numbers run away have lost.
+ * 1. A path is finite and within reason (`sanity.ts`), or null: methods whose numbers run away have lost.
  */
 
 import { mstl, type MultipleDecomposition } from "../decomposition/mstl.ts";
 import { arimaPath } from "./arima_guarded.ts";
 import { continueAutoregression, fitAutoregression } from "./autoregression.ts";
+import type { Family } from "./families.ts";
 import { holtWinters } from "./holt_winters.ts";
-import { maxArimaPoints, sanePadding } from "./limits.ts";
+import { maxArimaPoints } from "./limits.ts";
+import { Sanity } from "./sanity.ts";
 import { ahead, damped, simple, theta } from "./smoothing.ts";
 
 /** How what is left without season is continued. */
@@ -20,7 +22,7 @@ const continuations = {
   "autoregression": (values: Float64Array, steps: number) =>
     continueAutoregression(fitAutoregression(values, maxOrder), values, steps),
   "autoregression of differences": differenced,
-} as const satisfies Record<string, (values: Float64Array, steps: number) => Float64Array>;
+} as const satisfies Partial<Record<Family, (values: Float64Array, steps: number) => Float64Array>>;
 type Continuation = keyof typeof continuations;
 
 const maxOrder = 30;
@@ -31,16 +33,6 @@ function differenced(values: Float64Array, steps: number): Float64Array {
   const model = { ...fitAutoregression(differences, maxOrder), mean: 0 };
   let last = values.at(-1)!;
   return continueAutoregression(model, differences, steps).map((step) => last += step);
-}
-
-function isSane(path: Float64Array, values: Float64Array): boolean {
-  let [least, greatest] = [Infinity, -Infinity];
-  for (const value of values) {
-    least = Math.min(least, value);
-    greatest = Math.max(greatest, value);
-  }
-  const padding = sanePadding * (greatest - least);
-  return path.every((value) => value >= least - padding && value <= greatest + padding);
 }
 
 export type Candidate =
@@ -54,6 +46,19 @@ export type Candidate =
     readonly isLog: boolean;
     readonly continuation: Continuation | "arima";
   };
+
+export function familyOf(candidate: Candidate): Family {
+  switch (candidate.type) {
+    case "last-value":
+      return "last value";
+    case "seasonal-naive":
+      return "seasonal naive";
+    case "holt-winters":
+      return "Holt-Winters";
+    case "decomposed":
+      return candidate.continuation;
+  }
+}
 
 export function nameOf(candidate: Candidate): string {
   switch (candidate.type) {
@@ -111,13 +116,16 @@ interface Base {
 /** Values of which paths are made. */
 export class Workbench {
   readonly #bases = new Map<string, Base>();
+  readonly #sanity: Sanity;
 
-  constructor(readonly values: Float64Array) {}
+  constructor(readonly values: Float64Array) {
+    this.#sanity = new Sanity(values);
+  }
 
   /** The next `steps` values by a candidate, or null. */
   path(candidate: Candidate, steps: number): Float64Array | null {
     const path = this.#path(candidate, steps);
-    return path !== null && isSane(path, this.values) ? path : null;
+    return path !== null && this.#sanity.allows(path) ? path : null;
   }
 
   #path(candidate: Candidate, steps: number): Float64Array | null {

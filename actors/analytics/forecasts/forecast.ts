@@ -4,9 +4,11 @@
  * 1. One path for all: what is answered, and what the bench scores, comes from `chooseForecaster` and `forecast`.
  * 2. `Fitted` and `Forecast` are plain JSON, and hold no NaN and no infinity.
  * 3. A method that fails when its turn comes gives its weight to the others; when all fail, the season or the last value is
- *    repeated. Both are counted in `fallbacks`.
+ *    repeated. Both are told in `fallbacks`.
  * 4. lower95 ≤ lower80 ≤ path ≤ upper80 ≤ upper95, at every step.
  * 5. The same series gives the same forecast.
+ * 6. One value, or two, out of all proportion change nothing.
+ * 7. Measures are of the horizon that is forecast: where a back-test of so many steps was not possible there are none.
  */
 
 import { type Finding, known, notKnown } from "../finding.ts";
@@ -16,27 +18,26 @@ import { wholeSeries } from "../statistics/gaps.ts";
 import { findPeriods } from "../statistics/periods.ts";
 import { seasonSets } from "./season_sets.ts";
 import { meanAbsolute, originsFor, tryAll } from "./backtest.ts";
-import { type Candidate, candidatesFor, nameOf, Workbench } from "./candidates.ts";
+import { type Candidate, candidatesFor, familyOf, nameOf, Workbench } from "./candidates.ts";
 import { bestCombination, combine, honestErrors, type Member } from "./combination.ts";
+import type { CandidateOutcome, Family } from "./families.ts";
 import { type ErrorModel, errorModel, walkModel } from "./intervals.ts";
+import { withoutGlitches } from "./glitches.ts";
 import { maxHorizonShare, maxPoints } from "./limits.ts";
 import { type Extreme, extremesOf, quantileBands } from "./simulation.ts";
-
-export interface CandidateScore {
-  readonly method: string;
-  /** Mean absolute error in the back-test, against the in-sample one of the (seasonal) naive method; null: it failed. */
-  readonly mase: number | null;
-}
 
 export interface Fitted {
   /** In words: one method, or several with their weights. */
   readonly method: string;
   readonly members: readonly Member[];
   readonly seasons: readonly number[];
+  /** What it was chosen for, and how many of them the back-test had. */
+  readonly horizonSteps: number;
+  readonly testedSteps: number;
   readonly errors: ErrorModel;
   /** In-sample mean absolute error of the seasonal naive method, or of the naive one: what 1 is for MASE. */
   readonly naiveError: number;
-  /** In the back-test; null when there was too little for one. */
+  /** In the back-test, over `testedSteps`; null when there was too little for one. */
   readonly mase: number | null;
   readonly coverage80: number | null;
   readonly coverage95: number | null;
@@ -45,7 +46,7 @@ export interface Fitted {
   readonly points: number;
   /** Candidates whose numbers ran away in the back-test. */
   readonly failed: number;
-  readonly candidates: readonly CandidateScore[];
+  readonly candidates: readonly { readonly family: Family; readonly outcome: CandidateOutcome }[];
 }
 
 export interface Forecast {
@@ -61,20 +62,27 @@ export interface Forecast {
   readonly max: Extreme;
   readonly min: Extreme;
   readonly avg: Extreme;
+  /** Steps that the back-test forecast at a time: as many as the path has, if there is enough of the series. */
+  readonly testedSteps: number;
+  /** In the back-test; null when it had fewer steps than the path. */
   readonly mase: number | null;
   readonly coverage80: number | null;
   readonly coverage95: number | null;
+  /** Candidates whose numbers ran away in the back-test. */
+  readonly failed: number;
   /** Methods that failed now. */
-  readonly fallbacks: number;
+  readonly fallbacks: readonly Family[];
 }
 
-/** The last points, without gaps; not known when there are too few. */
+/** The last points, without gaps and glitches; not known when there are too few. */
 function prepare(series: RegularSeries): Finding<Float64Array> {
   const values = series.values.slice(-maxPoints).map((value) => Number.isFinite(value) ? value : NaN);
   const whole = wholeSeries({ ...series, values });
   if (!whole.known) return whole;
   const size = Math.max(...whole.value.values.map(Math.abs));
-  return size < 1e150 ? known(whole.value.values) : notKnown("its values are too large for sums of squares");
+  return size < 1e150
+    ? known(withoutGlitches(whole.value.values, series.stepMs))
+    : notKnown("its values are too large for sums of squares");
 }
 
 function naiveError(values: Float64Array, period: number): number {
@@ -138,29 +146,27 @@ export function chooseForecaster(series: RegularSeries, options: ChoiceOptions):
   const best = bestCombination(values, origins, trials);
   const errors = honestErrors(values, origins, trials);
   const naive = naiveError(values, seasons[0] ?? 1);
-  const maseOf = (error: number) => naive > 0 ? error / naive : null;
-  const scores = new Map(trials.map(({ candidate, meanError }) => [candidate, maseOf(meanError)]));
+  const chosen = new Set(best.members.map(({ candidate }) => candidate));
+  const tried = new Set(trials.map(({ candidate }) => candidate));
+  const outcomeOf = (candidate: Candidate) =>
+    chosen.has(candidate) ? "chosen" : tried.has(candidate) ? "beaten" : "failed";
+  const model = errorModel(errors, options.horizonSteps);
   return known({
-    ...fittedOf(best.members, errors, options.horizonSteps),
-    points: values.length,
+    method: methodOf(best.members),
+    members: best.members,
     seasons,
+    horizonSteps: options.horizonSteps,
+    testedSteps: origins.steps,
+    errors: model,
     naiveError: naive,
-    mase: maseOf(meanAbsolute(errors)),
+    mase: naive > 0 ? meanAbsolute(errors) / naive : null,
+    coverage80: coverageOf(errors, model, 80),
+    coverage95: coverageOf(errors, model, 95),
+    origins: errors.length,
+    points: values.length,
     failed: candidates.length - trials.length,
-    candidates: candidates.map((each) => ({ method: nameOf(each), mase: scores.get(each) ?? null })),
+    candidates: candidates.map((each) => ({ family: familyOf(each), outcome: outcomeOf(each) })),
   });
-}
-
-function fittedOf(members: readonly Member[], found: readonly Float64Array[], steps: number) {
-  const errors = errorModel(found, steps);
-  return {
-    method: methodOf(members),
-    members,
-    errors,
-    coverage80: coverageOf(found, errors, 80),
-    coverage95: coverageOf(found, errors, 95),
-    origins: found.length,
-  };
 }
 
 function plainCandidate(seasons: readonly number[]): Candidate {
@@ -176,6 +182,8 @@ function plainFit(values: Float64Array, seasons: readonly number[], steps: numbe
     method: nameOf(candidate),
     members: [{ candidate, weight: 1 }],
     seasons,
+    horizonSteps: steps,
+    testedSteps: 0,
     errors: walkModel(naive * 1.25, steps),
     naiveError: naive,
     mase: null,
@@ -184,66 +192,59 @@ function plainFit(values: Float64Array, seasons: readonly number[], steps: numbe
     origins: 0,
     points: values.length,
     failed: 0,
-    candidates: [],
+    candidates: [{ family: familyOf(candidate), outcome: "chosen" }],
   };
 }
 
 interface Drawn {
   readonly path: Float64Array;
-  readonly fallbacks: number;
+  readonly fallbacks: readonly Family[];
 }
 
-function draw(values: Float64Array, { members, seasons }: Fitted, steps: number): Drawn {
+function draw(values: Float64Array, { members, seasons, horizonSteps }: Fitted): Drawn {
   const bench = new Workbench(values);
   const paths: Float64Array[] = [];
   const weights: number[] = [];
+  const fallbacks: Family[] = [];
   for (const { candidate, weight } of members) {
-    const path = bench.path(candidate, steps);
-    if (path === null) continue;
+    const path = bench.path(candidate, horizonSteps);
+    if (path === null) {
+      fallbacks.push(familyOf(candidate));
+      continue;
+    }
     paths.push(path);
     weights.push(weight);
   }
-  const fallbacks = members.length - paths.length;
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   if (total > 0) return { path: combine(paths, weights.map((weight) => weight / total)), fallbacks };
   const usable = seasons.filter((period) => period <= values.length);
-  const last = new Float64Array(steps).fill(values.at(-1)!);
-  return { path: bench.path(plainCandidate(usable), steps) ?? last, fallbacks };
+  const last = new Float64Array(horizonSteps).fill(values.at(-1)!);
+  return { path: bench.path(plainCandidate(usable), horizonSteps) ?? last, fallbacks };
 }
 
-/** The next `horizonSteps` values of a series, by a fit of it that may be somewhat older. */
-export function forecast(fitted: Fitted, series: RegularSeries, horizonSteps: number): Finding<Forecast> {
+/** The next values of a series, as many as the fit is for, which may be somewhat older than its last points. */
+export function forecast(fitted: Fitted, series: RegularSeries): Finding<Forecast> {
   const prepared = prepare(series);
   if (!prepared.known) return prepared;
   const values = prepared.value;
+  const { method, errors, horizonSteps, testedSteps, mase, coverage80, coverage95, failed } = fitted;
   const problem = horizonProblem(horizonSteps, values.length);
   if (problem !== null) return notKnown(problem);
-  const { path, fallbacks } = draw(values, fitted, horizonSteps);
-  const model = longer(fitted.errors, horizonSteps);
-  const { method, mase, coverage80, coverage95 } = fitted;
+  const { path, fallbacks } = draw(values, fitted);
   return known({
     method,
     startMs: series.startMs + series.values.length * series.stepMs,
     stepMs: series.stepMs,
     path: [...path],
-    ...quantileBands(path, model),
-    ...extremesOf(path, model),
-    mase,
-    coverage80,
-    coverage95,
+    ...quantileBands(path, errors),
+    ...extremesOf(path, errors),
+    testedSteps,
+    ...testedSteps === horizonSteps
+      ? { mase, coverage80, coverage95 }
+      : { mase: null, coverage80: null, coverage95: null },
+    failed,
     fallbacks,
   });
-}
-
-/** Scales for more steps than were fitted: errors of a walk. */
-function longer(model: ErrorModel, steps: number): ErrorModel {
-  const { scales } = model;
-  const last = scales.at(-1)!;
-  const more = Array.from(
-    { length: steps },
-    (_, h) => scales[h] ?? last * Math.sqrt((h + 1) / scales.length),
-  );
-  return { ...model, scales: more };
 }
 
 export interface Judgement {
@@ -256,7 +257,10 @@ export interface Judgement {
 }
 
 /** How an earlier forecast did; null when nothing came of its time. */
-export function judgeForecast(earlier: Forecast, actual: RegularSeries): Judgement | null {
+export function judgeForecast(
+  earlier: Pick<Forecast, "startMs" | "path" | "lower80" | "upper80" | "lower95" | "upper95">,
+  actual: RegularSeries,
+): Judgement | null {
   const first = Math.round((earlier.startMs - actual.startMs) / actual.stepMs);
   let [steps, errors, inside80, inside95] = [0, 0, 0, 0];
   for (const [h, expected] of earlier.path.entries()) {

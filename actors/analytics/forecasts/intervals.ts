@@ -46,8 +46,11 @@ function conformal(sorted: Float64Array, level: Level): number {
   return rank <= sorted.length ? sorted[rank - 1]! : fewErrorsFactor * sorted.at(-1)!;
 }
 
-/** The least share of a step's own scale that it is measured by: the others may have had no errors there at all. */
-const leastReference = 0.001;
+/**
+ * The least share of a step's own scale that it is measured by: the others may have had no errors there at all. With less,
+ * intervals of a series that has just begun to move are hundreds of times as wide as its range.
+ */
+const leastReference = 0.3;
 
 function ratiosOf(errors: readonly Float64Array[], steps: number, scales: Float64Array): Float64Array {
   const ratios: number[] = [];

@@ -19,6 +19,15 @@ export const maxCombined = 5;
 
 /** A forecast outside the series' range widened by so many ranges is taken for an explosion. */
 export const sanePadding = 3;
+/** Usual is what so many values lie within. */
+export const usualShare = 0.9;
+/** So is the median of the last ones: a new level may be young, and a mistake does not last. */
+export const recentPoints = 5;
+
+/** A value so many times as far from its neighbours as any other value is taken for a mistake. */
+export const glitchRatio = 10;
+/** So many values may be mistakes; a third one shows that the series has them, and must be forecast with them. */
+export const maxGlitches = 2;
 
 /** Paths that intervals of a horizon's greatest, least and mean value are made of. */
 export const simulatedPaths = 400;

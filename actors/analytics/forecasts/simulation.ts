@@ -5,6 +5,7 @@
  * quantiles over simulated paths, whose errors have the model's scales and correlation.
  */
 
+import { quantileOf } from "../statistics/quantile.ts";
 import type { ErrorModel, Level } from "./intervals.ts";
 import { simulatedPaths } from "./limits.ts";
 
@@ -39,7 +40,7 @@ function normalNumbers(): () => number {
 
 function extreme(value: number, simulated: Float64Array): Extreme {
   const sorted = simulated.sort();
-  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))]!;
+  const at = (share: number) => quantileOf(sorted, share);
   return {
     value,
     lower95: Math.min(value, at(0.025)),

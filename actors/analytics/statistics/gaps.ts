@@ -61,7 +61,7 @@ export function wholeSeries(series: RegularSeries): Finding<Whole> {
     const since = from > 0 ? ` since its last gap of more than ${maxFilledSteps} steps` : "";
     return notKnown(`it has ${whole.length} points${since}, and ${minPoints} are needed`);
   }
-  const filled = fill(whole);
+  const filled = fillGaps(whole);
   if (filled > maxMissingShare * whole.length) {
     return notKnown(
       `${filled} of its ${whole.length} steps have no value, and ${maxMissingShare * 100} % may be missing`,
@@ -70,8 +70,8 @@ export function wholeSeries(series: RegularSeries): Finding<Whole> {
   return known({ values: whole, filled });
 }
 
-/** In place; the first and the last value are there. Answers how many were missing. */
-function fill(values: Float64Array): number {
+/** In place, on the lines between neighbours; the first and the last value are there. Answers how many were missing. */
+export function fillGaps(values: Float64Array): number {
   let filled = 0;
   for (let at = 1; at < values.length; at++) {
     if (!Number.isNaN(values[at]!)) continue;

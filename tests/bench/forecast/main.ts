@@ -49,7 +49,7 @@ function forecastOf(series: M4Series): Scored {
   const horizonSteps = series.test.length;
   const fitted = chooseForecaster(regular, { horizonSteps });
   if (!fitted.known) throw new Error(`${series.id} cannot be forecast: ${fitted.reason}`);
-  const found = forecast(fitted.value, regular, horizonSteps);
+  const found = forecast(fitted.value, regular);
   if (!found.known) throw new Error(`${series.id} cannot be forecast: ${found.reason}`);
   return { series, fitted: fitted.value, found: found.value, tookMs: performance.now() - startedMs };
 }
@@ -109,7 +109,7 @@ function soundRow(all: readonly Scored[]): Row {
     return found.path.some((value) => value < least - padding || value > most + padding);
   });
   const broken = numbers.filter((value) => !Number.isFinite(value)).length;
-  const failed = all.reduce((sum, { fitted, found }) => sum + fitted.failed + found.fallbacks, 0);
+  const failed = all.reduce((sum, { fitted, found }) => sum + fitted.failed + found.fallbacks.length, 0);
   return {
     ...plainRow,
     figure: "not finite; beyond three times the series' range",
