@@ -214,6 +214,19 @@ Deno.test("withoutGlitches() leaves what is a habit, a season's or a new level",
   assert.equal(one[1439], base[1438]);
 });
 
+Deno.test("a forecast begins behind the last value, where the newest are missing", () => {
+  const sine = (t: number) => 100 * Math.sin(2 * Math.PI * t / 24);
+  const values = make(240, (t) => t < 237 ? sine(t) + noise(t) : NaN);
+  const { startMs, path } = valueOf(forecastOf(values, 6));
+  assert.equal(startMs, 237 * minuteMs);
+  for (const [h, value] of path.entries()) {
+    assert.ok(Math.abs(value - sine(237 + h)) < 3, `step ${h}: ${value}`);
+  }
+  const fewer = forecastOf(values, 3);
+  assert.ok(!fewer.known);
+  assert.equal(fewer.reason, "its last 3 steps have no value, and 3 are to be forecast");
+});
+
 Deno.test("judgeForecast() compares with what came, as far as it has come", () => {
   const { startMs, ...rest } = valueOf(forecastOf(make(60, (t) => noise(t)), 4));
   const earlier: Forecast = {

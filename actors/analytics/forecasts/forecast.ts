@@ -222,7 +222,15 @@ function draw(values: Float64Array, { members, seasons, horizonSteps }: Fitted):
   return { path: bench.path(plainCandidate(usable), horizonSteps) ?? last, fallbacks };
 }
 
-/** The next values of a series, as many as the fit is for, which may be somewhat older than its last points. */
+/** Steps of the series' end that have no value. */
+function missingAtEnd({ values }: RegularSeries): number {
+  return values.length - 1 - values.findLastIndex(Number.isFinite);
+}
+
+/**
+ * The values that follow a series' last one, as many as the fit is for, which may be somewhat older than its last points.
+ * Where the newest steps have no value it begins with them; not known when it would end with them, too.
+ */
 export function forecast(fitted: Fitted, series: RegularSeries): Finding<Forecast> {
   const prepared = prepare(series);
   if (!prepared.known) return prepared;
@@ -230,10 +238,14 @@ export function forecast(fitted: Fitted, series: RegularSeries): Finding<Forecas
   const { method, errors, horizonSteps, testedSteps, mase, coverage80, coverage95, failed } = fitted;
   const problem = horizonProblem(horizonSteps, values.length);
   if (problem !== null) return notKnown(problem);
+  const missing = missingAtEnd(series);
+  if (missing >= horizonSteps) {
+    return notKnown(`its last ${missing} steps have no value, and ${horizonSteps} are to be forecast`);
+  }
   const { path, fallbacks } = draw(values, fitted);
   return known({
     method,
-    startMs: series.startMs + series.values.length * series.stepMs,
+    startMs: series.startMs + (series.values.length - missing) * series.stepMs,
     stepMs: series.stepMs,
     path: [...path],
     ...quantileBands(path, errors),
