@@ -1,13 +1,19 @@
 /** A compute thread; `compute_handle.ts` starts it. What a job throws goes back to whoever wants its output. */
 
+import { setPriority } from "node:os";
+import process from "node:process";
 import { type MessagePort, workerData } from "node:worker_threads";
 import { serve } from "../rpc.ts";
 import { type JobFunction, loadJobs } from "./compute_module.ts";
+import { computeNice } from "./limits.ts";
 
 export interface ComputeStart {
   readonly jobsUrl: string;
   readonly main: MessagePort;
 }
+
+// Linux has a priority for each thread, setpriority(2), "C library/kernel differences"; elsewhere it is the process's.
+if (process.platform === "linux") setPriority(computeNice);
 
 const start: ComputeStart = workerData;
 const jobs = await loadJobs(start.jobsUrl);

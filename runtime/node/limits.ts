@@ -222,6 +222,12 @@ export const maxComputeJobs = 256;
 export const defaultComputeHeapMiB = 256;
 
 /**
+ * How nice compute threads are to all others, on Linux: beside one that wants a processor too they get a tenth of it, and
+ * all of it where none does. At 19 it would be a sixty-ninth: a second's sum would take longer than people wait.
+ */
+export const computeNice = 10;
+
+/**
  * How compute threads are started again. A job that hangs costs its thread: the next one is wanted soon, and the bound
  * is on threads that die without a job.
  */
