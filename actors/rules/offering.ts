@@ -9,28 +9,72 @@
 
 import type { Engine } from "../../runtime/node/engine.ts";
 import { namesOf } from "../config/configured_names.ts";
-import { askDeadlineMs } from "./limits.ts";
+import { askDeadlineMs, knownRulesMs } from "./limits.ts";
 import { askRule, Look } from "./look.ts";
 import type { RuleMessage } from "./rule.ts";
-import { messagesFor, wantsOf } from "./rule_spec.ts";
+import { messagesFor, type RuleSpec, wantsOf } from "./rule_spec.ts";
 
 /** What of the engine it uses. */
 export interface OfferingEngine extends Pick<Engine, "ask" | "batch" | "flush"> {
   readonly store: Pick<Engine["store"], "list">;
 }
 
-/** @param ids in the order in which rules are to select them, each once */
-export async function offerToRules(engine: OfferingEngine, ids: readonly string[]): Promise<void> {
-  await engine.flush(askDeadlineMs);
-  for (const name of await namesOf(engine.store, "rule")) await offerTo(engine, name, ids);
+/** What is known of a rule: what it wants, and what it has selected. */
+interface KnownRule {
+  readonly name: string;
+  readonly spec: RuleSpec;
+  readonly selected: string[];
 }
 
-async function offerTo(engine: OfferingEngine, name: string, ids: readonly string[]): Promise<void> {
-  const { spec, series } = await askRule(engine, name, "strict");
-  if (spec === null) return;
+async function knownRules(engine: OfferingEngine): Promise<readonly KnownRule[]> {
+  await engine.flush(askDeadlineMs);
+  const known: KnownRule[] = [];
+  for (const name of await namesOf(engine.store, "rule")) {
+    const { spec, series } = await askRule(engine, name, "strict");
+    if (spec !== null) known.push({ name, spec, selected: series });
+  }
+  return known;
+}
+
+/** @param ids in the order in which rules are to select them, each once */
+export async function offerToRules(engine: OfferingEngine, ids: readonly string[]): Promise<void> {
+  for (const rule of await knownRules(engine)) await offerTo(engine, rule, ids);
+}
+
+/** Whoever offers often, a few series at a time; rules are asked for what they are once in `knownRulesMs`. */
+export class FrequentOffers {
+  readonly #engine: OfferingEngine;
+  readonly #nowMs: () => number;
+  #known: { readonly atMs: number; readonly rules: Promise<readonly KnownRule[]> } | null = null;
+
+  /** @param nowMs milliseconds of any beginning */
+  constructor(engine: OfferingEngine, nowMs: () => number) {
+    this.#engine = engine;
+    this.#nowMs = nowMs;
+  }
+
+  /** As `offerToRules`, of rules that were acknowledged so long before. */
+  async offer(ids: readonly string[]): Promise<void> {
+    for (const rule of await this.#rules()) await offerTo(this.#engine, rule, ids);
+  }
+
+  #rules(): Promise<readonly KnownRule[]> {
+    const atMs = this.#nowMs();
+    if (this.#known === null || atMs - this.#known.atMs >= knownRulesMs) {
+      this.#known = { atMs, rules: knownRules(this.#engine) };
+    }
+    return this.#known.rules;
+  }
+}
+
+async function offerTo(
+  engine: OfferingEngine,
+  { name, spec, selected }: KnownRule,
+  ids: readonly string[],
+): Promise<void> {
   const wants = wantsOf(spec);
-  for (let known = series;;) {
-    const look = new Look(spec, known);
+  for (;;) {
+    const look = new Look(spec, selected);
     for (const id of ids) look.at(id);
     const { ids: found, isAll } = look.found;
     if (found.length === 0) return;
@@ -44,7 +88,7 @@ async function offerTo(engine: OfferingEngine, name: string, ids: readonly strin
     const second = engine.batch();
     second.add("rule", name, offer);
     await second.send();
+    selected.push(...found);
     if (isAll) return;
-    known = [...known, ...found];
   }
 }
