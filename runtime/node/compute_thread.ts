@@ -12,9 +12,6 @@ export interface ComputeStart {
   readonly main: MessagePort;
 }
 
-// Linux has a priority for each thread, setpriority(2), "C library/kernel differences"; elsewhere it is the process's.
-if (process.platform === "linux") setPriority(computeNice);
-
 const start: ComputeStart = workerData;
 const jobs = await loadJobs(start.jobsUrl);
 
@@ -23,9 +20,16 @@ serve(start.main, {
   run: (name: string, input: unknown) => {
     const job = jobs.get(name);
     if (job === undefined) throw new Error(`No such job: ${name}`);
+    giveWay();
     return outsideTheHandler(job, input);
   },
 });
+
+/** With the first job, and not before: a node's start waits for this thread. */
+function giveWay(): void {
+  // Linux has a priority for each thread: setpriority(2), "C library/kernel differences". Elsewhere it is the process's.
+  if (process.platform === "linux") setPriority(computeNice);
+}
 
 /** Deno 2.9 never tells of a heap that a message's handler exhausted, and often of one that is exhausted here. */
 function outsideTheHandler(job: JobFunction, input: unknown): Promise<unknown> {
