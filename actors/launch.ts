@@ -26,13 +26,16 @@ import { untilStopSignal } from "./cli/stop_signal.ts";
 import { openTerminal, print } from "./cli/terminal.ts";
 import type { Settings } from "./settings.ts";
 
-/** What a node may do; the launcher itself may only start it. `head` reads what Deno lets no program read. */
+/**
+ * What a node may do; the launcher itself may only start it. `head` reads what Deno lets no program read; `setPriority` is
+ * for threads that do long sums.
+ */
 const nodePermissions = [
   "--allow-net",
   "--allow-read",
   "--allow-write",
   "--allow-env",
-  "--allow-sys=hostname,loadavg,systemMemoryInfo,cpus,statfs",
+  "--allow-sys=hostname,loadavg,systemMemoryInfo,cpus,statfs,setPriority",
   "--allow-run=head",
   // A request's signal tells that whoever asked is gone. Without it, also that he was answered, with a warning.
   "--unstable-no-legacy-abort",

@@ -13,8 +13,7 @@ import { pause } from "../pause.ts";
 import type { RuleSpec } from "../rules/rule_spec.ts";
 import type { ConfigFile } from "./config_file.ts";
 import type { Origin } from "./configured.ts";
-
-const namesPage = 500;
+import { namesOf } from "./configured_names.ts";
 
 export interface ConfigurationOptions {
   readonly engine: Pick<Engine, "batch" | "store">;
@@ -26,38 +25,36 @@ export interface ConfigurationOptions {
   warn(sentence: string): void;
 }
 
-async function namesOf({ store }: ConfigurationOptions["engine"], kind: string): Promise<readonly string[]> {
-  const names: string[] = [];
-  let after: string | null = null;
-  do {
-    const page: Awaited<ReturnType<typeof store.list>> = await store.list(kind, after, namesPage);
-    names.push(...page.ids);
-    after = page.next;
-  } while (after !== null);
-  return names;
-}
-
 type Entries = Readonly<Record<string, Json>>;
 
-/** What the file has for each kind of actor that is configured. */
-function entriesOf({ sources, rules }: ConfigFile): readonly (readonly [kind: string, Entries])[] {
-  return [["source", sources], ["rule", rules]];
-}
-
-async function tell({ engine, defaults, config }: ConfigurationOptions): Promise<void> {
+/**
+ * Resolves when it is durable.
+ *
+ * @param entries the file's; undefined: there is no file
+ */
+async function tellKind(
+  { engine }: ConfigurationOptions,
+  kind: string,
+  entries: Entries | undefined,
+  defaults: Entries,
+): Promise<void> {
   const batch = engine.batch();
-  const add = (kind: string, name: string, configure: Json, origin: Origin) =>
-    batch.add(kind, name, { configure, origin });
-  for (const [name, spec] of Object.entries(defaults)) add("rule", name, spec, "default");
-  if (config !== null) {
-    for (const [kind, entries] of entriesOf(config)) {
-      for (const name of await namesOf(engine, kind)) {
-        if (!Object.hasOwn(entries, name)) add(kind, name, null, "file");
-      }
-      for (const [name, spec] of Object.entries(entries)) add(kind, name, spec, "file");
+  const add = (name: string, configure: Json, origin: Origin) => batch.add(kind, name, { configure, origin });
+  for (const [name, spec] of Object.entries(defaults)) add(name, spec, "default");
+  if (entries !== undefined) {
+    for (const name of await namesOf(engine.store, kind)) {
+      if (!Object.hasOwn(entries, name)) add(name, null, "file");
     }
+    for (const [name, spec] of Object.entries(entries)) add(name, spec, "file");
   }
   if (batch.size > 0) await batch.send();
+}
+
+async function tell(options: ConfigurationOptions): Promise<void> {
+  const { defaults, config } = options;
+  // Rules first: they are to know the series that sources bring.
+  await tellKind(options, "rule", config?.rules, defaults);
+  await tellKind(options, "source", config?.sources, {});
 }
 
 /** Resolves once `signal` is aborted; until all is told it tries again, with growing pauses. */

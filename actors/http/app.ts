@@ -44,6 +44,7 @@ import { failed, type Fetch, type Shared } from "./shared.ts";
 import { storeReads } from "./store_reads.ts";
 import type { RemoteWriteReceiver } from "../sources/remote_write/receiver.ts";
 import { remoteWriteRoutes } from "./remote_write_route.ts";
+import { FrequentOffers } from "../rules/offering.ts";
 import { importRoute } from "./import_route.ts";
 import { resultsRoutes } from "./results_routes.ts";
 import { suspensionRoutes } from "./suspension_routes.ts";
@@ -112,7 +113,12 @@ export function createApp(options: AppOptions): App {
       intakeRoute(collection, intake, limits),
       ...collectionRoutes(collection, context),
     ]),
-    importRoute(series, { ...context, metrics, retentionMs: options.retentionMs ?? null }),
+    importRoute(series, {
+      ...context,
+      metrics,
+      offers: new FrequentOffers(engine, nowMs),
+      retentionMs: options.retentionMs ?? null,
+    }),
     ...options.remoteWrite === undefined ? [] : remoteWriteRoutes(options.remoteWrite, context),
     ...analysisRoutes({ ...context, forecasts: options.forecasts ?? new ForecastMetrics(registry) }),
     ...resultsRoutes({ ...context, tables: options.results ?? (() => null) }),

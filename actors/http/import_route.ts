@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { maxAheadMs } from "../../runtime/core/limits.ts";
+import type { FrequentOffers } from "../rules/offering.ts";
 import { timeArgumentShape } from "../sensors/timestamp.ts";
 import type { SampleMessage } from "../series/series.ts";
 import { type BadLine, linesOf, readCsv } from "../transfer/csv_samples.ts";
@@ -20,6 +21,8 @@ import { Imported } from "./schemas.ts";
 
 export interface ImportContext extends CollectionContext {
   readonly metrics: HttpMetrics;
+  /** Told of a series before its values are sent. */
+  readonly offers: Pick<FrequentOffers, "offer">;
   /** How long the node keeps history; null: nobody knows. */
   readonly retentionMs: number | null;
 }
@@ -111,7 +114,7 @@ interface Sent {
 function send(
   text: string,
   { kind, id, key, untilMs, visit }: Envelope,
-  { engine, limits: { maxBodyItems }, retentionMs }: ImportContext,
+  { engine, offers, limits: { maxBodyItems }, retentionMs }: ImportContext,
 ): Sent {
   if (text.trim() === "") {
     throw new ProblemError("malformed-body", "The body is empty; send timestamp,value.");
@@ -134,7 +137,8 @@ function send(
     },
     bad: (line) => void rejected.push(line),
   });
-  return { sent: batch.size > 0 ? batch.send() : null, accepted: batch.size, rejected, forgotten };
+  const sent = batch.size > 0 ? offers.offer([id]).then(() => batch.send()) : null;
+  return { sent, accepted: batch.size, rejected, forgotten };
 }
 
 function nothingAccepted(rejected: readonly BadLine[]): ProblemError {

@@ -31,6 +31,9 @@ export const maxWaitingLooks = 1000;
 /** How long the selector waits for what the rule that asks has selected already. */
 export const askDeadlineMs = 10_000;
 
+/** How old what is known of rules may be where history is brought in, a body after the other: asking makes a checkpoint. */
+export const knownRulesMs = 1000;
+
 /** Memory of a rule besides its series, and of each of them: an id of some 100 characters, twice at most. */
 export const ruleBytes = 1024;
 export const selectedBytes = 250;

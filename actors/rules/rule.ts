@@ -7,7 +7,9 @@
  * 2. It never has more than `max` series. How many match beyond that, its state tells.
  * 3. Each series is told what the rule wants once it is selected, whenever that changes, and when the rule wants it no
  *    more: under the rule's name, so that it can tell several rules apart.
- * 4. An answer that was asked for before the rule was configured anew counts for nothing.
+ * 4. A series can be offered to it, by who has told it already what the rule wants: the rule selects it or not, and tells it
+ *    what holds in either case.
+ * 5. An answer that was asked for before the rule was configured anew counts for nothing.
  */
 
 import { z } from "zod";
@@ -17,8 +19,15 @@ import { jsonState, type StateType } from "../../runtime/core/state.ts";
 import { type Origin, origins, reconfigured } from "../config/configured.ts";
 import { durationMs } from "../config/duration.ts";
 import { matches, parseMatchers } from "../series/matchers.ts";
-import { firstLookPauseMs, lookDeadlineMs, maxToldAtOnce, ruleBytes, selectedBytes } from "./limits.ts";
-import { nothing, RuleSpec, type Wants, wantsOf } from "./rule_spec.ts";
+import {
+  firstLookPauseMs,
+  lookDeadlineMs,
+  maxIdsPerAnswer,
+  maxToldAtOnce,
+  ruleBytes,
+  selectedBytes,
+} from "./limits.ts";
+import { isWanted, nothing, RuleSpec, type Wants, wantsOf } from "./rule_spec.ts";
 import { Selected } from "./selected.ts";
 
 /** What a series was told, and is to be told anew. */
@@ -62,6 +71,7 @@ const stateType: StateType<RuleState> = {
 
 const Message = z.union([
   z.strictObject({ configure: RuleSpec.nullable(), origin: z.enum(origins) }),
+  z.strictObject({ offered: z.array(z.string()).max(maxIdsPerAnswer) }),
   z.enum(["look", "tell"]),
 ]);
 export type RuleMessage = z.output<typeof Message>;
@@ -71,10 +81,6 @@ const ruleMessageType: MessageType<RuleMessage> = {
   schema: Message,
   accepts: (value): value is RuleMessage => Message.safeParse(value).success,
 };
-
-function isWanted(part: Wants[keyof Wants]): boolean {
-  return Object.keys(part).length > 0;
-}
 
 function wantsBy(spec: RuleSpec | null): Wants {
   return spec === null ? nothing : wantsOf(spec);
@@ -149,9 +155,31 @@ function configure(state: RuleState, given: RuleSpec | null, origin: Origin, con
   scheduleLook(state, next.spec, context);
 }
 
+/** Selects those that it has not yet, in their order, as long as there is room; gives them. */
+function select(state: RuleState, { max }: RuleSpec, ids: readonly string[]): readonly string[] {
+  const known = new Set(state.selected);
+  const added = ids.filter((id) => !known.has(id)).slice(0, max - state.selected.length);
+  state.selected = [...state.selected, ...added].sort();
+  return added;
+}
+
+function take(state: RuleState, offered: readonly string[], context: Context): void {
+  const { spec } = state;
+  const ids = new Set(offered);
+  if (spec !== null) {
+    const matchers = parseMatchers(spec.match);
+    select(state, spec, [...ids].filter((id) => matches(matchers, id)));
+  }
+  // They may have been told of a spec that is another now.
+  const told = Array.from(ids, (id) => ({ id, series: true, analysis: true }));
+  state.queue = [...state.queue.filter(({ id }) => !ids.has(id)), ...told];
+  tell(state, context);
+}
+
 function receive(state: RuleState, message: RuleMessage, context: Context): void {
   if (message === "tell") return tell(state, context);
   if (message !== "look") {
+    if ("offered" in message) return take(state, message.offered, context);
     // Whoever sends it may leave out what has a default.
     const { configure: given, origin } = message;
     return configure(state, given === null ? null : RuleSpec.parse(given), origin, context);
@@ -172,14 +200,12 @@ function answered(state: RuleState, answer: ServiceAnswer, context: Context): vo
     return;
   }
   const { ids, series, matched, isAll } = found.data;
-  const known = new Set(state.selected);
-  const queued = new Map(state.queue.map((told) => [told.id, told]));
-  const added = ids.filter((id) => !known.has(id)).slice(0, spec.max - state.selected.length);
+  const queued = new Set(state.queue.map(({ id }) => id));
+  const added = select(state, spec, ids);
   // One that was selected before and is yet to be told of its end keeps what it was told.
   state.queue.push(
     ...added.filter((id) => !queued.has(id)).map((id) => ({ id, series: false, analysis: false })),
   );
-  state.selected = [...state.selected, ...added].sort();
   state.look = { atMs: context.nowMs, series, matched };
   state.failure = null;
   tell(state, context);

@@ -64,3 +64,16 @@ export function wantsOf({ do: all, every, horizon }: RuleSpec): Wants {
     },
   };
 }
+
+/** Whether it comes to anything. */
+export function isWanted(part: Wants[keyof Wants]): boolean {
+  return Object.keys(part).length > 0;
+}
+
+/** What a series is told when a rule selects it, and its analysis. */
+export function messagesFor({ select, analyse }: Wants, by: string) {
+  return [
+    ...isWanted(select) ? [{ kind: "series", message: { select, by } }] : [],
+    ...isWanted(analyse) ? [{ kind: "analysis", message: { analyse, by } }] : [],
+  ];
+}

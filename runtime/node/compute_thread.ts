@@ -1,8 +1,11 @@
 /** A compute thread; `compute_handle.ts` starts it. What a job throws goes back to whoever wants its output. */
 
+import { setPriority } from "node:os";
+import process from "node:process";
 import { type MessagePort, workerData } from "node:worker_threads";
 import { serve } from "../rpc.ts";
 import { type JobFunction, loadJobs } from "./compute_module.ts";
+import { computeNice } from "./limits.ts";
 
 export interface ComputeStart {
   readonly jobsUrl: string;
@@ -17,9 +20,16 @@ serve(start.main, {
   run: (name: string, input: unknown) => {
     const job = jobs.get(name);
     if (job === undefined) throw new Error(`No such job: ${name}`);
+    giveWay();
     return outsideTheHandler(job, input);
   },
 });
+
+/** With the first job, and not before: a node's start waits for this thread. */
+function giveWay(): void {
+  // Linux has a priority for each thread: setpriority(2), "C library/kernel differences". Elsewhere it is the process's.
+  if (process.platform === "linux") setPriority(computeNice);
+}
 
 /** Deno 2.9 never tells of a heap that a message's handler exhausted, and often of one that is exhausted here. */
 function outsideTheHandler(job: JobFunction, input: unknown): Promise<unknown> {

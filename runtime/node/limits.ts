@@ -222,6 +222,13 @@ export const maxComputeJobs = 256;
 export const defaultComputeHeapMiB = 256;
 
 /**
+ * How nice compute threads are to all others, on Linux: the most that there is. Beside one that wants a processor too
+ * they get a sixty-ninth of it, and all of it whenever none does, which on a loaded node is often still.
+ * A job that is late for that is counted, and made anew; what was not ingested in time is not.
+ */
+export const computeNice = 19;
+
+/**
  * How compute threads are started again. A job that hangs costs its thread: the next one is wanted soon, and the bound
  * is on threads that die without a job.
  */

@@ -2,8 +2,10 @@
 
 import { parseArgs } from "node:util";
 import { errorMessage } from "../../runtime/core/errors.ts";
+import { analysis } from "./analysis.ts";
 import { askLatency } from "./ask_latency.ts";
 import { csvImport } from "./csv_import.ts";
+import { besideAnalyses } from "./beside_analyses.ts";
 import type { Figure } from "./figure.ts";
 import { hostDeath, hostHang, nodeDeath } from "./failover.ts";
 import { firstReading } from "./first_reading.ts";
@@ -44,6 +46,8 @@ const figures: readonly Figure[] = [
   scrape,
   remoteWrite,
   csvImport,
+  analysis,
+  besideAnalyses,
 ];
 /** Too long to be measured unasked, or not about this project alone. */
 const longFigures: readonly Figure[] = [growth, scale, soak, peers, watchdog];

@@ -3,6 +3,7 @@
  * a thread that never returns to its event loop: those that hang do so until the test opens their gate.
  */
 
+import { getPriority } from "node:os";
 import process from "node:process";
 
 let runs = 0;
@@ -15,6 +16,8 @@ export const jobs = {
     await Promise.resolve();
     return values.map((value) => value * 2);
   },
+  /** How nice its thread is. */
+  niceness: () => getPriority(),
   /** Blocks its thread until the gate is opened. */
   hold: (gate: SharedArrayBuffer) => Atomics.wait(new Int32Array(gate), 0, 0),
   loops: (gate: SharedArrayBuffer) => {

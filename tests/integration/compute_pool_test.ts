@@ -1,12 +1,14 @@
 /** Jobs on real threads: one that misbehaves loses its thread, and no other job notices. */
 
 import assert from "node:assert/strict";
+import { getPriority } from "node:os";
+import process from "node:process";
 import { Registry } from "prom-client";
 import type { ComputeErrorCode, ComputeOptions } from "../../runtime/node/compute.ts";
 import { ComputeMetrics } from "../../runtime/node/compute_metrics.ts";
 import { AbandonedThreads } from "../../runtime/node/abandoned.ts";
 import { ComputePool, type ComputeSettings } from "../../runtime/node/compute_pool.ts";
-import { computeIntensity, maxComputeJobs } from "../../runtime/node/limits.ts";
+import { computeIntensity, computeNice, maxComputeJobs } from "../../runtime/node/limits.ts";
 import {
   type SupervisionNotice,
   Supervisor,
@@ -114,6 +116,16 @@ Deno.test("ComputePool.run() moves buffers to the thread when it is told to, and
     assert.equal(await pool.run("sum", moved, { ...normal, transfer: [moved.buffer] }), 7);
     assert.equal(moved.length, 0);
   }));
+
+Deno.test({
+  name: "ComputePool's threads give way to all others on Linux",
+  ignore: process.platform !== "linux",
+  fn: () =>
+    withPool({}, async ({ pool }) => {
+      assert.equal(await pool.run("niceness", null, normal), computeNice);
+      assert.ok(getPriority() < computeNice, "the thread alone");
+    }),
+});
 
 Deno.test("ComputePool.run() rejects with what a job throws, and its thread goes on", () =>
   withPool({}, async (rig) => {

@@ -202,6 +202,41 @@ Deno.test("a day of a server's past is read in pieces that it answers, and is hi
     assert.equal(late.count ?? late, 0, "history that is brought in is not late");
   }));
 
+Deno.test("a server's past has minutes and rates of the series that a rule of the same start selects, and of no more", () =>
+  withFolder(async (folder) => {
+    await using targets = new Targets({ "/api/v1/query_range": (request) => syntheticServer(request, 3) });
+    const hours = 6;
+    const times = { every: "2s", step: "15s", backfill: `${hours}h` };
+    const past = { type: "prometheus", url: targets.url(""), match: "wave", ...times };
+    const rule = { match: "wave", do: ["rate", "metadata"], max: 2 };
+    const config = `${folder}/config.json`;
+    await Deno.writeTextFile(config, JSON.stringify({ sources: { past }, rules: { waves: rule } }));
+    await using node = await Node.start({ dataDir: `${folder}/data`, flags: [...flags, "--config", config] });
+    const client = new SourcesClient(node.url);
+    const isThere = async () => (await client.get("/sources")).items.length > 0 ? true : null;
+    await eventually("the source to be there", deadlineMs, isThere);
+    const { readTo } = await client.source("past", "to be read up to now", ({ behindMs }) => behindMs === 0);
+    const from = new Date(Date.parse(readTo) - (hours - 1) * 3_600_000).toISOString();
+    const path = (i: number, channel: string) =>
+      `/series/${encodeURIComponent(seriesId("wave", { i: `${i}` }))}/history?${new URLSearchParams({
+        channel,
+        step: "1m",
+        from,
+        to: readTo,
+      })}`;
+    for (const channel of ["value", "rate"]) {
+      for (const i of [0, 1]) {
+        const { points } = await client.get(path(i, channel));
+        const counts = points.slice(1, -1).map((point: { count: number }) => point.count);
+        assert.ok(counts.length >= 60 * (hours - 1) - 2, `${channel} of ${i}: ${counts.length} minutes`);
+        assert.ok(counts.every((count: number) => count === 4), JSON.stringify(counts));
+      }
+    }
+    await client.ask("GET", path(2, "value"), undefined, 400);
+    const { series, selected } = await client.get("/rules/waves");
+    assert.deepEqual([series, selected], [[0, 1].map((i) => seriesId("wave", { i: `${i}` })), 2]);
+  }));
+
 /** Reads a Prometheus until there are `more` live values of a series, then stops; how many there are, and should be. */
 async function readUntilLive(
   client: SourcesClient,

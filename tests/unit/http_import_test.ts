@@ -1,8 +1,9 @@
 /** A series' history as CSV, brought in over HTTP. */
 
 import assert from "node:assert/strict";
+import { RuleSpec } from "../../actors/rules/rule_spec.ts";
 import { withApp } from "./http_app_under_test.ts";
-import { fakeNowMs } from "./http_fake_engine.ts";
+import { answered, fakeNowMs } from "./http_fake_engine.ts";
 
 const path = `/series/${encodeURIComponent('load{host="a"}')}/history`;
 const csv = { "content-type": "text/csv" };
@@ -33,6 +34,34 @@ Deno.test("POST /series/{id}/history refuses lines after `until`, by default aft
     assert.equal(await accepted(""), 2);
     assert.equal(await accepted(`?until=${fakeNowMs}`), 1);
   }));
+
+Deno.test("POST /series/{id}/history tells the series first what rules want of it, and asks rules once in a while", () => {
+  let nowMs = 0;
+  return withApp({ nowMs: () => nowMs }, async ({ engine, post }) => {
+    const id = 'load{host="a"}';
+    const spec = RuleSpec.parse({ match: "load", do: ["metadata"] });
+    engine.ids = ["loads"];
+    engine.answer = () => answered({ spec, series: [] });
+    const take = async () => {
+      assert.equal((await post(path, `${fakeNowMs},1.5\n`, csv)).status, 202);
+      return engine.sent.splice(0).map(({ kind, message }) => [kind, message]);
+    };
+    const values = [["series", [fakeNowMs, null, 1.5, 1]]];
+    const offer = [
+      ["analysis", { analyse: { metadata: { everyMs: 900_000 } }, by: "loads" }],
+      ["rule", { offered: [id] }],
+    ];
+    assert.deepEqual(await take(), [...offer, ...values]);
+    assert.deepEqual(await take(), values);
+    nowMs += 1000;
+    engine.answer = () => answered({ spec, series: [id] });
+    assert.deepEqual(await take(), values);
+    assert.equal(engine.asked.length, 2);
+    nowMs += 1000;
+    engine.answer = () => answered({ spec: null, series: [] });
+    assert.deepEqual(await take(), values);
+  });
+});
 
 const refused = [
   [

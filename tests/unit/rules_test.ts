@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { z } from "zod";
+import { type OfferingEngine, offerToRules } from "../../actors/rules/offering.ts";
 import { ruleDefinition } from "../../actors/rules/rule.ts";
 import { RuleSpec } from "../../actors/rules/rule_spec.ts";
 import { Selected } from "../../actors/rules/selected.ts";
@@ -124,6 +125,36 @@ Deno.test("an answer to what was asked before a rule was configured anew counts 
   assert.deepEqual(stateOf(node).series, ["cpu"]);
 });
 
+Deno.test("series that are offered to a rule are selected as far as there is room; all are told what holds", () => {
+  const node = start();
+  node.send(rule, { configure: spec, origin: "http" });
+  node.run();
+  find(node, ["load"]);
+  node.send(rule, { offered: ['load{a="1"}', 'load{a="2"}', 'load{a="3"}', "cpu"] });
+  node.killHost();
+  assert.deepEqual(stateOf(node).series, ["load", 'load{a="1"}', 'load{a="2"}']);
+  for (const id of ['load{a="1"}', 'load{a="2"}']) {
+    assert.deepEqual(told(node, "series", id), [everyRate]);
+    assert.deepEqual(told(node, "analysis", id), [everyMetadata]);
+  }
+  for (const id of ['load{a="3"}', "cpu"]) {
+    assert.deepEqual(told(node, "series", id), [{ select: {}, by: "loads" }]);
+    assert.deepEqual(told(node, "analysis", id), [{ analyse: {}, by: "loads" }]);
+  }
+  node.expectReplays();
+});
+
+Deno.test("a rule that was removed meanwhile takes back what was told for it of series that are offered", () => {
+  const node = start();
+  node.send(rule, { configure: spec, origin: "http" });
+  node.send(rule, { configure: null, origin: "http" });
+  node.send(rule, { offered: ["load"] });
+  node.run();
+  assert.deepEqual(stateOf(node).series, []);
+  assert.deepEqual(told(node, "series", "load"), [{ select: {}, by: "loads" }]);
+  assert.deepEqual(told(node, "analysis", "load"), [{ analyse: {}, by: "loads" }]);
+});
+
 Deno.test("a rule that is configured as it is asks nothing and tells nothing", () => {
   const node = start();
   node.send(rule, { configure: spec, origin: "default" });
@@ -201,20 +232,47 @@ Deno.test("a look that fails is told, and made again", () => {
   assert.equal(stateOf(node).failure, null);
 });
 
+/** What a rule says of itself. */
+function answerOf(state: Json): AskResult {
+  const json = JSON.stringify(state);
+  return { type: "answered", epoch: 1, positions: {}, json, nowMs: 0, suspended: null, ageMs: 0 };
+}
+
+Deno.test("offerToRules() tells series what a rule wants of them before it tells the rule, a part at a time", async () => {
+  const series = ["load"];
+  const ids = Array.from({ length: 700 }, (_, i) => `load{n="${String(i).padStart(3, "0")}"}`).concat("up");
+  const sent: [kind: string, id: string, message: Json][][] = [];
+  const engine: OfferingEngine = {
+    ask: () => Promise.resolve(answerOf({ spec: { ...spec, max: 601 }, series })),
+    flush: () => Promise.resolve(),
+    batch: () => {
+      const messages: [string, string, Json][] = [];
+      return {
+        get size() {
+          return messages.length;
+        },
+        add: (kind, id, message) => void messages.push([kind, id, message]),
+        send: () => Promise.resolve(void sent.push(messages)),
+      };
+    },
+    store: { list: () => Promise.resolve({ ids: ["loads"], next: null }) },
+  };
+  await offerToRules(engine, ids);
+  const messages = (some: readonly string[]) =>
+    some.flatMap((id) => [["series", id, everyRate], ["analysis", id, everyMetadata]]);
+  const [first, second] = [ids.slice(0, 500), ids.slice(500, 600)];
+  assert.deepEqual(sent, [
+    messages(first),
+    [["rule", "loads", { offered: first }]],
+    messages(second),
+    [["rule", "loads", { offered: second }]],
+  ]);
+});
+
 Deno.test("the selector finds what matches and is not selected yet, in order, over all pages", async () => {
   const ids = Array.from({ length: 2500 }, (_, i) => `load{n="${String(i).padStart(4, "0")}"}`).concat("up");
-  const json = JSON.stringify({ spec: { ...spec, max: 1000 }, series: [ids[0], ids[1]] });
-  const answer: AskResult = {
-    type: "answered",
-    epoch: 1,
-    positions: {},
-    json,
-    nowMs: 0,
-    suspended: null,
-    ageMs: 0,
-  };
   const engine = {
-    ask: () => Promise.resolve(answer),
+    ask: () => Promise.resolve(answerOf({ spec: { ...spec, max: 1000 }, series: ids.slice(0, 2) })),
     store: {
       list: (_kind: string, after: string | null, limit: number) => {
         const from = after === null ? 0 : ids.indexOf(after) + 1;

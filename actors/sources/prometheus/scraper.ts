@@ -11,6 +11,7 @@ import { errorMessage } from "../../../runtime/core/errors.ts";
 import type { Json } from "../../../runtime/core/actor.ts";
 import { type Engine, EngineError } from "../../../runtime/node/engine.ts";
 import { type Service, serviceOf } from "../../../runtime/node/service.ts";
+import { type OfferingEngine, offerToRules } from "../../rules/offering.ts";
 import { seriesId } from "../../series/sample.ts";
 import { AnswerBudget, AnswerError } from "./answer_text.ts";
 import { maxBytesUnderWay, maxWaitingScrapes, samplesPerBatch, scrapesAtOnce } from "./limits.ts";
@@ -24,7 +25,7 @@ import type { SourceSample, TargetSeries } from "./target_series.ts";
 import { KnownTargets } from "./known_targets.ts";
 
 /** What of the engine it uses. */
-export type ScraperEngine = Pick<Engine, "batch" | "logNowMs">;
+export type ScraperEngine = OfferingEngine & Pick<Engine, "logNowMs">;
 
 export interface ScraperOptions {
   /** Once it runs. */
@@ -77,6 +78,18 @@ function checkAny({ series, unmatched, refused, examples }: Tally): void {
   throw new AnswerError("not-metrics", `Its page is no metrics: ${examples[0]}`);
 }
 
+/** What the node cannot take now is asked for again. */
+async function taken(send: () => Promise<void>): Promise<void> {
+  try {
+    await send();
+  } catch (cause) {
+    if (!(cause instanceof EngineError)) throw cause;
+    throw new AnswerError("overloaded", `Its samples are not taken: ${cause.message.replace(/\.$/, "")}`, {
+      cause,
+    });
+  }
+}
+
 class Scraper {
   readonly #options: ScraperOptions;
   readonly #budget = new AnswerBudget(maxBytesUnderWay);
@@ -88,7 +101,7 @@ class Scraper {
 
   async #send(samples: readonly SourceSample[]): Promise<void> {
     const engine = await this.#options.engine;
-    try {
+    await taken(async () => {
       for (let at = 0; at < samples.length; at += samplesPerBatch) {
         const batch = engine.batch();
         for (const { id, message } of samples.slice(at, at + samplesPerBatch)) {
@@ -96,12 +109,7 @@ class Scraper {
         }
         await batch.send();
       }
-    } catch (cause) {
-      if (!(cause instanceof EngineError)) throw cause;
-      throw new AnswerError("overloaded", `Its samples are not taken: ${cause.message.replace(/\.$/, "")}`, {
-        cause,
-      });
-    }
+    });
   }
 
   async #readTarget(spec: TargetSpec, name: string, fetching: Fetching): Promise<Read> {
@@ -127,9 +135,13 @@ class Scraper {
 
   async #readServer(spec: ServerSpec, range: ScrapeRequest["range"], fetching: Fetching): Promise<Read> {
     if (range === null) throw new Error("A Prometheus server is asked for a range, and the request has none");
-    const nowMs = (await this.#options.engine).logNowMs();
+    const engine = await this.#options.engine;
+    const nowMs = engine.logNowMs();
     const { series, bytes } = await askServer(spec, range, fetching);
     const read = matrixSamples(series, { spec, nowMs, isImport: range.isImport });
+    if (range.isImport) {
+      await taken(() => offerToRules(engine, [...new Set(read.samples.map(({ id }) => id))]));
+    }
     await this.#send(read.samples);
     return { ...read, bytes };
   }
