@@ -1,7 +1,6 @@
 /** Jobs on real threads: one that misbehaves loses its thread, and no other job notices. */
 
 import assert from "node:assert/strict";
-import { Registry } from "prom-client";
 import type { ComputeErrorCode, ComputeOptions } from "../../runtime/node/compute.ts";
 import { ComputeMetrics } from "../../runtime/node/compute_metrics.ts";
 import { AbandonedThreads } from "../../runtime/node/abandoned.ts";
@@ -15,6 +14,7 @@ import {
   type WorkerTree,
 } from "../../runtime/node/supervisor.ts";
 import { machineTimerClock } from "../../runtime/node/timer_clock.ts";
+import { Registry } from "../../runtime/prom_client.ts";
 import { deadlineMs } from "./engine_harness.ts";
 
 const jobsUrl = new URL("./compute_jobs.ts", import.meta.url).href;

@@ -17,7 +17,7 @@ interface Layer {
 }
 
 /** What the threads of the ports and of the node have in common. */
-const threads = ["runtime/rpc.ts", "runtime/thread_memory.ts"];
+const threads = ["runtime/prom_client.ts", "runtime/rpc.ts", "runtime/thread_memory.ts"];
 const port = { own: ["runtime/core/", ...threads], packages: null };
 
 export const layers: readonly Layer[] = [

@@ -1,9 +1,9 @@
 /** Rates per id and per client, as a client meets them. */
 
 import assert from "node:assert/strict";
-import { Registry } from "prom-client";
 import { parseProxies } from "../../actors/http/client_address.ts";
 import type { Connection } from "../../actors/http/shared.ts";
+import { Registry } from "../../runtime/prom_client.ts";
 import { withApp } from "./http_app_under_test.ts";
 
 const json = { "content-type": "application/json" };

@@ -1,9 +1,9 @@
 /** The route that Prometheus writes to: what it answers. */
 
 import assert from "node:assert/strict";
-import { Registry } from "prom-client";
 import { RemoteWriteReceiver } from "../../actors/sources/remote_write/receiver.ts";
 import { EngineError } from "../../runtime/node/engine.ts";
+import { Registry } from "../../runtime/prom_client.ts";
 import { packed, requestOf } from "../services/write_request.ts";
 import { withApp } from "./http_app_under_test.ts";
 import { FakeEngine } from "./http_fake_engine.ts";
