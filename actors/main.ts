@@ -342,8 +342,9 @@ async function runNode(
       worn.resolve("worn");
     },
   });
-  // Loaded while threads open their files.
-  const opening = Promise.all([openingEngine, import("./node_app.ts")]);
+  // After the actors, which the engine loads first: its threads open their files meanwhile.
+  const loadingApp = import(actors.definitionsUrl).then(() => import("./node_app.ts"));
+  const opening = Promise.all([openingEngine, loadingApp]);
   const opened = await Promise.race([opening, stopSignal.then(() => null), refusedBy(publishing)]);
   if (opened === null) {
     // What it waited for never came, so nothing was accepted.
