@@ -126,7 +126,10 @@ export class HostLife {
   /** Makes it the host of these shards. */
   assign(assignment: HostAssignment): void {
     this.#name = `host-${assignment.host}`;
-    this.#port.postMessage(assignment, [assignment.log, ...portsOf(assignment.store)]);
+    const ports = [assignment.log, ...portsOf(assignment.store)];
+    if (this.#end === null) this.#port.postMessage(assignment, ports);
+    // Nobody would close them.
+    else for (const port of ports) port.close();
   }
 
   #receive(message: unknown): void {
