@@ -33,7 +33,6 @@ import { type ComponentLog, createLogger, logOf } from "./cli/logger.ts";
 import { type Place, placeFields, placeText, takePlace } from "./cli/place.ts";
 import { checkPorts, type PortSetting } from "./cli/ports.ts";
 import { type ConfigFile, readConfig } from "./config/config_file.ts";
-import { runConfiguration } from "./config/configuration.ts";
 import { redactor } from "./cli/redact.ts";
 import { failureExitCode, Refusal, refusalExitCode } from "./cli/refusal.ts";
 import { startText, stoppedText, stoppingText } from "./cli/start_table.ts";
@@ -48,7 +47,6 @@ import type { Settings } from "./settings.ts";
 import { NodeResults } from "./results/node_results.ts";
 import { hostProbes } from "./sources/host_probes.ts";
 import { runHostSource } from "./sources/host_source.ts";
-import { defaultRules } from "./rules/default_rules.ts";
 import { refusalReasons } from "./sources/records.ts";
 import { keyedTopicReaders, panelTopics, type TopicSettings } from "./sources/topics.ts";
 
@@ -266,6 +264,9 @@ async function superviseConfiguration(
   engine: Engine,
   report: Report,
 ): Promise<void> {
+  // They compile patterns, which a start need not wait for.
+  const { defaultRules } = await import("./rules/default_rules.ts");
+  const { runConfiguration } = await import("./config/configuration.ts");
   const log = logOf("configuration", report);
   await engine.supervise(source("configuration", (signal) =>
     runConfiguration({
