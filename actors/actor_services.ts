@@ -1,9 +1,9 @@
 /** What actors may ask for: the services of a node, by the names that actors know. */
 
-import { Histogram, type Registry } from "prom-client";
 import type { Engine } from "../runtime/node/engine.ts";
 import type { Report } from "../runtime/node/notice.ts";
 import type { Service } from "../runtime/node/service.ts";
+import { Histogram, type Registry } from "../runtime/prom_client.ts";
 import type { ResultTopic } from "./results/feed.ts";
 import { logOf } from "./cli/logger.ts";
 import { resultsService } from "./results/results_service.ts";

@@ -5,23 +5,22 @@
  * Exit codes: 0 stopped as asked, 2 refused (a sentence says what to change), 1 anything else.
  */
 
-import { Registry } from "prom-client";
 import project from "../deno.json" with { type: "json" };
 import { errorMessage } from "../runtime/core/errors.ts";
 import { MemoryHotState } from "../runtime/hot/memory_hot.ts";
-import type { HotState } from "../runtime/hot/port.ts";
+import type { RedisSettings } from "../runtime/hot/redis/settings.ts";
 import { LogError } from "../runtime/log/port.ts";
 import type { Engine } from "../runtime/node/engine.ts";
-import { HotPublishing } from "../runtime/node/hot_publishing.ts";
+import type { HotPublishing } from "../runtime/node/hot_publishing.ts";
 import { type EmbeddedEngine, type EngineOptions, startEngine } from "../runtime/node/node.ts";
 import { machineClock } from "../runtime/node/clock.ts";
 import type { Report } from "../runtime/node/notice.ts";
 import { Repeats } from "../runtime/node/repeats.ts";
 import { type LauncherLink, linkToLauncher } from "../runtime/node/process_link.ts";
+import { Registry } from "../runtime/prom_client.ts";
 import { StoreError } from "../runtime/store/port.ts";
 import { RememberedPartitions } from "../runtime/topics/remembered_partitions.ts";
 import { TopicMetrics } from "../runtime/topics/topic_metrics.ts";
-import { runTopicSource } from "../runtime/topics/topic_source.ts";
 import { TimeLogs } from "./analysis/time_logs.ts";
 import { ActorCount } from "./cli/actor_count.ts";
 import { memberUrl } from "./cli/check_nodes.ts";
@@ -34,7 +33,6 @@ import { type ComponentLog, createLogger, logOf } from "./cli/logger.ts";
 import { type Place, placeFields, placeText, takePlace } from "./cli/place.ts";
 import { checkPorts, type PortSetting } from "./cli/ports.ts";
 import { type ConfigFile, readConfig } from "./config/config_file.ts";
-import { runConfiguration } from "./config/configuration.ts";
 import { redactor } from "./cli/redact.ts";
 import { failureExitCode, Refusal, refusalExitCode } from "./cli/refusal.ts";
 import { startText, stoppedText, stoppingText } from "./cli/start_table.ts";
@@ -43,17 +41,13 @@ import { startTellingProgress } from "./cli/tell_progress.ts";
 import { openTerminal, print } from "./cli/terminal.ts";
 import { actorServices } from "./actor_services.ts";
 import { ForecastMetrics } from "./analysis/forecast_metrics.ts";
-import { type App, createApp } from "./http/app.ts";
-import { type TellRequest, withRequestLog } from "./http/request_log.ts";
+import type { App } from "./http/app.ts";
 import { Edge } from "./http/edge.ts";
-import { nameRequestSpan } from "./http/request_spans.ts";
 import { listening, source } from "./services.ts";
 import type { Settings } from "./settings.ts";
 import { NodeResults } from "./results/node_results.ts";
 import { hostProbes } from "./sources/host_probes.ts";
 import { runHostSource } from "./sources/host_source.ts";
-import { RemoteWriteReceiver } from "./sources/remote_write/receiver.ts";
-import { defaultRules } from "./rules/default_rules.ts";
 import { refusalReasons } from "./sources/records.ts";
 import { keyedTopicReaders, panelTopics, type TopicSettings } from "./sources/topics.ts";
 
@@ -121,53 +115,6 @@ async function openEngine(settings: Settings, options: OwnOptions): Promise<Embe
   }
 }
 
-interface AppParts {
-  readonly engine: Engine;
-  readonly hot: HotState;
-  readonly results: NodeResults;
-  readonly registry: Registry;
-  readonly forecasts: ForecastMetrics;
-  readonly report: Report;
-}
-
-function openApp(settings: Settings, { engine, hot, results, registry, forecasts, report }: AppParts): App {
-  const log = logOf("http", report);
-  const app = createApp({
-    engine,
-    hot,
-    token: settings.token ?? null,
-    retentionMs: settings.retention,
-    results: () => results.tables,
-    remoteWrite: new RemoteWriteReceiver({
-      engine,
-      maxSeries: settings.remoteWriteMaxSeries,
-      registry,
-      warn: (sentence) => {
-        const like = sentence.replace(/ \(.*/, "");
-        logOf("remote-write", report).warn("series-refused", sentence, { like });
-      },
-    }),
-    registry,
-    forecasts,
-    version: project.version,
-    log: (sentence, thrown) => {
-      log.error("unexpected", sentence, { fields: { error: errorMessage(thrown) } });
-      if (thrown instanceof Error) log.debug("stack", sentence, { fields: { stack: thrown.stack ?? "" } });
-    },
-    ...(isTraced && { onAnswered: nameRequestSpan }),
-    limits: {
-      maxBodyBytes: settings.bodyLimit,
-      maxRatePerId: settings.maxRatePerId,
-      maxRatePerClient: settings.maxRatePerClient,
-    },
-    ...settings.trustedProxies === undefined ? {} : { trustedProxies: settings.trustedProxies },
-  });
-  if (settings.logLevel !== "debug") return app;
-  const tell: TellRequest = (sentence, facts) => log.debug("request", sentence, { fields: { ...facts } });
-  const logged = (fetch: App["fetch"]) => withRequestLog(fetch, tell, machineClock.nowMs);
-  return { ...app, fetch: logged(app.fetch), adminFetch: logged(app.adminFetch) };
-}
-
 /** Few lines of many that say the same, without secrets. */
 function openLog(settings: Settings): Repeats {
   const repeats = new Repeats(
@@ -215,6 +162,15 @@ function linkOf(engine: Promise<EmbeddedEngine>, log: ComponentLog): Link {
   return { stopSignal: Promise.race([untilStopSignal(), promise]), ...link };
 }
 
+async function openPublishing(
+  settings: RedisSettings,
+  registry: Registry,
+  report: Report,
+): Promise<HotPublishing> {
+  const { HotPublishing } = await import("../runtime/node/hot_publishing.ts");
+  return new HotPublishing({ settings, clock: machineClock, report, registry });
+}
+
 /** Rejects when Redis refuses what it is asked with: a mistake in the settings, and not an outage. */
 async function refusedBy(publishing: HotPublishing | null): Promise<never> {
   const { promise: never } = Promise.withResolvers<never>();
@@ -255,6 +211,7 @@ async function superviseTopics(
   report: Report,
 ): Promise<void> {
   if (servers === null) return;
+  const { runTopicSource } = await import("../runtime/topics/topic_source.ts");
   const topics = panelTopics(topicSettings(settings));
   const topicLog = logOf("topics", report);
   const metrics = new TopicMetrics(registry, topics.keys(), refusalReasons);
@@ -308,6 +265,9 @@ async function superviseConfiguration(
   engine: Engine,
   report: Report,
 ): Promise<void> {
+  // They compile patterns, which a start need not wait for.
+  const { defaultRules } = await import("./rules/default_rules.ts");
+  const { runConfiguration } = await import("./config/configuration.ts");
   const log = logOf("configuration", report);
   await engine.supervise(source("configuration", (signal) =>
     runConfiguration({
@@ -361,13 +321,11 @@ async function runNode(
   folder?.announce(adminHttp.url);
   const registry = new Registry();
   const forecasts = new ForecastMetrics(registry);
-  const publishing = redis === null
-    ? null
-    : new HotPublishing({ settings: redis, clock: machineClock, report, registry });
+  const publishing = redis === null ? null : await openPublishing(redis, registry, report);
   const results = openResults(settings, place, registry, report);
   const timeLogs = openTimeLogs(settings, report);
   const worn = Promise.withResolvers<"worn">();
-  const opening = openEngine(settings, {
+  const openingEngine = openEngine(settings, {
     ...actors,
     dataDir: folder?.path ?? "",
     ...servers !== null && {
@@ -394,16 +352,20 @@ async function runNode(
       worn.resolve("worn");
     },
   });
-  const engine = await Promise.race([opening, stopSignal.then(() => null), refusedBy(publishing)]);
-  if (engine === null) {
+  // After the actors, which the engine loads first: its threads open their files meanwhile.
+  const loadingApp = import(actors.definitionsUrl).then(() => import("./node_app.ts"));
+  const opening = Promise.all([openingEngine, loadingApp]);
+  const opened = await Promise.race([opening, stopSignal.then(() => null), refusedBy(publishing)]);
+  if (opened === null) {
     // What it waited for never came, so nothing was accepted.
     screen.write(stoppedText);
     Deno.exit(0);
   }
+  const [engine, { openApp }] = opened;
   running.resolve(engine);
   publishing?.follow(engine);
   const hot = publishing?.hot ?? new MemoryHotState();
-  const app = openApp(settings, { engine, hot, results, registry, forecasts, report });
+  const app = await openApp(settings, { engine, hot, results, registry, forecasts, report, isTraced });
   edge.open(app);
   const http = early ?? await listen(host, port, app.fetch);
   screen.write(startText({ settings, place, denoVersion, url: http.url, adminUrls: [adminHttp.url] }));

@@ -3,7 +3,7 @@
  * thread dies. The labels are known words: never a series' name.
  */
 
-import { Counter, type Registry } from "prom-client";
+import { Counter, type Registry } from "../../runtime/prom_client.ts";
 import { families, type MethodOutcome, methodOutcomes } from "../analytics/forecasts/families.ts";
 
 export class ForecastMetrics {

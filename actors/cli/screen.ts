@@ -15,13 +15,19 @@ export interface Summary {
   readonly deadLetters: number;
 }
 
-const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+// Making one loads ICU's data, which a start need not wait for.
+let numberFormat: Intl.NumberFormat | undefined;
+
+function count(number: number): string {
+  numberFormat ??= new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+  return numberFormat.format(number);
+}
 
 export function renderSummary({ readingsPerSecond, actors, deadLetters }: Summary): string {
   return [
-    `${count.format(readingsPerSecond)} readings/s`,
-    ...(actors === null ? [] : [`${count.format(actors)} actors`]),
-    `${count.format(deadLetters)} dead letters`,
+    `${count(readingsPerSecond)} readings/s`,
+    ...(actors === null ? [] : [`${count(actors)} actors`]),
+    `${count(deadLetters)} dead letters`,
   ].join(", ");
 }
 

@@ -5,11 +5,11 @@
  * 2. Every answer with a status of 400 or more is a problem detail.
  */
 
-import type { Registry } from "prom-client";
 import type { HotState } from "../../runtime/hot/port.ts";
 import { Deadlines } from "../../runtime/node/deadlines.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { ForecastMetrics } from "../analysis/forecast_metrics.ts";
+import type { Registry } from "../../runtime/prom_client.ts";
 import type { ResultTables } from "../results/tables.ts";
 import { actorRoutes } from "./actor_routes.ts";
 import { analysisRoutes } from "./analysis_routes.ts";

@@ -1,6 +1,6 @@
 /** Metrics of the HTTP edge, in the product's prom-client registry. Labels are routes and codes, never ids. */
 
-import { Counter, type Registry } from "prom-client";
+import { Counter, type Registry } from "../../runtime/prom_client.ts";
 import { type ProblemCode, problemKinds, type Rejection, rejectionCodes } from "./problem.ts";
 
 export interface HttpMetrics {

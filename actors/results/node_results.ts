@@ -6,10 +6,10 @@
 
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Counter, type Registry } from "prom-client";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import type { Servers } from "../../runtime/node/options.ts";
 import { backoffMs } from "../../runtime/node/retry.ts";
+import { Counter, type Registry } from "../../runtime/prom_client.ts";
 import { pause } from "../pause.ts";
 import { resultsFile } from "./copy_tables.ts";
 import type { ResultTopic } from "./feed.ts";

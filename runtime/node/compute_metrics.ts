@@ -1,6 +1,6 @@
 /** The compute pool's metrics. They are the main thread's: no thread takes anything with it. */
 
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "../prom_client.ts";
 import type { ComputeErrorCode } from "./compute.ts";
 import type { ComputeObserver } from "./compute_pool.ts";
 

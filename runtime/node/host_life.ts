@@ -87,7 +87,7 @@ export class HostLife {
   #name = "spare";
   /** Null until it is warm, since to load the actors may take longer than a turn. */
   #unwatch: (() => void) | null = null;
-  #hasEnded = false;
+  #end: HostEnd | null = null;
 
   constructor(settings: HostSettings, { watchdog, abandoned }: ThreadCare) {
     this.#watchdog = watchdog;
@@ -111,9 +111,11 @@ export class HostLife {
     this.#worker.on("exit", (code) => this.die(`its thread ended with code ${code}`));
   }
 
-  /** From here on, `owner` hears of it. */
+  /** From here on, `owner` hears of it, and soon of an end that came before. */
   belongTo(owner: HostOwner): void {
     this.#owner = owner;
+    const end = this.#end;
+    if (end !== null) queueMicrotask(() => owner.ended(end));
   }
 
   /** Lets it fold for practice while it waits. */
@@ -124,11 +126,14 @@ export class HostLife {
   /** Makes it the host of these shards. */
   assign(assignment: HostAssignment): void {
     this.#name = `host-${assignment.host}`;
-    this.#port.postMessage(assignment, [assignment.log, ...portsOf(assignment.store)]);
+    const ports = [assignment.log, ...portsOf(assignment.store)];
+    if (this.#end === null) this.#port.postMessage(assignment, ports);
+    // Nobody would close them.
+    else for (const port of ports) port.close();
   }
 
   #receive(message: unknown): void {
-    if (this.#hasEnded || !isHostMessage(message)) return;
+    if (this.#end !== null || !isHostMessage(message)) return;
     if (message.type !== "warm") return this.#owner?.hear(message);
     this.#warmed.resolve();
     this.#unwatch = this.#watchdog.watch({
@@ -141,13 +146,13 @@ export class HostLife {
 
   /** Ends it at once, as any death would. */
   die(reason: string): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
+    if (this.#end !== null) return;
+    const { shard, death } = readTurnBoard(this.board, this.topics);
+    this.#end = { reason, inTurn: death === null ? null : { shard, death } };
     this.#unwatch?.();
     void this.#worker.terminate();
     this.#abandoned.add(this.#name, this.#port);
-    const { shard, death } = readTurnBoard(this.board, this.topics);
-    this.#owner?.ended({ reason, inTurn: death === null ? null : { shard, death } });
+    this.#owner?.ended(this.#end);
     this.rpc.fail(new HostDiedError(`It died: ${reason}`));
   }
 

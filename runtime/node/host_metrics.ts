@@ -3,9 +3,9 @@
  * No label carries an actor's id. Counters are also of shards that left, gauges only of those that are here.
  */
 
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Checkpoint } from "../core/checkpoint.ts";
 import type { ShardCounters } from "../core/shard_api.ts";
+import { Counter, Gauge, Histogram, Registry } from "../prom_client.ts";
 import { threadMemory } from "../thread_memory.ts";
 import type { ActorCounters } from "./actor_module.ts";
 import type { MetricsJson } from "./host_protocol.ts";

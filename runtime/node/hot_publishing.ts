@@ -6,12 +6,12 @@
  * 3. When the state may have lost what it had, all actors in memory are published again.
  */
 
-import { Counter, type Registry } from "prom-client";
 import type { Published } from "../core/publishing.ts";
 import { type HotEntry, hotKey, type HotState } from "../hot/port.ts";
 import { PublishQueue } from "../hot/publish_queue.ts";
 import { RedisHotState } from "../hot/redis/redis_hot.ts";
 import type { RedisSettings } from "../hot/redis/settings.ts";
+import { Counter, type Registry } from "../prom_client.ts";
 import type { Clock } from "./clock.ts";
 import type { Report } from "./notice.ts";
 import { Trouble } from "./trouble.ts";

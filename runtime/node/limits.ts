@@ -132,6 +132,9 @@ export const hostStopMs = 30_000;
  */
 export const sparePauseMs = 1000;
 
+/** And the first one so long after the node could fold: it would be paid for by whoever waits to hear that it is ready. */
+export const firstSparePauseMs = 100;
+
 /**
  * A spare thread folds for practice this long and this often, as V8 forgets what was not used for a while, with so much
  * memory of actors.

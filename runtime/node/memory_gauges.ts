@@ -1,6 +1,6 @@
 /** Gauges of the memory of threads, each under its name. */
 
-import { Gauge, type Registry } from "prom-client";
+import { Gauge, type Registry } from "../prom_client.ts";
 import type { ThreadMemory } from "../thread_memory.ts";
 
 /** What each named thread uses. */

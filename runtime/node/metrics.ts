@@ -4,8 +4,8 @@
  * 1. Counters and histograms of threads that ended stay in the sums: nothing goes down while the node lives.
  */
 
-import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
 import process from "node:process";
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "../prom_client.ts";
 import { type ThreadMemory, threadMemory } from "../thread_memory.ts";
 import type { ExpiredRows } from "./expiry.ts";
 import type { GatewayObserver } from "./gateway.ts";

@@ -15,7 +15,6 @@
  * 5. A thread that cannot be ended wears the process out: `onWorn` hears of it, and goes on until it is replaced.
  */
 
-import process from "node:process";
 import type { Address } from "../core/actor.ts";
 import { joinFrame } from "../core/frame.ts";
 import { shardOf } from "../core/murmur2.ts";
@@ -23,7 +22,7 @@ import type { Control } from "../core/control.ts";
 import { RemoteLog } from "../log/remote_log.ts";
 import type { Store } from "../store/port.ts";
 import { RemoteStore } from "../store/remote_store.ts";
-import { AbandonedThreads } from "./abandoned.ts";
+import type { AbandonedThreads } from "./abandoned.ts";
 import { type ActorModule, loadActorModule } from "./actor_module.ts";
 import { Backlog } from "./backlog.ts";
 import { keptBy, NodeBackups } from "./backups.ts";
@@ -52,6 +51,7 @@ import { closeWritersMs, sendDeadlineMs, startCheckMs, watchdogTickMs } from "./
 import { StampClock } from "./stamp_clock.ts";
 import { type Agreements, NodeMembership } from "./node_membership.ts";
 import { NodeMetrics } from "./metrics.ts";
+import { HostThreads } from "./host_threads.ts";
 import { NodeHosts } from "./node_hosts.ts";
 import { type NodeTree, nodeTree } from "./node_tree.ts";
 import { NodeView } from "./node_view.ts";
@@ -71,7 +71,7 @@ import { ShardBoard } from "./shard_board.ts";
 import type { Child, SupervisorTree } from "./supervisor.ts";
 import { machineTimerClock } from "./timer_clock.ts";
 import type { Tracing } from "./tracing.ts";
-import { Watchdog } from "./watchdog.ts";
+import type { Watchdog } from "./watchdog.ts";
 import { openWriters, type Writers } from "./writers.ts";
 
 export type { EngineOptions } from "./options.ts";
@@ -81,10 +81,30 @@ export async function startEngine(options: EngineOptions): Promise<EmbeddedEngin
   const settings = settle(options);
   const actors = await loadActorModule(settings.definitionsUrl, settings.topics);
   const tracing = settings.isTraced ? (await import("./open_telemetry.ts")).openTelemetry() : null;
-  const writers = await openWriters(settings);
-  const engine = new EmbeddedEngine(settings, actors, writers, tracing, writers.log.membership);
+  const opening = openWriters(settings);
+  const threads = new HostThreads(settings);
+  threads.prepare(settings.threads);
+  let writers: Writers;
+  try {
+    writers = await opening;
+  } catch (thrown) {
+    threads.close();
+    throw thrown;
+  }
+  const { membership } = writers.log;
+  const engine = new EmbeddedEngine({ settings, actors, threads, writers, tracing, agreements: membership });
   await engine.start();
   return engine;
+}
+
+export interface EngineParts {
+  readonly settings: Settled;
+  readonly actors: ActorModule;
+  readonly threads: HostThreads;
+  readonly writers: Writers;
+  readonly tracing: Tracing | null;
+  /** Null when there is no other node. */
+  readonly agreements: Agreements | null;
 }
 
 export class EmbeddedEngine implements Engine {
@@ -108,8 +128,9 @@ export class EmbeddedEngine implements Engine {
   readonly #router: Router;
   readonly #metrics: NodeMetrics;
   readonly #hosts: NodeHosts;
-  readonly #watchdog = new Watchdog();
+  readonly #watchdog: Watchdog;
   readonly #abandoned: AbandonedThreads;
+  readonly #threads: HostThreads;
   readonly #tree: NodeTree;
   readonly #services: Services;
   readonly #expiry: Expiry;
@@ -119,14 +140,7 @@ export class EmbeddedEngine implements Engine {
   #isStarted = false;
   #stopping: Promise<void> | null = null;
 
-  /** `agreements`: null when there is no other node. */
-  constructor(
-    settings: Settled,
-    actors: ActorModule,
-    writers: Writers,
-    tracing: Tracing | null,
-    agreements: Agreements | null,
-  ) {
+  constructor({ settings, actors, threads, writers, tracing, agreements }: EngineParts) {
     this.#settings = settings;
     this.#actors = actors;
     this.#writers = writers;
@@ -174,12 +188,9 @@ export class EmbeddedEngine implements Engine {
       call: (shard, folded, request) => this.#hosts.ask(shard, folded, request),
       logNowMs: () => this.logNowMs(),
     });
-    this.#abandoned = new AbandonedThreads({
-      clock: this.#clock,
-      residentBytes: () => process.memoryUsage().rss,
-      onWorn: settings.onWorn,
-      report: settings.report,
-    });
+    this.#threads = threads;
+    this.#watchdog = threads.care.watchdog;
+    this.#abandoned = threads.care.abandoned;
     this.#hosts = new NodeHosts({
       settings,
       writers,
@@ -187,7 +198,7 @@ export class EmbeddedEngine implements Engine {
       board: this.#board,
       backlog: this.#backlog,
       view: this.#view,
-      care: { watchdog: this.#watchdog, abandoned: this.#abandoned },
+      threads,
       onReport: (shard) => this.#rebalances.reported(shard),
       onRequest: (request) => this.#services.request(request),
       onDeath: (metrics) => {
@@ -314,7 +325,6 @@ export class EmbeddedEngine implements Engine {
     }
     this.#isStarted = true;
     this.#expiry.start();
-    // Only now: until here its loading would have been paid for by whoever waits for the start.
     this.#tree.hosts.current?.add(this.#hosts.spare.child()).catch((thrown: unknown) =>
       this.#stopping ?? this.#warn("no-spare-host", `${errorMessage(thrown)} There is no spare host.`)
     );
@@ -569,7 +579,7 @@ export class EmbeddedEngine implements Engine {
     }
     step("Its threads have ended.");
     this.#deadlines.close();
-    this.#abandoned.close();
+    this.#threads.close();
   }
 }
 

@@ -11,8 +11,8 @@ import type { Answer, ShardQuery } from "../core/shard_api.ts";
 import type { Backlog } from "./backlog.ts";
 import type { Clock } from "./clock.ts";
 import { addTotals, HostHandle } from "./host_handle.ts";
-import { HostLife, type HostSettings, type ThreadCare } from "./host_life.ts";
 import type { HostTotals, MetricsJson, ShardReport, ShardRequest } from "./host_protocol.ts";
+import type { HostThreads } from "./host_threads.ts";
 import { metricsDeadlineMs } from "./limits.ts";
 import type { NodeView } from "./node_view.ts";
 import type { Settled } from "./options.ts";
@@ -31,7 +31,7 @@ export interface NodeHostsParts {
   readonly board: ShardBoard;
   readonly backlog: Backlog;
   readonly view: Pick<NodeView, "host">;
-  readonly care: ThreadCare;
+  readonly threads: HostThreads;
   /** What a host says of one of its shards. */
   onReport(report: ShardReport): void;
   /** A shard asks a service, perhaps again. */
@@ -43,7 +43,6 @@ export interface NodeHostsParts {
 export class NodeHosts {
   readonly spare: SpareHost;
   readonly #parts: NodeHostsParts;
-  readonly #hostSettings: HostSettings;
   readonly #handles: readonly HostHandle[];
   readonly #startWatch: StartWatch;
   /** Hosts that have reported. */
@@ -58,21 +57,8 @@ export class NodeHosts {
 
   constructor(parts: NodeHostsParts) {
     this.#parts = parts;
-    const { settings, writers, clock, board, care } = parts;
+    const { settings, writers, clock, board, threads } = parts;
     this.#placement = new Array<null>(settings.shards).fill(null);
-    const { shards: shardCount, definitionsUrl, limits, topics, isTraced, hostHeapMiB: heapMiB } = settings;
-    const isPublishing = settings.onPublished !== null;
-    const node = settings.servers === null ? null : settings.member.name;
-    this.#hostSettings = {
-      shardCount,
-      node,
-      definitionsUrl,
-      limits,
-      topics,
-      isTraced,
-      isPublishing,
-      heapMiB,
-    };
     this.#startWatch = new StartWatch({
       clock,
       hosts: settings.threads,
@@ -80,8 +66,7 @@ export class NodeHosts {
       report: settings.report,
     });
     this.spare = new SpareHost({
-      settings: this.#hostSettings,
-      care,
+      threads,
       clock: machineTimerClock,
       connectLog: (client) => writers.log.connect(client),
       connectStore: () => writers.store.connect(),
@@ -94,10 +79,10 @@ export class NodeHosts {
   }
 
   #makeHost(host: number): HostHandle {
-    const { settings, writers, board, view, care, onRequest, onDeath } = this.#parts;
+    const { settings, writers, board, view, threads, onRequest, onDeath } = this.#parts;
     const handle: HostHandle = new HostHandle({
       host,
-      thread: () => this.spare.take() ?? new HostLife(this.#hostSettings, care),
+      thread: () => this.spare.take() ?? threads.take(),
       connectLog: (client) => writers.log.connect(client),
       connectStore: () => writers.store.connect(),
       details: () => view.host(host, handle.shards),

@@ -1,6 +1,6 @@
 /** The services' metrics. They are the main thread's. A label is the name of a service that there is, or empty. */
 
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "../prom_client.ts";
 import type { RequestEnd, Services } from "./services.ts";
 
 export class ServiceMetrics {

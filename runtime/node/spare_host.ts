@@ -10,14 +10,14 @@
 import type { MessagePort } from "node:worker_threads";
 import type { End } from "../core/supervision_api.ts";
 import type { StorePorts } from "../store/remote_store.ts";
-import { HostLife, type HostSettings, type ThreadCare } from "./host_life.ts";
-import { hostStopMs, rehearsalIntervalMs, sparePauseMs, spareStartMs } from "./limits.ts";
+import type { HostLife } from "./host_life.ts";
+import type { HostThreads } from "./host_threads.ts";
+import { firstSparePauseMs, hostStopMs, rehearsalIntervalMs, sparePauseMs, spareStartMs } from "./limits.ts";
 import type { Child, Running } from "./supervisor.ts";
 import type { TimerClock } from "./timer_clock.ts";
 
 export interface SpareParts {
-  readonly settings: HostSettings;
-  readonly care: ThreadCare;
+  readonly threads: HostThreads;
   readonly clock: TimerClock;
   /** A new port to the log's (store's) thread; the same name again replaces the earlier port. */
   connectLog(client: string): MessagePort;
@@ -63,8 +63,8 @@ export class SpareHost {
 
   /** Now and then; not while processors are taken by threads that do not end. */
   #rehearse(life: HostLife): void {
-    const { care, clock, connectLog, connectStore, folded } = this.#parts;
-    if (care.abandoned.count === 0) {
+    const { threads, clock, connectLog, connectStore, folded } = this.#parts;
+    if (threads.care.abandoned.count === 0) {
       const [log, store] = [connectLog("rehearsal"), connectStore("rehearsal")];
       life.rehearse({ type: "rehearse", log, store, folded: folded() });
     }
@@ -73,26 +73,28 @@ export class SpareHost {
 
   /** Ends early when there shall be none. */
   #pause(signal: AbortSignal): Promise<void> {
+    const pauseMs = this.#wasTaken ? sparePauseMs : firstSparePauseMs;
     this.#wasTaken = false;
     return new Promise((resolve) => {
       const end = () => {
         cancel();
         resolve();
       };
-      const cancel = this.#parts.clock.after(sparePauseMs, end);
+      const cancel = this.#parts.clock.after(pauseMs, end);
       signal.addEventListener("abort", end, { once: true });
     });
   }
 
   async #start(signal: AbortSignal): Promise<Running> {
-    if (this.#wasTaken) await this.#pause(signal);
+    await this.#pause(signal);
+    signal.throwIfAborted();
     const ended = Promise.withResolvers<End>();
     const end = (how: End) => {
       this.#cancelRehearsal();
       if (this.#waiting?.life === life) this.#waiting = null;
       ended.resolve(how);
     };
-    const life = new HostLife(this.#parts.settings, this.#parts.care);
+    const life = this.#parts.threads.take();
     life.belongTo({
       hear: () => {},
       ended: ({ reason }) => end({ reason: "failed", sentence: `The spare host died: ${reason}` }),

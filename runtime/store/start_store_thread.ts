@@ -82,7 +82,7 @@ export function startStoreThread(
   { onWaiting = () => {}, closeDeadlineMs = threadCloseDeadlineMs }: StoreThreadHooks = {},
 ): StoreThread {
   const name = nameOf(options);
-  const worker = new Worker(new URL("./store_thread.ts", import.meta.url), { workerData: options });
+  const worker = new Worker(new URL(entryOf(options), import.meta.url), { workerData: options });
   const reader = options.type === "sqlite" ? startStoreReader(options.path) : null;
   const ready = Promise.withResolvers<StoreThreadOpening>();
   const closed = Promise.withResolvers<void>();
@@ -169,6 +169,11 @@ export function startStoreThread(
       );
     },
   };
+}
+
+/** A file's thread need not load the driver of a server. */
+function entryOf({ type }: StoreThreadOptions): string {
+  return type === "sqlite" ? "./store_thread.ts" : "./mysql/mysql_store_thread.ts";
 }
 
 /** Without the password. */

@@ -4,7 +4,7 @@
  * 1. They outlive their readers: nothing goes down when one begins anew.
  */
 
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "../prom_client.ts";
 
 /** Of a dead letter for records that were removed before they were read. */
 export const removedReason = "removed";

@@ -1,10 +1,10 @@
 /** The live page of an engine in this process, whose hosts the test can occupy and end: what it says of them. */
 
 import assert from "node:assert/strict";
-import { Registry } from "prom-client";
 import { createApp } from "../../actors/http/app.ts";
 import { MemoryHotState } from "../../runtime/hot/memory_hot.ts";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
+import { Registry } from "../../runtime/prom_client.ts";
 import { add, withEngine } from "../integration/engine_harness.ts";
 import { violations } from "./axe.ts";
 import { Chromium, skipUnlessChromium, type Visit } from "../services/chromium.ts";

@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { getPriority } from "node:os";
 import process from "node:process";
-import { Registry } from "prom-client";
 import type { ComputeErrorCode, ComputeOptions } from "../../runtime/node/compute.ts";
 import { ComputeMetrics } from "../../runtime/node/compute_metrics.ts";
 import { AbandonedThreads } from "../../runtime/node/abandoned.ts";
@@ -17,6 +16,7 @@ import {
   type WorkerTree,
 } from "../../runtime/node/supervisor.ts";
 import { machineTimerClock } from "../../runtime/node/timer_clock.ts";
+import { Registry } from "../../runtime/prom_client.ts";
 import { deadlineMs } from "./engine_harness.ts";
 
 const jobsUrl = new URL("./compute_jobs.ts", import.meta.url).href;

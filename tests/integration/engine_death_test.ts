@@ -7,7 +7,16 @@ import { settle } from "../../runtime/node/options.ts";
 import { openWriters } from "../../runtime/node/writers.ts";
 import { eventually } from "../services/eventually.ts";
 import { withFolder } from "../services/folder.ts";
-import { add, counted, deadlineMs, Happening, hostsOf, startCounters, withEngine } from "./engine_harness.ts";
+import {
+  add,
+  counted,
+  deadlineMs,
+  definitionsUrl,
+  Happening,
+  hostsOf,
+  startCounters,
+  withEngine,
+} from "./engine_harness.ts";
 
 /** Sends `batches` batches of 50 to 25 counters, each addition also to a partner in another shard. */
 async function load(engine: EmbeddedEngine, batches: number, onBatch: (n: number) => void): Promise<void> {
@@ -60,6 +69,33 @@ Deno.test("sends across shards arrive once when the engine stops and starts mean
     const engine = await startCounters(dataDir);
     assert.equal(await total(engine, "from"), 3 * 20 * 50 * 2);
     assert.equal(await arrived(engine, 3 * 20 * 50 * 2), 3 * 20 * 50 * 2);
+    await engine.stop(deadlineMs);
+  }));
+
+/** A module of the counters whose import fails once in a thread. */
+async function failingOnce(folder: string): Promise<string> {
+  const module = join(folder, "failing_once.ts");
+  await Deno.writeTextFile(
+    module,
+    `import { existsSync, writeFileSync } from "node:fs";
+     import { isMainThread } from "node:worker_threads";
+     export * from ${JSON.stringify(definitionsUrl)};
+     const mark = ${JSON.stringify(join(folder, "failed"))};
+     if (!isMainThread && !existsSync(mark)) {
+       writeFileSync(mark, "");
+       throw new Error("the test's module fails");
+     }`,
+  );
+  return `file://${module}`;
+}
+
+Deno.test("a host that dies while log and store are opened is started again, and the engine starts", () =>
+  withFolder(async (dataDir) => {
+    const options = { definitionsUrl: await failingOnce(dataDir), threads: 1 };
+    const engine = await startCounters(dataDir, options);
+    await add(engine, "one", 1);
+    assert.equal((await counted(engine, "one")).total, 1);
+    assert.equal(hostRestarts(engine), 1);
     await engine.stop(deadlineMs);
   }));
 

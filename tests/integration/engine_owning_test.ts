@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import type { Agreement } from "../../runtime/core/cluster.ts";
 import { loadActorModule } from "../../runtime/node/actor_module.ts";
+import { HostThreads } from "../../runtime/node/host_threads.ts";
 import { EmbeddedEngine, type EngineOptions } from "../../runtime/node/node.ts";
 import type { Agreements } from "../../runtime/node/node_membership.ts";
 import { settle } from "../../runtime/node/options.ts";
@@ -38,7 +39,8 @@ async function makeMember(dataDir: string, said: Said, options: Partial<EngineOp
   const onFatal = (error: Error) => assert.fail(`The engine lost a thread: ${error.message}`);
   const settings = settle({ definitionsUrl, dataDir, shards, threads: 2, onFatal, ...options });
   const actors = await loadActorModule(definitionsUrl, {});
-  return new EmbeddedEngine(settings, actors, await openWriters(settings), null, said);
+  const [threads, writers] = [new HostThreads(settings), await openWriters(settings)];
+  return new EmbeddedEngine({ settings, actors, threads, writers, tracing: null, agreements: said });
 }
 
 /** Runs `test` on an engine that starts with `own`, and stops it. */

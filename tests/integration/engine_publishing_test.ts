@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import type { Server } from "../../deploy/services/server.ts";
 import { Redis } from "../../runtime/hot/redis/client.ts";
-import { Registry } from "prom-client";
 import { hotKey } from "../../runtime/hot/port.ts";
 import { redisSettings } from "../../runtime/hot/redis/settings.ts";
 import { machineClock } from "../../runtime/node/clock.ts";
 import { HotPublishing } from "../../runtime/node/hot_publishing.ts";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
+import { Registry } from "../../runtime/prom_client.ts";
 import { eventually } from "../services/eventually.ts";
 import { withFolder } from "../services/folder.ts";
 import { ownRedis, skipUnlessServersInstalled } from "../services/own_server.ts";

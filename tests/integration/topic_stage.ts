@@ -1,7 +1,6 @@
 /** A foreign topic of a test alone, and readers of it as a node has them. */
 
 import type { Admin, Kafka, Message, Producer } from "kafkajs";
-import { Registry } from "prom-client";
 import { refusalReasons } from "../../actors/sources/records.ts";
 import { panelTopics } from "../../actors/sources/topics.ts";
 import type { StoredDeadLetter } from "../../runtime/core/checkpoint.ts";
@@ -9,6 +8,7 @@ import { kafkaClient } from "../../runtime/log/kafka/client.ts";
 import { retries } from "../../runtime/log/kafka/limits.ts";
 import type { KafkaSettings } from "../../runtime/log/kafka/settings.ts";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
+import { Registry } from "../../runtime/prom_client.ts";
 import { RememberedPartitions } from "../../runtime/topics/remembered_partitions.ts";
 import { TopicMetrics } from "../../runtime/topics/topic_metrics.ts";
 import { runTopicSource, type TopicSourceOptions } from "../../runtime/topics/topic_source.ts";

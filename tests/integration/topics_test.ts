@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } from "kafkajs";
-import { Registry } from "prom-client";
 import { refusalReasons } from "../../actors/sources/records.ts";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
+import { Registry } from "../../runtime/prom_client.ts";
 import { RememberedPartitions } from "../../runtime/topics/remembered_partitions.ts";
 import { TopicMetrics } from "../../runtime/topics/topic_metrics.ts";
 import { eventually } from "../services/eventually.ts";

@@ -17,9 +17,9 @@ interface Layer {
 }
 
 /** What the ports and the node have in common. */
-const shared = ["rpc.ts", "thread_memory.ts", "unless_aborted.ts", "fetch_reason.ts"].map((name) =>
-  `runtime/${name}`
-);
+const shared = ["fetch_reason.ts", "prom_client.ts", "rpc.ts", "thread_memory.ts", "unless_aborted.ts"].map((
+  name,
+) => `runtime/${name}`);
 const port = { own: ["runtime/core/", ...shared], packages: null };
 
 const layers: readonly Layer[] = [

@@ -1,7 +1,7 @@
 /** Scheduled forecasts: which fit is used, how long, and how earlier forecasts did. */
 
 import assert from "node:assert/strict";
-import { Registry } from "prom-client";
+import { Registry } from "../../runtime/prom_client.ts";
 import { ForecastMetrics } from "../../actors/analysis/forecast_metrics.ts";
 import {
   type ForecastJobAnswer,

@@ -1,10 +1,10 @@
 /** An app over a fake engine, for one test. */
 
 import assert from "node:assert/strict";
-import { Registry } from "prom-client";
 import { type App, type AppOptions, createApp } from "../../actors/http/app.ts";
 import { RemoteWriteReceiver } from "../../actors/sources/remote_write/receiver.ts";
 import { MemoryHotState } from "../../runtime/hot/memory_hot.ts";
+import { Registry } from "../../runtime/prom_client.ts";
 import { FakeEngine } from "./http_fake_engine.ts";
 
 export interface Bench {

@@ -1,12 +1,12 @@
 /** Rates per id and per client, as a client meets them. */
 
 import assert from "node:assert/strict";
-import { Registry } from "prom-client";
 import { parseProxies } from "../../actors/http/client_address.ts";
 import type { Connection } from "../../actors/http/shared.ts";
 import { packed, requestOf } from "../services/write_request.ts";
 import { receiverInto, withApp } from "./http_app_under_test.ts";
 import { FakeEngine } from "./http_fake_engine.ts";
+import { Registry } from "../../runtime/prom_client.ts";
 
 const json = { "content-type": "application/json" };
 const readings = (id: string, count: number) => JSON.stringify(Array(count).fill({ id, values: { t: 1 } }));

@@ -1,12 +1,12 @@
 /** The small parts of a node: retries, backlog, turn board, metrics. */
 
 import assert from "node:assert/strict";
-import { Counter, Gauge, Registry } from "prom-client";
 import { Backlog } from "../../runtime/node/backlog.ts";
 import type { MetricsJson } from "../../runtime/node/host_protocol.ts";
 import { NodeMetrics } from "../../runtime/node/metrics.ts";
 import { backoffMs, retry } from "../../runtime/node/retry.ts";
 import { noShard, readTurnBoard, TurnBoard, turnBoardBytes } from "../../runtime/node/turn_board.ts";
+import { Counter, Gauge, Registry } from "../../runtime/prom_client.ts";
 
 Deno.test("retry() repeats until an attempt succeeds when the policy goes on", async () => {
   const pausesMs: number[] = [];

@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Registry } from "prom-client";
 import { RemoteWriteReceiver, type Written } from "../../actors/sources/remote_write/receiver.ts";
 import {
   readWriteRequest,
@@ -11,6 +10,7 @@ import {
   type WriteSink,
 } from "../../actors/sources/remote_write/write_request.ts";
 import type { Json } from "../../runtime/core/actor.ts";
+import { Registry } from "../../runtime/prom_client.ts";
 import { packed, requestOf, type WrittenSample } from "../services/write_request.ts";
 
 /** NaN with the bits of a stale marker in the place of a double. */

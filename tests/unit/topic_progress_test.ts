@@ -1,7 +1,7 @@
 /** How far foreign topics are read: `topic_progress.ts`, `remembered_partitions.ts`, `topic_metrics.ts`. */
 
 import assert from "node:assert/strict";
-import { Registry } from "prom-client";
+import { Registry } from "../../runtime/prom_client.ts";
 import { RememberedPartitions } from "../../runtime/topics/remembered_partitions.ts";
 import { TopicMetrics } from "../../runtime/topics/topic_metrics.ts";
 import { TopicProgress } from "../../runtime/topics/topic_progress.ts";

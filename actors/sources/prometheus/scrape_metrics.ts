@@ -1,6 +1,6 @@
 /** Metrics of scraping. The labels are known reasons and outcomes: never a source's name. */
 
-import { Counter, Histogram, type Registry } from "prom-client";
+import { Counter, Histogram, type Registry } from "../../../runtime/prom_client.ts";
 import { failureCodes, refusals, type ScrapeAnswer } from "./scrape_messages.ts";
 import type { SourceSpec } from "./source_spec.ts";
 

@@ -6,8 +6,8 @@
  * 2. What cannot be taken of a request is counted by reason, and does not keep the rest from being taken.
  */
 
-import { Counter, Gauge, type Registry } from "prom-client";
 import type { Batch, Engine } from "../../../runtime/node/engine.ts";
+import { Counter, Gauge, type Registry } from "../../../runtime/prom_client.ts";
 import { isTimeMs } from "../../sensors/timestamp.ts";
 import type { SampleMessage } from "../../series/series.ts";
 import { toldLabels } from "./limits.ts";
