@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import type { Server } from "../../../deploy/services/server.ts";
 import type { KafkaSettings, SaslMechanism } from "../../../runtime/log/kafka/settings.ts";
-import { requestTimeoutMs } from "../../../runtime/log/kafka/limits.ts";
+import { closeMs, requestTimeoutMs } from "../../../runtime/log/kafka/limits.ts";
 import { startKafkaLogThread } from "../../../runtime/log/kafka/start_kafka_log_thread.ts";
 import type { LogError } from "../../../runtime/log/port.ts";
 import { RemoteLog } from "../../../runtime/log/remote_log.ts";
@@ -108,6 +108,34 @@ async function failsFast({ server, ports }: Broker): Promise<void> {
   await thread.close();
 }
 
+async function closesInTime({ server, ports }: Broker): Promise<void> {
+  const told: string[] = [];
+  const thread = startKafkaLogThread({
+    settings: settingsOf(ports.plain),
+    shards: 4,
+    member: { name: "test", url: "", dead: [] },
+    report: (sentence) => void told.push(sentence),
+    onWaiting: () => {},
+  });
+  const log = new RemoteLog(thread.connect());
+  await thread.ready;
+  await thread.membership?.join();
+  await log.append([{ shard: 0, text: "before" }]);
+  await server.pause();
+  const append = rejectsWith("unknown", log.append([{ shard: 0, text: "given up" }]));
+  const startMs = performance.now();
+  await thread.close();
+  const tookMs = performance.now() - startMs;
+  await server.resume();
+  assert(tookMs < closeMs + 500, `it took ${tookMs} ms`);
+  await append;
+  assert.equal(
+    told.join(),
+    `The log was closed while Kafka at 127.0.0.1:${ports.plain} did not answer. Given up are appends that may be ` +
+      "written or not: 1, and telling the other nodes, who miss this one after 6000 ms.",
+  );
+}
+
 async function endsAtGap({ ports }: Broker): Promise<void> {
   const settings = settingsOf(ports.plain);
   const log = await open(settings);
@@ -184,6 +212,10 @@ Deno.test({
     await t.step("authenticates, and says what is wrong without secrets", () => authenticates(broker));
     await t.step("ends a subscription below which records were deleted", () => endsAtGap(broker));
     await t.step("fails appends fast while the broker is stopped, then goes on", () => failsFast(broker));
+    await t.step(
+      "closes in time while the broker stands still, and says what it gives up",
+      () => closesInTime(broker),
+    );
     await t.step(
       "loses and repeats nothing when the broker is killed",
       () => losesNothing(opened(broker), () => restarts(broker)),
