@@ -16,6 +16,7 @@ import { within } from "../../services/within.ts";
 import { range } from "../log_collector.ts";
 import { readAll, rejectsWith } from "../log_contract.ts";
 import { losesNothing } from "./kafka_disturbance.ts";
+import { intrude, intruded } from "./kafka_intruder.ts";
 import { openKafkaLog } from "./kafka_logs.ts";
 
 const plenty = 1 << 30;
@@ -136,6 +137,26 @@ async function closesInTime({ server, ports }: Broker): Promise<void> {
   );
 }
 
+/** The broker has records of the log's producer that it has not sent. */
+async function goesOnBeyondForeignSequence({ ports }: Broker): Promise<void> {
+  const settings = settingsOf(ports.plain);
+  const back = Promise.withResolvers<void>();
+  const onWaiting = (sentence: string | null) => sentence === null ? back.resolve() : undefined;
+  const log = await openKafkaLog({ settings, shards: 4, onWaiting });
+  for (const text of ["0", "1"]) await log.append([{ shard: 0, text }]);
+  await intrude(settings, { epoch: 0, sequence: 2, records: 3 });
+  const frame = [{ shard: 0, text: "2" }];
+  const error = await rejectsWith("unknown", log.append(frame));
+  assert.match(
+    error.message,
+    /^Kafka at 127\.0\.0\.1:\d+ answers with an error: .*out of order sequence number\.$/,
+  );
+  await within("another producer", back.promise);
+  await log.append(frame);
+  assert.deepEqual((await readAll(log, 0, 0)).texts, ["0", "1", intruded, intruded, intruded, "2"]);
+  await log.close();
+}
+
 async function endsAtGap({ ports }: Broker): Promise<void> {
   const settings = settingsOf(ports.plain);
   const log = await open(settings);
@@ -219,6 +240,15 @@ Deno.test({
     await t.step(
       "loses and repeats nothing when the broker is killed",
       () => losesNothing(opened(broker), () => restarts(broker)),
+    );
+    await t.step("nor when it knows a newer life of the log's producer", () => {
+      const settings = settingsOf(broker.ports.plain);
+      const fence = () => intrude(settings, { epoch: 1, sequence: 0, records: 2 });
+      return losesNothing(() => open(settings), fence);
+    });
+    await t.step(
+      "goes on with another producer when its own is out of order",
+      () => goesOnBeyondForeignSequence(broker),
     );
     await t.step("nor when it stands still", () => losesNothing(opened(broker), () => standsStill(broker)));
   },
