@@ -32,7 +32,7 @@ import { LogConsumer } from "./consumer.ts";
 import { GroupCoordinator } from "./group_coordinator.ts";
 import { Hindrances } from "./hindrances.ts";
 import { clientIdOf, Membership } from "./membership.ts";
-import { isClosedAtOnce, outsideSentence, refusalOf, waitingSentence } from "./errors.ts";
+import { isClosedAtOnce, outsideSentence, refusalOf, unavailable, waitingSentence } from "./errors.ts";
 import {
   closeDeadlineMs,
   closeMs,
@@ -42,7 +42,7 @@ import {
   retries,
   sessionTimeoutMs,
 } from "./limits.ts";
-import { MailboxOffsets } from "./offsets.ts";
+import { extentsOf, MailboxOffsets } from "./offsets.ts";
 import { type KafkaSettings, mailboxTopic, nodesGroup } from "./settings.ts";
 import { ensureKeyedTopic, ensureMailboxTopic } from "./topic.ts";
 import { hasSettled } from "../../rpc.ts";
@@ -72,6 +72,7 @@ export class KafkaLog implements MailboxLog, SharedLog {
   };
   readonly topics: TopicLog = {
     read: async (topic, shard, from, deliver) => await this.#read(topic, shard, from, deliver),
+    extents: async (topic) => await this.#topicExtents(topic),
   };
   readonly #admin: Admin;
   readonly #topics: readonly string[];
@@ -243,19 +244,24 @@ export class KafkaLog implements MailboxLog, SharedLog {
   ): Subscription {
     this.#checkOpen();
     this.#checkShard(shard);
-    if (!this.#topics.includes(topic)) {
-      throw new LogError("refused", `The log was not opened with the topic ${topic}: it cannot be read.`);
-    }
+    this.#checkTopic(topic);
     return this.#consumer.read(topic, shard, from, deliver);
   }
 
   async #extentOf(topic: string, partition: number): Promise<LogExtent> {
-    const offsets = await this.#admin.fetchTopicOffsets(topic);
-    const of = offsets.find((each) => each.partition === partition);
-    if (of === undefined) {
-      throw new LogError("unavailable", `Kafka does not know ${partitionName(topic, partition)}.`);
+    const extent = (await extentsOf(this.#admin, topic))[partition];
+    if (extent !== undefined) return extent;
+    throw new LogError("unavailable", `Kafka does not know ${partitionName(topic, partition)}.`);
+  }
+
+  async #topicExtents(topic: string): Promise<readonly LogExtent[]> {
+    this.#checkOpen();
+    this.#checkTopic(topic);
+    try {
+      return await extentsOf(this.#admin, topic);
+    } catch (thrown) {
+      throw unavailable(thrown, this.#settings);
     }
-    return { begin: Number(of.low), end: Number(of.high) };
   }
 
   async extent(shard: number): Promise<LogExtent> {
@@ -314,6 +320,11 @@ export class KafkaLog implements MailboxLog, SharedLog {
 
   #checkOpen(): void {
     if (this.#closing !== null) throw new LogError("closed", "The log is closed.");
+  }
+
+  #checkTopic(topic: string): void {
+    if (this.#topics.includes(topic)) return;
+    throw new LogError("refused", `The log was not opened with the topic ${topic}: it cannot be read.`);
   }
 
   #checkShard(shard: number): void {
