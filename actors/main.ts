@@ -206,15 +206,17 @@ async function superviseHostMetrics(
 async function superviseTopics(
   settings: Settings,
   { servers }: Place,
-  engine: Engine,
+  engine: EmbeddedEngine,
   registry: Registry,
   report: Report,
 ): Promise<void> {
   if (servers === null) return;
   const { runTopicSource } = await import("../runtime/topics/topic_source.ts");
-  const topics = panelTopics(topicSettings(settings));
+  const forms = topicSettings(settings);
+  const topics = panelTopics(forms);
   const topicLog = logOf("topics", report);
   const metrics = new TopicMetrics(registry, topics.keys(), refusalReasons);
+  for (const topic of forms.keyedTopics) metrics.watch(topic, () => engine.topicLag(topic));
   const remembered = new RememberedPartitions();
   for (const [topic, read] of topics) {
     await engine.supervise(source(`topic-${topic}`, (signal) =>

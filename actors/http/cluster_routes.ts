@@ -41,8 +41,10 @@ export function clusterRoutes(engine: Engine): Route[] {
   })];
 }
 
-function shown({ checkpointAtMs: checkpointAt, ...shard }: ClusterShard): Answer["shards"][number] {
-  return { ...shard, checkpointAt };
+function shown(
+  { checkpointAtMs: checkpointAt, topicLags, ...shard }: ClusterShard,
+): Answer["shards"][number] {
+  return { ...shard, topicLags: { ...topicLags }, checkpointAt };
 }
 
 function told({ atMs: at, gained, lost, kept, ...phases }: Rebalance): Answer["rebalances"][number] {

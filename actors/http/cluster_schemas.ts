@@ -25,6 +25,10 @@ const Shard = z.object({
   lag: z.int().min(0).nullable().meta({
     description: "Frames of its log that are in no confirmed checkpoint; null where that is not known.",
   }),
+  topicLags: z.record(z.string(), z.int().min(0).nullable()).meta({
+    description:
+      "By topic that is folded directly, its records that are in none; null where that is not known.",
+  }),
   checkpointAt: timeMs.nullable().meta({
     description:
       "When it made its last checkpoint, or was claimed, by the store's clock; null where that is not known.",

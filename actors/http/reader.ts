@@ -4,7 +4,7 @@ import type { Address } from "../../runtime/core/actor.ts";
 import { MAILBOX } from "../../runtime/core/checkpoint.ts";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import type { TraceAnswer } from "../../runtime/core/queries.ts";
-import { HotError, hotKey, type HotState } from "../../runtime/hot/port.ts";
+import { HotError, hotKey, type HotState, standingOf } from "../../runtime/hot/port.ts";
 import type { AskResult, Consistency, Engine } from "../../runtime/node/engine.ts";
 import type { LogFailure } from "./failure.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -91,7 +91,7 @@ export class ActorReader {
 
   #remember(key: string, { epoch, positions, json, ageMs }: Answered): void {
     const { hot, log } = this.#options;
-    const entry = { key, epoch, position: positions[MAILBOX] ?? -1, atMs: Date.now() - ageMs, json };
+    const entry = { key, epoch, ...standingOf(positions), atMs: Date.now() - ageMs, json };
     hot.put([entry]).catch((thrown: unknown) => {
       if (!(thrown instanceof HotError)) log(`Cannot cache an answer: ${errorMessage(thrown)}`, thrown);
     });

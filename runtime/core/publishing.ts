@@ -24,8 +24,8 @@ export interface PublishedAnswer {
 /** What of a checkpoint is published. */
 export interface Published {
   readonly epoch: number;
-  /** The last mailbox offset that the answers reflect. */
-  readonly position: number;
+  /** By topic, the last offset that the answers reflect. */
+  readonly positions: Readonly<Record<string, number>>;
   /** Log time, epoch milliseconds. */
   readonly atMs: number;
   readonly answers: readonly PublishedAnswer[];

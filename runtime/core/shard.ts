@@ -565,10 +565,11 @@ export class Shard implements ShardMachine {
     nowMs: number,
   ): void {
     if (publishing === null) return;
-    const { offset } = checkpoint.positions[MAILBOX] ?? { offset: -1 };
-    if (Object.values(checkpoint.positions).every(({ index }) => index === 0)) {
+    const at = Object.entries(checkpoint.positions);
+    if (at.every(([, { index }]) => index === 0)) {
+      const positions = Object.fromEntries(at.map(([topic, { offset }]) => [topic, offset]));
       const atMs = Math.max(fold.turns.clockMs, clock.logNowMs(nowMs));
-      publishing.capture(fold.table, checkpoint.commit, { epoch, position: offset, atMs });
+      publishing.capture(fold.table, checkpoint.commit, { epoch, positions, atMs });
     }
     if (publishing.isWaiting) pace.moved();
   }

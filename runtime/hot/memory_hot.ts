@@ -13,8 +13,12 @@ function bytesOf({ key, json }: HotEntry): number {
   return 2 * (key.length + json.length) + entryOverheadBytes;
 }
 
+/** Of the port's guarantee 2, the first that differs decides. */
+const order = ["epoch", "position", "records", "atMs"] as const;
+
 function isOlder(entry: HotEntry, stored: HotEntry): boolean {
-  return entry.epoch < stored.epoch || (entry.epoch === stored.epoch && entry.position < stored.position);
+  const first = order.find((name) => entry[name] !== stored[name]);
+  return first !== undefined && entry[first] < stored[first];
 }
 
 export class MemoryHotState implements HotState {
@@ -32,8 +36,8 @@ export class MemoryHotState implements HotState {
     return Promise.resolve();
   }
 
-  #putOne({ key, epoch, position, atMs, json }: HotEntry): void {
-    const entry: HotEntry = { key, epoch, position, atMs, json };
+  #putOne({ key, epoch, position, records, atMs, json }: HotEntry): void {
+    const entry: HotEntry = { key, epoch, position, records, atMs, json };
     const stored = this.#entries.get(key);
     if (stored !== undefined) {
       if (isOlder(entry, stored)) return;

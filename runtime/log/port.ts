@@ -88,6 +88,8 @@ export interface TopicLog {
     deliver: (frames: readonly RecordFrame[]) => void,
     failed?: SubscriptionEnded,
   ): Promise<Subscription>;
+  /** Where each partition of the topic begins and ends now. Throws a `LogError` "unavailable". */
+  extents(topic: string): Promise<readonly LogExtent[]>;
 }
 
 export type LogErrorCode =

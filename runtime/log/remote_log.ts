@@ -62,6 +62,10 @@ export class RemoteLog implements MailboxLog, TopicLog {
     return this.#call("extent", [shard]);
   }
 
+  extents(topic: string): Promise<readonly LogExtent[]> {
+    return this.#call("extents", [topic]);
+  }
+
   trim(shard: number, below: number): Promise<void> {
     return this.#call("trim", [shard, below]);
   }

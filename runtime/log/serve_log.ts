@@ -39,11 +39,8 @@ export function serveLog(log: ServedLog, port: MessagePort): () => void {
   };
   let isOver = false;
   const read = async (topic: string, shard: number, from: number, subscription: number): Promise<void> => {
-    if (log.topics === undefined) {
-      throw new LogError("refused", `This log has no foreign topics: ${topic} cannot be read.`);
-    }
     const deliver = (frames: readonly RecordFrame[]) => outbox.records(subscription, frames);
-    const reader = await log.topics.read(topic, shard, from, deliver, failing(subscription));
+    const reader = await topicsOf(log, topic).read(topic, shard, from, deliver, failing(subscription));
     // Not one of the client's own: nobody else would close it.
     if (isOver) reader.close();
     else subscriptions.set(subscription, reader);
@@ -56,6 +53,7 @@ export function serveLog(log: ServedLog, port: MessagePort): () => void {
     holds: (shard: number) => client.holds(shard),
     subscribe,
     read,
+    extents: (topic: string) => topicsOf(log, topic).extents(topic),
   });
   const end = () => {
     stopServing();
@@ -84,6 +82,11 @@ export function serveLog(log: ServedLog, port: MessagePort): () => void {
     outbox.post({ type: "bye" });
     port.close();
   };
+}
+
+function topicsOf({ topics }: ServedLog, topic: string): TopicLog {
+  if (topics !== undefined) return topics;
+  throw new LogError("refused", `This log has no foreign topics: ${topic} cannot be read.`);
 }
 
 /** Keeps the order of what it is given. */

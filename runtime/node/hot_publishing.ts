@@ -7,7 +7,7 @@
  */
 
 import type { Published } from "../core/publishing.ts";
-import { type HotEntry, hotKey, type HotState } from "../hot/port.ts";
+import { type HotEntry, hotKey, type HotState, standingOf } from "../hot/port.ts";
 import { PublishQueue } from "../hot/publish_queue.ts";
 import { RedisHotState } from "../hot/redis/redis_hot.ts";
 import type { RedisSettings } from "../hot/redis/settings.ts";
@@ -62,11 +62,12 @@ export class HotPublishing {
   }
 
   /** For `EngineOptions.onPublished`. */
-  readonly onPublished = ({ epoch, position, atMs, answers }: Published): void => {
+  readonly onPublished = ({ epoch, positions, atMs, answers }: Published): void => {
+    const standing = standingOf(positions);
     this.#queue.add(answers.map((answer): HotEntry => ({
       key: hotKey(answer, answer.query),
       epoch,
-      position,
+      ...standing,
       atMs,
       json: answer.json,
       fields: answer.fields,

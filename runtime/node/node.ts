@@ -20,6 +20,7 @@ import { joinFrame } from "../core/frame.ts";
 import { shardOf } from "../core/murmur2.ts";
 import type { Control } from "../core/control.ts";
 import { RemoteLog } from "../log/remote_log.ts";
+import { hasSettled } from "../rpc.ts";
 import type { Store } from "../store/port.ts";
 import { RemoteStore } from "../store/remote_store.ts";
 import type { AbandonedThreads } from "./abandoned.ts";
@@ -30,7 +31,7 @@ import { ShardedBatch } from "./batch.ts";
 import { machineClock } from "./clock.ts";
 import { ComputeMetrics } from "./compute_metrics.ts";
 import { ComputePool, type ComputeSettings } from "./compute_pool.ts";
-import { type ClusterStatus, clusterStatus } from "./cluster_view.ts";
+import { type ClusterStatus, clusterStatus, topicLag } from "./cluster_view.ts";
 import { controlPiece } from "./control.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
@@ -47,7 +48,7 @@ import { errorMessage, invariant } from "../core/errors.ts";
 import { AskedEnds, boardEnds } from "./log_ends.ts";
 import { Gateway } from "./gateway.ts";
 import { Expiry, expiryShard } from "./expiry.ts";
-import { closeWritersMs, sendDeadlineMs, startCheckMs, watchdogTickMs } from "./limits.ts";
+import { closeWritersMs, metricsDeadlineMs, sendDeadlineMs, startCheckMs, watchdogTickMs } from "./limits.ts";
 import { StampClock } from "./stamp_clock.ts";
 import { type Agreements, NodeMembership } from "./node_membership.ts";
 import { NodeMetrics } from "./metrics.ts";
@@ -455,9 +456,20 @@ export class EmbeddedEngine implements Engine {
       shardCount: this.shardCount,
       store: this.store,
       log: this.#log,
+      topics: Object.keys(this.#settings.topics),
       table: membership === null ? null : () => membership.table(),
       rebalances: () => this.#rebalances.list(),
     }, deadlineMs);
+  }
+
+  /**
+   * Records of a foreign topic that is folded directly, of this node's shards, that are in no confirmed checkpoint; null
+   * when that is not known soon: whoever is away is told of elsewhere.
+   */
+  async topicLag(topic: string): Promise<number | null> {
+    const asked = topicLag({ store: this.store, log: this.#log }, topic, (shard) => this.#board.isOwn(shard))
+      .catch(() => null);
+    return await hasSettled(asked, metricsDeadlineMs) ? await asked : null;
   }
 
   logNowMs(): number {

@@ -1,5 +1,6 @@
 /**
- * Metrics of foreign topics that are read into the mailbox. The labels are the topics' names and known reasons.
+ * Metrics of foreign topics: of those that are read into the mailbox, and the lag of all. The labels are the topics'
+ * names and known reasons.
  *
  * 1. They outlive their readers: nothing goes down when one begins anew.
  */
@@ -9,13 +10,19 @@ import { Counter, Gauge, type Registry } from "../prom_client.ts";
 /** Of a dead letter for records that were removed before they were read. */
 export const removedReason = "removed";
 
+/** Null: it is not known now, and left out. */
+type Lag = () => number | null | Promise<number | null>;
+
 export class TopicMetrics {
   readonly #records: Counter<"topic">;
   readonly #refused: Counter<"topic" | "reason">;
   readonly #reasons: ReadonlySet<string>;
-  readonly #lags = new Map<string, () => number>();
+  readonly #lags = new Map<string, Lag>();
 
-  /** @param reasons why the topics' readers refuse records; any other is counted as "other" */
+  /**
+   * @param topics those that are read into the mailbox
+   * @param reasons why the topics' readers refuse records; any other is counted as "other"
+   */
   constructor(registry: Registry, topics: Iterable<string>, reasons: readonly string[]) {
     const registers = [registry];
     this.#reasons = new Set([...reasons, removedReason]);
@@ -36,11 +43,17 @@ export class TopicMetrics {
     const lags = this.#lags;
     new Gauge({
       name: "sensorium_topic_lag_records",
-      help: "Records of a foreign topic that are not in the mailbox yet, as of the last seconds.",
+      help:
+        "Records of a foreign topic that are not in the mailbox yet, as of the last seconds; or, where it is folded " +
+        "directly, in no confirmed checkpoint of this node's shards.",
       labelNames: ["topic"],
       registers,
-      collect() {
-        for (const [topic, read] of lags) this.set({ topic }, read());
+      async collect() {
+        await Promise.all(Array.from(lags, async ([topic, read]) => {
+          const lag = await read();
+          if (lag === null) this.remove({ topic });
+          else this.set({ topic }, lag);
+        }));
       },
     });
     // A rate needs its zero.
@@ -51,7 +64,7 @@ export class TopicMetrics {
   }
 
   /** `lag` is asked with every scrape, until another is named. */
-  watch(topic: string, lag: () => number): void {
+  watch(topic: string, lag: Lag): void {
     this.#lags.set(topic, lag);
   }
 

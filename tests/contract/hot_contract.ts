@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { HotEntry, HotState } from "../../runtime/hot/port.ts";
 
 function entry(parts: Partial<HotEntry> = {}): HotEntry {
-  return { key: "sensor/a", epoch: 1, position: 10, atMs: 1000, json: '{"v":1}', ...parts };
+  return { key: "sensor/a", epoch: 1, position: 10, records: 0, atMs: 1000, json: '{"v":1}', ...parts };
 }
 
 export function hotContract(adapter: string, make: () => Promise<HotState>): void {
@@ -28,22 +28,30 @@ export function hotContract(adapter: string, make: () => Promise<HotState>): voi
     assert.deepEqual(await hot.get("sensor/é{}"), entry({ key: "sensor/é{}", json: '"x"' }));
   });
 
-  test("put() changes nothing when epoch and position are lower than the stored ones", async (hot) => {
-    const stored = entry({ epoch: 2, position: 10 });
+  test("2: put() changes nothing when the first of epoch, position, records and time that differs is lower", async (hot) => {
+    const stored = entry({ epoch: 2, position: 10, records: 5, atMs: 2000 });
     await hot.put([stored]);
-    await hot.put([
-      entry({ epoch: 2, position: 9, json: "1" }),
-      entry({ epoch: 1, position: 99, json: "2" }),
-    ]);
-    assert.deepEqual(await hot.get("sensor/a"), stored);
+    const older = [
+      entry({ epoch: 2, position: 10, records: 5, atMs: 1999, json: "1" }),
+      entry({ epoch: 2, position: 10, records: 4, atMs: 3000, json: "2" }),
+      entry({ epoch: 2, position: 9, records: 9, atMs: 3000, json: "3" }),
+      entry({ epoch: 1, position: 99, records: 99, atMs: 3000, json: "4" }),
+    ];
+    for (const each of older) {
+      await hot.put([each]);
+      assert.deepEqual(await hot.get("sensor/a"), stored);
+    }
   });
 
-  test("put() replaces when epoch or position is greater, or both are equal", async (hot) => {
+  test("2: put() replaces when the first of them that differs is greater, or none does", async (hot) => {
     const newer = [
-      entry({ epoch: 2, position: 10 }),
-      entry({ epoch: 2, position: 10, atMs: 2000 }),
-      entry({ epoch: 2, position: 11 }),
-      entry({ epoch: 3, position: 0 }),
+      entry({ epoch: 2, position: -1, records: 8, atMs: 3000 }),
+      entry({ epoch: 2, position: 10, records: 7, atMs: 2000 }),
+      entry({ epoch: 2, position: 10, records: 7, atMs: 2000, json: "1" }),
+      entry({ epoch: 2, position: 10, records: 7, atMs: 2000.5 }),
+      entry({ epoch: 2, position: 10, records: 8, atMs: 1000 }),
+      entry({ epoch: 2, position: 11, records: 0, atMs: 1000 }),
+      entry({ epoch: 3, position: 0, records: 0, atMs: 500 }),
     ];
     for (const next of newer) {
       await hot.put([next]);

@@ -6,7 +6,7 @@ import { hotContract } from "./hot_contract.ts";
 hotContract("MemoryHotState", () => Promise.resolve(new MemoryHotState()));
 
 function entry(key: string, jsonLength: number): HotEntry {
-  return { key, epoch: 1, position: 1, atMs: 0, json: "x".repeat(jsonLength) };
+  return { key, epoch: 1, position: 1, records: 0, atMs: 0, json: "x".repeat(jsonLength) };
 }
 
 async function keptOf(hot: MemoryHotState, keys: readonly string[]): Promise<string[]> {

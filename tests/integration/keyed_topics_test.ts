@@ -203,6 +203,12 @@ Deno.test({
         `${stage.entry}/${shard}`,
         end - 1,
       ]]);
+      await engine.flush(deadlineMs);
+      assert.equal(await engine.topicLag(stage.entry), 0);
+      const { shards: placed, missing } = await engine.cluster(deadlineMs);
+      assert.deepEqual(missing, []);
+      const none = { [stage.entry]: 0, [stage.ok]: 0 };
+      assert.deepEqual(placed.map(({ topicLags }) => topicLags), placed.map(() => none));
       assert.match(removed[0]!.detail, new RegExp(`^Records ${end - lost.length}\\.\\.${end - 1} of `));
     } finally {
       await engine.stop(deadlineMs);
@@ -272,6 +278,11 @@ Deno.test({
       });
       if (isOver) {
         for (const [id, { count }] of stage.sent) assert.equal(await countOf(node, id), count, id);
+        const lag = `sensorium_topic_lag_records{topic="${stage.entry}"} 0\n`;
+        await eventually("no lag after the next checkpoint", deadlineMs, async () => {
+          const metrics = await (await fetch(`${node.url}/metrics`)).text();
+          return metrics.includes(lag) ? true : null;
+        });
       } else await node.kill();
     }
   },

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { ShardReport } from "../../runtime/node/host_protocol.ts";
-import { clusterStatus, type ClusterViewParts } from "../../runtime/node/cluster_view.ts";
+import { clusterStatus, type ClusterViewParts, topicLag } from "../../runtime/node/cluster_view.ts";
 import { maxRebalances } from "../../runtime/node/limits.ts";
 import { Rebalances } from "../../runtime/node/rebalances.ts";
 
@@ -13,7 +13,7 @@ const row = {
   shard: 1,
   epoch: 3,
   owner: "a/node-1",
-  positions: { mailbox: position },
+  positions: { mailbox: position, readings: { offset: 4, index: 0 } },
   commit: 9,
   committedAtMs: 5,
 };
@@ -23,7 +23,11 @@ function parts(changes: Partial<ClusterViewParts> = {}): ClusterViewParts {
     self: one,
     shardCount: 2,
     store: { rows: () => Promise.resolve([row]) },
-    log: { extent: (shard) => Promise.resolve({ begin: 0, end: 10 + shard }) },
+    log: {
+      extent: (shard) => Promise.resolve({ begin: 0, end: 10 + shard }),
+      extents: () => Promise.resolve([{ begin: 3, end: 9 }, { begin: 0, end: 20 }]),
+    },
+    topics: ["readings"],
     table: () => Promise.resolve({ nodes: [two, one], owners: [null, 0] }),
     rebalances: () => [],
     ...changes,
@@ -34,18 +38,33 @@ Deno.test("clusterStatus() joins the agreement, the store's rows and the log's e
   const { nodes, shards, missing } = await clusterStatus(parts(), 1000);
   assert.deepEqual(nodes, [{ ...one, isSelf: true, shards: 0 }, { ...two, isSelf: false, shards: 1 }]);
   assert.deepEqual(shards, [
-    { shard: 0, node: null, owner: null, epoch: 0, position: {}, lag: 10, checkpointAtMs: null },
+    {
+      shard: 0,
+      node: null,
+      owner: null,
+      epoch: 0,
+      position: {},
+      lag: 10,
+      topicLags: { readings: 6 },
+      checkpointAtMs: null,
+    },
     {
       shard: 1,
       node: two.name,
       owner: "a/node-1",
       epoch: 3,
-      position: { mailbox: 7 },
+      position: { mailbox: 7, readings: 4 },
       lag: 3,
+      topicLags: { readings: 15 },
       checkpointAtMs: 5,
     },
   ]);
   assert.deepEqual(missing, []);
+});
+
+Deno.test("topicLag() adds up what the shards of a node have not folded of what a topic still has", async () => {
+  assert.equal(await topicLag(parts(), "readings", (shard) => shard === 1), 15);
+  assert.equal(await topicLag(parts(), "readings", () => true), 6 + 15);
 });
 
 Deno.test("clusterStatus() of a node alone has all shards", async () => {
@@ -57,16 +76,21 @@ Deno.test("clusterStatus() of a node alone has all shards", async () => {
 Deno.test("clusterStatus() leaves out what is not told in time, and says so (1)", async () => {
   const away = parts({
     store: { rows: () => Promise.reject(new Error("MySQL is away")) },
-    log: { extent: () => new Promise(() => {}) },
+    log: {
+      extent: () => new Promise(() => {}),
+      extents: () => Promise.reject(new Error("Kafka is away")),
+    },
     table: () => Promise.reject(new Error("Kafka is away")),
   });
   const { nodes, shards, missing } = await clusterStatus(away, 10);
   assert.deepEqual(nodes, [{ ...one, isSelf: true, shards: 0 }]);
-  const unknown = { node: null, owner: null, epoch: 0, position: {}, lag: null, checkpointAtMs: null };
+  const none = { node: null, owner: null, epoch: 0, position: {}, checkpointAtMs: null };
+  const unknown = { ...none, lag: null, topicLags: { readings: null } };
   assert.deepEqual(shards, [{ shard: 0, ...unknown }, { shard: 1, ...unknown }]);
   assert.deepEqual(missing.toSorted(), [
     "what the store has of the shards: MySQL is away",
     "where the log ends: no answer within 10 ms",
+    "where the topic readings ends: Kafka is away",
     "which node has which shard: Kafka is away",
   ]);
 });

@@ -377,8 +377,9 @@ Deno.test("GET /cluster tells of nodes, shards and rebalances", () =>
       node: "host/node-0/1",
       owner: "host-0",
       epoch: 4,
-      position: { mailbox: 9 },
+      position: { mailbox: 9, readings: 4 },
       lag: 2,
+      topicLags: { readings: 7, recoveries: null },
     };
     const moved = { gained: [0], lost: [], kept: [1], agreeingMs: 40, claimingMs: 12, replayingMs: null };
     engine.clusterStatus = {

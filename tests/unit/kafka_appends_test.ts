@@ -70,7 +70,7 @@ for (const [type, code] of fatal) {
     const outcomes = await Promise.allSettled([first, behind]);
     assert.deepEqual(outcomes.map(codeOf), ["unknown", "unavailable"]);
     assert.equal(producers(), 2);
-    assert.match(waiting[0] ?? "", /^Kafka at kafka:9092 does not answer: /);
+    assert.match(waiting[0] ?? "", /^Kafka at kafka:9092 answers with an error: /);
     assert.equal(waiting.at(-1), null, "it goes on by itself");
     await appends.append(frame("1"));
     assert.deepEqual(await appends.append(frame("2")), [{ offset: 1, stampMs: 7 }]);

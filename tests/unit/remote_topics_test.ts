@@ -25,6 +25,10 @@ class ScriptedTopics implements TopicLog {
   onGrant = () => {};
   onClosed = () => {};
 
+  extents(topic: string) {
+    return Promise.resolve([{ begin: 0, end: topic.length }]);
+  }
+
   read(
     topic: string,
     shard: number,
@@ -74,6 +78,15 @@ Deno.test("RemoteLog.read() hands over records, credits, and why a subscription 
   await closed.promise;
   assert.equal(topics.closed, 1, "a service that ends closes what is open");
   await remote.close();
+});
+
+Deno.test("RemoteLog.extents() tells where a topic's partitions begin and end", async () => {
+  const { port1, port2 } = new MessageChannel();
+  const end = serveLog({ client: () => new MemoryLog(1, () => 0), topics: new ScriptedTopics() }, port2);
+  const remote = new RemoteLog(port1);
+  assert.deepEqual(await remote.extents("readings"), [{ begin: 0, end: 8 }]);
+  await remote.close();
+  end();
 });
 
 Deno.test("RemoteLog.read() says so when the log has no foreign topics", async () => {

@@ -60,17 +60,23 @@ Deno.test("RememberedPartitions.admit() counts what shards remember, each once, 
 
 Deno.test("TopicMetrics begin at zero, and their labels are bounded", async () => {
   const registry = new Registry();
+  let keyed: number | null = 5;
   const metrics = new TopicMetrics(registry, ["ENTRY"], ["malformed"]);
   metrics.read("ENTRY", 7);
   metrics.refused("ENTRY", new Map([["malformed", 2], ["said by someone", 3], ["and another", 1]]));
   metrics.watch("ENTRY", () => 1);
   metrics.watch("ENTRY", () => 4);
-  const lines = (await registry.metrics()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
-  assert.deepEqual(lines.sort(), [
+  metrics.watch("KEYED", () => Promise.resolve(keyed));
+  const linesOf = async () =>
+    (await registry.metrics()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  assert.deepEqual((await linesOf()).sort(), [
     'sensorium_topic_lag_records{topic="ENTRY"} 4',
+    'sensorium_topic_lag_records{topic="KEYED"} 5',
     'sensorium_topic_records_refused_total{topic="ENTRY",reason="malformed"} 2',
     'sensorium_topic_records_refused_total{topic="ENTRY",reason="other"} 4',
     'sensorium_topic_records_refused_total{topic="ENTRY",reason="removed"} 0',
     'sensorium_topic_records_total{topic="ENTRY"} 7',
   ]);
+  keyed = null;
+  assert.doesNotMatch((await linesOf()).join(), /KEYED/, "what is not known is left out");
 });

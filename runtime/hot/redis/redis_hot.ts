@@ -1,7 +1,7 @@
 /**
  * Port `HotState` on a Redis server. See the README for its keys.
  *
- * 1. An entry is a hash, and replaced as a whole by a script, which refuses a lower (epoch, position), whoever puts it.
+ * 1. An entry is a hash, and replaced as a whole by a script, which refuses an older one, whoever puts it.
  * 2. Reads and puts fail within their deadlines, or at once while the server is known to be away or slow.
  * 3. `onLost` is called when what was put may not be there: with every connection, and within about a second of a flush.
  */
@@ -91,7 +91,7 @@ export class RedisHotState implements HotState {
   /** The error of each entry. */
   async #putAll(client: Redis, entries: readonly HotEntry[]): Promise<(string | null)[]> {
     const pipeline = client.pipeline();
-    for (const { key, epoch, position, atMs, json, fields = {} } of entries) {
+    for (const { key, epoch, position, records, atMs, json, fields = {} } of entries) {
       const slash = key.indexOf("/");
       const kind = slash < 0 ? key : key.slice(0, slash);
       const query = slash < 0 ? "" : key.slice(key.lastIndexOf("?") + 1);
@@ -106,6 +106,7 @@ export class RedisHotState implements HotState {
         idOf(key),
         epoch,
         position,
+        records,
         atMs,
         json,
         ...Object.entries(fields).flat(),
@@ -118,11 +119,12 @@ export class RedisHotState implements HotState {
   async get(key: string): Promise<HotEntry | null> {
     const values = await this.#connection.call(
       readDeadlineMs,
-      (client) => client.hmget(`${this.#prefix}:${key}`, "epoch", "position", "at", "json"),
+      (client) => client.hmget(`${this.#prefix}:${key}`, "json", "epoch", "position", "records", "at"),
     );
-    const [epoch = null, position = null, at = null, json = null] = values;
-    if (epoch === null || position === null || at === null || json === null) return null;
-    return { key, epoch: Number(epoch), position: Number(position), atMs: Number(at), json };
+    const [json = null, ...order] = values;
+    if (json === null || order.includes(null)) return null;
+    const [epoch = 0, position = 0, records = 0, atMs = 0] = order.map(Number);
+    return { key, epoch, position, records, atMs, json };
   }
 
   async close(): Promise<void> {

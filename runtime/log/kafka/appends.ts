@@ -20,6 +20,7 @@ import { type AppendReceipt, LogError, type NewFrame } from "../port.ts";
 import { unavailable, waitingSentence } from "./errors.ts";
 import {
   closeDeadlineMs,
+  closeSendMs,
   maxAppendBytes,
   queuedBytes,
   reconnectMs,
@@ -51,6 +52,9 @@ export class KafkaAppends {
   #queuedBytes = 0;
   #producer: Producer | null = null;
   #sending: Promise<void> | null = null;
+  /** Being sent. */
+  #group: readonly WaitingAppend[] = [];
+  #giveUp: ((error: Error) => void) | null = null;
   /** Why nothing is taken now. */
   #down: string | null = null;
   #succeededMs = -Infinity;
@@ -91,12 +95,18 @@ export class KafkaAppends {
     });
   }
 
-  /** Sends what waits, then ends. */
-  async close(): Promise<void> {
+  /** Sends what waits, then ends; what is not sent by `closeSendMs` fails. Resolves to how many appends that are. */
+  async close(): Promise<number> {
     this.#isClosed = true;
     if (this.#reconnecting !== null) clearTimeout(this.#reconnecting);
-    await this.#sending;
+    let unsent = 0;
+    if (this.#sending !== null && !await hasSettled(this.#sending, closeSendMs)) {
+      unsent = this.#group.length + this.#queue.length;
+      this.#giveUp?.(new Error(`it has not taken messages for ${closeSendMs} ms, and the log closes`));
+      await this.#sending;
+    }
     if (this.#producer !== null) await hasSettled(this.#producer.disconnect(), closeDeadlineMs);
+    return unsent;
   }
 
   async #sendAll(): Promise<void> {
@@ -122,10 +132,13 @@ export class KafkaAppends {
   async #sendGroup(group: readonly WaitingAppend[]): Promise<void> {
     const producer = this.#producer;
     const stalled = setTimeout(() => this.#stall(), stalledAfterMs);
+    const givenUp = Promise.withResolvers<never>();
+    this.#group = group;
+    this.#giveUp = givenUp.reject;
     try {
       if (producer === null) throw new LogError("unavailable", this.#down ?? "Kafka has no producer.");
       const bases = await orLate(
-        this.#send(producer, group.flatMap(({ frames }) => frames)),
+        Promise.race([this.#send(producer, group.flatMap(({ frames }) => frames)), givenUp.promise]),
         sendDeadlineMs,
         () => new LogError("unknown", `Kafka has not answered within ${sendDeadlineMs} ms`),
       );
@@ -136,6 +149,7 @@ export class KafkaAppends {
       this.#fail(group, thrown);
     } finally {
       clearTimeout(stalled);
+      this.#giveUp = null;
     }
   }
 

@@ -65,6 +65,7 @@ export function isClosedAtOnce(thrown: unknown): boolean {
 /** What a person is told while the brokers cannot be used. */
 export function waitingSentence(thrown: unknown, settings: KafkaSettings): string {
   const at = settings.brokers.join(", ");
+  if (typeOf(thrown) !== "") return `Kafka at ${at} answers with an error: ${textOf(thrown)}.`;
   if (!isClosedAtOnce(thrown)) return `Kafka at ${at} does not answer: ${textOf(thrown)}.`;
   const does = settings.tls === null ? "without TLS" : "by TLS";
   const and = settings.sasl === null ? "without a user name" : `as ${settings.sasl.username}`;

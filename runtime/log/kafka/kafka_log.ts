@@ -4,7 +4,8 @@
  *
  * 1. `append` resolves when all in-sync replicas have the frames; see `appends.ts` for what happens when they do not.
  * 2. The stamps are the brokers' `LogAppendTime`. A shard's stamps go back only where a broker's clock does.
- * 3. `close` sends what waits; the log answers "closed" from then on.
+ * 3. `close` sends what waits; the log answers "closed" from then on. It takes `closeMs` at most: what brokers that do not
+ *    answer have kept from being done by then is given up, and `report` hears of it.
  */
 
 import type { Admin } from "kafkajs";
@@ -31,9 +32,17 @@ import { LogConsumer } from "./consumer.ts";
 import { GroupCoordinator } from "./group_coordinator.ts";
 import { Hindrances } from "./hindrances.ts";
 import { clientIdOf, Membership } from "./membership.ts";
-import { isClosedAtOnce, outsideSentence, refusalOf, waitingSentence } from "./errors.ts";
-import { closeDeadlineMs, fewRetries, maxClosedConnections, reconnectMs, retries } from "./limits.ts";
-import { MailboxOffsets } from "./offsets.ts";
+import { isClosedAtOnce, outsideSentence, refusalOf, unavailable, waitingSentence } from "./errors.ts";
+import {
+  closeDeadlineMs,
+  closeMs,
+  fewRetries,
+  maxClosedConnections,
+  reconnectMs,
+  retries,
+  sessionTimeoutMs,
+} from "./limits.ts";
+import { extentsOf, MailboxOffsets } from "./offsets.ts";
 import { type KafkaSettings, mailboxTopic, nodesGroup } from "./settings.ts";
 import { ensureKeyedTopic, ensureMailboxTopic } from "./topic.ts";
 import { hasSettled } from "../../rpc.ts";
@@ -63,10 +72,12 @@ export class KafkaLog implements MailboxLog, SharedLog {
   };
   readonly topics: TopicLog = {
     read: async (topic, shard, from, deliver) => await this.#read(topic, shard, from, deliver),
+    extents: async (topic) => await this.#topicExtents(topic),
   };
   readonly #admin: Admin;
   readonly #topics: readonly string[];
   readonly #settings: KafkaSettings;
+  readonly #report: (sentence: string) => void;
   readonly #shards: number;
   readonly #appends: KafkaAppends;
   readonly #coordinator: GroupCoordinator;
@@ -153,6 +164,7 @@ export class KafkaLog implements MailboxLog, SharedLog {
     });
     this.#own = this.client();
     this.#settings = settings;
+    this.#report = report;
   }
 
   async start(): Promise<void> {
@@ -232,19 +244,24 @@ export class KafkaLog implements MailboxLog, SharedLog {
   ): Subscription {
     this.#checkOpen();
     this.#checkShard(shard);
-    if (!this.#topics.includes(topic)) {
-      throw new LogError("refused", `The log was not opened with the topic ${topic}: it cannot be read.`);
-    }
+    this.#checkTopic(topic);
     return this.#consumer.read(topic, shard, from, deliver);
   }
 
   async #extentOf(topic: string, partition: number): Promise<LogExtent> {
-    const offsets = await this.#admin.fetchTopicOffsets(topic);
-    const of = offsets.find((each) => each.partition === partition);
-    if (of === undefined) {
-      throw new LogError("unavailable", `Kafka does not know ${partitionName(topic, partition)}.`);
+    const extent = (await extentsOf(this.#admin, topic))[partition];
+    if (extent !== undefined) return extent;
+    throw new LogError("unavailable", `Kafka does not know ${partitionName(topic, partition)}.`);
+  }
+
+  async #topicExtents(topic: string): Promise<readonly LogExtent[]> {
+    this.#checkOpen();
+    this.#checkTopic(topic);
+    try {
+      return await extentsOf(this.#admin, topic);
+    } catch (thrown) {
+      throw unavailable(thrown, this.#settings);
     }
-    return { begin: Number(of.low), end: Number(of.high) };
   }
 
   async extent(shard: number): Promise<LogExtent> {
@@ -271,20 +288,43 @@ export class KafkaLog implements MailboxLog, SharedLog {
   }
 
   async #close(): Promise<void> {
+    const endMs = performance.now() + closeMs;
+    const byThen = (work: Promise<unknown>) => hasSettled(work, Math.max(0, endMs - performance.now()));
     this.#watch?.close();
-    await this.#appends.close();
-    await Promise.all([this.#leave(), this.#offsets.close()]);
+    const unsent = await this.#appends.close();
+    let hasLeft = false;
+    const leaving = this.#leave().then(() => hasLeft = true);
+    await byThen(Promise.allSettled([leaving, this.#offsets.close()]));
+    this.#tellGivenUp(unsent, hasLeft);
   }
 
   async #leave(): Promise<void> {
     await this.#consumer.close();
-    // Where the brokers are away, the others miss it after its session.
-    await hasSettled(this.#membership.close(), closeDeadlineMs);
-    await this.#coordinator.close();
+    try {
+      await this.#membership.close();
+    } finally {
+      await this.#coordinator.close();
+    }
+  }
+
+  #tellGivenUp(unsent: number, hasLeft: boolean): void {
+    const givenUp: string[] = [];
+    if (unsent > 0) givenUp.push(`appends that may be written or not: ${unsent}`);
+    if (!hasLeft) givenUp.push(`telling the other nodes, who miss this one after ${sessionTimeoutMs} ms`);
+    if (givenUp.length === 0) return;
+    const at = this.#settings.brokers.join(", ");
+    this.#report(
+      `The log was closed while Kafka at ${at} did not answer. Given up are ${givenUp.join(", and ")}.`,
+    );
   }
 
   #checkOpen(): void {
     if (this.#closing !== null) throw new LogError("closed", "The log is closed.");
+  }
+
+  #checkTopic(topic: string): void {
+    if (this.#topics.includes(topic)) return;
+    throw new LogError("refused", `The log was not opened with the topic ${topic}: it cannot be read.`);
   }
 
   #checkShard(shard: number): void {

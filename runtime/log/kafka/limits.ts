@@ -98,5 +98,9 @@ export const silenceMs = 15_000;
 /** How often that is looked at. */
 export const membershipWatchMs = 250;
 
-/** How long `close` waits for brokers that do not answer. */
+/** How long a connection waits, when it is closed, for brokers that do not answer. */
 export const closeDeadlineMs = 2000;
+/** How long `close` waits for what is being appended: with brokers that answer, 64 MiB of it are sent by then. */
+export const closeSendMs = 2500;
+/** All of `close`: the node's stop gives the log and the store 5 s together, and the store needs hardly any of it. */
+export const closeMs = 4500;

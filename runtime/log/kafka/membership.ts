@@ -46,6 +46,9 @@ export class Membership implements Omit<MemberCalls, "join"> {
   readonly #watch: ReturnType<typeof setInterval>;
   readonly #standing = new Standing();
   #memberId: string | null = null;
+  /** It has begun to join. */
+  #mayBeIn = false;
+
   constructor(parts: MembershipParts) {
     this.#parts = parts;
     this.#watch = setInterval(
@@ -65,6 +68,7 @@ export class Membership implements Omit<MemberCalls, "join"> {
   async clear(): Promise<void> {
     const { name, dead } = this.#parts.member;
     this.#memberId = null;
+    this.#mayBeIn = true;
     await this.#remove(new Set([...dead, name]));
   }
 
@@ -109,7 +113,7 @@ export class Membership implements Omit<MemberCalls, "join"> {
   /** Leaves what the library has not left: it does so only while it fetches. */
   async close(): Promise<void> {
     clearInterval(this.#watch);
-    await this.#remove(new Set([this.#parts.member.name]));
+    if (this.#mayBeIn) await this.#remove(new Set([this.#parts.member.name]));
   }
 
   #say(agreement: Agreement | null): void {

@@ -13,6 +13,15 @@ import { unavailable } from "./errors.ts";
 import { closeDeadlineMs, extentGatherMs, trimIntervalMs } from "./limits.ts";
 import type { KafkaSettings } from "./settings.ts";
 
+/** Of each partition of a topic. */
+export async function extentsOf(admin: Admin, topic: string): Promise<readonly LogExtent[]> {
+  const extents: LogExtent[] = [];
+  for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+    extents[partition] = { begin: Number(low), end: Number(high) };
+  }
+  return extents;
+}
+
 export interface OffsetsParts {
   readonly admin: Admin;
   readonly settings: KafkaSettings;
@@ -81,11 +90,8 @@ export class MailboxOffsets {
     const { admin, settings, topic, begins } = this.#parts;
     if (this.#isClosed) throw new LogError("closed", "The log is closed.");
     try {
-      const extents: LogExtent[] = [];
-      for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
-        extents[partition] = { begin: Number(low), end: Number(high) };
-        begins(partition, Number(low));
-      }
+      const extents = await extentsOf(admin, topic);
+      for (const [partition, { begin }] of extents.entries()) begins(partition, begin);
       return extents;
     } catch (thrown) {
       throw unavailable(thrown, settings);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import type { Server } from "../../../deploy/services/server.ts";
 import type { KafkaSettings, SaslMechanism } from "../../../runtime/log/kafka/settings.ts";
-import { requestTimeoutMs } from "../../../runtime/log/kafka/limits.ts";
+import { closeMs, requestTimeoutMs } from "../../../runtime/log/kafka/limits.ts";
 import { startKafkaLogThread } from "../../../runtime/log/kafka/start_kafka_log_thread.ts";
 import type { LogError } from "../../../runtime/log/port.ts";
 import { RemoteLog } from "../../../runtime/log/remote_log.ts";
@@ -16,6 +16,7 @@ import { within } from "../../services/within.ts";
 import { range } from "../log_collector.ts";
 import { readAll, rejectsWith } from "../log_contract.ts";
 import { losesNothing } from "./kafka_disturbance.ts";
+import { intrude, intruded } from "./kafka_intruder.ts";
 import { openKafkaLog } from "./kafka_logs.ts";
 
 const plenty = 1 << 30;
@@ -108,6 +109,54 @@ async function failsFast({ server, ports }: Broker): Promise<void> {
   await thread.close();
 }
 
+async function closesInTime({ server, ports }: Broker): Promise<void> {
+  const told: string[] = [];
+  const thread = startKafkaLogThread({
+    settings: settingsOf(ports.plain),
+    shards: 4,
+    member: { name: "test", url: "", dead: [] },
+    report: (sentence) => void told.push(sentence),
+    onWaiting: () => {},
+  });
+  const log = new RemoteLog(thread.connect());
+  await thread.ready;
+  await thread.membership?.join();
+  await log.append([{ shard: 0, text: "before" }]);
+  await server.pause();
+  const append = rejectsWith("unknown", log.append([{ shard: 0, text: "given up" }]));
+  const startMs = performance.now();
+  await thread.close();
+  const tookMs = performance.now() - startMs;
+  await server.resume();
+  assert(tookMs < closeMs + 500, `it took ${tookMs} ms`);
+  await append;
+  assert.equal(
+    told.join(),
+    `The log was closed while Kafka at 127.0.0.1:${ports.plain} did not answer. Given up are appends that may be ` +
+      "written or not: 1, and telling the other nodes, who miss this one after 6000 ms.",
+  );
+}
+
+/** The broker has records of the log's producer that it has not sent. */
+async function goesOnBeyondForeignSequence({ ports }: Broker): Promise<void> {
+  const settings = settingsOf(ports.plain);
+  const back = Promise.withResolvers<void>();
+  const onWaiting = (sentence: string | null) => sentence === null ? back.resolve() : undefined;
+  const log = await openKafkaLog({ settings, shards: 4, onWaiting });
+  for (const text of ["0", "1"]) await log.append([{ shard: 0, text }]);
+  await intrude(settings, { epoch: 0, sequence: 2, records: 3 });
+  const frame = [{ shard: 0, text: "2" }];
+  const error = await rejectsWith("unknown", log.append(frame));
+  assert.match(
+    error.message,
+    /^Kafka at 127\.0\.0\.1:\d+ answers with an error: .*out of order sequence number\.$/,
+  );
+  await within("another producer", back.promise);
+  await log.append(frame);
+  assert.deepEqual((await readAll(log, 0, 0)).texts, ["0", "1", intruded, intruded, intruded, "2"]);
+  await log.close();
+}
+
 async function endsAtGap({ ports }: Broker): Promise<void> {
   const settings = settingsOf(ports.plain);
   const log = await open(settings);
@@ -185,8 +234,21 @@ Deno.test({
     await t.step("ends a subscription below which records were deleted", () => endsAtGap(broker));
     await t.step("fails appends fast while the broker is stopped, then goes on", () => failsFast(broker));
     await t.step(
+      "closes in time while the broker stands still, and says what it gives up",
+      () => closesInTime(broker),
+    );
+    await t.step(
       "loses and repeats nothing when the broker is killed",
       () => losesNothing(opened(broker), () => restarts(broker)),
+    );
+    await t.step("nor when it knows a newer life of the log's producer", () => {
+      const settings = settingsOf(broker.ports.plain);
+      const fence = () => intrude(settings, { epoch: 1, sequence: 0, records: 2 });
+      return losesNothing(() => open(settings), fence);
+    });
+    await t.step(
+      "goes on with another producer when its own is out of order",
+      () => goesOnBeyondForeignSequence(broker),
     );
     await t.step("nor when it stands still", () => losesNothing(opened(broker), () => standsStill(broker)));
   },

@@ -54,7 +54,15 @@ async function connected(url: string, prefix?: string, ca?: string): Promise<Ben
 }
 
 function entry(parts: Partial<HotEntry> = {}): HotEntry {
-  return { key: "sensor/a?windows", epoch: 1, position: 10, atMs: Date.now(), json: "{}", ...parts };
+  return {
+    key: "sensor/a?windows",
+    epoch: 1,
+    position: 10,
+    records: 0,
+    atMs: Date.now(),
+    json: "{}",
+    ...parts,
+  };
 }
 
 if (!skipUnlessServed("The contract on Redis", ["redis"])) {
@@ -72,6 +80,7 @@ Deno.test("RedisHotState keeps the documented hash, list and life of an entry", 
   assert.deepEqual(await client.hgetall("p:sensor/a?b?windows"), {
     epoch: "1",
     position: "10",
+    records: "0",
     at: "5000",
     json: "{}",
     "t.last": "21.5",
