@@ -99,7 +99,7 @@ class Reader {
       return this.#bad(
         at,
         "malformed",
-        `It has ${line.length} characters, and ${maxLineUnits} at most are read`,
+        `It has more than the ${maxLineUnits} characters that are read of a line`,
       );
     }
     const cells = this.#cells(line);

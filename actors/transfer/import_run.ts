@@ -78,8 +78,9 @@ export async function runImport(files: readonly ImportFile[], options: ImportOpt
 async function importFile(file: ImportFile, options: ImportOptions): Promise<void> {
   const { report } = options;
   try {
+    const wasBegun = options.state.chunksOf(file.path, file.series).length > 0;
     const sent = await new FileImport(file, options).run();
-    if (!options.stop.aborted) report.fileDone(file, sent === 0);
+    if (!options.stop.aborted) report.fileDone(file, wasBegun && sent === 0);
   } catch (thrown) {
     if (thrown instanceof Refusal) throw thrown;
     if (thrown instanceof Interrupted) return;
@@ -121,8 +122,7 @@ class FileImport {
   async #skip(chunks: TextChunks): Promise<number> {
     const { state, report, stop } = this.#options;
     const before = state.chunksOf(this.#file.path, this.#file.series);
-    if (before.length === 0) return 0;
-    if (!await this.#isKnown()) {
+    if (before.some(({ mayHaveRows }) => mayHaveRows) && !await this.#isKnown()) {
       state.forget(this.#file.path, this.#file.series);
       report.fileForgotten(this.#file);
       return 0;
@@ -152,7 +152,7 @@ class FileImport {
       );
     }
     if (!isRemembered && onUnknown === "skip") {
-      state.taken(record.key);
+      state.taken(record.key, null);
       return false;
     }
     await this.#send(chunk, record.untilMs);
@@ -185,7 +185,7 @@ class FileImport {
     const hasOwnHeader = this.#header === null || chunk.first === 1;
     // Before it is sent, so that a killed import knows of it.
     state.sending({ series, path, lines: chunk.lines, key, sentMs: nowMs(), untilMs });
-    if (chunk.text.trim() === "") return state.taken(key);
+    if (chunk.text.trim() === "") return state.taken(key, 0);
     const { status, text } = await client.ask(`${this.#path}/history?until=${untilMs}`, {
       method: "POST",
       headers: { "content-type": "text/csv", "idempotency-key": key },
@@ -193,7 +193,7 @@ class FileImport {
     });
     const answer = status === 202 || status === 400 ? Imported.safeParse(JSON.parse(text)) : null;
     if (answer === null || !answer.success) throw new FileTrouble(detailOf(text));
-    state.taken(key);
+    state.taken(key, answer.data.accepted);
     this.#tell(answer.data, chunk.first - (hasOwnHeader ? 1 : 2));
   }
 

@@ -20,7 +20,8 @@ const chunkRecord = z.strictObject({
   untilMs: z.number(),
 });
 
-const doneRecord = z.strictObject({ done: z.string() });
+/** `rows`: how many values of it the node has taken; missing where nobody knows. */
+const doneRecord = z.strictObject({ done: z.string(), rows: z.int().exactOptional() });
 /** What was recorded of a file no longer counts. */
 const forgetRecord = z.strictObject({ forget: z.string(), series: z.string() });
 const record = z.union([chunkRecord, doneRecord, forgetRecord]);
@@ -29,6 +30,8 @@ type Entry = z.infer<typeof record>;
 
 export interface SentChunk extends z.infer<typeof chunkRecord> {
   readonly isDone: boolean;
+  /** False: the node has refused every line of it. */
+  readonly mayHaveRows: boolean;
 }
 
 /** Where the lines go. */
@@ -54,7 +57,8 @@ function parse(line: string): Entry | null {
 export class ImportState {
   readonly #file: StateFile;
   readonly #chunks = new Map<string, z.infer<typeof chunkRecord>[]>();
-  readonly #done = new Set<string>();
+  /** Rows by key; null: nobody knows how many. */
+  readonly #done = new Map<string, number | null>();
 
   constructor(file: StateFile) {
     this.#file = file;
@@ -69,7 +73,11 @@ export class ImportState {
   /** What was sent of a file, in its order. */
   chunksOf(path: string, series: string): readonly SentChunk[] {
     const chunks = this.#chunks.get(nameOf({ path, series })) ?? [];
-    return chunks.map((chunk) => ({ ...chunk, isDone: this.#done.has(chunk.key) }));
+    return chunks.map((chunk) => ({
+      ...chunk,
+      isDone: this.#done.has(chunk.key),
+      mayHaveRows: this.#done.get(chunk.key) !== 0,
+    }));
   }
 
   /** To be called before a chunk is sent; of one that is sent again, too. */
@@ -77,8 +85,9 @@ export class ImportState {
     this.#add(chunk);
   }
 
-  taken(key: string): void {
-    this.#add({ done: key });
+  /** @param rows how many values of it the node has taken; null: nobody knows */
+  taken(key: string, rows: number | null): void {
+    this.#add({ done: key, ...rows !== null && { rows } });
   }
 
   forget(path: string, series: string): void {
@@ -91,7 +100,7 @@ export class ImportState {
   }
 
   #note(entry: Entry): void {
-    if ("done" in entry) this.#done.add(entry.done);
+    if ("done" in entry) this.#done.set(entry.done, entry.rows ?? null);
     else if ("forget" in entry) this.#chunks.delete(nameOf({ path: entry.forget, series: entry.series }));
     else this.#noteChunk(entry);
   }

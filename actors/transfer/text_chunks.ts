@@ -1,11 +1,14 @@
 /**
  * A file's text in chunks of whole lines, whatever its encoding.
  *
- * 1. Chunks joined are the text. Where one ends depends on the text and what is asked for alone, not on how it is read.
+ * 1. Chunks joined are the text, but for what is left out of long lines. Where one ends depends on the text and what is asked for alone, not on how it is read.
  * 2. UTF-16 is known by its byte order mark, or by its zeros; everything else is taken for UTF-8, in which what is
  *    none (Latin-1's letters) becomes U+FFFD: of a line of values only columns that are left out have letters.
- * 3. No more than a chunk and what is read at a time is in memory; a line longer than a chunk is a `TooLongLine`.
+ * 3. No more than a chunk and what is read at a time is in memory: of a line that is longer than the longest that is read,
+ *    so much is kept that whoever reads it sees that.
  */
+
+import { maxLineUnits } from "./limits.ts";
 
 export interface Chunk {
   /** Without the line feed at its end. */
@@ -20,12 +23,8 @@ export interface ChunkSize {
   readonly units: number;
 }
 
-export class TooLongLine extends Error {
-  override readonly name = "TooLongLine";
-  constructor(readonly line: number, units: number) {
-    super(`Its line ${line} is longer than ${units} characters: this is no CSV`);
-  }
-}
+/** What is kept of a line: one that is too long stays so. */
+const keptUnits = maxLineUnits + 1;
 
 function encodingOf(bytes: Uint8Array): "utf-8" | "utf-16le" | "utf-16be" {
   const [first, second] = bytes;
@@ -37,6 +36,8 @@ export class TextChunks {
   readonly #source: AsyncIterator<Uint8Array>;
   #decoder: TextDecoder | null = null;
   #text = "";
+  /** Whether the rest of the last line in `#text` is left out. */
+  #isCut = false;
   #hasEnded = false;
   /** Of the next chunk. */
   #line = 1;
@@ -45,20 +46,33 @@ export class TextChunks {
     this.#source = source[Symbol.asyncIterator]();
   }
 
-  /** As many lines as there may be; null at the end. */
+  /** As many lines as there may be, and at least one; null at the end. */
   async next({ lines, units }: ChunkSize): Promise<Chunk | null> {
     let [end, count] = [0, 0];
     while (count < lines) {
-      const at = this.#text.indexOf("\n", end);
-      if (at >= 0 && at + 1 <= units) [end, count] = [at + 1, count + 1];
-      else if (at < 0 && this.#text.length <= units && !this.#hasEnded) await this.#read();
-      else if (at < 0 && this.#text.length <= units && end < this.#text.length) {
-        [end, count] = [this.#text.length, count + 1];
-      } else break;
+      const lineEnd = this.#lineEnd(end);
+      if (lineEnd === null) {
+        await this.#read();
+        continue;
+      }
+      if (lineEnd === end || count > 0 && lineEnd > units) break;
+      [end, count] = [lineEnd, count + 1];
     }
-    if (count > 0) return this.#take(end, count);
-    if (this.#text === "") return null;
-    throw new TooLongLine(this.#line, units);
+    return count === 0 ? null : this.#take(end, count);
+  }
+
+  /** Where the line ends that begins at `from`, its line feed included; null: more of it is to be read. */
+  #lineEnd(from: number): number | null {
+    const text = this.#text;
+    const at = text.indexOf("\n", from);
+    const length = (at < 0 ? text.length : at) - from;
+    if (length > keptUnits) {
+      this.#text = text.slice(0, from + keptUnits) + (at < 0 ? "" : text.slice(at));
+      this.#isCut = at < 0;
+      return this.#lineEnd(from);
+    }
+    if (at >= 0) return at + 1;
+    return this.#hasEnded ? text.length : null;
   }
 
   #take(end: number, lines: number): Chunk {
@@ -73,10 +87,17 @@ export class TextChunks {
     const { done, value } = await this.#source.next();
     if (done) {
       this.#hasEnded = true;
-      this.#text += this.#decoder?.decode() ?? "";
+      this.#append(this.#decoder?.decode() ?? "");
       return;
     }
     this.#decoder ??= new TextDecoder(encodingOf(value));
-    this.#text += this.#decoder.decode(value, { stream: true });
+    this.#append(this.#decoder.decode(value, { stream: true }));
+  }
+
+  #append(text: string): void {
+    const at = this.#isCut ? text.indexOf("\n") : 0;
+    if (at < 0) return;
+    this.#isCut = false;
+    this.#text += text.slice(at);
   }
 }

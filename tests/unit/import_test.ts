@@ -7,7 +7,8 @@ import type { ImportFile } from "../../actors/transfer/import_files.ts";
 import { type ImportOptions, runImport } from "../../actors/transfer/import_run.ts";
 import { ImportState, type StateFile } from "../../actors/transfer/import_state.ts";
 import type { Answer, Asked } from "../../actors/transfer/node_client.ts";
-import { type Chunk, TextChunks, TooLongLine } from "../../actors/transfer/text_chunks.ts";
+import { maxLineUnits } from "../../actors/transfer/limits.ts";
+import { type Chunk, TextChunks } from "../../actors/transfer/text_chunks.ts";
 
 async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
@@ -86,12 +87,21 @@ for (const [name, bytes, header] of encodings) {
   });
 }
 
-Deno.test("TextChunks gives up on a line longer than a chunk", async () => {
-  await assert.rejects(chunksOf(encoder.encode(`a\nb\n${"x".repeat(3000)}`), 100, 2), (thrown) => {
-    assert.ok(thrown instanceof TooLongLine);
-    assert.equal(thrown.message, "Its line 3 is longer than 1000 characters: this is no CSV");
-    return true;
-  });
+Deno.test("TextChunks keeps so much of a long line that it is too long still, and goes on behind it", async () => {
+  const long = (units: number) => "x".repeat(units);
+  for (const units of [maxLineUnits + 1, maxLineUnits + 2, 100_000]) {
+    for (const end of ["", "\n", "\n3,4"]) {
+      const bytes = encoder.encode(`1,2\n${long(units)}\n${long(units)}${end}`);
+      const kept = long(maxLineUnits + 1);
+      for (const size of [100, 5000, bytes.length]) {
+        const chunks = await chunksOf(bytes, size, 2, 3 * maxLineUnits);
+        assert.deepEqual(chunks, [
+          { text: `1,2\n${kept}`, first: 1, lines: 2 },
+          end === "\n3,4" ? { text: `${kept}\n3,4`, first: 3, lines: 2 } : { text: kept, first: 3, lines: 1 },
+        ]);
+      }
+    }
+  }
 });
 
 Deno.test("TextChunks of an empty file has none", async () => {
@@ -116,7 +126,7 @@ Deno.test("ImportState knows after a crash what was sent and what was taken, and
   const memory = new MemoryFile();
   const state = new ImportState(memory);
   state.sending(chunk);
-  state.taken("k1");
+  state.taken("k1", 3);
   state.sending({ ...chunk, key: "k2" });
   state.sending({ ...chunk, key: "k2", sentMs: 2 });
   memory.text += '{"done":"k';
@@ -124,8 +134,12 @@ Deno.test("ImportState knows after a crash what was sent and what was taken, and
   const known = again.chunksOf("/d/a.csv", "a").map(({ key, isDone, sentMs }) => [key, isDone, sentMs]);
   assert.deepEqual(known, [["k1", true, 1], ["k2", false, 2]]);
   assert.deepEqual(again.chunksOf("/d/a.csv", "b"), []);
-  again.taken("k2");
-  assert.ok(new ImportState(memory).chunksOf("/d/a.csv", "a").every(({ isDone }) => isDone));
+  again.taken("k2", 0);
+  const taken = new ImportState(memory).chunksOf("/d/a.csv", "a");
+  assert.deepEqual(taken.map(({ isDone, mayHaveRows }) => [isDone, mayHaveRows]), [[true, true], [
+    true,
+    false,
+  ]]);
   again.forget("/d/a.csv", "a");
   assert.deepEqual(new ImportState(memory).chunksOf("/d/a.csv", "a"), []);
 });
@@ -142,6 +156,8 @@ class Stage {
   /** Throws in the place of an answer to this request, from 0, as when the import is killed. */
   killedAt = -1;
   rejected: unknown = [];
+  /** Null: all lines. */
+  accepted: number | null = null;
 
   async run(text: string): Promise<void> {
     this.events.length = this.keys.length = this.bodies.length = 0;
@@ -172,7 +188,8 @@ class Stage {
     if (this.keys.length === this.killedAt) return Promise.reject(new Error("killed"));
     this.keys.push(headers["idempotency-key"] ?? "");
     this.bodies.push(body);
-    const text = JSON.stringify({ accepted: body.split("\n").length, rejected: this.rejected, forgotten: 0 });
+    const accepted = this.accepted ?? body.split("\n").length;
+    const text = JSON.stringify({ accepted, rejected: this.rejected, forgotten: 0 });
     return Promise.resolve({ status: 202, text });
   }
 }
@@ -243,7 +260,20 @@ Deno.test("runImport() sends nothing of empty lines, and of a file without any",
   await stage.run("\n".repeat(12_000));
   assert.deepEqual(stage.keys, []);
   assert.equal(stage.events.length, 1);
-  await new Stage().run("");
+  const empty = new Stage();
+  await empty.run("");
+  assert.deepEqual(empty.events, ["done"]);
+});
+
+Deno.test("runImport() knows a file again of which the node has refused every line", async () => {
+  const stage = new Stage();
+  stage.isKnown = false;
+  stage.rejected = [{ line: 1, code: "malformed", sentence: "bad" }];
+  stage.accepted = 0;
+  await stage.run("no values");
+  assert.deepEqual(stage.events, ["rows 0", "line 1: bad", "done"]);
+  await stage.run("no values");
+  assert.deepEqual(stage.events, ["done before"]);
 });
 
 Deno.test("runImport() tells bad lines by their number in the file", async () => {
