@@ -93,7 +93,10 @@ export const agreeingDeadlineMs = rebalanceTimeoutMs + 2000;
 
 /** How long a member that is told that it is none keeps its shards: several times what joining takes. */
 export const rejoinMs = 1000;
-/** And one that hears nothing: a broker that was killed is back by then, and remembers its members. */
+/**
+ * And one that hears nothing, where others have shards, too: a broker that was killed is back by then, and remembers its
+ * members.
+ */
 export const silenceMs = 15_000;
 /** How often that is looked at. */
 export const membershipWatchMs = 250;

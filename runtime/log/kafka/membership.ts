@@ -44,13 +44,14 @@ type GroupMember = GroupDescription["members"][number];
 export class Membership implements Omit<MemberCalls, "join"> {
   readonly #parts: MembershipParts;
   readonly #watch: ReturnType<typeof setInterval>;
-  readonly #standing = new Standing();
+  readonly #standing: Standing;
   #memberId: string | null = null;
   /** It has begun to join. */
   #mayBeIn = false;
 
   constructor(parts: MembershipParts) {
     this.#parts = parts;
+    this.#standing = new Standing(parts.shards);
     this.#watch = setInterval(
       () => this.#say(this.#standing.look(performance.now())),
       membershipWatchMs,
@@ -70,6 +71,7 @@ export class Membership implements Omit<MemberCalls, "join"> {
     this.#memberId = null;
     this.#mayBeIn = true;
     await this.#remove(new Set([...dead, name]));
+    this.#standing.left(performance.now());
   }
 
   joined({ memberId, own, durationMs }: Joined): void {

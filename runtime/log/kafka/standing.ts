@@ -3,7 +3,8 @@
  *
  * 1. While the members agree anew it keeps what it has: nobody can claim that meanwhile.
  * 2. A member that was told that it is none has `rejoinMs` to be one again before it has nothing; one that hears nothing
- *    has `silenceMs`. Whoever got its shards before fences it.
+ *    has `silenceMs`, unless it has all shards: then it is the brokers that are away, most likely, and nobody waits for
+ *    them. Whoever got its shards before fences it.
  * 3. One that was silent and is still a member has again what it had: nobody else noticed.
  */
 
@@ -11,6 +12,8 @@ import type { Agreement } from "../../core/cluster.ts";
 import { rejoinMs, silenceMs } from "./limits.ts";
 
 export class Standing {
+  /** How many there are. */
+  readonly #shards: number;
   /** What was agreed last, whether or not this node still belongs to it. */
   #own: readonly number[] = [];
   #generation = 0;
@@ -18,6 +21,10 @@ export class Standing {
   /** It belongs to an agreement. */
   #isIn = false;
   #outAtMs = Infinity;
+
+  constructor(shards: number) {
+    this.#shards = shards;
+  }
 
   /** What it had last. */
   get own(): readonly number[] {
@@ -29,18 +36,22 @@ export class Standing {
     return this.#generation;
   }
 
+  get #silenceMs(): number {
+    return this.#own.length === this.#shards ? Infinity : silenceMs;
+  }
+
   joined(own: readonly number[], durationMs: number, nowMs: number): Agreement {
     this.#own = own;
     this.#generation += 1;
     this.#isIn = true;
-    this.#outAtMs = nowMs + silenceMs;
+    this.#outAtMs = nowMs + this.#silenceMs;
     return this.#agreement(own, durationMs);
   }
 
   /** Null: nothing new. */
   heard(generation: number, nowMs: number): Agreement | null {
     this.#generation = generation;
-    this.#outAtMs = nowMs + silenceMs;
+    this.#outAtMs = nowMs + this.#silenceMs;
     if (this.#isIn) return null;
     this.#isIn = true;
     return this.#agreement(this.#own, 0);

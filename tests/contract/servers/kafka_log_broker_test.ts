@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
+import type { Agreement } from "../../../runtime/core/cluster.ts";
 import type { Server } from "../../../deploy/services/server.ts";
 import type { KafkaSettings, SaslMechanism } from "../../../runtime/log/kafka/settings.ts";
-import { closeMs, requestTimeoutMs } from "../../../runtime/log/kafka/limits.ts";
+import { closeMs, requestTimeoutMs, silenceMs } from "../../../runtime/log/kafka/limits.ts";
 import { startKafkaLogThread } from "../../../runtime/log/kafka/start_kafka_log_thread.ts";
 import type { LogError } from "../../../runtime/log/port.ts";
 import { RemoteLog } from "../../../runtime/log/remote_log.ts";
@@ -54,11 +55,23 @@ async function restarts({ server }: Broker): Promise<void> {
   await server.start();
 }
 
-/** Longer than the library waits for an answer: it sends again what the broker has taken, and takes when it goes on. */
-async function standsStill({ server }: Broker): Promise<void> {
+async function standsStill({ server }: Broker, forMs: number): Promise<void> {
   await server.pause();
-  await new Promise((resolve) => setTimeout(resolve, requestTimeoutMs + 1000));
+  await new Promise((resolve) => setTimeout(resolve, forMs));
   await server.resume();
+}
+
+/** Longer than the library waits for an answer: it sends again what the broker has taken, and takes when it goes on. */
+const answerlessMs = requestTimeoutMs + 1000;
+
+/** Its members' sessions have ended, too. */
+async function keepsItsShards(broker: Broker): Promise<void> {
+  const agreed: Agreement[] = [];
+  const settings = settingsOf(broker.ports.plain);
+  const open = () => openKafkaLog({ settings, shards: 4, onAgreed: (agreement) => agreed.push(agreement) });
+  await losesNothing(open, () => standsStill(broker, silenceMs + 1000));
+  const given = agreed.map(({ own }) => own.join());
+  assert.deepEqual([...new Set(given)], ["0,1,2,3"], "there is nobody who could have them meanwhile");
 }
 
 async function failsFast({ server, ports }: Broker): Promise<void> {
@@ -250,6 +263,13 @@ Deno.test({
       "goes on with another producer when its own is out of order",
       () => goesOnBeyondForeignSequence(broker),
     );
-    await t.step("nor when it stands still", () => losesNothing(opened(broker), () => standsStill(broker)));
+    await t.step(
+      "nor when it stands still",
+      () => losesNothing(opened(broker), () => standsStill(broker, answerlessMs)),
+    );
+    await t.step(
+      "nor when it stands still for long, and a node alone keeps its shards",
+      () => keepsItsShards(broker),
+    );
   },
 });
