@@ -317,7 +317,8 @@ export const settingsSchema = z.object({
     group: "Input",
     value: "FILE",
     expects: "the path of a JSON file",
-    meaning: "Rules: which series are analysed, and how; see README. They can be changed over HTTP, too.",
+    meaning:
+      "Sources and rules: what is read, which series are analysed, and how; see README. Also over HTTP.",
   }),
   remoteWriteMaxSeries: wholeNumber(1, 10_000_000).prefault("100000").register(settingNotes, {
     group: "Input",

@@ -2,7 +2,8 @@
  * The actor `analysis/<id of a series>`: what is found out about a series on a schedule, and the last of it.
  *
  * 1. Each task has its own timer. When it is due, the service `analysis` is asked, if it is not at work on the last request
- *    still; whatever becomes of that, the task is due again an interval later.
+ *    still; whatever becomes of that, the task is due again an interval later, and sooner where there were too few values:
+ *    they may have come by then.
  * 2. What the service finds replaces what was found before, and goes to the service `results`, under an id that is the
  *    same whenever the turn is folded again. What it cannot find leaves the last findings as they are, and is told.
  * 3. While metadata or forecasts are wanted, the series keeps one-minute history.
@@ -23,6 +24,7 @@ import {
   maxRulesPerSeries,
   resultDeadlineMs,
   spreadMs,
+  unknownMs,
 } from "./limits.ts";
 import { horizonMs, intervalMs, type Task, tasks, type Wants, wants } from "./wants.ts";
 
@@ -154,6 +156,11 @@ function due(state: AnalysisState, task: Task, context: Context): void {
   current.request = context.request("analysis", body, { deadlineMs: analysisDeadlineMs });
 }
 
+function lookAgainSoon(state: AnalysisState, task: Task, context: Context): void {
+  const everyMs = intervalMs(rulesOf(state), task);
+  if (everyMs !== null) context.setTimer(task, context.nowMs + Math.min(everyMs, unknownMs), { due: task });
+}
+
 function take(state: AnalysisState, task: Task, answer: ServiceAnswer, context: Context): void {
   const current = state[task];
   current.request = null;
@@ -163,6 +170,7 @@ function take(state: AnalysisState, task: Task, answer: ServiceAnswer, context: 
   }
   const { atMs, tookMs, found, memory, judgement, unknown } = FoundAnalysis.parse(answer.value);
   current.failure = unknown ?? null;
+  if (unknown !== undefined) lookAgainSoon(state, task, context);
   if (memory !== undefined) state.memory = memory;
   if (judgement !== undefined) state.judgements = [...state.judgements, judgement].slice(-keptJudgements);
   if (found === undefined) return;

@@ -39,6 +39,9 @@ export const keptJudgements = 24;
 /** First analyses begin within so long, so that thousands of series that one rule selects do not all begin at once. */
 export const spreadMs = 10 * secondMs;
 
+/** A series with too few values is looked at again after that: a minute brings one more. */
+export const unknownMs = minuteMs;
+
 /** Time for an analysis: it waits for those of other series, which take up to a second each. */
 export const analysisDeadlineMs = 5 * minuteMs;
 /** Time for one long sum, the wait for a thread included. */

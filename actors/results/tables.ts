@@ -276,7 +276,7 @@ export class ResultTables {
     });
   }
 
-  /** Newest first within a series; series in order. */
+  /** The last of each series, series in order; of a range, all of it in the order of ids, each series' oldest first. */
   async page(query: ResultQuery): Promise<ResultPage> {
     return query.range === null ? await this.#latest(query) : await this.#within(query, query.range);
   }

@@ -100,6 +100,22 @@ Deno.test("what cannot be found leaves the last findings, and says why", () => {
   assert.equal(stateOf(node).metadata.failure, "failed: It threw.");
 });
 
+Deno.test("a series with too few values is looked at again after a minute", () => {
+  const node = start();
+  node.send(analysis, { analyse: { metadata: { everyMs: 15 * minute } }, by: "a" });
+  node.advance(minute);
+  for (let i = 0; i < 3; i++) {
+    find(node, requestsTo(node, "analysis")[0], {
+      unknown: "not enough information because it has no values yet",
+    });
+    node.advance(minute);
+  }
+  find(node, requestsTo(node, "analysis")[0], { found: { gaps: 0 } });
+  node.advance(10 * minute);
+  assert.deepEqual(requestsTo(node, "analysis"), []);
+  node.expectReplays();
+});
+
 Deno.test("a forecast is asked for with what the last one gave back; judgements are bounded", () => {
   const node = start();
   const forecast = { everyMs: minute, horizonMs: 10 * minute };
