@@ -3,12 +3,15 @@
 import { z } from "zod";
 import { type Forecasting, forecastNow } from "../analysis/analysis_service.ts";
 import { defaultHorizonMs, maxHorizonMs, stepMs } from "../analysis/limits.ts";
+import type { Forecast } from "../analytics/forecasts/forecast.ts";
 import { type CollectionContext, readProblems } from "./collection_routes.ts";
+import { csvMediaType, csvResponse, csvText, type CsvValue, wantsCsv } from "./csv.ts";
 import { ForecastNow, Judgement } from "./forecast_schemas.ts";
 import { jsonResponse } from "./json_response.ts";
 import { durationMs, uncachedConsistency } from "./parameters.ts";
 import { badParameter, type Route, route } from "./route.ts";
 import { age } from "./schema_parts.ts";
+import { tableCell } from "./tables.ts";
 
 const tag = "series";
 const segments = { id: "The series' id, percent-encoded." };
@@ -56,6 +59,16 @@ const Anomalies = z.object({
 
 type ForecastContext = CollectionContext & Forecasting;
 
+interface Table {
+  readonly columns: readonly string[];
+  rows(answer: unknown): Readonly<Record<string, CsvValue>>[];
+}
+
+const detectionColumns = ["ts", "value", "score", "why", "expected"] as const;
+const Detections = z.object({
+  anomalies: z.object({ detections: z.array(z.record(z.enum(detectionColumns), tableCell)) }).nullable(),
+});
+
 /** What an actor that looks at a series answers, as it is. */
 interface SeriesQuery {
   /** Last segment of its path. */
@@ -65,6 +78,8 @@ interface SeriesQuery {
   readonly kind: string;
   readonly query: string;
   readonly schema: z.ZodType;
+  /** The answer as a table, where it is one. */
+  readonly table?: Table;
 }
 
 const analysis: SeriesQuery = {
@@ -84,6 +99,10 @@ const anomalies: SeriesQuery = {
   kind: "series",
   query: "anomalies",
   schema: Anomalies,
+  table: {
+    columns: detectionColumns,
+    rows: (answer) => Detections.parse(answer).anomalies?.detections ?? [],
+  },
 };
 
 export function analysisRoutes(context: ForecastContext): Route[] {
@@ -91,7 +110,7 @@ export function analysisRoutes(context: ForecastContext): Route[] {
 }
 
 function queryRoute(
-  { path, summary, description, kind, query, schema }: SeriesQuery,
+  { path, summary, description, kind, query, schema, table }: SeriesQuery,
   { reader }: CollectionContext,
 ): Route {
   return route({
@@ -104,10 +123,19 @@ function queryRoute(
     access: "token",
     segments,
     query: z.strictObject({ consistency: uncachedConsistency }),
-    success: { status: 200, description: "It.", mediaType: "application/json", schema },
+    success: {
+      status: 200,
+      description: "It.",
+      mediaType: "application/json",
+      ...table !== undefined && { alsoAs: [csvMediaType] },
+      schema,
+    },
     problems: readProblems,
-    answer: async ({ consistency }, { segments: { id = "" } }) => {
+    answer: async ({ consistency }, { request, segments: { id = "" } }) => {
       const { value, age } = await reader.read({ kind, id }, query, {}, consistency);
+      if (table !== undefined && wantsCsv(request)) {
+        return csvResponse(csvText(table.columns, table.rows(value)));
+      }
       return jsonResponse({ id, ...Object(value), ...age });
     },
   });
@@ -121,7 +149,8 @@ function forecastRoute(context: ForecastContext): Route {
     tag,
     summary: "The next minutes of a series, with intervals.",
     description:
-      "By the fit of the last scheduled forecast; without one, or for another horizon, it is fitted now. One point a minute.",
+      "By the fit of the last scheduled forecast; without one, or for another horizon, it is fitted now. One point a " +
+      "minute. CSV has a row for each; where there is none, the header `X-Missing` says why.",
     access: "token",
     segments,
     query: z.strictObject({
@@ -133,10 +162,11 @@ function forecastRoute(context: ForecastContext): Route {
       status: 200,
       description: "The forecast.",
       mediaType: "application/json",
+      alsoAs: [csvMediaType],
       schema: ForecastNow,
     },
     problems: readProblems,
-    answer: async ({ horizon }, { segments: { id = "" } }) => {
+    answer: async ({ horizon }, { request, segments: { id = "" } }) => {
       if (horizon < stepMs || horizon > maxHorizonMs) {
         throw badParameter(
           "horizon",
@@ -146,15 +176,27 @@ function forecastRoute(context: ForecastContext): Route {
       // Tells an unknown series from one with too few values.
       await context.reader.read({ kind: "series", id }, "state", {}, "local");
       const { memory, judgements } = await rememberedOf(id, context);
-      const request = { series: id, horizonMs: horizon, memory };
-      const found = await forecastNow(context, request, context.limits.askDeadlineMs);
-      return jsonResponse(
-        found.known
-          ? { id, forecast: found.value, missing: null, judgements }
-          : { id, forecast: null, missing: `Not enough information because ${found.reason}.`, judgements },
-      );
+      const wanted = { series: id, horizonMs: horizon, memory };
+      const found = await forecastNow(context, wanted, context.limits.askDeadlineMs);
+      const missing = found.known ? null : `Not enough information because ${found.reason}.`;
+      if (wantsCsv(request)) {
+        const rows = found.known ? stepRows(found.value) : [];
+        return csvResponse(csvText(stepColumns, rows), missing === null ? {} : { "x-missing": missing });
+      }
+      return jsonResponse({ id, forecast: found.known ? found.value : null, missing, judgements });
     },
   });
+}
+
+const bands = ["lower80", "upper80", "lower95", "upper95"] as const;
+const stepColumns = ["ts", "value", ...bands];
+
+function stepRows(forecast: Forecast): Readonly<Record<string, CsvValue>>[] {
+  return forecast.path.map((value, step) => ({
+    ts: forecast.startMs + step * forecast.stepMs,
+    value,
+    ...Object.fromEntries(bands.map((band) => [band, forecast[band][step]!])),
+  }));
 }
 
 const Remembered = z.object({ memory: z.json(), judgements: z.array(z.json()) });

@@ -1,13 +1,12 @@
 /** Tables as CSV: RFC 4180, with a header line. */
 
-import { accepts } from "./accept.ts";
+import { prefers } from "./accept.ts";
 
 export const csvMediaType = "text/csv";
 
-/** Whether a request asks for CSV, and would not take JSON. */
+/** Whether a request asks for CSV rather than JSON. */
 export function wantsCsv({ headers }: Request): boolean {
-  const header = headers.get("accept");
-  return header !== null && !accepts(header, "application/json") && accepts(header, csvMediaType);
+  return prefers(headers.get("accept"), csvMediaType, "application/json");
 }
 
 export type CsvValue = string | number | null;

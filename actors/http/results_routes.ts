@@ -5,7 +5,7 @@
 
 import { z } from "zod";
 import type { ResultKind } from "../results/result.ts";
-import type { ResultTables } from "../results/tables.ts";
+import type { ResultPage, ResultQuery, ResultTables } from "../results/tables.ts";
 import type { SqlRow } from "../results/sql.ts";
 import { timeArgumentShape } from "../sensors/timestamp.ts";
 import { type Matchers, matches, parseMatchers } from "../series/matchers.ts";
@@ -132,6 +132,13 @@ interface Wanted {
   readonly after?: string | undefined;
 }
 
+function pageOf(query: ResultQuery, context: ResultsContext): Promise<ResultPage> {
+  return context.deadlines.within(
+    tablesOf(context).page(query),
+    () => new ProblemError("no-answer-in-time", "The tables of results have not answered in time."),
+  );
+}
+
 async function answer(
   shown: Shown,
   wanted: Wanted,
@@ -144,10 +151,7 @@ async function answer(
     : { fromMs: from ?? 0, toMs: to ?? Number.MAX_SAFE_INTEGER };
   if (range !== null && range.fromMs >= range.toMs) throw badParameter("from", "it is not before `to`");
   const query = { kind: shown.kind, series, range, span: window ?? null, after: after ?? null, limit };
-  const found = await context.deadlines.within(
-    tablesOf(context).page(query),
-    () => new ProblemError("no-answer-in-time", "The tables of results have not answered in time."),
-  );
+  const found = await pageOf(query, context);
   const rows = match === null
     ? found.rows
     : found.rows.filter(({ series: id }) => matches(match, String(id)));
@@ -191,6 +195,12 @@ function allRoute(shown: Shown, context: ResultsContext): Route {
   });
 }
 
+/** Throws a problem for a series that is neither here nor has a result of the kind: another program's may have one. */
+async function checkKnown({ kind }: Shown, id: string, context: ResultsContext): Promise<void> {
+  const known = await pageOf({ kind, series: id, range: null, span: null, after: null, limit: 1 }, context);
+  if (known.rows.length === 0) await context.reader.read({ kind: "series", id }, "state", {}, "local");
+}
+
 function ofSeriesRoute(shown: Shown, context: ResultsContext): Route {
   const { segment, summary } = shown;
   return route({
@@ -203,9 +213,16 @@ function ofSeriesRoute(shown: Shown, context: ResultsContext): Route {
     segments: { id: "The series' id, percent-encoded." },
     query: z.strictObject(filters(context, shown)),
     success,
-    problems: ["bad-id", ...problems],
-    answer: (query, { request, segments: { id = "" } }) =>
-      answer(shown, { ...query, window: windowOf(query), series: id, match: null }, request, context),
+    problems: ["bad-id", "unknown-actor", ...problems],
+    answer: async (query, { request, segments: { id = "" } }) => {
+      await checkKnown(shown, id, context);
+      return await answer(
+        shown,
+        { ...query, window: windowOf(query), series: id, match: null },
+        request,
+        context,
+      );
+    },
   });
 }
 

@@ -316,11 +316,12 @@ export class ResultTables {
       values.push(after);
     }
     const found = `SELECT * FROM ${tables[kind]} WHERE ${conditions.join(" AND ")}`;
-    const rows = await this.#sql.rows(`${found} ORDER BY id LIMIT ?`, [...values, limit]);
+    const order = `ORDER BY id${kind === "values" ? ", span" : ""}`;
+    const rows = await this.#sql.rows(`${found} ${order} LIMIT ?`, [...values, limit]);
     if (rows.length < limit) return { rows, next: null };
     // A result of several rows is on one page: the next one begins behind its id.
     const last = String(rows.at(-1)!["id"]);
-    const whole = await this.#sql.rows(`${found} AND id = ?`, [...values, last]);
+    const whole = await this.#sql.rows(`${found} AND id = ? ${order}`, [...values, last]);
     return { rows: [...rows.filter(({ id }) => id !== last), ...whole], next: last };
   }
 

@@ -7,8 +7,8 @@
  *    or value / seconds after a reset, which a value below the last one shows. That is how Prometheus reads a counter's
  *    samples (https://prometheus.io/docs/prometheus/latest/querying/functions/#rate), without its extrapolation.
  *
- * 4. A value is scored once, unless it is older than the last one that was: what comes late, or is imported after what
- *    happened since, says nothing of how the series behaves now.
+ * 4. A value is scored once, unless it is older than the last one that was, and there were enough: what comes late, or is
+ *    imported after what happened since, says nothing of how the series behaves now.
  *
  * The hot row: version 4 begins with what rules want, as JSON, empty for the many series that no rule wants anything of,
  * and the anomaly detector's bytes; the windows' own row follows. Older versions are the windows' row alone.
@@ -143,7 +143,7 @@ export class SeriesState extends WindowState {
     const watch = this.#watch;
     if (watch === null || !watch.wants.anomalies) return null;
     watch.detector ??= AnomalyDetector.create();
-    if (ts < watch.detector.lastMs) return null;
+    if (!watch.detector.wants(ts)) return null;
     const found = watch.detector.update(ts, value);
     watch.score = found;
     if (!found.isAnomaly) return found;

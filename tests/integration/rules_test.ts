@@ -24,6 +24,13 @@ class Client {
     return await this.ask("GET", path, undefined, status);
   }
 
+  /** Its lines. */
+  async csv(path: string): Promise<readonly string[]> {
+    const response = await fetch(this.url + path, { headers: { accept: "text/csv" } });
+    assert.equal(response.headers.get("content-type"), "text/csv; charset=utf-8");
+    return (await response.text()).trimEnd().split("\r\n");
+  }
+
   async ask(method: string, path: string, body: unknown, status: number) {
     const response = await fetch(this.url + path, {
       method,
@@ -111,6 +118,11 @@ Deno.test("a rule's series has metadata, forecasts, values and a score, and keep
       await assertCounted(node);
       const { anomalies } = await client.get(`${path}/anomalies`);
       assert.equal(anomalies.last.missing, 0);
+      const ahead = await client.csv(`${path}/forecast?horizon=30m`);
+      assert.deepEqual([ahead.length, ahead[0]], [31, "ts,value,lower80,upper80,lower95,upper95"]);
+      const [startMs, value] = ahead[1]!.split(",").map(Number);
+      assert.deepEqual([startMs, value], [forecast.startMs, forecast.path[0]]);
+      assert.equal((await client.csv(`${path}/anomalies`))[0], "ts,value,score,why,expected");
       const history = await client.get(`${path}/history?step=1m`);
       assert.equal(history.points.length, 240);
       await assertStored(client);

@@ -19,17 +19,28 @@ Deno.test("csvText() quotes what needs it, and takes the sting out of formulas",
   assert.equal(csvText(["a"], []), "a\r\n");
 });
 
-Deno.test("wantsCsv() is true for those who ask for it, and would not take JSON", () => {
+Deno.test("wantsCsv() is true for those who want it more than JSON, or name it where they would take anything", () => {
   const asks = (accept: string | null) =>
     wantsCsv(new Request("http://a/", { headers: accept === null ? {} : { accept } }));
-  assert.deepEqual(["text/csv", "text/csv;q=0.5, text/html", "text/*"].map(asks), [true, true, true]);
-  assert.deepEqual([null, "*/*", "application/json", "text/csv, application/json", "image/png"].map(asks), [
-    false,
-    false,
-    false,
-    false,
-    false,
-  ]);
+  const csv = [
+    "text/csv",
+    "text/csv;q=0.5, text/html",
+    "text/*",
+    "text/csv, */*",
+    "*/*;q=0.1, text/csv",
+    "application/json;q=0.5, text/csv",
+  ];
+  const json = [
+    null,
+    "*/*",
+    "application/json",
+    "text/csv, application/json",
+    "image/png",
+    "text/csv;q=0.5, */*",
+    "text/csv;q=0, */*;q=0",
+  ];
+  assert.deepEqual(csv.filter((accept) => !asks(accept)), []);
+  assert.deepEqual(json.filter(asks), []);
 });
 
 Deno.test("GET /sensors/{id}/windows answers CSV, a line for each channel and window", () =>

@@ -132,9 +132,9 @@ export class AnomalyDetector {
   }
 
   /** Bytes of `encode()`: always the same. */
-  /** The time of the last value; 0 before the first. */
-  get lastMs(): number {
-    return this.#numbers[lastMsAt]!;
+  /** Whether a value of that time tells it anything: an older one than the last does only while values are missing. */
+  wants(tsMs: number): boolean {
+    return tsMs >= this.#numbers[lastMsAt]! || this.#numbers[countAt]! <= warmUpValues;
   }
 
   get bytes(): number {
