@@ -96,11 +96,9 @@ class Reader {
 
   read(line: string, at: number): void {
     if (line.length > maxLineUnits) {
-      return this.#bad(
-        at,
-        "malformed",
-        `It has more than the ${maxLineUnits} characters that are read of a line`,
-      );
+      // Whoever sent it may have cut it off: how long it is nobody knows.
+      const sentence = `It has more than ${maxLineUnits} characters, and begins with ${shown(line)}`;
+      return this.#bad(at, "malformed", sentence);
     }
     const cells = this.#cells(line);
     if (cells === null) {

@@ -1,11 +1,11 @@
 /**
  * A file's text in chunks of whole lines, whatever its encoding.
  *
- * 1. Chunks joined are the text, but for what is left out of long lines. Where one ends depends on the text and what is asked for alone, not on how it is read.
+ * 1. Chunks joined are the text, but for lines longer than those that are read: of them they have the beginning, and a
+ *    mark. Where a chunk ends depends on the text and what is asked for alone, not on how it is read.
  * 2. UTF-16 is known by its byte order mark, or by its zeros; everything else is taken for UTF-8, in which what is
  *    none (Latin-1's letters) becomes U+FFFD: of a line of values only columns that are left out have letters.
- * 3. No more than a chunk and what is read at a time is in memory: of a line that is longer than the longest that is read,
- *    so much is kept that whoever reads it sees that.
+ * 3. No more than a chunk and what is read at a time is in memory, however long a line is.
  */
 
 import { maxLineUnits } from "./limits.ts";
@@ -23,8 +23,33 @@ export interface ChunkSize {
   readonly units: number;
 }
 
-/** What is kept of a line: one that is too long stays so. */
-const keptUnits = maxLineUnits + 1;
+/** With it a line is too long still; and one whose beginning is good, or empty, is bad when its rest was left out. */
+const cutMark = "…";
+
+/** Takes a text piece by piece, and leaves of a line that is too long the beginning and the mark. */
+class LineCutter {
+  /** Of the line that the last piece ended in. */
+  #units = 0;
+
+  cut(piece: string): string {
+    const kept: string[] = [];
+    let from = 0;
+    for (let at = 0; at < piece.length;) {
+      const feed = piece.indexOf("\n", at);
+      const end = feed < 0 ? piece.length : feed;
+      const room = maxLineUnits - this.#units;
+      this.#units += end - at;
+      if (end - at > room) {
+        // Below 0: an earlier piece has the mark.
+        if (room >= 0) kept.push(piece.slice(from, at + room), cutMark);
+        from = end;
+      }
+      if (feed >= 0) this.#units = 0;
+      at = end + 1;
+    }
+    return kept.join("") + piece.slice(from);
+  }
+}
 
 function encodingOf(bytes: Uint8Array): "utf-8" | "utf-16le" | "utf-16be" {
   const [first, second] = bytes;
@@ -34,10 +59,9 @@ function encodingOf(bytes: Uint8Array): "utf-8" | "utf-16le" | "utf-16be" {
 
 export class TextChunks {
   readonly #source: AsyncIterator<Uint8Array>;
+  readonly #cutter = new LineCutter();
   #decoder: TextDecoder | null = null;
   #text = "";
-  /** Whether the rest of the last line in `#text` is left out. */
-  #isCut = false;
   #hasEnded = false;
   /** Of the next chunk. */
   #line = 1;
@@ -63,16 +87,9 @@ export class TextChunks {
 
   /** Where the line ends that begins at `from`, its line feed included; null: more of it is to be read. */
   #lineEnd(from: number): number | null {
-    const text = this.#text;
-    const at = text.indexOf("\n", from);
-    const length = (at < 0 ? text.length : at) - from;
-    if (length > keptUnits) {
-      this.#text = text.slice(0, from + keptUnits) + (at < 0 ? "" : text.slice(at));
-      this.#isCut = at < 0;
-      return this.#lineEnd(from);
-    }
+    const at = this.#text.indexOf("\n", from);
     if (at >= 0) return at + 1;
-    return this.#hasEnded ? text.length : null;
+    return this.#hasEnded ? this.#text.length : null;
   }
 
   #take(end: number, lines: number): Chunk {
@@ -87,17 +104,10 @@ export class TextChunks {
     const { done, value } = await this.#source.next();
     if (done) {
       this.#hasEnded = true;
-      this.#append(this.#decoder?.decode() ?? "");
+      this.#text += this.#cutter.cut(this.#decoder?.decode() ?? "");
       return;
     }
     this.#decoder ??= new TextDecoder(encodingOf(value));
-    this.#append(this.#decoder.decode(value, { stream: true }));
-  }
-
-  #append(text: string): void {
-    const at = this.#isCut ? text.indexOf("\n") : 0;
-    if (at < 0) return;
-    this.#isCut = false;
-    this.#text += text.slice(at);
+    this.#text += this.#cutter.cut(this.#decoder.decode(value, { stream: true }));
   }
 }

@@ -91,6 +91,22 @@ Deno.test("import brings files of many forms in, and tells bad lines by their nu
     assert.deepEqual(await total('temperature{site="north"}'), { count: 1, sum: 8 });
   }));
 
+Deno.test("import says of empty files, bad ones and endless lines what is so, the second time, too", () =>
+  withPlace(async ({ folder, run, total }) => {
+    const write = (name: string, text: string) => Deno.writeTextFileSync(join(folder, name), text);
+    write("empty.csv", "");
+    write("page.csv", "<html>\n");
+    write("long.csv", `${startMs},1\n${"x".repeat(2 ** 21)}\n${startMs},2\n`);
+    const { code, output, errors } = await run(folder);
+    assert.equal(code, 0, errors);
+    assert.match(output, /^2 rows of 3 files in .*\n2 lines refused\n$/);
+    assert.match(errors, /long\.csv:2: It has more than 4096 characters, and begins with "x{59}…"\./);
+    assert.deepEqual(await total("long"), { count: 2, sum: 3 });
+    const again = await run(folder);
+    assert.match(again.output, /^0 rows of 1 file in .*\n2 files had been imported before\n$/);
+    assert.equal(again.errors, "");
+  }));
+
 const count = 150_000;
 const all = { count, sum: (count - 1) * count / 2 / 8 };
 

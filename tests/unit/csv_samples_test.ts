@@ -121,6 +121,7 @@ Deno.test("readCsv() names each bad line, and reads the others", () => {
   assert.match(sentences[1] ?? "", /^It has 3 columns: 2, timestamp and value, are right$/);
   assert.match(sentences[2] ?? "", /^Its time is "yesterday": .* is right$/);
   assert.equal(sentences[3], 'Its value is "NaN": a number is right');
+  assert.match(sentences[8] ?? "", /^It has more than 4096 characters, and begins with "8,1{57}…"$/);
 });
 
 Deno.test("headerForm() is null for values, good or broken", () => {

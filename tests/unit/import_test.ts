@@ -87,12 +87,12 @@ for (const [name, bytes, header] of encodings) {
   });
 }
 
-Deno.test("TextChunks keeps so much of a long line that it is too long still, and goes on behind it", async () => {
+Deno.test("TextChunks keeps the beginning of a long line, which is too long still, and goes on behind it", async () => {
   const long = (units: number) => "x".repeat(units);
   for (const units of [maxLineUnits + 1, maxLineUnits + 2, 100_000]) {
     for (const end of ["", "\n", "\n3,4"]) {
       const bytes = encoder.encode(`1,2\n${long(units)}\n${long(units)}${end}`);
-      const kept = long(maxLineUnits + 1);
+      const kept = `${long(maxLineUnits)}…`;
       for (const size of [100, 5000, bytes.length]) {
         const chunks = await chunksOf(bytes, size, 2, 3 * maxLineUnits);
         assert.deepEqual(chunks, [
@@ -100,6 +100,16 @@ Deno.test("TextChunks keeps so much of a long line that it is too long still, an
           end === "\n3,4" ? { text: `${kept}\n3,4`, first: 3, lines: 2 } : { text: kept, first: 3, lines: 1 },
         ]);
       }
+    }
+  }
+});
+
+Deno.test("TextChunks leaves no line good, or empty, of which it has cut something off", async () => {
+  for (const beginning of ["1,1", ""]) {
+    const bytes = encoder.encode(`${beginning.padEnd(maxLineUnits)}2,2`);
+    for (const size of [100, bytes.length]) {
+      const [chunk] = await chunksOf(bytes, size, 1);
+      assert.equal(chunk?.text, `${beginning.padEnd(maxLineUnits)}…`);
     }
   }
 });
