@@ -5,13 +5,13 @@
 
 import { z } from "zod";
 import type { ResultKind } from "../results/result.ts";
-import type { ResultPage, ResultQuery, ResultTables } from "../results/tables.ts";
+import type { ResultTables } from "../results/tables.ts";
 import type { SqlRow } from "../results/sql.ts";
 import { timeArgumentShape } from "../sensors/timestamp.ts";
 import { type Matchers, matches, parseMatchers } from "../series/matchers.ts";
 import { parseSeriesId } from "../series/sample.ts";
 import { SelectorError } from "../series/selector_reader.ts";
-import type { CollectionContext } from "./collection_routes.ts";
+import { type CollectionContext, readProblems } from "./collection_routes.ts";
 import { csvMediaType, csvResponse, csvText, type CsvValue, wantsCsv } from "./csv.ts";
 import { jsonResponse } from "./json_response.ts";
 import { instantMs, page } from "./parameters.ts";
@@ -132,11 +132,17 @@ interface Wanted {
   readonly after?: string | undefined;
 }
 
-function pageOf(query: ResultQuery, context: ResultsContext): Promise<ResultPage> {
+function fromTables<T>(context: ResultsContext, read: (tables: ResultTables) => Promise<T>): Promise<T> {
   return context.deadlines.within(
-    tablesOf(context).page(query),
+    read(tablesOf(context)),
     () => new ProblemError("no-answer-in-time", "The tables of results have not answered in time."),
   );
+}
+
+/** Throws a problem for a series that is neither here nor has a result of any kind: another program's may have one. */
+async function checkKnown(id: string, context: ResultsContext): Promise<void> {
+  if (await fromTables(context, (tables) => tables.hasResultOf(id))) return;
+  await context.reader.read({ kind: "series", id }, "state", {}, "strict");
 }
 
 async function answer(
@@ -151,7 +157,7 @@ async function answer(
     : { fromMs: from ?? 0, toMs: to ?? Number.MAX_SAFE_INTEGER };
   if (range !== null && range.fromMs >= range.toMs) throw badParameter("from", "it is not before `to`");
   const query = { kind: shown.kind, series, range, span: window ?? null, after: after ?? null, limit };
-  const found = await pageOf(query, context);
+  const found = await fromTables(context, (tables) => tables.page(query));
   const rows = match === null
     ? found.rows
     : found.rows.filter(({ series: id }) => matches(match, String(id)));
@@ -195,12 +201,6 @@ function allRoute(shown: Shown, context: ResultsContext): Route {
   });
 }
 
-/** Throws a problem for a series that is neither here nor has a result of the kind: another program's may have one. */
-async function checkKnown({ kind }: Shown, id: string, context: ResultsContext): Promise<void> {
-  const known = await pageOf({ kind, series: id, range: null, span: null, after: null, limit: 1 }, context);
-  if (known.rows.length === 0) await context.reader.read({ kind: "series", id }, "state", {}, "local");
-}
-
 function ofSeriesRoute(shown: Shown, context: ResultsContext): Route {
   const { segment, summary } = shown;
   return route({
@@ -213,9 +213,9 @@ function ofSeriesRoute(shown: Shown, context: ResultsContext): Route {
     segments: { id: "The series' id, percent-encoded." },
     query: z.strictObject(filters(context, shown)),
     success,
-    problems: ["bad-id", "unknown-actor", ...problems],
+    problems: ["results-away", ...readProblems],
     answer: async (query, { request, segments: { id = "" } }) => {
-      await checkKnown(shown, id, context);
+      await checkKnown(id, context);
       return await answer(
         shown,
         { ...query, window: windowOf(query), series: id, match: null },

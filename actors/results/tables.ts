@@ -325,6 +325,15 @@ export class ResultTables {
     return { rows: [...rows.filter(({ id }) => id !== last), ...whole], next: last };
   }
 
+  /** Whether there is a result of any kind. */
+  async hasResultOf(series: string): Promise<boolean> {
+    for (const table of Object.values(tables)) {
+      const rows = await this.#sql.rows(`SELECT 1 AS found FROM ${table} WHERE series = ? LIMIT 1`, [series]);
+      if (rows.length > 0) return true;
+    }
+    return false;
+  }
+
   async refusedCount(): Promise<number> {
     const [row] = await this.#sql.rows("SELECT COUNT(*) AS count FROM metric_refused");
     return Number(row?.["count"] ?? 0);

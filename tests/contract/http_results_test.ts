@@ -2,89 +2,113 @@
 
 import assert from "node:assert/strict";
 import { z } from "zod";
-import type { Result } from "../../actors/results/result.ts";
 import { SqliteSql } from "../../actors/results/sqlite_sql.ts";
 import { ResultTables } from "../../actors/results/tables.ts";
 import { type Bench, withApp } from "../unit/http_app_under_test.ts";
+import { answered } from "../unit/http_fake_engine.ts";
+import { forecast, metadata, noonMs, place, values } from "./results_fixtures.ts";
 
-const noonMs = Date.UTC(2026, 0, 31, 12);
 const minuteMs = 60_000;
 const seriesNames = Array.from({ length: 7 }, (_, i) => `load{host="h${i}"}`);
 
-function values(series: string, at: number): Result {
-  const window = { from: at - 3_600_000, to: at, count: 4, max: 5, min: 1, avg: 2.5, std: null };
-  const id = `values/${series}/${at}`;
-  return { v: 1, kind: "values", id, series, at, tookMs: 1.5, windows: { "1h": window, "12h": window } };
-}
-
-/** Three results of each series, two rows in each. */
+/** Three results of each kind of each series; two rows in each of values, one in the others. */
 async function withResults(test: (bench: Bench) => Promise<void>): Promise<void> {
   const tables = await ResultTables.open(new SqliteSql(":memory:"));
   try {
     const results = seriesNames.flatMap((series) =>
-      [0, 1, 2].map((i) => values(series, noonMs + i * minuteMs))
+      [0, 1, 2].flatMap((i) =>
+        [values, metadata, forecast].map((make) => make(series, noonMs + i * minuteMs))
+      )
     );
-    const place = { topic: "prometheusdata", part: 0 };
     await tables.store({ place, from: 0, next: results.length, results, refused: [] });
-    await withApp({ results: () => tables }, test);
+    await withApp({ results: () => tables }, async (bench) => {
+      bench.engine.ids = seriesNames;
+      await test(bench);
+    });
   } finally {
     await tables.close();
   }
 }
 
 const Page = z.object({
-  items: z.array(z.object({ series: z.string(), at: z.number(), span: z.string() })),
+  items: z.array(z.looseObject({ series: z.string() })),
   next: z.string().nullable(),
 });
+type Item = z.infer<typeof Page>["items"][number];
 
-async function jsonPages({ ask }: Bench, path: string): Promise<readonly string[][]> {
-  const pages: string[][] = [];
-  for (let next: string | null = ""; next !== null;) {
-    const response = await ask(`${path}${next === "" ? "" : `&after=${encodeURIComponent(next)}`}`);
+/** Every page, to the last one. */
+async function walk<T>(
+  { ask }: Bench,
+  path: string,
+  accept: string,
+  read: (response: Response) => Promise<{ readonly page: T; readonly next: string | null }>,
+): Promise<readonly T[]> {
+  const pages: T[] = [];
+  for (let after = "";;) {
+    const response = await ask(`${path}${after}`, { headers: { accept } });
     assert.equal(response.status, 200);
-    const page = Page.parse(await response.json());
-    pages.push(page.items.map(({ series, at, span }) => `${series} ${at} ${span}`));
-    next = page.next;
+    const { page, next } = await read(response);
+    pages.push(page);
+    if (next === null) return pages;
+    after = `&after=${encodeURIComponent(next)}`;
   }
-  return pages;
 }
 
-async function csvPages({ ask }: Bench, path: string): Promise<readonly string[][]> {
-  const pages: string[][] = [];
-  for (let next: string | null = ""; next !== null;) {
-    const response: Response = await ask(`${path}${next === "" ? "" : `&after=${next}`}`, {
-      headers: { accept: "text/csv, */*;q=0.1" },
-    });
+function jsonPages(bench: Bench, path: string): Promise<readonly Item[][]> {
+  return walk(bench, path, "application/json", async (response) => {
+    const { items, next } = Page.parse(await response.json());
+    return { page: items, next };
+  });
+}
+
+/** Lines of each page, the header first. */
+function csvPages(bench: Bench, path: string): Promise<readonly string[][]> {
+  return walk(bench, path, "text/csv, */*;q=0.1", async (response) => {
     assert.match(response.headers.get("content-type") ?? "", /^text\/csv/);
-    const [header, ...lines] = (await response.text()).trim().split("\r\n");
-    assert.equal(header, "series,at,span,from_ms,to_ms,count,max,min,avg,std");
-    pages.push(lines.map((line) => {
-      const [, series, rest] = /^"(.*)",(.*)$/.exec(line)!;
-      const [at, span] = rest!.split(",");
-      return `${series!.replaceAll('""', '"')} ${at} ${span}`;
-    }));
-    next = response.headers.get("x-next");
-  }
-  return pages;
+    const next = response.headers.get("x-next");
+    const page = (await response.text()).trimEnd().split("\r\n");
+    return { page, next: next === null ? null : decodeURIComponent(next) };
+  });
 }
 
-const ranges = [
-  ["the last of each series", "", 2 * seriesNames.length],
-  ["those of a time", `&from=${noonMs}&to=${noonMs + 2 * minuteMs}`, 4 * seriesNames.length],
-] as const;
+/** An item as CSV has it. */
+function lineOf(item: Item, columns: readonly string[]): string {
+  const cells = columns.map((column) => {
+    const value = column === "labels" ? JSON.stringify(item[column]) : String(item[column] ?? "");
+    return /[",]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+  });
+  return cells.join(",");
+}
 
-for (const [what, range, rows] of ranges) {
-  Deno.test(`GET /max_min_avg_std_metric gives ${what}, each once over all pages, as JSON and CSV`, () =>
+const all = 3 * seriesNames.length;
+const someTime = `&from=${noonMs}&to=${noonMs + 2 * minuteMs}`;
+const lists: readonly (readonly [path: string, range: string, rows: number])[] = [
+  ["/all_metrics", "", seriesNames.length],
+  ["/max_min_avg_std_metric", "", 2 * seriesNames.length],
+  ["/max_min_avg_std_metric", someTime, 4 * seriesNames.length],
+  ["/max_min_avg_std_metric", "&from=0&window=12h", all],
+  ["/autocorrelation_stationarity_seasonality_metadata", "", seriesNames.length],
+  ["/autocorrelation_stationarity_seasonality_metadata", "&from=0", all],
+  ["/prediction_of_metric_values", "", seriesNames.length],
+  ["/prediction_of_metric_values", someTime, 2 * seriesNames.length],
+];
+
+for (const [path, range, rows] of lists) {
+  Deno.test(`GET ${path}?limit=3${range} gives each row once over all pages, as JSON and CSV`, () =>
     withResults(async (bench) => {
-      const path = `/max_min_avg_std_metric?limit=3${range}`;
-      const pages = await jsonPages(bench, path);
+      const [whole, ...others] = await jsonPages(bench, `${path}?limit=1000${range}`);
+      assert.deepEqual(others, []);
+      assert.equal(whole!.length, rows);
+      assert.equal(new Set(whole!.map((item) => JSON.stringify(item))).size, rows);
+      const pages = await jsonPages(bench, `${path}?limit=3${range}`);
       assert.ok(pages.length > 2, `${pages.length} pages`);
-      const whole = await jsonPages(bench, `/max_min_avg_std_metric?limit=1000${range}`);
-      assert.equal(whole.length, 1);
-      assert.equal(whole[0]!.length, rows);
-      assert.equal(new Set(whole[0]).size, rows);
-      assert.deepEqual(pages.flat(), whole[0]);
-      assert.deepEqual(await csvPages(bench, path), pages);
+      assert.deepEqual(pages.flat(), whole);
+      const tables = await csvPages(bench, `${path}?limit=3${range}`);
+      const header = tables[0]![0]!;
+      assert.deepEqual(
+        tables,
+        pages.map((items) => [header, ...items.map((item) => lineOf(item, header.split(",")))]),
+      );
     }));
 }
 
@@ -95,15 +119,8 @@ Deno.test("GET /series/{id}/values is 404 for a series that nobody knows, and em
     for (const segment of ["values", "metadata", "forecasts"]) {
       assert.equal(await statusOf(`/series/nosuch/${segment}`), 404, segment);
     }
-    engine.answer = () => ({
-      type: "answered",
-      json: "{}",
-      epoch: 1,
-      positions: { mailbox: 0 },
-      nowMs: noonMs,
-      ageMs: 0,
-      suspended: null,
-    });
+    assert.equal(engine.asked[0]?.options.consistency, "strict");
+    engine.answer = () => answered({});
     const response = await ask("/series/new/metadata");
     assert.deepEqual([response.status, await response.json()], [200, { items: [], next: null }]);
   }));

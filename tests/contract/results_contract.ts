@@ -9,59 +9,7 @@ import {
   ResultTables,
   StalePosition,
 } from "../../actors/results/tables.ts";
-
-const noonMs = Date.UTC(2026, 0, 31, 12);
-const place = { topic: "prometheusdata", part: 0 };
-
-function values(series: string, at: number, max = 5): Result {
-  const window = { from: at - 3_600_000, to: at, count: 4, max, min: 1, avg: 2.5, std: null };
-  const id = `values/${series}/${at}`;
-  return { v: 1, kind: "values", id, series, at, tookMs: 1.5, windows: { "1h": window, "12h": window } };
-}
-
-function metadata(series: string, at: number): Result {
-  return {
-    v: 1,
-    kind: "metadata",
-    id: `metadata/${series}/${at}`,
-    series,
-    at,
-    tookMs: 20,
-    metadata: {
-      verdict: "stationary; season of 24 samples",
-      autocorrelation: { known: false, reason: "é" },
-      stationarity: { known: true, value: { verdict: "stationary" } },
-      seasonality: { known: true, value: { seasons: [{ period: 24, strength: 0.83 }] } },
-    },
-  };
-}
-
-function forecast(series: string, at: number): Result {
-  const extreme = { value: 1, lower80: 0, upper80: 2, lower95: -1, upper95: 3 };
-  const line = [1, 2];
-  return {
-    v: 1,
-    kind: "forecast",
-    id: `forecast/${series}/${at}`,
-    series,
-    at,
-    tookMs: 90,
-    forecast: {
-      method: "theta",
-      startMs: at,
-      stepMs: 60_000,
-      path: line,
-      lower80: line,
-      upper80: line,
-      lower95: line,
-      upper95: line,
-      max: extreme,
-      min: extreme,
-      avg: extreme,
-      mase: 0.7,
-    },
-  };
-}
+import { forecast, metadata, noonMs, place, values } from "./results_fixtures.ts";
 
 function batch(from: number, results: readonly Result[], more: Partial<ResultBatch> = {}): ResultBatch {
   return { place, from, next: from + results.length, results, refused: [], ...more };
@@ -128,6 +76,12 @@ export function resultsContract(database: string, make: () => Promise<Sql>): voi
     assert.equal(second.next, null);
     assert.equal((await tables.page({ ...latest, series: "b" })).rows.length, 2);
     assert.deepEqual(await tables.page({ ...latest, series: "none" }), { rows: [], next: null });
+  });
+
+  test("hasResultOf() is true for a series with a result of any kind", async (tables) => {
+    await tables.store(batch(0, [values("a", noonMs), metadata("b", noonMs), forecast("c", noonMs)]));
+    const has = await Promise.all(["a", "b", "c", "d"].map((series) => tables.hasResultOf(series)));
+    assert.deepEqual(has, [true, true, true, false]);
   });
 
   test("page() gives those of a time, each once over all pages", async (tables) => {
