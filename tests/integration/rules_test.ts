@@ -152,6 +152,9 @@ Deno.test("a forecast of a series of three points says what is missing, one of a
       missing,
       /^Not enough information because it has (no values yet|1 points, and 30 are needed)/,
     );
+    const response = await fetch(node.url + `${path}/forecast`, { headers: { accept: "text/csv" } });
+    assert.equal(await response.text(), "ts,value,lower80,upper80,lower95,upper95\r\n");
+    assert.match(response.headers.get("x-missing") ?? "", /^Not enough information because it has /);
     const { detail } = await client.get(`${path}/forecast?horizon=365d`, 400);
     assert.match(detail, /from 1m to 24h is right/);
     await client.get("/series/none/forecast", 404);
