@@ -110,8 +110,8 @@ export class RemoteWriteReceiver {
         }
         // Before 1970, or beyond what a date can hold.
         if (!isTimeMs(timeMs)) return void count("time");
-        // A sender's samples of a series come in the order of their times: one that is not newer than the last is a
-        // repeat, or out of order, which the series counts.
+        // A sender's samples of a series come in the order of their times: one whose time was there is a
+        // repeat, and one far behind the last is out of order, which the series counts.
         const message: SampleMessage = [timeMs, timeMs, value];
         batch.add("series", id, message);
         count("accepted");
