@@ -60,6 +60,20 @@ export function writeName(writer: ByteWriter, name: string): void {
   writer.ascii(name);
 }
 
+/** Names that were read lately: a few stand in the rows of thousands of actors, which then share their texts. */
+const recentNames = new Array<string>(64).fill("");
+
+function isWrittenAs(name: string, bytes: Uint8Array): boolean {
+  if (name.length !== bytes.length) return false;
+  for (let i = 0; i < bytes.length; i++) if (name.charCodeAt(i) !== bytes[i]) return false;
+  return true;
+}
+
 export function readName(reader: ByteReader): string {
-  return String.fromCharCode(...reader.raw(reader.u8()));
+  const bytes = reader.raw(reader.u8());
+  let place = bytes.length;
+  for (let i = 0; i < bytes.length; i++) place = (place * 31 + bytes[i]!) & (recentNames.length - 1);
+  const recent = recentNames[place]!;
+  if (isWrittenAs(recent, bytes)) return recent;
+  return recentNames[place] = String.fromCharCode(...bytes);
 }

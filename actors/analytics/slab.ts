@@ -180,16 +180,14 @@ export class SlabPool {
 
   #class(blockClass: number): BlockClass {
     const blocks = this.#classes[blockClass];
-    invariant(blocks !== undefined, `There is no block class ${blockClass}`);
+    invariant(blocks !== undefined, "A block class is one of the pool's");
     return blocks;
   }
 
   #slab(blocks: BlockClass, block: number): Slab {
     const slab = blocks.slabs[Math.floor(block / blocks.perChunk)];
-    invariant(
-      slab !== undefined,
-      `Block ${block} of ${blocks.blockBytes} bytes has an owner while it is used`,
-    );
+    // Without the block's number: to make a text of it took longer than to find the slab.
+    invariant(slab !== undefined, "A block has an owner while it is used");
     return slab;
   }
 

@@ -12,7 +12,7 @@
 
 import { heapRatio } from "../../runtime/core/limits.ts";
 import type { HistorySink } from "../../runtime/core/state.ts";
-import { murmur2 } from "../../runtime/core/murmur2.ts";
+import { placeOf } from "../../runtime/core/murmur2.ts";
 import { clearBit, countBits, hasBit, nextBit, setBit } from "./bits.ts";
 import { Channel, type Value } from "./channel.ts";
 import { type HistorySource, writeHistoryChunk } from "./history.ts";
@@ -72,7 +72,6 @@ const usualResolutions: readonly HistoryResolution[] = [fiveMinuteHistory];
 const allResolutions: readonly HistoryResolution[] = [fiveMinuteHistory, oneMinuteHistory];
 
 const dirtyWords = 4;
-const textEncoder = new TextEncoder();
 
 /** Where a minute is read to before it is merged. */
 const minutePane = emptyPane();
@@ -119,7 +118,7 @@ export class WindowState implements RingSteps {
   /** @param keepsMinutes whether its history has one-minute panes besides those of five minutes, to begin with */
   constructor(readonly id: string, readonly pool: SlabPool, keepsMinutes = false) {
     this.#keepsMinutes = keepsMinutes;
-    this.#coldPhaseMs = (murmur2(textEncoder.encode(id)) & 0x7fffffff) % coldIntervalMs;
+    this.#coldPhaseMs = placeOf(id, coldIntervalMs);
     this.#record = pool.allocate(recordClass);
     const chunk = pool.chunk(recordClass, this.#record);
     this.#times = chunk.f64;

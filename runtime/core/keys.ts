@@ -14,12 +14,18 @@ import { FormatError } from "./errors.ts";
 
 const bucketsPerRetention = 8;
 const entryBytes = 16;
+const smallestSlots = 64;
+
+/** At most two thirds full. */
+function isTooFull(size: number, slots: number): boolean {
+  return size * 3 >= slots * 2;
+}
 
 /** Open addressing, linear probing; a slot is empty where its time is 0 (log times are positive). */
 class Bucket {
-  #high = new Uint32Array(64);
-  #low = new Uint32Array(64);
-  #atMs = new Float64Array(64);
+  #high = new Uint32Array(smallestSlots);
+  #low = new Uint32Array(smallestSlots);
+  #atMs = new Float64Array(smallestSlots);
   size = 0;
 
   #slot(high: number, low: number): number {
@@ -37,7 +43,7 @@ class Bucket {
   }
 
   add(high: number, low: number, atMs: number): void {
-    if (this.size * 3 >= this.#atMs.length * 2) this.#grow();
+    if (isTooFull(this.size, this.#atMs.length)) this.#resize(this.#atMs.length * 2);
     const slot = this.#slot(high, low);
     if (this.#atMs[slot] === 0) this.size++;
     this.#high[slot] = high;
@@ -45,11 +51,18 @@ class Bucket {
     this.#atMs[slot] = atMs;
   }
 
-  #grow(): void {
+  /** Makes room for so many more at once. */
+  reserve(count: number): void {
+    let slots = this.#atMs.length;
+    while (isTooFull(this.size + count, slots)) slots *= 2;
+    if (slots > this.#atMs.length) this.#resize(slots);
+  }
+
+  #resize(slots: number): void {
     const [high, low, atMs] = [this.#high, this.#low, this.#atMs];
-    this.#high = new Uint32Array(high.length * 2);
-    this.#low = new Uint32Array(high.length * 2);
-    this.#atMs = new Float64Array(high.length * 2);
+    this.#high = new Uint32Array(slots);
+    this.#low = new Uint32Array(slots);
+    this.#atMs = new Float64Array(slots);
     for (let old = 0; old < atMs.length; old++) {
       if (atMs[old] === 0) continue;
       const slot = this.#slot(high[old]!, low[old]!);
@@ -97,13 +110,18 @@ export class KeyMemory {
     this.#added.f64(nowMs);
   }
 
-  #insert(high: number, low: number, atMs: number): void {
+  #bucketOf(atMs: number): Bucket {
     const number = Math.floor(atMs / this.#bucketMs);
     let bucket = this.#buckets.get(number);
     if (bucket === undefined) {
       bucket = new Bucket();
       this.#buckets.set(number, bucket);
     }
+    return bucket;
+  }
+
+  #insert(high: number, low: number, atMs: number): void {
+    const bucket = this.#bucketOf(atMs);
     const before = bucket.size;
     bucket.add(high, low, Math.max(1, atMs));
     this.#size += bucket.size - before;
@@ -133,7 +151,20 @@ export class KeyMemory {
         `Stored idempotency keys take ${hashes.length} bytes, not a multiple of ${entryBytes}`,
       );
     }
+    this.#reserve(new ByteReader(hashes));
     const reader = new ByteReader(hashes);
     while (reader.remaining > 0) this.#insert(reader.u32(), reader.u32(), reader.f64());
+  }
+
+  /** Growing bit by bit took half of the time that a takeover spent here. */
+  #reserve(reader: ByteReader): void {
+    const counts = new Map<Bucket, number>();
+    while (reader.remaining > 0) {
+      reader.u32();
+      reader.u32();
+      const bucket = this.#bucketOf(reader.f64());
+      counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
+    }
+    for (const [bucket, count] of counts) bucket.reserve(count);
   }
 }

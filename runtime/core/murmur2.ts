@@ -32,17 +32,25 @@ export function murmur2(bytes: Uint8Array, length = bytes.length): number {
 
 /** The shard of an id among `shards`: Kafka's `toPositive(murmur2(utf8(id))) % shards`. */
 export function shardOf(id: string, shards: number): number {
+  return placeOf(id, shards);
+}
+
+/** A number below `places` that follows from the id alone; ids spread evenly over them. */
+export function placeOf(id: string, places: number): number {
+  return (murmur2OfText(id) & 0x7fffffff) % places;
+}
+
+/** Of its UTF-8. An id is encoded here where it is ASCII: a call of `TextEncoder` for each costs ten times as much. */
+function murmur2OfText(id: string): number {
   const length = id.length;
-  if (length > 1000) {
-    return (murmur2(textEncoder.encode(id)) & 0x7fffffff) % shards;
-  }
+  if (length > 1000) return murmur2(textEncoder.encode(id));
   for (let i = 0; i < length; i++) {
     const unit = id.charCodeAt(i);
     if (unit > 0x7f) {
       const { written } = textEncoder.encodeInto(id, scratch);
-      return (murmur2(scratch, written) & 0x7fffffff) % shards;
+      return murmur2(scratch, written);
     }
     scratch[i] = unit;
   }
-  return (murmur2(scratch, length) & 0x7fffffff) % shards;
+  return murmur2(scratch, length);
 }

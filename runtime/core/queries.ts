@@ -194,7 +194,8 @@ export class Queries {
   }
 
   isWanted(address: Address): boolean {
-    return this.#wanted.has(actorKey(address));
+    // Most loads are the fold's, by thousands after a takeover: no key is made for each of their actors.
+    return this.#wanted.size > 0 && this.#wanted.has(actorKey(address));
   }
 
   /** The actor need no longer be loaded for queries. */

@@ -113,7 +113,7 @@ export const metricsDeadlineMs = 500;
  * that lived for some seconds starts over with the first pause. The pauses keep one that dies at every start below the
  * bound: the other hosts' shards go on meanwhile.
  */
-export const hostBackoff = { firstMs: 10, maxMs: 10_000, jitter: 0.5, healthyMs: 5000 };
+export const hostBackoff = { firstMs: 4, maxMs: 10_000, jitter: 0.5, healthyMs: 5000 };
 export const hostIntensity = { restarts: 20, withinMs: 60_000 };
 
 /** For those whose failure is the next one's to handle: a process that cannot be mended is replaced. */
@@ -137,10 +137,11 @@ export const firstSparePauseMs = 100;
 
 /**
  * A spare thread folds for practice this long and this often, as V8 forgets what was not used for a while, with so much
- * memory of actors.
+ * memory of actors. The node's first pauses are shorter, each twice the one before: at its start there is little to fold.
  */
 export const rehearsalMs = 1000;
-export const rehearsalIntervalMs = minuteMs;
+export const firstRehearsalPauseMs = 4000;
+export const lastRehearsalPauseMs = minuteMs;
 export const rehearsalBytes = 32 * MiB;
 
 /** How long a spare thread may take to load the actors; a host's own start is watched by `StartWatch`. */

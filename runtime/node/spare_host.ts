@@ -12,7 +12,14 @@ import type { End } from "../core/supervision_api.ts";
 import type { StorePorts } from "../store/remote_store.ts";
 import type { HostLife } from "./host_life.ts";
 import type { HostThreads } from "./host_threads.ts";
-import { firstSparePauseMs, hostStopMs, rehearsalIntervalMs, sparePauseMs, spareStartMs } from "./limits.ts";
+import {
+  firstRehearsalPauseMs,
+  firstSparePauseMs,
+  hostStopMs,
+  lastRehearsalPauseMs,
+  sparePauseMs,
+  spareStartMs,
+} from "./limits.ts";
 import type { Child, Running } from "./supervisor.ts";
 import type { TimerClock } from "./timer_clock.ts";
 
@@ -30,6 +37,7 @@ export class SpareHost {
   readonly #parts: SpareParts;
   #wasTaken = false;
   #cancelRehearsal = () => {};
+  #rehearsalPauseMs = firstRehearsalPauseMs;
   /** The thread that waits, and how its end as a child is told. */
   #waiting: { readonly life: HostLife; end(end: End): void } | null = null;
 
@@ -68,7 +76,8 @@ export class SpareHost {
       const [log, store] = [connectLog("rehearsal"), connectStore("rehearsal")];
       life.rehearse({ type: "rehearse", log, store, folded: folded() });
     }
-    this.#cancelRehearsal = clock.after(rehearsalIntervalMs, () => this.#rehearse(life));
+    this.#cancelRehearsal = clock.after(this.#rehearsalPauseMs, () => this.#rehearse(life));
+    this.#rehearsalPauseMs = Math.min(2 * this.#rehearsalPauseMs, lastRehearsalPauseMs);
   }
 
   /** Ends early when there shall be none. */
