@@ -40,10 +40,7 @@ export async function openApp(
       engine,
       maxSeries: settings.remoteWriteMaxSeries,
       registry,
-      warn: (sentence) => {
-        const like = sentence.replace(/ \(.*/, "");
-        logOf("remote-write", report).warn("series-refused", sentence, { like });
-      },
+      warn: (sentence, like) => logOf("remote-write", report).warn("series-refused", sentence, { like }),
     }),
     registry,
     forecasts,

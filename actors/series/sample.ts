@@ -27,21 +27,37 @@ export type Labels = Readonly<Record<string, string>>;
 const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n" };
 
 /**
- * The id of a series: `name{a="b",c="d"}`, labels sorted, values escaped as in Prometheus' text format.
+ * The id of a series: `name{a="b",c="d"}`, labels sorted, values escaped as in Prometheus' text format. A label that
+ * PromQL wants quoted is: `name{"service-name"="x"}` (https://prometheus.io/docs/guides/utf8/).
  *
  * @example seriesId("http_requests", {method: "get"}) === 'http_requests{method="get"}'
  */
 export function seriesId(name: string, labels: Labels = {}): string {
   const names = Object.keys(labels).sort();
   if (names.length === 0) return name;
-  const pairs = names.map((label) => `${label}="${labels[label]!.replace(/[\\"\n]/g, (c) => escapes[c]!)}"`);
+  const pairs = names.map((label) => `${labelText(label)}="${escaped(labels[label]!)}"`);
   return `${name}{${pairs.join(",")}}`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\"\n]/g, (c) => escapes[c]!);
+}
+
+function unescaped(text: string): string {
+  return text.replace(/\\(.)/g, (_, one: string) => one === "n" ? "\n" : one);
+}
+
+function labelText(label: string): string {
+  return plainLabelForm.test(label) ? label : `"${escaped(label)}"`;
 }
 
 /** Names and label names that cannot be taken for a piece of another id. */
 // deno-lint-ignore no-control-regex -- an id has none
 const nameForm = /^[^{}"=,\\\u0000-\u001f\u007f]+$/;
-const labelForm = /^(?!__)[A-Za-z_][A-Za-z0-9_.]*$/;
+// deno-lint-ignore no-control-regex -- an id has none
+const labelForm = /^(?!__)[^\u0000-\u001f\u007f]+$/;
+/** Of those that stand in an id as they are; the dot, as ids had it before there were quoted ones. */
+const plainLabelForm = /^[A-Za-z_][A-Za-z0-9_.]*$/;
 
 /** The line feed is escaped in an id. */
 // deno-lint-ignore no-control-regex -- an id has no other
@@ -53,17 +69,20 @@ export interface SeriesParts {
   readonly labels: Labels;
 }
 
-const labelPair = /([A-Za-z_][A-Za-z0-9_.]*)="((?:[^"\\]|\\[\\"n])*)"(,|$)/y;
+const labelPair = /(?:([A-Za-z_][A-Za-z0-9_.]*)|"((?:[^"\\]|\\[\\"])+)")="((?:[^"\\]|\\[\\"n])*)"(,|$)/y;
 
 function parseLabels(text: string): Labels | null {
   const labels: Record<string, string> = {};
   let at = 0;
   while (at < text.length) {
     labelPair.lastIndex = at;
-    const [whole, label, value, end] = labelPair.exec(text) ?? [];
-    if (whole === undefined || label === undefined || value === undefined) return null;
+    const [whole, plain, quoted, value, end] = labelPair.exec(text) ?? [];
+    if (whole === undefined || value === undefined) return null;
+    const label = plain ?? unescaped(quoted ?? "");
+    // One that is quoted without need would be a second id of the same series.
+    if (quoted !== undefined && plainLabelForm.test(label)) return null;
     if (!labelForm.test(label) || Object.hasOwn(labels, label)) return null;
-    labels[label] = value.replace(/\\(.)/g, (_, escaped: string) => escaped === "n" ? "\n" : escaped);
+    labels[label] = unescaped(value);
     at += whole.length;
     // A comma announces one more.
     if (end === "," && at === text.length) return null;
@@ -86,18 +105,6 @@ export function parseSeriesId(id: string): SeriesParts {
   return labels === null || !nameForm.test(name) ? whole : { name, labels };
 }
 
-export function isSeriesName(name: string): boolean {
-  return nameForm.test(name);
-}
-
-export function isLabelName(label: string): boolean {
-  return labelForm.test(label);
-}
-
-export function isLabelValue(value: string): boolean {
-  return labelValueForm.test(value);
-}
-
 const knownFields = new Set(["id", "name", "labels", "ts", "seq", "value"]);
 
 const IdSample = z.strictObject({ id: Id, ...envelopeFields, value: ChannelValue });
@@ -115,13 +122,19 @@ const NamedSample = z.strictObject({
 /** One sample of a series. */
 export const Sample = z.preprocess(withoutProto, z.union([IdSample, NamedSample]));
 
+/** What is wrong with a label's name. */
+function labelProblem(label: string): string {
+  if (label === "") return "is empty; a label has a name";
+  return label.startsWith("__")
+    ? 'begins with "__", which Prometheus keeps to itself; another name is needed'
+    : "has a control character; a label has none";
+}
+
 /** Why a name and labels are no series' id, as a sentence without a full stop; null when they are. */
 export function seriesProblem({ name, labels }: SeriesParts): string | null {
   if (!nameForm.test(name)) return `the name ${shown(name)} has one of { } " = , \\ or a control character`;
   for (const [label, value] of Object.entries(labels)) {
-    if (!labelForm.test(label)) {
-      return `the label ${shown(label)} is not of A-Z a-z 0-9 _ . with a letter or one "_" first`;
-    }
+    if (!labelForm.test(label)) return `the label ${shown(label)} ${labelProblem(label)}`;
     if (!labelValueForm.test(value)) return `the value of ${label}, ${shown(value)}, has a control character`;
   }
   return idProblem(seriesId(name, labels));
@@ -136,7 +149,7 @@ function labelsSentence(labels: unknown): string {
   if (!isItem(labels)) return `labels is ${shown(labels)}: an object of texts is needed`;
   for (const [label, text] of Object.entries(labels)) {
     if (!labelForm.test(label)) {
-      return `labels has ${shown(label)}: a label is A-Z a-z 0-9 _ . and begins with a letter or one "_"`;
+      return `labels has ${shown(label)}, which ${labelProblem(label)}`;
     }
     if (typeof text !== "string") return `labels.${label} is ${shown(text)}: a text is needed`;
   }

@@ -140,8 +140,13 @@ Deno.test("the configuration file's sources have tokens of files, which nothing 
     const state = await client.source("good", "to be read", ({ isUp }) => isUp === true);
     assert.deepEqual([state.origin, state.spec.bearer_token_file], ["file", token]);
     await Deno.remove(token);
+    const up = seriesId("up", { job: "good", instance: new URL(targets.url("/good")).host });
     const failed = await client.source("good", "to fail", ({ failures }) => failures > 0);
     assert.match(failed.failure, /^The file of its token cannot be read/);
+    await eventually("up to be 0", deadlineMs, async () => {
+      const answer = await client.get(`/series/${encodeURIComponent(up)}`);
+      return answer.channels.value.last.value === 0 ? true : null;
+    });
     for (const shown of [JSON.stringify(state), node.errors, node.output]) {
       assert.ok(!shown.includes("correct-horse"));
     }

@@ -72,6 +72,7 @@ const good: readonly (readonly [line: string, id: string, value: number, tsMs: n
   [String.raw`a{x="\"\\\n"} 2`, String.raw`a{x="\"\\\n"}`, 2, null],
   [String.raw`a{x="C:\dir"} 2`, String.raw`a{x="C:\\dir"}`, 2, null],
   ['a{x=""} 2', "a", 2, null],
+  ['{"http.requests","service-name"="x"} 2', 'http.requests{"service-name"="x"}', 2, null],
   ['{"a.b",x="1"} 2', 'a.b{x="1"}', 2, null],
 ];
 

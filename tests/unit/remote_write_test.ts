@@ -99,7 +99,50 @@ Deno.test("stale markers, NaN and what cannot be a series are counted, and the r
   assert.equal(samples, 9);
   assert.deepEqual(taken.messages.map(([id]) => id), ['series/up{job="a"}', "series/ok"]);
   assert.deepEqual(await taken.counts(), { accepted: 2, stale: 1, nan: 2, time: 2, labels: 2 });
-  assert.match(taken.told[0] ?? "", /is not taken: its labels make no id .* \(job="nameless"\)\.$/);
+  assert.match(taken.told[0] ?? "", /is not taken: it has no name, .* \(job="nameless"\)\.$/);
+});
+
+Deno.test("a series of too many labels is left out alone, with its reason", async () => {
+  const taken = new Taken();
+  const long = { __name__: "long", text: "x".repeat(5000) };
+  await taken.take(packed(requestOf([
+    { labels: up, samples: [[1, 1000]] },
+    { labels: long, samples: [[1, 1000], [2, 2000]] },
+    { labels: { __name__: "ok" }, samples: [[5, 1000]] },
+  ])));
+  assert.deepEqual(taken.messages.map(([id]) => id), ['series/up{job="a"}', "series/ok"]);
+  assert.deepEqual(await taken.counts(), { accepted: 2, labels: 1 });
+  assert.equal(taken.told.length, 1);
+  assert.match(
+    taken.told[0]!,
+    /is not taken: it has 5\d\d\d bytes of labels, and 4096 are the most \(__name__="long",text="x{100,200}\)\.$/,
+  );
+});
+
+Deno.test("a series that is not taken is told with what is wrong with it", async () => {
+  const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
+    [{ job: "nameless" }, /: it has no name, the label __name__ \(job=/],
+    [{ __name__: "a,b" }, /: the name "a,b" has one of/],
+    [{ __name__: "a", "__x": "y" }, /: the label "__x" begins with "__"/],
+    [{ __name__: "a", "x\u0001": "y" }, /: the label "x\\u0001" /],
+    [{ __name__: "a", x: "y\u0001" }, /: the value of x, .*, has a control character \(/],
+    [
+      { __name__: "a", x: "y".repeat(2000) },
+      /: An id has at most 1024 bytes of UTF-8; this one has 20\d\d \(/,
+    ],
+  ];
+  for (const [labels, expected] of cases) {
+    const taken = new Taken();
+    await taken.take(packed(requestOf([{ labels, samples: [[1, 1]] }])));
+    assert.match(taken.told[0] ?? "", expected);
+  }
+});
+
+Deno.test("a label's name may be any text, as Prometheus 3 writes them", async () => {
+  const taken = new Taken();
+  const labels = { __name__: "http.requests", "service-name": "x", plain: "y" };
+  await taken.take(packed(requestOf([{ labels, samples: [[1, 1000]] }])));
+  assert.deepEqual(taken.messages.map(([id]) => id), ['series/http.requests{plain="y","service-name"="x"}']);
 });
 
 Deno.test("series beyond the bound are counted, and those that are known go on", async () => {

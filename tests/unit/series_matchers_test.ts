@@ -6,7 +6,14 @@ import { parseSeriesId, seriesId } from "../../actors/series/sample.ts";
 import { SelectorError } from "../../actors/series/selector_reader.ts";
 
 const label = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_.]{0,3}$/).filter((name) => !name.startsWith("__"));
-const labels = fc.dictionary(label, fc.string({ maxLength: 6, unit: "grapheme" }), { maxKeys: 4 });
+const anyLabel = fc.string({ minLength: 1, maxLength: 4, unit: "grapheme" })
+  // deno-lint-ignore no-control-regex -- a label has none
+  .filter((name) => !name.startsWith("__") && !/[\u0000-\u001f\u007f]/.test(name));
+const labels = fc.dictionary(
+  fc.oneof(label, anyLabel, fc.stringMatching(/^["\\,={}n-]{1,4}$/)),
+  fc.string({ maxLength: 6, unit: "grapheme" }),
+  { maxKeys: 4 },
+);
 const ugly = fc.dictionary(label, fc.stringMatching(/^["\\\n,={}n]{0,6}$/), { maxKeys: 4 });
 
 Deno.test("parseSeriesId() gives back what seriesId() was given", () => {
@@ -31,6 +38,10 @@ Deno.test("parseSeriesId() takes what has another form for a name", () => {
     'a{b="c"d="e"}',
     'a{b="c",b="d"}',
     'a{b="\\t"}',
+    'a{"b"="c"}',
+    'a{""="c"}',
+    'a{"__x-y"="c"}',
+    'a{"b-c""d"}',
     'a{b="c\\"}',
     'a{__name__="c"}',
     'a,b{c="d"}',
@@ -71,6 +82,8 @@ Deno.test("matches() is true of the series that PromQL would take", () => {
     ['{__name__!~"http_.*",method="get"}', get, false],
     ['{"http_requests_total",code="200"}', get, true],
     ['{"http_requests_total","code"="200"}', get, true],
+    ['up{"service-name"=~"x|y"}', 'up{"service-name"="x"}', true],
+    ['{"up","service-name"!="x"}', 'up{"service-name"="x"}', false],
     // What a series has not is the empty text.
     ['up{job=""}', "up", true],
     ['up{job=""}', 'up{job="a"}', false],

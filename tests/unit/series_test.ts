@@ -14,6 +14,7 @@ Deno.test("seriesId() sorts labels and escapes their values", () => {
   assert.equal(seriesId("up"), "up");
   assert.equal(seriesId("up", {}), "up");
   assert.equal(seriesId("http", { method: "get", code: "200" }), 'http{code="200",method="get"}');
+  assert.equal(seriesId("x", { "a-b": "1", "a.b": "2", 'q"\\': "3" }), 'x{"a-b"="1",a.b="2","q\\"\\\\"="3"}');
   assert.equal(seriesId("x", { path: 'C:\\a "b"\n' }), 'x{path="C:\\\\a \\"b\\"\\n"}');
 });
 
@@ -45,7 +46,9 @@ Deno.test("parseSample() says in a sentence what is wrong", () => {
     [{ id: "a", name: "b", value: 1 }, /one of them/],
     [{ id: "a", labels: {}, value: 1 }, /labels go with name/],
     [{ name: "a{", value: 1 }, /name is "a\{"/],
-    [{ name: "a", labels: { "1": "x" }, value: 1 }, /labels has "1"/],
+    [{ name: "a", labels: { "__a": "x" }, value: 1 }, /labels has "__a"/],
+    [{ name: "a", labels: { "": "x" }, value: 1 }, /labels has ""/],
+    [{ name: "a", labels: { "a\n": "x" }, value: 1 }, /labels has "a\\n"/],
     [{ name: "a", labels: { x: 1 }, value: 1 }, /labels\.x is 1: a text is needed/],
     [{ name: "a", labels: { x: "y".repeat(1100) }, value: 1 }, /at most 1024 bytes/],
     [{ id: "a", value: "hot" }, /value is "hot": a number or true\/false is needed/],
@@ -65,7 +68,10 @@ Deno.test("parseSample() and Sample have the same verdict", () => {
     id: fc.oneof(text, fc.integer(), fc.double()),
     name: fc.oneof(text, fc.integer()),
     labels: fc.oneof(
-      fc.dictionary(fc.constantFrom("a", "b1", "1", "é", "__proto__"), fc.oneof(text, fc.integer())),
+      fc.dictionary(
+        fc.constantFrom("a", "b1", "1", "é", "a-b", "", "\n", "\ud800", "__a", "__proto__"),
+        fc.oneof(text, fc.integer()),
+      ),
       text,
     ),
     ts: fc.oneof(

@@ -24,6 +24,12 @@ const server = SourceSpec.parse({
   match: "up",
   max: 1000,
   backfill: "2h",
+  step: "15s",
+});
+
+Deno.test("a server's step is a minute unless told otherwise: its own interval, below which rates are wrong", () => {
+  const spec = SourceSpec.parse({ type: "prometheus", url: "http://h:9090", match: "up" });
+  assert.equal(spec.type === "prometheus" && spec.step, "1m");
 });
 
 function start() {

@@ -103,7 +103,7 @@ Deno.test("series that are not there any more are stale once, and counters that 
 Deno.test("a sample with a time of its own counts once; one that goes back, or is far ahead, is refused", () => {
   const target = targetOf();
   const line = (ms: number) => `a 1 ${ms}\n`;
-  assert.deepEqual(read(target, line(atMs - 5000)).messages, [[atMs - 5000, (atMs - 5000) / 1000, 1]]);
+  assert.deepEqual(read(target, line(atMs - 5000)).messages, [[atMs - 5000, atMs - 5000, 1]]);
   assert.deepEqual(refusedOf(read(target, line(atMs - 5000)).tally), { repeated: 1 });
   assert.deepEqual(refusedOf(read(target, line(atMs - 6000)).tally), { backwards: 1 });
   assert.deepEqual(refusedOf(read(target, line(atMs + 3_600_000)).tally), { ahead: 1 });
@@ -125,7 +125,7 @@ function matrix(...result: readonly unknown[]): string {
   return JSON.stringify({ status: "success", data: { resultType: "matrix", result } });
 }
 
-Deno.test("a server's answer gives each value its time, and its second as its number", () => {
+Deno.test("a server's answer gives each value its time, and its millisecond as its number, as remote write does", () => {
   const seconds = atMs / 1000;
   const text = matrix(
     {
@@ -139,8 +139,8 @@ Deno.test("a server's answer gives each value its time, and its second as its nu
   const spec = serverOf({ rename: { up: "alive" }, labels: { dc: "x" } });
   const read = matrixSamples(parseMatrix(text, 200), { spec, nowMs: atMs, isImport: true });
   assert.deepEqual(read.samples, [
-    { id: 'alive{dc="x",job="a"}', message: [atMs - 500, seconds - 1, 1000, 1] },
-    { id: 'alive{dc="x",job="b"}', message: [atMs, seconds, 1, 1] },
+    { id: 'alive{dc="x",job="a"}', message: [atMs - 500, atMs - 500, 1000, 1] },
+    { id: 'alive{dc="x",job="b"}', message: [atMs, atMs, 1, 1] },
   ]);
   assert.deepEqual(refusedOf(read.tally), { duplicate: 1, notFinite: 1, broken: 1, invalid: 1 });
   const bounded = matrixSamples(parseMatrix(text, 200), {
@@ -148,7 +148,7 @@ Deno.test("a server's answer gives each value its time, and its second as its nu
     nowMs: atMs,
     isImport: false,
   });
-  assert.deepEqual(bounded.samples.map(({ message }) => message), [[atMs - 500, seconds - 1, 1000]]);
+  assert.deepEqual(bounded.samples.map(({ message }) => message), [[atMs - 500, atMs - 500, 1000]]);
   assert.equal(refusedOf(bounded.tally).beyond, 1);
 });
 

@@ -2,7 +2,8 @@
  * The samples in a Prometheus server's answer to `query_range`.
  *
  * 1. Of all answers to one request no more than `max` series are let in, in the order of their ids.
- * 2. Each sample carries its time as its number: it counts once, however often it is asked for.
+ * 2. Each sample carries its time in milliseconds as its number, as remote write does: it counts once, however often it is
+ *    asked for, and whichever of the two brings it.
  *
  * Source: https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries.
  */
@@ -16,7 +17,7 @@ import { parseValue } from "./exposition.ts";
 import { renamed, withLabels } from "./labels.ts";
 import { type Tally, Tallying } from "./scrape_messages.ts";
 import type { ServerSpec } from "./source_spec.ts";
-import { sequenceOf, type SourceSample } from "./target_series.ts";
+import type { SourceSample } from "./target_series.ts";
 
 const MatrixSeries = z.object({
   metric: z.record(z.string(), z.string()),
@@ -124,5 +125,5 @@ export function matrixSamples(
 }
 
 function messageOf(tsMs: number, value: number, isImport: boolean): SampleMessage {
-  return isImport ? [tsMs, sequenceOf(tsMs), value, 1] : [tsMs, sequenceOf(tsMs), value];
+  return isImport ? [tsMs, tsMs, value, 1] : [tsMs, tsMs, value];
 }

@@ -112,7 +112,12 @@ class Scraper {
     });
   }
 
-  async #readTarget(spec: TargetSpec, name: string, fetching: Fetching): Promise<Read> {
+  async #fetching(spec: SourceSpec, signal: AbortSignal): Promise<Fetching> {
+    const headers = { "user-agent": "sensorium", ...await tokenHeaders(spec) };
+    return { headers, budget: this.#budget, signal };
+  }
+
+  async #readTarget(spec: TargetSpec, name: string, signal: AbortSignal): Promise<Read> {
     const atMs = (await this.#options.engine).logNowMs();
     const startMs = performance.now();
     const target = this.#targets.get(name, spec);
@@ -120,7 +125,7 @@ class Scraper {
       ownSamples(target, atMs, isUp, performance.now() - startMs, samples);
     let read: Read;
     try {
-      const { bytes, ...page } = await fetchPage(spec, fetching);
+      const { bytes, ...page } = await fetchPage(spec, await this.#fetching(spec, signal));
       read = { ...target.read({ ...page, atMs }), bytes };
       checkAny(read.tally);
     } catch (thrown) {
@@ -133,11 +138,11 @@ class Scraper {
     return read;
   }
 
-  async #readServer(spec: ServerSpec, range: ScrapeRequest["range"], fetching: Fetching): Promise<Read> {
+  async #readServer(spec: ServerSpec, range: ScrapeRequest["range"], signal: AbortSignal): Promise<Read> {
     if (range === null) throw new Error("A Prometheus server is asked for a range, and the request has none");
     const engine = await this.#options.engine;
     const nowMs = engine.logNowMs();
-    const { series, bytes } = await askServer(spec, range, fetching);
+    const { series, bytes } = await askServer(spec, range, await this.#fetching(spec, signal));
     const read = matrixSamples(series, { spec, nowMs, isImport: range.isImport });
     if (range.isImport) {
       await taken(() => offerToRules(engine, [...new Set(read.samples.map(({ id }) => id))]));
@@ -147,13 +152,11 @@ class Scraper {
   }
 
   async #read({ spec, range }: ScrapeRequest, name: string, signal: AbortSignal): Promise<Read> {
-    const headers = { "user-agent": "sensorium", ...await tokenHeaders(spec) };
-    const fetching = { headers, budget: this.#budget, signal };
     switch (spec.type) {
       case "target":
-        return await this.#readTarget(spec, name, fetching);
+        return await this.#readTarget(spec, name, signal);
       case "prometheus":
-        return await this.#readServer(spec, range, fetching);
+        return await this.#readServer(spec, range, signal);
     }
   }
 

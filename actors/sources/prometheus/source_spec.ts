@@ -104,7 +104,12 @@ const ServerSpec = z.strictObject({
   backfill: duration("0s", "90d").prefault("24h").meta({
     description: "How far back it is read when it is new.",
   }),
-  step: duration("1s", "1h").prefault("15s").meta({ description: "Between two values of a series." }),
+  // Prometheus' own default for how often it scrapes.
+  step: duration("1s", "1h").prefault("1m").meta({
+    description:
+      "Between two values of a series. No shorter than the server scrapes: it answers with the last value again " +
+      "and again, and a rate would be 0 between two scrapes and far too high at each.",
+  }),
   ...common,
 });
 export type ServerSpec = z.output<typeof ServerSpec>;

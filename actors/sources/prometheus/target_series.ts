@@ -24,11 +24,6 @@ export interface SourceSample {
   readonly message: SampleMessage;
 }
 
-/** A number for a series: no two samples of a source have one second. */
-export function sequenceOf(tsMs: number): number {
-  return Math.floor(tsMs / 1000);
-}
-
 interface Known {
   readonly id: string;
   readonly isCounter: boolean;
@@ -171,7 +166,7 @@ export class TargetSeries {
     }
     if (known.isCounter && value < known.lastValue) tallying.resets++;
     known.lastValue = value;
-    return tsMs === null ? [atMs, null, value] : [tsMs, sequenceOf(tsMs), value];
+    return tsMs === null ? [atMs, null, value] : [tsMs, tsMs, value];
   }
 
   #forget(page: number, tallying: Tallying): void {

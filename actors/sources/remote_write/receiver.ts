@@ -11,8 +11,8 @@ import { Counter, Gauge, type Registry } from "../../../runtime/prom_client.ts";
 import { isTimeMs } from "../../sensors/timestamp.ts";
 import type { SampleMessage } from "../../series/series.ts";
 import { toldLabels } from "./limits.ts";
-import { type NameRefusal, SeriesNames } from "./series_names.ts";
-import { readLabels, readWriteRequest, type SampleKind, unpack, type WriteSink } from "./write_request.ts";
+import { type NameRefusal, type Refused, SeriesNames } from "./series_names.ts";
+import { labelsIn, readWriteRequest, type SampleKind, unpack, type WriteSink } from "./write_request.ts";
 
 type Outcome = "accepted" | "stale" | "nan" | "time" | "histogram" | NameRefusal;
 const outcomes: readonly Outcome[] = [
@@ -25,16 +25,12 @@ const outcomes: readonly Outcome[] = [
   "too-many-series",
 ];
 
-const reasons: Readonly<Record<NameRefusal, string>> = {
-  "labels": "its labels make no id of at most 1,024 bytes without control characters",
-  "too-many-series": "as many series are written as --remote-write-max-series admits",
-};
-
 export interface ReceiverOptions {
   readonly engine: Pick<Engine, "batch">;
   readonly maxSeries: number;
   readonly registry: Registry;
-  warn(sentence: string): void;
+  /** @param like the same for sentences of one kind */
+  warn(sentence: string, like: NameRefusal): void;
 }
 
 /** What became of a request. */
@@ -101,7 +97,7 @@ export class RemoteWriteReceiver {
           return true;
         }
         count(found.refusal);
-        this.#tell(labels, found.refusal);
+        this.#tell(labels, found);
         return false;
       },
       sample: (kind: SampleKind, value: number, timeMs: number) => {
@@ -120,10 +116,24 @@ export class RemoteWriteReceiver {
     };
   }
 
-  #tell(labels: Uint8Array, refusal: NameRefusal): void {
-    const named = [...readLabels(labels) ?? []].map(([name, value]) => `${name}="${value}"`).join(",");
+  #tell(labels: Uint8Array, { refusal, sentence }: Refused): void {
     this.#options.warn(
-      `A series that is written here is not taken: ${reasons[refusal]} (${named.slice(0, toldLabels)}).`,
+      `A series that is written here is not taken: ${sentence} (${exampleOf(labels)}).`,
+      refusal,
     );
   }
+}
+
+/** As many of the labels as are told: there may be megabytes of them. */
+function exampleOf(labels: Uint8Array): string {
+  let text = "";
+  try {
+    for (const [name, value] of labelsIn(labels)) {
+      text += `${text === "" ? "" : ","}${name.slice(0, toldLabels)}="${value.slice(0, toldLabels)}"`;
+      if (text.length >= toldLabels) break;
+    }
+  } catch {
+    // What is no text is told up to there.
+  }
+  return text.slice(0, toldLabels);
 }

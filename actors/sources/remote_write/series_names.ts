@@ -3,10 +3,11 @@
  *
  * 1. A series is admitted once, while there is room for it; what was refused is refused until it is forgotten, with all
  *    others, when `maxRefused` of them are remembered.
+ * 2. Labels of more than `maxLabelBytes` are neither read nor remembered: no id has as many.
  */
 
-import { idProblem } from "../../../runtime/core/registry.ts";
-import { isLabelName, isLabelValue, isSeriesName, seriesId } from "../../series/sample.ts";
+import { seriesId, seriesProblem } from "../../series/sample.ts";
+import { maxLabelBytes } from "./limits.ts";
 import { readLabels } from "./write_request.ts";
 
 export type NameRefusal = "labels" | "too-many-series";
@@ -14,7 +15,12 @@ export type NameRefusal = "labels" | "too-many-series";
 /** Remembered so that each is not read anew with every request. */
 const maxRefused = 10_000;
 
-type Found = { readonly id: string } | { readonly refusal: NameRefusal };
+export type Refused = {
+  readonly refusal: NameRefusal;
+  /** Why, as a sentence without a full stop. */
+  readonly sentence: string;
+};
+type Found = { readonly id: string } | Refused;
 
 /** Labels, and what they name. */
 interface Entry {
@@ -79,31 +85,39 @@ export class SeriesNames {
 
   /** The id; or why the series is not taken. */
   find(labels: Uint8Array): Found {
+    if (labels.length > maxLabelBytes) {
+      const sentence = `it has ${labels.length} bytes of labels, and ${maxLabelBytes} are the most`;
+      return { refusal: "labels", sentence };
+    }
     const hash = hashOf(labels);
     return this.#admitted.get(labels, hash) ?? this.#refused.get(labels, hash) ?? this.#judge(labels, hash);
   }
 
   #judge(labels: Uint8Array, hash: number): Found {
-    const id = idOf(labels);
-    if (id !== null && this.#admitted.size < this.#maxSeries) {
-      const found = { id };
-      this.#admitted.add(labels, hash, found);
-      return found;
+    const named = nameOf(labels);
+    if ("id" in named && this.#admitted.size < this.#maxSeries) {
+      this.#admitted.add(labels, hash, named);
+      return named;
     }
     if (this.#refused.size >= maxRefused) this.#refused.clear();
-    const found: Found = { refusal: id === null ? "labels" : "too-many-series" };
+    const found: Refused = "id" in named ? tooMany : { refusal: "labels", sentence: named.sentence };
     this.#refused.add(labels, hash, found);
     return found;
   }
 }
 
-/** Null: the labels cannot be those of a series here. */
-function idOf(bytes: Uint8Array): string | null {
+const tooMany: Refused = {
+  refusal: "too-many-series",
+  sentence: "as many series are written as --remote-write-max-series admits",
+};
+
+/** The id that labels make; or why they make none. */
+function nameOf(bytes: Uint8Array): { readonly id: string } | { readonly sentence: string } {
   const labels = readLabels(bytes);
-  const name = labels?.get("__name__");
-  if (labels === null || name === undefined || !isSeriesName(name)) return null;
-  const others = [...labels].filter(([label]) => label !== "__name__");
-  if (!others.every(([label, value]) => isLabelName(label) && isLabelValue(value))) return null;
-  const id = seriesId(name, Object.fromEntries(others));
-  return idProblem(id) === null ? id : null;
+  if ("sentence" in labels) return labels;
+  const name = labels.get("__name__");
+  if (name === undefined) return { sentence: "it has no name, the label __name__" };
+  const parts = { name, labels: Object.fromEntries([...labels].filter(([label]) => label !== "__name__")) };
+  const sentence = seriesProblem(parts);
+  return sentence === null ? { id: seriesId(name, parts.labels) } : { sentence };
 }

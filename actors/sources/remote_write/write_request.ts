@@ -16,7 +16,7 @@ import { Buffer } from "node:buffer";
 import { PbfReader } from "pbf";
 import { uncompress } from "snappyjs";
 import { errorMessage } from "../../../runtime/core/errors.ts";
-import { maxLabelBytes, maxRequestSeries, maxUnpackedBytes } from "./limits.ts";
+import { maxRequestSeries, maxUnpackedBytes } from "./limits.ts";
 
 export class WriteRequestError extends Error {
   override readonly name = "WriteRequestError";
@@ -107,18 +107,9 @@ class Decoder {
         labelsEnd = reader.pos;
         continue;
       }
-      isWanted ??= this.#labels(from, labelsEnd);
+      isWanted ??= this.#sink.series(this.#bytes.subarray(from, labelsEnd));
       this.#part(tag, end, isWanted);
     }
-  }
-
-  #labels(from: number, end: number): boolean {
-    if (end - from > maxLabelBytes) {
-      throw new WriteRequestError(
-        `A series has ${end - from} bytes of labels; ${maxLabelBytes} at most are taken`,
-      );
-    }
-    return this.#sink.series(this.#bytes.subarray(from, end));
   }
 
   #part(tag: number, end: number, isWanted: boolean): void {
@@ -163,29 +154,36 @@ export function readWriteRequest(bytes: Uint8Array, sink: WriteSink): void {
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** The labels in these bytes, by name; null when they are no text, or a name comes twice. */
-export function readLabels(bytes: Uint8Array): ReadonlyMap<string, string> | null {
+/** The labels in these bytes, one after the other. Throws where they are no text. */
+export function* labelsIn(bytes: Uint8Array): Generator<readonly [name: string, value: string]> {
   const reader = new PbfReader(bytes);
+  while (reader.pos < bytes.length) {
+    reader.readVarint();
+    const end = reader.readVarint() + reader.pos;
+    const texts = ["", ""];
+    while (reader.pos < end) {
+      const tag = reader.readVarint();
+      const textEnd = reader.readVarint() + reader.pos;
+      const place = (tag >> 3) - 1;
+      if (place === 0 || place === 1) texts[place] = decoder.decode(bytes.subarray(reader.pos, textEnd));
+      reader.pos = textEnd;
+    }
+    const [name = "", value = ""] = texts;
+    yield [name, value];
+  }
+}
+
+/** Those labels by name, or why they are none, as a sentence without a full stop. */
+export function readLabels(bytes: Uint8Array): ReadonlyMap<string, string> | { readonly sentence: string } {
   const labels = new Map<string, string>();
   try {
-    while (reader.pos < bytes.length) {
-      reader.readVarint();
-      const end = reader.readVarint() + reader.pos;
-      const texts = ["", ""];
-      while (reader.pos < end) {
-        const tag = reader.readVarint();
-        const textEnd = reader.readVarint() + reader.pos;
-        const place = (tag >> 3) - 1;
-        if (place === 0 || place === 1) texts[place] = decoder.decode(bytes.subarray(reader.pos, textEnd));
-        reader.pos = textEnd;
-      }
-      const [name = "", value = ""] = texts;
-      if (labels.has(name)) return null;
+    for (const [name, value] of labelsIn(bytes)) {
+      if (labels.has(name)) return { sentence: `it has the label ${name} twice` };
       // Prometheus takes an empty value for a label that is not there.
       if (value !== "") labels.set(name, value);
     }
   } catch {
-    return null;
+    return { sentence: "its labels are no text in UTF-8" };
   }
   return labels;
 }
