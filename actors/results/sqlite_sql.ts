@@ -16,6 +16,11 @@ const dialect: Dialect = {
   integer: "INTEGER",
   insertIgnore: "INSERT OR IGNORE",
   hasInlineIndexes: false,
+  // Without ANALYZE, SQLite does not skip from one series to the next by itself.
+  seriesBehind: (table) =>
+    `WITH RECURSIVE found(series) AS (SELECT MIN(series) FROM ${table} WHERE series > ? UNION ALL ` +
+    `SELECT (SELECT MIN(series) FROM ${table} WHERE series > found.series) FROM found ` +
+    "WHERE found.series IS NOT NULL) SELECT series FROM found WHERE series IS NOT NULL LIMIT ?",
   tableEnd: "",
 };
 
