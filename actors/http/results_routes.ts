@@ -6,6 +6,8 @@
 import { z } from "zod";
 import type { ResultKind } from "../results/result.ts";
 import type { ResultTables } from "../results/tables.ts";
+import { scannedRows } from "../results/limits.ts";
+import { type IsWanted, mergedSeries, selectPage, seriesList } from "../results/selecting.ts";
 import type { SqlRow } from "../results/sql.ts";
 import { timeArgumentShape } from "../sensors/timestamp.ts";
 import { type Matchers, matches, parseMatchers } from "../series/matchers.ts";
@@ -97,11 +99,17 @@ const problems: readonly ProblemCode[] = ["results-away", ...nodeProblems];
 
 const success = {
   status: 200,
-  description: "A page; with a filter it may have fewer items than asked for, also where it is not the last.",
+  description:
+    `A page. With \`match\` at most ${scannedRows} series or results are looked through for it: only then it may have ` +
+    "fewer items than asked for, or none, where it is not the last.",
   mediaType: "application/json",
   alsoAs: [csvMediaType],
   schema: Page,
 } as const;
+
+function wantedBy(match: Matchers | null): IsWanted | null {
+  return match === null ? null : (series) => matches(match, series);
+}
 
 function tablesOf({ tables }: ResultsContext): ResultTables {
   const found = tables();
@@ -156,20 +164,25 @@ async function answer(
     ? null
     : { fromMs: from ?? 0, toMs: to ?? Number.MAX_SAFE_INTEGER };
   if (range !== null && range.fromMs >= range.toMs) throw badParameter("from", "it is not before `to`");
-  const query = { kind: shown.kind, series, range, span: window ?? null, after: after ?? null, limit };
-  const found = await fromTables(context, (tables) => tables.page(query));
-  const rows = match === null
-    ? found.rows
-    : found.rows.filter(({ series: id }) => matches(match, String(id)));
+  const query = {
+    kind: shown.kind,
+    series,
+    isWanted: wantedBy(match),
+    range,
+    span: window ?? null,
+    after: after ?? null,
+    limit,
+  };
+  const { rows, next } = await fromTables(context, (tables) => tables.page(query));
   return wantsCsv(request)
     ? csvResponse(
       csvText(
         shown.columns,
         rows.map((row) => Object.fromEntries(shown.columns.map((name) => [name, valueOf(row[name])]))),
       ),
-      found.next === null ? {} : { "x-next": encodeURIComponent(found.next) },
+      next === null ? {} : { "x-next": encodeURIComponent(next) },
     )
-    : jsonResponse({ items: rows.map((row) => itemOf(row, shown)), next: found.next });
+    : jsonResponse({ items: rows.map((row) => itemOf(row, shown)), next });
 }
 
 /** Only values have windows. */
@@ -226,14 +239,28 @@ function ofSeriesRoute(shown: Shown, context: ResultsContext): Route {
   });
 }
 
+/** Series that are here, and those of which another program has written results, where there are tables of them. */
+async function knownSeries(
+  { store, tables }: ResultsContext,
+  after: string | null,
+  limit: number,
+): Promise<readonly string[]> {
+  const [{ ids }, others] = await Promise.all([
+    store.list("series", after, limit),
+    tables()?.series(after, limit) ?? [],
+  ]);
+  return mergedSeries([ids, others], limit);
+}
+
 function metricsRoute(context: ResultsContext): Route {
-  const { engine, store, limits } = context;
+  const { engine, limits, deadlines } = context;
   return route({
     method: "get",
     path: "/all_metrics",
     operationId: "list-metrics",
     tag,
-    summary: "All metrics: the series that there are, with their names and labels.",
+    summary:
+      "All metrics: the series that there are, and those that only have results, with names and labels.",
     access: "token",
     segments: {},
     query: z.strictObject({ match, ...page(limits) }),
@@ -241,8 +268,11 @@ function metricsRoute(context: ResultsContext): Route {
     problems: nodeProblems,
     answer: async ({ match, limit, after }, { request }) => {
       await engine.flush(limits.askDeadlineMs);
-      const { ids, next } = await store.list("series", after ?? null, limit);
-      const found = match === null ? ids : ids.filter((id) => matches(match, id));
+      const list = seriesList((behind, count) => knownSeries(context, behind, count));
+      const { rows: found, next } = await deadlines.within(
+        selectPage(list, wantedBy(match), after ?? null, limit),
+        () => new ProblemError("no-answer-in-time", "The lists of series have not answered in time."),
+      );
       const items = found.map((series) => ({ series, ...parseSeriesId(series) }));
       if (!wantsCsv(request)) return jsonResponse({ items, next });
       const rows = items.map(({ series, name, labels }) => ({

@@ -11,6 +11,7 @@ import type { Place, ResultBatch } from "./tables.ts";
 export interface ResultReader {
   /** Where to go on; null: with the oldest. */
   position(place: Place): Promise<number | null>;
+  /** Resolves when it is durable. */
   store(batch: ResultBatch): Promise<void>;
 }
 

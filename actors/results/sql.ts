@@ -22,6 +22,8 @@ export interface Dialect {
   readonly insertIgnore: string;
   /** Whether indexes stand in the statement that makes their table. */
   readonly hasInlineIndexes: boolean;
+  /** Reads the series of a table behind one, in order, each once, without reading all their rows: `[behind, limit]`. */
+  seriesBehind(table: string): string;
   /** Ends a statement that makes a table. */
   readonly tableEnd: string;
 }

@@ -1,8 +1,8 @@
 /**
  * Results in a SQLite file of their own, beside the node's.
  *
- * It is on the main thread, and writes without waiting for the disk: what a power cut takes from it is read from the log
- * once more, as the position goes with the rows.
+ * It is on the main thread, and a commit waits for the disk: what is stored is trimmed from the log, which would not have
+ * it any more after a power cut. That costs 0.4 ms a transaction instead of 0.05, and one has up to 500 results.
  */
 
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
@@ -16,10 +16,15 @@ const dialect: Dialect = {
   integer: "INTEGER",
   insertIgnore: "INSERT OR IGNORE",
   hasInlineIndexes: false,
+  // Without ANALYZE, SQLite does not skip from one series to the next by itself.
+  seriesBehind: (table) =>
+    `WITH RECURSIVE found(series) AS (SELECT MIN(series) FROM ${table} WHERE series > ? UNION ALL ` +
+    `SELECT (SELECT MIN(series) FROM ${table} WHERE series > found.series) FROM found ` +
+    "WHERE found.series IS NOT NULL) SELECT series FROM found WHERE series IS NOT NULL LIMIT ?",
   tableEnd: "",
 };
 
-const pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;";
+const pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;";
 
 export class SqliteSql implements Sql {
   readonly dialect = dialect;

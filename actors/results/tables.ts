@@ -20,8 +20,10 @@ import {
   maxIdBytes,
   maxRefused,
   maxSeriesBytes,
+  readAtOnce,
 } from "./limits.ts";
 import type { Result, ResultKind } from "./result.ts";
+import { type IsWanted, mergedSeries, selectPage, seriesList } from "./selecting.ts";
 import type { Dialect, Sql, SqlRow, SqlValue, Statements } from "./sql.ts";
 
 export interface Place {
@@ -209,6 +211,8 @@ export interface ResultQuery {
   readonly kind: ResultKind;
   /** Null: of all series. */
   readonly series: string | null;
+  /** Of `series` null: which are wanted; null: all. A page is filled as `selecting.ts` says. */
+  readonly isWanted: IsWanted | null;
   /** Null: the last of each series only. */
   readonly range: { readonly fromMs: number; readonly toMs: number } | null;
   /** Of values: one window only. */
@@ -281,48 +285,81 @@ export class ResultTables {
     return query.range === null ? await this.#latest(query) : await this.#within(query, query.range);
   }
 
-  async #latest({ kind, series, span, after, limit }: ResultQuery): Promise<ResultPage> {
+  async #latest({ kind, series, isWanted, span, after, limit }: ResultQuery): Promise<ResultPage> {
     const table = tables[kind];
-    const where = series === null ? "series > ?" : "series = ?";
-    const heads = await this.#sql.rows(
-      `SELECT series, MAX(at) AS at FROM ${table} WHERE ${where} GROUP BY series ORDER BY series LIMIT ?`,
-      [series ?? after ?? "", limit],
-    );
+    const { rows: names, next } = series === null
+      ? await selectPage(
+        seriesList((...behind) => this.#seriesBehind(table, ...behind)),
+        isWanted,
+        after,
+        limit,
+      )
+      : { rows: isWanted?.(series) === false ? [] : [series], next: null };
     const rows: SqlRow[] = [];
-    for (const head of heads) {
+    for (const name of names) {
       const own = await this.#sql.rows(
-        `SELECT * FROM ${table} WHERE series = ? AND at = ?${span === null ? "" : " AND span = ?"}`,
-        [String(head["series"]), Number(head["at"]), ...span === null ? [] : [span]],
+        `SELECT * FROM ${table} WHERE series = ? AND at = (SELECT MAX(at) FROM ${table} WHERE series = ?)` +
+          (span === null ? "" : " AND span = ?"),
+        [name, name, ...span === null ? [] : [span]],
       );
       rows.push(...own);
     }
-    const isLast = series !== null || heads.length < limit;
-    return { rows, next: isLast ? null : String(heads.at(-1)!["series"]) };
+    return { rows, next };
   }
 
-  async #within({ kind, series, span, after, limit }: ResultQuery, range: NonNullable<ResultQuery["range"]>) {
-    const conditions = ["at >= ?", "at < ?"];
-    const values: SqlValue[] = [range.fromMs, range.toMs];
-    if (series !== null) {
-      conditions.push("series = ?");
-      values.push(series);
-    }
-    if (span !== null) {
-      conditions.push("span = ?");
-      values.push(span);
-    }
-    if (after !== null) {
-      conditions.push("id > ?");
-      values.push(after);
-    }
-    const found = `SELECT * FROM ${tables[kind]} WHERE ${conditions.join(" AND ")}`;
-    const order = `ORDER BY id${kind === "values" ? ", span" : ""}`;
-    const rows = await this.#sql.rows(`${found} ${order} LIMIT ?`, [...values, limit]);
-    if (rows.length < limit) return { rows, next: null };
+  async #within(
+    { kind, series, isWanted, span, after, limit }: ResultQuery,
+    { fromMs, toMs }: NonNullable<ResultQuery["range"]>,
+  ): Promise<ResultPage> {
+    const filters: readonly (readonly [condition: string, value: SqlValue | null])[] = [
+      ["at >= ?", fromMs],
+      ["at < ?", toMs],
+      ["series = ?", series],
+      ["span = ?", span],
+    ];
+    const given = filters.filter(([, value]) => value !== null);
+    const conditions = given.map(([condition]) => condition).join(" AND ");
+    const values = given.map(([, value]) => value);
     // A result of several rows is on one page: the next one begins behind its id.
-    const last = String(rows.at(-1)!["id"]);
-    const whole = await this.#sql.rows(`${found} AND id = ? ${order}`, [...values, last]);
-    return { rows: [...rows.filter(({ id }) => id !== last), ...whole], next: last };
+    const results = {
+      read: (behind: string | null, count: number) =>
+        this.#sql.rows(
+          `SELECT id, MIN(series) AS series, COUNT(*) AS count FROM ${tables[kind]} WHERE ${conditions} ` +
+            "AND id > ? GROUP BY id ORDER BY id LIMIT ?",
+          [...values, behind ?? "", count],
+        ),
+      key: ({ id }: SqlRow) => String(id),
+      series: ({ series }: SqlRow) => String(series),
+      items: ({ count }: SqlRow) => Number(count),
+    };
+    const selected = await selectPage(results, isWanted, after, limit);
+    const order = `ORDER BY id${kind === "values" ? ", span" : ""}`;
+    const rows: SqlRow[] = [];
+    for (let at = 0; at < selected.rows.length; at += readAtOnce) {
+      const ids = selected.rows.slice(at, at + readAtOnce).map(results.key);
+      rows.push(
+        ...await this.#sql.rows(
+          `SELECT * FROM ${tables[kind]} WHERE id IN (${
+            ids.map(() => "?").join(", ")
+          }) AND ${conditions} ${order}`,
+          [...ids, ...values],
+        ),
+      );
+    }
+    return { rows, next: selected.next };
+  }
+
+  async #seriesBehind(table: string, after: string | null, count: number): Promise<readonly string[]> {
+    const rows = await this.#sql.rows(this.#sql.dialect.seriesBehind(table), [after ?? "", count]);
+    return rows.map(({ series }) => String(series));
+  }
+
+  /** Series with a result of any kind, in the order of their bytes, those behind `after`. */
+  async series(after: string | null, limit: number): Promise<readonly string[]> {
+    const lists = await Promise.all(
+      Object.values(tables).map((table) => this.#seriesBehind(table, after, limit)),
+    );
+    return mergedSeries(lists, limit);
   }
 
   /** Whether there is a result of any kind. */

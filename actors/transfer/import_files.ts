@@ -1,6 +1,7 @@
 /** Which files are imported, as which series. */
 
 import { basename, extname, join, relative, resolve } from "node:path";
+import { errorMessage } from "../../runtime/core/errors.ts";
 import { type Labels, seriesId, seriesProblem } from "../series/sample.ts";
 
 export interface ImportFile {
@@ -11,15 +12,16 @@ export interface ImportFile {
   readonly series: string;
 }
 
-export interface Misnamed {
+export interface BadFile {
   readonly shown: string;
-  /** Why there is no series of it; a sentence without a full stop. */
+  /** Why nothing is imported of it; a sentence without a full stop. */
   readonly sentence: string;
 }
 
 export interface Found {
   readonly files: readonly ImportFile[];
-  readonly misnamed: readonly Misnamed[];
+  /** Files that cannot be imported. */
+  readonly bad: readonly BadFile[];
 }
 
 /** What the flags say of names. */
@@ -41,22 +43,37 @@ function stemOf(path: string): string {
   return path.slice(0, path.length - extname(path).length).replaceAll("\\", "/");
 }
 
-/** The CSV files below a folder, by name. */
-function* filesBelow(root: string, folder = root): Generator<Candidate> {
+function isBad(found: Candidate | BadFile): found is BadFile {
+  return "sentence" in found;
+}
+
+function cannotBeRead(shown: string, thrown: unknown): BadFile {
+  return { shown, sentence: `It cannot be read: ${errorMessage(thrown)}` };
+}
+
+/**
+ * The CSV files below a folder, by name, without what is hidden: editors put locks and copies there that are not the
+ * user's. What cannot be looked at is bad, and the rest goes on.
+ */
+function* filesBelow(root: string, folder = root): Generator<Candidate | BadFile> {
   const entries = [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1);
-  for (const { name } of entries) {
+  for (const { name } of entries.filter(({ name }) => !name.startsWith("."))) {
     const path = join(folder, name);
-    // A link counts as what it leads to.
-    const { isDirectory, isFile, size } = Deno.statSync(path);
-    if (isDirectory) yield* filesBelow(root, path);
-    else if (isFile && extname(name).toLowerCase() === ".csv") {
-      yield { path: resolve(path), bytes: size, shown: path, stem: stemOf(relative(root, path)) };
+    try {
+      // A link counts as what it leads to.
+      const { isDirectory, isFile, size } = Deno.statSync(path);
+      if (isDirectory) yield* filesBelow(root, path);
+      else if (isFile && extname(name).toLowerCase() === ".csv") {
+        yield { path: resolve(path), bytes: size, shown: path, stem: stemOf(relative(root, path)) };
+      }
+    } catch (thrown) {
+      yield cannotBeRead(path, thrown);
     }
   }
 }
 
-/** Throws what `Deno.statSync` throws for what is not there. */
-function candidates(named: readonly string[]): readonly Candidate[] {
+/** Throws what `Deno.statSync` and `Deno.readDirSync` throw for what was named and is not there. */
+function candidates(named: readonly string[]): readonly (Candidate | BadFile)[] {
   return named.flatMap((path) => {
     const { isDirectory, size } = Deno.statSync(path);
     return isDirectory
@@ -66,9 +83,10 @@ function candidates(named: readonly string[]): readonly Candidate[] {
 }
 
 export function findFiles(named: readonly string[], { name, labels }: Naming): Found {
-  const all = candidates(named);
+  const found = candidates(named);
+  const all = found.filter((each): each is Candidate => !isBad(each));
   const files: ImportFile[] = [];
-  const misnamed: Misnamed[] = [];
+  const bad: BadFile[] = found.filter(isBad);
   const bySeries = new Map<string, string>();
   for (const { stem, ...file } of all) {
     const own: Labels = name !== null && all.length > 1 ? { file: stem } : {};
@@ -77,9 +95,9 @@ export function findFiles(named: readonly string[], { name, labels }: Naming): F
     const series = seriesId(parts.name, parts.labels);
     const other = bySeries.get(series);
     if (problem !== null) {
-      misnamed.push({ shown: file.shown, sentence: `It makes no series: ${problem}. Name it with --name` });
+      bad.push({ shown: file.shown, sentence: `It makes no series: ${problem}. Name it with --name` });
     } else if (other !== undefined) {
-      misnamed.push({
+      bad.push({
         shown: file.shown,
         sentence: `Its series would be ${series}, which is that of ${other}`,
       });
@@ -88,5 +106,5 @@ export function findFiles(named: readonly string[], { name, labels }: Naming): F
       files.push({ ...file, series });
     }
   }
-  return { files, misnamed };
+  return { files, bad };
 }

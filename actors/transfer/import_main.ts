@@ -22,7 +22,7 @@ const spec: TaskSpec = {
   task: "import",
   doing: "Cannot import",
   introduction: `Brings CSV files into a running node, each as a series: a folder's files
-that end with .csv, and those that are named.
+that end with .csv and are not hidden, and those that are named.
 
   deno task import ./history
   deno task import a.csv b.csv --name temperature --label site=north
@@ -58,7 +58,7 @@ async function work(given: TaskArguments): Promise<number> {
   const { flags } = given;
   const interrupted = new AbortController();
   Deno.addSignalListener("SIGINT", () => interrupted.abort());
-  const { files, misnamed } = find(given);
+  const { files, bad } = find(given);
   const view = new View(files, flags.get("--bad-lines") ?? null);
   const client = new NodeClient({
     url: address(spec, given),
@@ -79,7 +79,7 @@ async function work(given: TaskArguments): Promise<number> {
   await client.checkReachable();
   const state = new ImportState(openState(given));
   if (flags.has("--again")) { for (const { path, series } of files) state.forget(path, series); }
-  for (const { shown, sentence } of misnamed) view.fileFailed(shown, sentence);
+  for (const { shown, sentence } of bad) view.fileFailed(shown, sentence);
   try {
     await runImport(files, { ...options, state });
   } finally {
@@ -95,7 +95,7 @@ function find({ operands, flags }: TaskArguments): Found {
   try {
     const labels = labelsOf(spec, flags.get("--label") ?? "");
     const found = findFiles(operands, { name: flags.get("--name") ?? null, labels });
-    if (found.files.length > 0 || found.misnamed.length > 0) return found;
+    if (found.files.length > 0 || found.bad.length > 0) return found;
   } catch (thrown) {
     if (thrown instanceof Refusal) throw thrown;
     throw new Refusal(`${spec.doing}: ${errorMessage(thrown)}. Name folders and files that can be read.`);

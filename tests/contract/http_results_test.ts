@@ -112,6 +112,48 @@ for (const [path, range, rows] of lists) {
     }));
 }
 
+const wantedHosts = `match=${encodeURIComponent('{host=~"h[26]",__name__="load"}')}`;
+
+for (const [path, range, rows] of lists) {
+  Deno.test(`GET ${path}?match=…${range} fills its pages with what matches, and gives that alone`, () =>
+    withResults(async (bench) => {
+      const isWanted = ({ series }: Item) => /h[26]/.test(series);
+      const [whole] = await jsonPages(bench, `${path}?limit=1000${range}`);
+      const wanted = whole!.filter(isWanted);
+      assert.equal(wanted.length, rows * 2 / seriesNames.length);
+      const [first, ...others] = await jsonPages(bench, `${path}?limit=1&${wantedHosts}${range}`);
+      assert.ok(first!.length > 0, "the first page is empty");
+      assert.deepEqual([first!, ...others].flat(), wanted);
+      // Behind the last that matches there may be more, which the page before could not know.
+      assert.ok(others.slice(0, -1).every((items) => items.length > 0), JSON.stringify(others));
+    }));
+}
+
+Deno.test("GET /max_min_avg_std_metric?match= of what is no selector is 400, and names it", () =>
+  withResults(async ({ ask }) => {
+    const response = await ask("/max_min_avg_std_metric?match={");
+    assert.equal(response.status, 400);
+    assert.match(await response.text(), /match/);
+  }));
+
+Deno.test("GET /all_metrics lists series of which another program wrote results, each series once, in order", () =>
+  withResults(async (bench) => {
+    bench.engine.ids = ["a", seriesNames[3]!, "z"];
+    const names = async (query: string) =>
+      (await jsonPages(bench, `/all_metrics?${query}`)).flat().map(({ series }) => series);
+    assert.deepEqual(await names("limit=2"), ["a", ...seriesNames, "z"]);
+    assert.deepEqual(await names(`limit=1&${wantedHosts}`), [seriesNames[2], seriesNames[6]]);
+  }));
+
+Deno.test("GET /all_metrics lists what is here while there are no tables of results", () =>
+  withApp({}, async (bench) => {
+    bench.engine.ids = ["a", "z"];
+    assert.deepEqual((await jsonPages(bench, "/all_metrics?limit=1")).flat().map(({ series }) => series), [
+      "a",
+      "z",
+    ]);
+  }));
+
 Deno.test("GET /series/{id}/values is 404 for a series that nobody knows, and empty for one without results", () =>
   withResults(async ({ ask, engine }) => {
     const statusOf = async (path: string) => (await ask(path)).status;

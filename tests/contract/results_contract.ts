@@ -18,6 +18,7 @@ function batch(from: number, results: readonly Result[], more: Partial<ResultBat
 const latest: ResultQuery = {
   kind: "values",
   series: null,
+  isWanted: null,
   range: null,
   span: null,
   after: null,
@@ -76,6 +77,40 @@ export function resultsContract(database: string, make: () => Promise<Sql>): voi
     assert.equal(second.next, null);
     assert.equal((await tables.page({ ...latest, series: "b" })).rows.length, 2);
     assert.deepEqual(await tables.page({ ...latest, series: "none" }), { rows: [], next: null });
+  });
+
+  test("page() reads on until it is full of series that are wanted", async (tables) => {
+    const names = Array.from({ length: 30 }, (_, i) => `s${String(i).padStart(2, "0")}`);
+    await tables.store(
+      batch(0, names.flatMap((name) => [values(name, noonMs), values(name, noonMs + 60_000)])),
+    );
+    const isWanted = (series: string) => Number(series.slice(1)) % 7 === 6;
+    const found = async (query: Partial<ResultQuery>) => {
+      const { rows, next } = await tables.page({ ...latest, isWanted, span: "1h", limit: 2, ...query });
+      return [...rows.map(({ series, at }) => `${series} ${(Number(at) - noonMs) / 60_000}`), next];
+    };
+    assert.deepEqual(await found({}), ["s06 1", "s13 1", "s13"]);
+    assert.deepEqual(await found({ after: "s13" }), ["s20 1", "s27 1", "s27"]);
+    assert.deepEqual(await found({ after: "s27" }), [null]);
+    const range = { fromMs: 0, toMs: noonMs + 1 };
+    const id = (series: string) => values(series, noonMs).id;
+    assert.deepEqual(await found({ range }), ["s06 0", "s13 0", id("s13")]);
+    assert.deepEqual(await found({ range, after: id("s13"), limit: 3 }), ["s20 0", "s27 0", null]);
+    assert.deepEqual(await found({ series: "s05" }), [null]);
+    assert.deepEqual(await found({ series: "s06" }), ["s06 1", null]);
+  });
+
+  test("series() gives those with a result of any kind, each once, in the order of their bytes", async (tables) => {
+    const all = [
+      values("b", noonMs),
+      metadata("\u{1f600}", noonMs),
+      forecast("\uff5e", noonMs),
+      metadata("b", noonMs),
+    ];
+    await tables.store(batch(0, [...all, values("a", noonMs), values("a", noonMs + 1)]));
+    assert.deepEqual(await tables.series(null, 10), ["a", "b", "\uff5e", "\u{1f600}"]);
+    assert.deepEqual(await tables.series(null, 3), ["a", "b", "\uff5e"]);
+    assert.deepEqual(await tables.series("\uff5e", 10), ["\u{1f600}"]);
   });
 
   test("hasResultOf() is true for a series with a result of any kind", async (tables) => {

@@ -128,6 +128,19 @@ async function begunImport({ node, folder }: Place, state: string): Promise<Deno
   return task;
 }
 
+Deno.test("import names what cannot be read beside the files, imports the rest, and ends with 1", () =>
+  withPlace(async ({ folder, run, total }) => {
+    Deno.writeTextFileSync(join(folder, "a.csv"), rows(3));
+    Deno.symlinkSync("me@host.4711:1", join(folder, ".#a.csv"));
+    Deno.symlinkSync("nowhere", join(folder, "gone.csv"));
+    const { code, output, errors } = await run(folder);
+    assert.equal(code, 1, errors);
+    assert.match(errors, /gone\.csv: It cannot be read: /);
+    assert.doesNotMatch(errors, /#a\.csv/);
+    assert.match(output, /^3 rows of 1 file in [^]*\n1 file failed\n$/);
+    assert.equal((await total("a"))?.count, 3);
+  }));
+
 Deno.test("an import that is killed goes on where it was, and every row counts once", () =>
   withPlace(async (place) => {
     const { folder, run, total } = place;
