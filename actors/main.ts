@@ -25,7 +25,7 @@ import { TimeLogs } from "./analysis/time_logs.ts";
 import { ActorCount } from "./cli/actor_count.ts";
 import { memberUrl } from "./cli/check_nodes.ts";
 import { type Command, readCommand } from "./cli/command.ts";
-import { type Life, nodeId, ownLife, takeLife } from "./cli/life.ts";
+import { folderOf, type Life, nodeId, ownLife, takeLife } from "./cli/life.ts";
 import { type Fetch, listen } from "./cli/listen.ts";
 import { startLiveSummary } from "./cli/live_summary.ts";
 import { askedFormat, lastWord } from "./cli/last_word.ts";
@@ -235,11 +235,11 @@ async function superviseTopics(
   }
 }
 
-function openTimeLogs({ timeLogs }: Settings, report: Report): TimeLogs | null {
+function openTimeLogs({ timeLogs }: Settings, life: Life, report: Report): TimeLogs | null {
   if (timeLogs === undefined) return null;
   const log = logOf("time-logs", report);
   const warn = (sentence: string) => log.warn("not-written", sentence, { like: sentence });
-  return new TimeLogs({ directory: timeLogs, nowMs: Date.now, warn });
+  return new TimeLogs({ directory: folderOf(life, timeLogs), nowMs: Date.now, warn });
 }
 
 function openResults(
@@ -325,7 +325,7 @@ async function runNode(
   const forecasts = new ForecastMetrics(registry);
   const publishing = redis === null ? null : await openPublishing(redis, registry, report);
   const results = openResults(settings, place, registry, report);
-  const timeLogs = openTimeLogs(settings, report);
+  const timeLogs = openTimeLogs(settings, life, report);
   const worn = Promise.withResolvers<"worn">();
   const openingEngine = openEngine(settings, {
     ...actors,

@@ -330,7 +330,7 @@ export const settingsSchema = z.object({
     group: "Screen",
     value: "DIR",
     expects: "the path of a folder",
-    meaning: "Writes how long metadata, values and forecasts took into files there.",
+    meaning: "Writes how long analyses took into files there; of several nodes into DIR/node-0 and so on.",
   }),
   hostMetrics: z.stringbool().prefault("true").register(settingNotes, {
     group: "Input",

@@ -61,7 +61,7 @@ async function findMetadata(
 ): Promise<Found> {
   const minutes = await readMinutes(engine, series, atMs, metadataSpanMs);
   if (minutes === null) return nothing;
-  const found = await computeOf(engine).run<Metadata>("metadata", minutes, {
+  const found = await computeOf(engine).run<Metadata>("metadata", minutes.series, {
     priority: "background",
     deadlineMs: computeDeadlineMs,
     signal,
@@ -83,9 +83,9 @@ async function runForecast(
   { series: id, atMs, horizonMs, memory }: ForecastRequest,
   options: ComputeOptions,
 ): Promise<ForecastJobAnswer | null> {
-  const series = await readMinutes(engine, id, atMs, forecastSpanMs);
-  if (series === null) return null;
-  const job: ForecastJob = { series, horizonSteps: Math.ceil(horizonMs / stepMs), memory, atMs };
+  const minutes = await readMinutes(engine, id, atMs, forecastSpanMs);
+  if (minutes === null) return null;
+  const job: ForecastJob = { ...minutes, horizonSteps: Math.ceil(horizonMs / stepMs), memory, atMs };
   const answer = await computeOf(engine).run<ForecastJobAnswer>("forecast", job, options);
   forecasts.made(answer.methods);
   return answer;

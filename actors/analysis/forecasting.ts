@@ -6,7 +6,10 @@
  *    horizon that it was made for, and until the series has `outgrownRatio` times as many steps.
  * 2. One forecast is waited for at a time: it is judged once its horizon is over, and the next one made then is the next
  *    to be judged. So there are as many judgements as horizons, and no two of the same minutes.
- * 3. What is remembered is plain JSON; what does not look like it, of another version of the program, is forgotten.
+ * 3. What is remembered is of one channel. When another is analysed, it is forgotten: its fit is not used, and its forecasts
+ *    are not judged by values of something else.
+ * 4. What is remembered is plain JSON; what does not look like it, of another version of the program, is forgotten. What
+ *    names no channel is of an earlier version, and of the channel that such a program would have analysed.
  */
 
 import type { Json } from "../../runtime/core/actor.ts";
@@ -21,6 +24,7 @@ import {
   type Judgement,
 } from "../analytics/forecasts/forecast.ts";
 import type { RegularSeries } from "../analytics/regular_series.ts";
+import type { SeriesChannel } from "../series/channels.ts";
 import { driftForecasts, driftRatio, outgrownRatio, refitMs } from "./limits.ts";
 
 const memoryVersion = 2;
@@ -31,10 +35,17 @@ type PendingForecast =
   & { readonly fittedAtMs: number };
 
 /** How an earlier forecast did. */
-type PastJudgement = Judgement & { readonly startMs: number; readonly method: string };
+type PastJudgement = Judgement & {
+  readonly startMs: number;
+  readonly method: string;
+  /** Earlier versions named none. */
+  readonly channel?: SeriesChannel;
+};
 
 interface Memory {
   readonly version: typeof memoryVersion;
+  /** Of which everything here is. Earlier versions named none. */
+  readonly channel?: SeriesChannel;
   readonly fitted: Fitted;
   readonly fittedAtMs: number;
   /** Of the series then, gaps included. */
@@ -48,6 +59,10 @@ interface Memory {
 }
 
 export interface ForecastJob {
+  /** What the series is of. */
+  readonly channel: SeriesChannel;
+  /** What a memory is of that names no channel. */
+  readonly formerChannel: SeriesChannel;
   readonly series: RegularSeries;
   readonly horizonSteps: number;
   /** `memory` of the last answer; null: there is none. */
@@ -55,8 +70,9 @@ export interface ForecastJob {
   readonly atMs: number;
 }
 
-/** What is answered: the forecast, when it was fitted, and how the last one whose horizon is over did. */
+/** What is answered: the forecast, of what it is, when it was fitted, and how the last one whose horizon is over did. */
 export type MadeForecast = Forecast & {
+  readonly channel: SeriesChannel;
   readonly fittedAtMs: number;
   readonly lastJudgement: PastJudgement | null;
 };
@@ -75,6 +91,11 @@ function isMemory(memory: unknown): memory is Memory {
     memory.version === memoryVersion;
 }
 
+/** What the job's series can be forecast and judged with; null: nothing. */
+function memoryOf({ memory, channel, formerChannel }: ForecastJob): Memory | null {
+  return isMemory(memory) && (memory.channel ?? formerChannel) === channel ? memory : null;
+}
+
 function endMs({ startMs, stepMs, values }: RegularSeries): number {
   return startMs + stepMs * values.length;
 }
@@ -90,12 +111,14 @@ interface Judged {
   readonly isRefuted: boolean;
 }
 
-function judge(memory: Memory, series: RegularSeries): Judged {
+function judge(memory: Memory, { series, channel }: ForecastJob): Judged {
   const { pending } = memory;
   const sofar = pending === null ? null : judgeForecast(pending, series);
   const isRefuted = hasMissed(memory, sofar);
   if (pending === null || !isOver(pending, series)) return { memory, judgement: null, isRefuted };
-  const judgement = sofar === null ? null : { ...sofar, startMs: pending.startMs, method: pending.method };
+  const judgement = sofar === null
+    ? null
+    : { ...sofar, startMs: pending.startMs, method: pending.method, channel };
   const next: Memory = {
     ...memory,
     pending: null,
@@ -140,7 +163,7 @@ interface Used {
 
 /** A fit that may be used still, or a new one. */
 function fit({ memory, isRefuted }: Judged, job: ForecastJob): Finding<Used> {
-  const { series, horizonSteps, atMs } = job;
+  const { series, channel, horizonSteps, atMs } = job;
   if (memory !== null && !isRefuted && isOfUse(memory, job)) return known({ memory, isNew: false });
   const fitted = chooseForecaster(series, { horizonSteps });
   if (!fitted.known) return fitted;
@@ -148,6 +171,7 @@ function fit({ memory, isRefuted }: Judged, job: ForecastJob): Finding<Used> {
     isNew: true,
     memory: {
       version: memoryVersion,
+      channel,
       fitted: fitted.value,
       fittedAtMs: atMs,
       steps: series.values.length,
@@ -159,9 +183,10 @@ function fit({ memory, isRefuted }: Judged, job: ForecastJob): Finding<Used> {
 }
 
 export function makeForecast(job: ForecastJob): ForecastJobAnswer {
-  const before: Judged = isMemory(job.memory)
-    ? judge(job.memory, job.series)
-    : { memory: null, judgement: null, isRefuted: false };
+  const remembered = memoryOf(job);
+  const before: Judged = remembered === null
+    ? { memory: null, judgement: null, isRefuted: false }
+    : judge(remembered, job);
   const { judgement } = before;
   const used = fit(before, job);
   if (!used.known) return { forecast: used, memory: before.memory, judgement, methods: [] };
@@ -172,9 +197,10 @@ export function makeForecast(job: ForecastJob): ForecastJobAnswer {
   if (!made.known) return { forecast: made, memory, judgement, methods };
   const { path, lower80, upper80, lower95, upper95, startMs, stepMs, method, fallbacks } = made.value;
   return {
-    forecast: known({ ...made.value, fittedAtMs, lastJudgement: memory.judgement }),
+    forecast: known({ ...made.value, channel: job.channel, fittedAtMs, lastJudgement: memory.judgement }),
     memory: {
       ...memory,
+      channel: job.channel,
       pending: memory.pending ??
         { path, lower80, upper80, lower95, upper95, startMs, stepMs, method, fittedAtMs },
     },

@@ -1,25 +1,24 @@
-/** The windows of a series, as results name them. */
+/** The windows of what is analysed of a series, as results name them. */
 
 import type { Json } from "../../runtime/core/actor.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
-import type { WindowAnswer, WindowsAnswer } from "../analytics/window_answer.ts";
-import { rateChannel, seriesChannel } from "../series/series.ts";
+import type { WindowAnswer } from "../analytics/window_answer.ts";
+import type { AnalysedWindows } from "../series/series.ts";
 import { askDeadlineMs } from "./limits.ts";
 
 function valueOf({ from, to, count, min, max, mean, stdSample }: WindowAnswer): Json {
   return { from, to, count, max, min, avg: mean, std: stdSample };
 }
 
-/** By window: `{from, to, count, max, min, avg, std}`, `std` that of a sample. Null when there is no such series. */
+/** By window: `{from, to, count, max, min, avg, std}`, `std` that of a sample. Null when there is no such series, or no value. */
 export async function readValues(engine: Pick<Engine, "ask">, id: string): Promise<Json> {
-  const answer = await engine.ask({ kind: "series", id }, "windows", {}, {
+  const answer = await engine.ask({ kind: "series", id }, "analysedWindows", {}, {
     consistency: "strict",
     deadlineMs: askDeadlineMs,
   });
   if (answer.type === "absent") return null;
   if (answer.type !== "answered") throw new Error(`Cannot read the windows of the series ${id}`);
-  const { channels }: WindowsAnswer = JSON.parse(answer.json);
-  const windows = channels[rateChannel] ?? channels[seriesChannel];
-  if (windows === undefined) return null;
+  const { windows }: AnalysedWindows = JSON.parse(answer.json);
+  if (windows === null) return null;
   return Object.fromEntries(Object.entries(windows).map(([name, window]) => [name, valueOf(window)]));
 }

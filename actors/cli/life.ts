@@ -4,6 +4,7 @@
  * 1. A life has a name that no other ever has, also of other machines.
  */
 
+import { join } from "node:path";
 import { z } from "zod";
 import type { Settings } from "../settings.ts";
 
@@ -32,6 +33,11 @@ export function nodeId(index: number): string {
 /** @param unique a UUID */
 export function lifeName(hostname: string, id: string, unique: string): string {
   return `${hostname}/${id}/${unique.slice(0, 8)}`;
+}
+
+/** Where a node of a launcher writes what would be in its others' way in `folder`. */
+export function folderOf({ index, nodes }: Life, folder: string): string {
+  return nodes === 1 ? folder : join(folder, nodeId(index));
 }
 
 export function writeLife(life: Life): Readonly<Record<string, string>> {

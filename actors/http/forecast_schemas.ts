@@ -1,11 +1,15 @@
 /** A forecast as it is answered. */
 
 import { z } from "zod";
+import { seriesChannels } from "../series/channels.ts";
 import { timeMs } from "./schema_parts.ts";
+
+const channel = z.enum(seriesChannels);
 
 export const Judgement = z.object({
   startMs: timeMs.meta({ description: "Of the forecast that was judged." }),
   method: z.string(),
+  channel: channel.exactOptional().meta({ description: "Of it; judgements of earlier versions name none." }),
   steps: z.int().meta({ description: "Of it that have values by now." }),
   meanError: z.number(),
   inside80: z.number().meta({ description: "Share of the values that lay inside its 80 % intervals." }),
@@ -24,6 +28,9 @@ const steps = z.array(z.number());
 const measure = z.number().nullable();
 
 const Forecast = z.object({
+  channel: channel.meta({
+    description: "What is forecast: `rate` while a rule wants the series' rate, `value` otherwise.",
+  }),
   method: z.string().meta({ description: "One, or several with their weights." }),
   startMs: timeMs,
   stepMs: z.int(),

@@ -1,13 +1,13 @@
 /**
  * Pages of what is selected from a list that is read in the order of its keys.
  *
- * 1. A page is full where there is enough that is wanted, however little of the list that is: it is read on.
- * 2. Reading ends after `scannedRows`, so that each page takes bounded time; the next page goes on from there. Only then a
- *    page that is not the last has fewer items than asked for, or none.
+ * 1. A page is full where there is enough that is wanted among `scannedRows`, so that each page takes bounded time; the
+ *    next goes on behind the last row that was looked at. Only there a page that is not the last has fewer items than asked
+ *    for, or none.
  */
 
 import { compareBytes } from "../../runtime/store/byte_order.ts";
-import { scannedAtOnce, scannedRows } from "./limits.ts";
+import { scannedRows } from "./limits.ts";
 
 /** Whether a series is wanted. */
 export type IsWanted = (series: string) => boolean;
@@ -35,21 +35,17 @@ export async function selectPage<T>(
   limit: number,
 ): Promise<Selected<T>> {
   const rows: T[] = [];
-  const count = isWanted === null ? limit : scannedAtOnce;
-  let after = from;
-  for (let scanned = 0, items = 0; scanned < scannedRows;) {
-    const some = await list.read(after, count);
-    for (const row of some) {
-      after = list.key(row);
-      if (isWanted !== null && !isWanted(list.series(row))) continue;
-      rows.push(row);
-      items += list.items(row);
-      if (items >= limit) return { rows, next: after };
-    }
-    if (some.length < count) return { rows, next: null };
-    scanned += some.length;
+  const count = isWanted === null ? limit : scannedRows;
+  const some = await list.read(from, count);
+  let items = 0;
+  for (const row of some) {
+    if (isWanted !== null && !isWanted(list.series(row))) continue;
+    rows.push(row);
+    items += list.items(row);
+    if (items >= limit) return { rows, next: list.key(row) };
   }
-  return { rows, next: after };
+  const last = some.at(-1);
+  return { rows, next: last === undefined || some.length < count ? null : list.key(last) };
 }
 
 /** A list of series that are their own keys. */

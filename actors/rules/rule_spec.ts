@@ -19,13 +19,14 @@ const analysed = duration("10s", "24h");
 export const RuleSpec = z.strictObject({
   match: selector.meta({
     description: "Which series: a selector as PromQL writes them.",
-    examples: ['{__name__=~"node_.*",mode!="idle"}'],
+    examples: ['{__name__=~"node_.*_total",mode!="idle"}'],
   }),
   do: z.array(doing, { error: listError }).min(1, { error: listError })
     .refine((all) => new Set(all).size === all.length, { error: listError })
     .meta({
       description:
-        "rate: also how much a counter grows a second. values: windows as results. metadata, forecast: found out on " +
+        "rate: also how much a counter grows a second, of which all the rest is then; of counters alone, as a gauge that " +
+        "falls counts as a reset. values: windows as results. metadata, forecast: found out on " +
         "schedule. anomalies: a score with every value.",
     }),
   max: z.int({ error: maxError }).min(1, { error: maxError }).max(maxRuleSeries, { error: maxError })

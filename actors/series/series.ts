@@ -13,6 +13,7 @@ import {
 } from "../sensors/message_parts.ts";
 import type { ActorCounter } from "../../runtime/node/actor_module.ts";
 import type { SlabPool } from "../analytics/slab.ts";
+import type { PanesAnswer, WindowsAnswer } from "../analytics/window_answer.ts";
 import {
   admit,
   publishedWindows,
@@ -20,14 +21,9 @@ import {
   windowCounts,
   windowQueries,
 } from "../sensors/windowed_actor.ts";
+import { rateChannel, type SeriesChannel, seriesChannel, seriesChannels } from "./channels.ts";
 import { maxRuleName, maxRulesPerSeries } from "./limits.ts";
 import { selection, type SeriesState, seriesStateType } from "./series_state.ts";
-
-/** The channel of a series' own values. */
-export const seriesChannel = "value";
-/** The channel of a counter's growth per second, where a rule asks for it. */
-export const rateChannel = "rate";
-const seriesChannels: readonly string[] = [seriesChannel, rateChannel];
 
 /** `[time or null, number or null, value]`, and 1 at the end of an import. */
 const sampleMessage = z.union([
@@ -75,8 +71,7 @@ function receive(state: SeriesState, message: SeriesMessage, context: Context, c
   state.add(seriesChannel, value, ts, 0);
   const growth = state.growth(ts, Number(value));
   if (growth !== null) state.add(rateChannel, growth, ts, 1);
-  // A counter is only known by its growth.
-  const scored = state.wants("rate") ? growth : Number(value);
+  const scored = state.analysed === rateChannel ? growth : Number(value);
   if (scored !== null && state.score(ts, scored)?.isAnomaly) counts.anomalies.value++;
   if (isInRing || message.length === 4) return;
   state.noteLate({ ts, values: { [seriesChannel]: value } });
@@ -95,7 +90,22 @@ export function seriesCounts(): SeriesCounts {
   };
 }
 
-const { state: stateQuery } = windowQueries;
+const { state: stateQuery, windows: windowsQuery, minutePanes: minutesQuery } = windowQueries;
+
+const nothing = z.strictObject({});
+
+/** What values are found in. */
+export interface AnalysedWindows {
+  readonly channel: SeriesChannel;
+  /** Null: the channel has no values. */
+  readonly windows: WindowsAnswer["channels"][string] | null;
+}
+
+/** What metadata and forecasts are found in: of all channels, the minutes that the actor has itself. */
+export interface AnalysedMinutes {
+  readonly channel: SeriesChannel;
+  readonly ring: PanesAnswer;
+}
 
 /**
  * @param pool where the panes of this thread's series live
@@ -116,8 +126,22 @@ export function seriesDefinition(
         ...stateQuery,
         answer: (state: SeriesState) => ({ ...stateQuery.answer(state), rules: state.rules }),
       },
+      analysedWindows: {
+        arguments: nothing,
+        answer: (state: SeriesState, _, query): AnalysedWindows => {
+          const { channels } = windowsQuery.answer(state, { at: null }, query);
+          return { channel: state.analysed, windows: channels[state.analysed] ?? null };
+        },
+      },
+      analysedMinutes: {
+        arguments: nothing,
+        answer: (state: SeriesState): AnalysedMinutes => ({
+          channel: state.analysed,
+          ring: minutesQuery.answer(state),
+        }),
+      },
       anomalies: {
-        arguments: z.strictObject({}),
+        arguments: nothing,
         answer: ({ anomalies }: SeriesState) => ({ anomalies }),
       },
     },

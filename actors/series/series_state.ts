@@ -9,6 +9,7 @@
  *
  * 4. A value is scored once, unless it is older than the last one that was, and there were enough: what comes late, or is
  *    imported after what happened since, says nothing of how the series behaves now.
+ * 5. A detector knows one channel: when another is analysed, it starts anew, and what it found is forgotten with it.
  *
  * The hot row: version 4 begins with what rules want, as JSON, empty for the many series that no rule wants anything of,
  * and the anomaly detector's bytes; the windows' own row follows. Older versions are the windows' row alone.
@@ -24,6 +25,7 @@ import type { SlabPool } from "../analytics/slab.ts";
 import { decodeState, encodeHot, stateVersion as windowsVersion } from "../analytics/snapshot.ts";
 import { WindowState } from "../analytics/window_state.ts";
 import { windowRows } from "../sensors/windowed_actor.ts";
+import { analysedChannel, type SeriesChannel } from "./channels.ts";
 import { keptDetections, maxRulesPerSeries } from "./limits.ts";
 import { keepsMinutes } from "./selection.ts";
 
@@ -105,14 +107,21 @@ export class SeriesState extends WindowState {
     return this.#watch !== null && this.#watch.wants[what];
   }
 
+  /** The channel that analyses read, and whose values have a score. */
+  get analysed(): SeriesChannel {
+    return analysedChannel(this.wants("rate"));
+  }
+
   /** False: as many rules as a series may have want something of it already. */
   select(rule: string, wanted: Selection): boolean {
     const rules = new Map(this.#watch?.rules);
     if (Object.keys(wanted).length === 0) rules.delete(rule);
     else if (!rules.has(rule) && rules.size >= maxRulesPerSeries) return false;
     else rules.set(rule, wanted);
+    const before = this.analysed;
     const { counter = null, detector = null, score = null, detections = [] } = this.#watch ?? {};
     this.#setWatch({ rules, counter, detector, score, detections });
+    if (this.analysed !== before && this.#watch !== null) Object.assign(this.#watch, unscored);
     return true;
   }
 

@@ -60,9 +60,7 @@ export class Details {
 
   async refresh() {
     if (this.#open === null || this.#isAsking) return;
-    this.#forecast.refresh().catch(() => {
-      // The windows say what is wrong; the picture stays as it is.
-    });
+    this.#forecast.refresh();
     this.#isAsking = true;
     const asked = this.#open;
     try {

@@ -51,7 +51,15 @@ async function metadata(compute: BenchCompute, series: RegularSeries): Promise<n
 /** Without a fit from before, so that the methods compete. */
 async function competition(compute: BenchCompute, series: RegularSeries): Promise<number> {
   const atMs = series.startMs + series.values.length * stepMs;
-  const job: ForecastJob = { series, horizonSteps: defaultHorizonMs / stepMs, memory: null, atMs };
+  const channel = "value";
+  const job: ForecastJob = {
+    channel,
+    formerChannel: channel,
+    series,
+    horizonSteps: defaultHorizonMs / stepMs,
+    memory: null,
+    atMs,
+  };
   const { output, tookMs } = await compute.run<ForecastJobAnswer>("forecast", job);
   if (output.memory === null || output.memory.fitted.origins === 0) throw new Error("There was no back-test");
   return tookMs;

@@ -164,7 +164,8 @@ function wave(id: string) {
   }));
 }
 
-test("a series that is opened shows its forecast, with bands", withoutHost, async ({ node, open }) => {
+test("a series that is opened shows its forecast, with bands", withoutHost, async (stage) => {
+  const { node, open } = stage;
   const send = async (method: string, path: string, body: unknown) => {
     const response = await fetch(node.url + path, {
       method,
@@ -175,17 +176,19 @@ test("a series that is opened shows its forecast, with bands", withoutHost, asyn
   };
   await send("PUT", "/rules/waves", {
     match: "wave",
-    do: ["forecast"],
+    do: ["rate", "forecast"],
     every: { look: "1s", forecast: "10s" },
   });
-  await send("POST", "/series", { id: "wave", value: 100 });
-  await eventually("the rule to select the series", forecastMs, async () => {
-    const { selected } = await (await fetch(`${node.url}/rules/waves`)).json();
-    return selected === 1 ? true : null;
+  await send("POST", "/series", [{ id: "wave", value: 100 }, { id: "plain", value: 1 }]);
+  // What comes before it is told has no rate.
+  await eventually("the series to be told of the rule", forecastMs, async () => {
+    const { rules } = await (await fetch(`${node.url}/series/wave`)).json();
+    return "waves" in rules && "analysis/minutes" in rules ? true : null;
   });
   await send("POST", "/series?import=1", wave("wave"));
   const visit = await open(node.url);
-  const row = rowOf(visit, "wave");
+  // Of its two channels: under either stands the forecast of the series.
+  const row = rowOf(visit, "wave").first();
   await visit.until("the series", row);
   await row.locator("button").click();
   const figure = visit.page.locator("#windows figure");
@@ -194,6 +197,17 @@ test("a series that is opened shows its forecast, with bands", withoutHost, asyn
   await visit.until("the past", figure.locator('.past[points*=" "]'));
   await visit.untilText(
     "#forecast-caption",
-    /^The last hour, and the next 10 min by .+, with bands of 80 and 95 %/,
+    /^The last hour of its rate, and the next 10 min by .+, with bands of 80 and 95 %/,
   );
+  await rowOf(visit, "plain").locator("button").click();
+  await visit.until("the windows of a series without forecasts", visit.page.locator("#windows tbody tr"));
+  assert.ok(await figure.isHidden());
+  assert.equal(await figure.locator("figcaption").textContent(), "");
+  assert.equal(await figure.locator('[points*=" "]').count(), 0);
+  const refusal = { title: "Busy", detail: "The store is away." };
+  await visit.page.route("**/history?*", (route) => route.fulfill({ status: 503, json: refusal }));
+  stage.expect(/^console: Failed to load resource: .* status of 503/);
+  await row.locator("button").click();
+  await visit.untilText("#forecast-caption", /^The forecast cannot be read: The store is away\.$/);
+  assert.equal(await figure.locator('[points*=" "]').count(), 0);
 });

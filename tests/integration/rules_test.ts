@@ -141,6 +141,74 @@ Deno.test("a rule's series has metadata, forecasts, values and a score, and keep
     assert.equal((await client.get(`${path}/anomalies`)).anomalies, null);
   }));
 
+/** Two hours of a counter that grows by about 100 a second, a value a minute, up to now. */
+function counter(nowMs: number) {
+  const firstMs = Math.floor(nowMs / minuteMs) * minuteMs - 119 * minuteMs;
+  let value = 10_000_000;
+  return Array.from({ length: 120 }, (_, i) => ({
+    id: series,
+    ts: firstMs + i * minuteMs,
+    value: value += 60 * (100 + 10 * Math.sin(2 * Math.PI * i / 30)),
+  }));
+}
+
+/** What was found last, of a counter's rate or of its values, once all of it is of that channel. */
+function analysedBy(client: Client, channel: "rate" | "value") {
+  const isOfIt = (mean: number | null | undefined) =>
+    typeof mean === "number" && (channel === "rate" ? mean > 50 && mean < 150 : mean > 1e7);
+  return eventually(`metadata, a forecast and values of the ${channel}`, deadlineMs, async () => {
+    const found = await client.get(`${path}/analysis`);
+    const { values, metadata, forecast } = found;
+    const isAll = isOfIt(values.found?.["1h"].avg) && metadata.found !== null &&
+      forecast.found?.channel === channel && isOfIt(forecast.found.path[0]);
+    return isAll ? found : null;
+  });
+}
+
+Deno.test("while a rule wants its rate a series is analysed by that, and by its values again afterwards", () =>
+  withFolder(async (folder) => {
+    const times = join(folder, "times");
+    await using node = await Node.start({
+      dataDir: join(folder, "data"),
+      flags: [...flags, "--time-logs", times],
+    });
+    const client = new Client(node.url);
+    await client.ask("PUT", "/rules/rates", { match: rule.match, do: ["rate"], every: { look: "1s" } }, 201);
+    await client.ask("PUT", "/rules/waves", rule, 201);
+    await client.ask("POST", "/series", { id: series, value: 1 }, 202);
+    await eventually("both rules to select the series", deadlineMs, async () => {
+      const { rules } = await client.get(path);
+      return "rates" in rules && "analysis/minutes" in rules ? true : null;
+    });
+    await client.ask("POST", "/series?import=1", counter(Date.now()), 202);
+    await analysedBy(client, "rate");
+    const ahead = await client.get(`${path}/forecast?horizon=20m`);
+    assert.deepEqual([ahead.forecast.channel, ahead.forecast.path.length], ["rate", 20]);
+    assert.ok(ahead.forecast.path[0] < 150, "it is the rate that is forecast");
+    assert.match((await client.get(`${path}/history?step=1m`, 400)).detail, /channels are value, rate/);
+    await client.ask("DELETE", "/rules/rates", undefined, 204);
+    const { forecast } = await analysedBy(client, "value");
+    assert.equal(forecast.failure, null);
+    assert.equal((await client.get(`${path}/forecast?horizon=20m`)).forecast.channel, "value");
+    await assertTimed(node, times);
+  }));
+
+/** How long analyses took is in `/metrics`, and in the files of `--time-logs`. */
+async function assertTimed(node: Node, folder: string): Promise<void> {
+  const text = await (await fetch(`${node.adminUrl}/metrics`)).text();
+  const files = { values: "time_value.log", metadata: "time_metadata.log", forecast: "time_predict.log" };
+  for (const [task, file] of Object.entries(files)) {
+    const count = new RegExp(`^sensorium_analysis_seconds_count\\{task="${task}"\\} [1-9]`, "m");
+    assert.match(text, count);
+    const lines = await eventually(
+      `lines in ${file}`,
+      deadlineMs,
+      () => Deno.readTextFile(join(folder, file)).catch(() => null),
+    );
+    assert.match(lines, /^\d{4}-.*Z [\d.]+ ms wave\{host="a"\}\n/);
+  }
+}
+
 Deno.test("a forecast of a series of three points says what is missing, one of a year is refused", () =>
   withFolder(async (dataDir) => {
     await using node = await Node.start({ dataDir, flags });

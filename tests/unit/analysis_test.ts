@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { analysisDefinition } from "../../actors/analysis/analysis.ts";
+import { makeForecast } from "../../actors/analysis/forecasting.ts";
+import { Judgement } from "../../actors/http/forecast_schemas.ts";
 import { keptJudgements } from "../../actors/analysis/limits.ts";
 import type { Json } from "../../runtime/core/actor.ts";
 import { probe, type ServiceRequest, TestNode } from "../../runtime/testkit.ts";
@@ -131,6 +133,31 @@ Deno.test("a forecast is asked for with what the last one gave back; judgements 
   const judgements = stateOf(node).judgements;
   assert.deepEqual([judgements.length, judgements[0]], [keptJudgements, { i: 5 }]);
   assert.deepEqual(node.ask(analysis, "remembered"), { memory: { fit: keptJudgements + 4 }, judgements });
+});
+
+Deno.test("the actor tells how its last forecasts did, as HTTP answers it", () => {
+  const node = start();
+  node.send(analysis, { analyse: { forecast: { everyMs: minute, horizonMs: 10 * minute } }, by: "a" });
+  for (let steps = 300; steps <= 325; steps++) {
+    node.advance(minute);
+    const [request] = requestsTo(node, "analysis");
+    const { memory, atMs } = request!.body as { memory: Json; atMs: number };
+    const values = Float64Array.from({ length: steps }, (_, t) => t * 7919 % 13);
+    const job = { channel: "value", formerChannel: "value", horizonSteps: 10, memory, atMs } as const;
+    const made = makeForecast({ ...job, series: { startMs: 0, stepMs: minute, values } });
+    const { forecast, judgement, memory: next } = JSON.parse(JSON.stringify(made));
+    find(node, request, {
+      found: forecast.value,
+      memory: next,
+      ...judgement !== null && { judgement },
+    });
+  }
+  const judgements = Judgement.array().parse(stateOf(node).judgements);
+  assert.deepEqual(
+    judgements.map(({ startMs, steps, channel }) => [startMs / minute, steps, channel]),
+    [[300, 10, "value"], [310, 10, "value"]],
+  );
+  node.expectReplays();
 });
 
 Deno.test("its series keeps one-minute history while metadata or forecasts are wanted", () => {

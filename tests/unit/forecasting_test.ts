@@ -12,6 +12,7 @@ import type { Json } from "../../runtime/core/actor.ts";
 
 const minuteMs = 60_000;
 const horizonSteps = 10;
+const ofValues = { channel: "value", formerChannel: "value" } as const;
 
 interface Scheduled extends MadeForecast {
   readonly atMinute: number;
@@ -28,7 +29,7 @@ function* schedule(
   for (let atMinute = from; atMinute <= to; atMinute += everyMinutes) {
     const values = Float64Array.from({ length: atMinute }, (_, t) => value(t));
     const series = { startMs: 0, stepMs: minuteMs, values };
-    const answer = makeForecast({ series, horizonSteps, memory, atMs: atMinute * minuteMs });
+    const answer = makeForecast({ ...ofValues, series, horizonSteps, memory, atMs: atMinute * minuteMs });
     memory = JSON.parse(JSON.stringify(answer.memory));
     if (!answer.forecast.known) assert.fail(`not known: ${answer.forecast.reason}`);
     const made = answer.forecast.value;
@@ -81,10 +82,10 @@ Deno.test("makeForecast() of a constant that starts to move fits anew with the f
 Deno.test("makeForecast() makes a fit of its own for another horizon", () => {
   const values = Float64Array.from({ length: 400 }, (_, t) => noise(t));
   const series = { startMs: 0, stepMs: minuteMs, values };
-  const scheduled = makeForecast({ series, horizonSteps, memory: null, atMs: 0 });
+  const scheduled = makeForecast({ ...ofValues, series, horizonSteps, memory: null, atMs: 0 });
   const memory: Json = JSON.parse(JSON.stringify(scheduled.memory));
   for (const asked of [5, 60]) {
-    const { forecast } = makeForecast({ series, horizonSteps: asked, memory, atMs: 1 });
+    const { forecast } = makeForecast({ ...ofValues, series, horizonSteps: asked, memory, atMs: 1 });
     assert.ok(forecast.known);
     const { path, testedSteps, fittedAtMs } = forecast.value;
     assert.deepEqual([path.length, testedSteps, fittedAtMs], [asked, asked, 1]);
@@ -99,6 +100,33 @@ Deno.test("makeForecast() tells how the last forecast did whose horizon is over,
   assert.deepEqual([past?.lastJudgement?.startMs, past?.lastJudgement?.steps], [300 * minuteMs, 10]);
   const starts = judged.map(({ lastJudgement }) => (lastJudgement?.startMs ?? 0) / minuteMs);
   assert.deepEqual(starts, [0, 0, 300, 300, 310, 310, 320, 320, 330, 330, 340, 340, 350, 350, 360, 360, 370]);
+});
+
+Deno.test("makeForecast() fits anew when another channel is analysed, and judges nothing by its values", () => {
+  const values = Float64Array.from({ length: 310 }, (_, t) => noise(t));
+  const at = (minute: number, channel: "value" | "rate", memory: Json, formerChannel = channel) => {
+    const series = { startMs: 0, stepMs: minuteMs, values: values.slice(0, minute) };
+    const job = { channel, formerChannel, series, horizonSteps, memory, atMs: minute * minuteMs };
+    const { forecast, judgement, memory: next } = makeForecast(job);
+    assert.ok(forecast.known);
+    const { fittedAtMs, channel: of, lastJudgement } = forecast.value;
+    assert.deepEqual([of, lastJudgement], [channel, judgement]);
+    return { fittedAt: fittedAtMs / minuteMs, judgement, memory: JSON.parse(JSON.stringify(next)) };
+  };
+  const other = { value: "rate", rate: "value" } as const;
+  for (const channel of ["value", "rate"] as const) {
+    const { memory } = at(300, channel, null);
+    const same = at(310, channel, memory);
+    assert.deepEqual([same.fittedAt, same.judgement?.channel], [300, channel]);
+    const changed = at(310, other[channel], memory);
+    assert.deepEqual([changed.fittedAt, changed.judgement], [310, null]);
+    // As earlier versions remembered it.
+    const { channel: _, ...unnamed } = memory;
+    const read = at(310, channel, unnamed);
+    assert.deepEqual([read.fittedAt, read.judgement?.startMs], [300, 300 * minuteMs]);
+    const unread = at(310, other[channel], unnamed, channel);
+    assert.deepEqual([unread.fittedAt, unread.judgement], [310, null]);
+  }
 });
 
 Deno.test("makeForecast() tells what became of each method, once for a fit", () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { idleNodes, memberUrl } from "../../actors/cli/check_nodes.ts";
-import { lifeName, nodeId } from "../../actors/cli/life.ts";
+import { folderOf, lifeName, nodeId } from "../../actors/cli/life.ts";
 import { readSettings } from "../../actors/cli/read_settings.ts";
 import { Refusal } from "../../actors/cli/refusal.ts";
 import type { Settings } from "../../actors/settings.ts";
@@ -82,6 +82,13 @@ for (const [flags, url] of reached) {
 Deno.test("idleNodes() tells of nodes that get no shard", () => {
   assert.equal(idleNodes(read("--nodes 8")), null);
   assert.match(idleNodes(read("--nodes 9 --shards 4")) ?? "", /^9 nodes share 4 shards: 5 of them/);
+});
+
+Deno.test("folderOf() is each node's own where there are several", () => {
+  const life = { name: "vm/node-0", index: 0, nodes: 1, port: 0, adminPort: 0, dead: [], isRelieved: false };
+  assert.equal(folderOf(life, "/logs"), "/logs");
+  const folders = [0, 1].map((index) => folderOf({ ...life, nodes: 2, index }, "/logs"));
+  assert.deepEqual(folders, ["/logs/node-0", "/logs/node-1"]);
 });
 
 Deno.test("lifeName() tells the machine, its node and the life apart", () => {

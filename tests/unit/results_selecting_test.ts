@@ -1,7 +1,7 @@
 /** Pages of what is selected: full where there is enough, and bounded where there is not. */
 
 import assert from "node:assert/strict";
-import { scannedAtOnce, scannedRows } from "../../actors/results/limits.ts";
+import { scannedRows } from "../../actors/results/limits.ts";
 import { mergedSeries, type Selected, selectPage, seriesList } from "../../actors/results/selecting.ts";
 
 const all = Array.from({ length: 2.5 * scannedRows }, (_, i) => String(i).padStart(8, "0"));
@@ -18,7 +18,7 @@ function listOf(names: readonly string[]) {
   return { list, read };
 }
 
-Deno.test("selectPage() reads on to what is wanted, and no further than its bound", async () => {
+Deno.test("selectPage() looks for what is wanted, and no further than its bound", async () => {
   const { list, read } = listOf(all);
   const last = all.at(-1)!;
   const pages = [];
@@ -34,8 +34,8 @@ Deno.test("selectPage() reads on to what is wanted, and no further than its boun
 });
 
 Deno.test("selectPage() goes on behind the last that is on the page", async () => {
-  const { list } = listOf(all.slice(0, scannedAtOnce + 5));
-  const wanted = [all[399], all[scannedAtOnce + 2]];
+  const { list } = listOf(all.slice(0, scannedRows - 5));
+  const wanted = [all[399], all[scannedRows - 8]];
   const isWanted = (name: string) => wanted.includes(name);
   const first = await selectPage(list, isWanted, null, 2);
   assert.deepEqual(first, { rows: wanted, next: wanted[1] });

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { SlabPool } from "../../actors/analytics/slab.ts";
 import { answerWindows } from "../../actors/analytics/window_answer.ts";
 import { maxRulesPerSeries } from "../../actors/series/limits.ts";
-import { seriesDefinition, type SeriesMessage } from "../../actors/series/series.ts";
+import { type AnalysedWindows, seriesDefinition, type SeriesMessage } from "../../actors/series/series.ts";
 import type { SeriesState } from "../../actors/series/series_state.ts";
 import { ByteReader, ByteWriter } from "../../runtime/core/bytes.ts";
 import { FormatError } from "../../runtime/core/errors.ts";
@@ -44,6 +44,17 @@ class Series {
     state.release!(this.state);
     const [hotReader, coldReader] = [new ByteReader(hot.finish()), new ByteReader(cold.finish())];
     this.state = state.decode("requests_total", state.version, hotReader, coldReader);
+  }
+
+  analysed() {
+    const context = { id: "requests_total", nowMs: noon + 10 * minute };
+    const ask = (name: string) =>
+      this.definition.queries[name]!.answer(this.state, {} as never, context) as {
+        readonly channel: string;
+      };
+    const [{ channel }, windows] = [ask("analysedMinutes"), ask("analysedWindows") as AnalysedWindows];
+    assert.equal(windows.channel, channel);
+    return [channel, windows.windows?.["1h"]?.count];
   }
 
   channel(name: string) {
@@ -119,6 +130,49 @@ Deno.test("history that comes after live values leaves their score as it is", ()
     (_, i): SeriesMessage => [noon - 72 * 60 * minute + i * second, null, 20 + i * 7 % 3, 1],
   );
   assert.deepEqual(scores(...history), undisturbed);
+});
+
+Deno.test("what is analysed follows from what rules want now, not from which channels there are", () => {
+  const series = new Series();
+  series.send([noon, null, 1], { select: { minutes: true }, by: "forecasts" });
+  assert.deepEqual(series.analysed(), ["value", 1]);
+  series.send({ select: { rate: true }, by: "counters" });
+  assert.deepEqual(series.analysed(), ["rate", undefined]);
+  series.send([noon + second, null, 2], [noon + 2 * second, null, 4]);
+  assert.deepEqual(series.analysed(), ["rate", 1]);
+  series.send({ select: {}, by: "counters" });
+  assert.deepEqual(series.analysed(), ["value", 3]);
+  series.restore();
+  assert.ok(series.channel("rate") !== undefined, "an actor never forgets a channel");
+  assert.deepEqual(series.analysed(), ["value", 3]);
+});
+
+Deno.test("scores start anew when another channel is analysed, either way, and outlive the thread otherwise", () => {
+  const series = new Series();
+  let sent = 0;
+  const send = (count: number) => {
+    for (let i = 0; i < count; i++, sent++) {
+      series.send([noon + sent * second, null, 100 * sent + sent * 7 % 3]);
+    }
+  };
+  const missing = () => series.state.anomalies?.last?.missing;
+  series.send({ select: { anomalies: true }, by: "scores" });
+  send(1);
+  const first = missing()!;
+  send(first + 1);
+  assert.equal(missing(), 0);
+  series.send({ select: { rate: true }, by: "counters" });
+  assert.deepEqual(series.state.anomalies, { last: null, detections: [] });
+  send(2);
+  assert.equal(missing(), first);
+  send(first + 1);
+  series.restore();
+  series.send({ select: { rate: true }, by: "others" }, { select: {}, by: "counters" });
+  send(1);
+  assert.equal(missing(), 0);
+  series.send({ select: {}, by: "others" });
+  send(1);
+  assert.equal(missing(), first);
 });
 
 Deno.test("one rule too many is a dead letter, and changes nothing", () => {

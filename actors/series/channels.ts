@@ -1,0 +1,19 @@
+/**
+ * The channels of a series, and which of them is analysed.
+ *
+ * 1. What is analysed follows from what rules want of the series now. Which channels it has says nothing of that: an
+ *    actor never forgets one, and `rate` gets no values any more once no rule wants it.
+ */
+
+/** The channel of a series' own values. */
+export const seriesChannel = "value";
+/** The channel of a counter's growth per second, where a rule asks for it. */
+export const rateChannel = "rate";
+export const seriesChannels = [seriesChannel, rateChannel] as const;
+
+export type SeriesChannel = typeof seriesChannels[number];
+
+/** A counter is only known by its growth: values, metadata, forecasts and scores are of that. */
+export function analysedChannel(wantsRate: boolean): SeriesChannel {
+  return wantsRate ? rateChannel : seriesChannel;
+}
