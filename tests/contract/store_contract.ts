@@ -253,6 +253,24 @@ function shardStateTests(test: Test): void {
     const claim = await (await fixture.reopen()).claim(0, "b");
     assert.deepEqual([...claim.keys], [20, 20, 30].flatMap((atMs) => [...keys(atMs).hashes]));
   });
+
+  test(
+    "claim() gives back the keys of hundreds of checkpoints in their order, until they expire",
+    async (store, fixture) => {
+      const hashes = (n: number) => new Uint8Array(8).fill(n);
+      const at = (n: number) => ({
+        keys: n % 3 === 0 ? null : { atMs: Math.floor(n / 2), hashes: hashes(n) },
+      });
+      const numbers = Array.from({ length: 150 }, (_, n) => n);
+      await commitAll(store, ...numbers.map(at));
+      const reopened = await fixture.reopen();
+      const claim = await reopened.claim(0, "b");
+      const wanted = numbers.filter((n) => n % 3 !== 0).flatMap((n) => [...hashes(n)]);
+      assert.deepEqual([...claim.keys], wanted);
+      await reopened.commit([checkpoint(claim, { keysBeforeMs: 75 })]);
+      assert.deepEqual([...(await reopened.claim(0, "c")).keys], []);
+    },
+  );
 }
 
 function historyTests(test: Test): void {
