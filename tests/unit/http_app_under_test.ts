@@ -50,5 +50,12 @@ export async function withApp(
 
 /** Takes what Prometheus writes, of at most 10 series; to refuse one fails the test. */
 export function receiverInto(engine: FakeEngine): RemoteWriteReceiver {
-  return new RemoteWriteReceiver({ engine, maxSeries: 10, registry: new Registry(), warn: assert.fail });
+  const receiver = new RemoteWriteReceiver({
+    engine,
+    maxSeries: 10,
+    registry: new Registry(),
+    warn: assert.fail,
+  });
+  receiver.follow(null);
+  return receiver;
 }
