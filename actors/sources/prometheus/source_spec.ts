@@ -124,7 +124,10 @@ const ServerSpec = z.strictObject({
 export type ServerSpec = z.output<typeof ServerSpec>;
 
 const RemoteWriteSpec = z.strictObject({
-  type: z.literal("remote-write"),
+  type: z.literal("remote-write").meta({
+    description:
+      "What is taken of what a Prometheus writes here. Its name is remote-write: there is one at most.",
+  }),
   match,
   ...taking,
   max: max.exactOptional().meta({
