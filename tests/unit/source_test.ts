@@ -279,6 +279,7 @@ Deno.test("what is taken of remote write is kept, asks for nothing, and has one 
   assert.equal(stateOf(node).spec, null);
   node.send(to, { configure: null, origin: "http" });
   assert.equal(shown().spec, null);
+  assert.deepEqual(node.deadLetters().map(({ reason }) => reason), ["misnamed"]);
 });
 
 const url = "http://h:9100/metrics";
