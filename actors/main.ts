@@ -49,6 +49,9 @@ import { NodeResults } from "./results/node_results.ts";
 import { hostProbes } from "./sources/host_probes.ts";
 import { runHostSource } from "./sources/host_source.ts";
 import { refusalReasons } from "./sources/records.ts";
+import { remoteWriteName } from "./sources/prometheus/source_spec.ts";
+import { runFollowing } from "./sources/remote_write/following.ts";
+import type { RemoteWriteReceiver } from "./sources/remote_write/receiver.ts";
 import { keyedTopicReaders, panelTopics, type TopicSettings } from "./sources/topics.ts";
 
 /** How long requests under way may take at a stop, and then folding and checkpointing; the rest waits in the log. */
@@ -282,6 +285,24 @@ async function superviseConfiguration(
     })));
 }
 
+async function superviseRemoteWrite(
+  config: ConfigFile | null,
+  receiver: RemoteWriteReceiver,
+  engine: Engine,
+  report: Report,
+): Promise<void> {
+  const log = logOf("remote-write", report);
+  await engine.supervise(source("remote-write", (signal) =>
+    runFollowing({
+      engine,
+      receiver,
+      ofFile: config?.sources[remoteWriteName],
+      signal,
+      warn: (sentence) => log.warn("not-followed", sentence, { like: sentence }),
+      info: (sentence) => log.info("followed-again", sentence, { like: sentence, ends: "not-followed" }),
+    })));
+}
+
 async function runNode(
   { settings, denoVersion }: Extract<Command, { type: "start" }>,
   actors: Actors,
@@ -367,7 +388,8 @@ async function runNode(
   running.resolve(engine);
   publishing?.follow(engine);
   const hot = publishing?.hot ?? new MemoryHotState();
-  const app = await openApp(settings, { engine, hot, results, registry, forecasts, report, isTraced });
+  const parts = { engine, hot, results, registry, forecasts, report, isTraced };
+  const { app, receiver } = await openApp(settings, parts);
   edge.open(app);
   const http = early ?? await listen(host, port, app.fetch);
   screen.write(startText({ settings, place, denoVersion, url: http.url, adminUrls: [adminHttp.url] }));
@@ -386,6 +408,7 @@ async function runNode(
   await superviseTopics(settings, place, engine, registry, report);
   await engine.supervise(source("results", (signal) => results.run(signal)));
   await superviseConfiguration(settings, config, engine, report);
+  await superviseRemoteWrite(config, receiver, engine, report);
   const stopSummary = startSummary(engine, life, link, log);
 
   const why = await Promise.race([stopSignal, worn.promise]);

@@ -25,23 +25,29 @@ export interface AppParts {
   readonly isTraced: boolean;
 }
 
+export interface OpenedApp {
+  readonly app: App;
+  readonly receiver: RemoteWriteReceiver;
+}
+
 export async function openApp(
   settings: Settings,
   { engine, hot, results, registry, forecasts, report, isTraced }: AppParts,
-): Promise<App> {
+): Promise<OpenedApp> {
   const log = logOf("http", report);
+  const receiver = new RemoteWriteReceiver({
+    engine,
+    maxSeries: settings.remoteWriteMaxSeries,
+    registry,
+    warn: (sentence, like) => logOf("remote-write", report).warn("series-refused", sentence, { like }),
+  });
   const app = createApp({
     engine,
     hot,
     token: settings.token ?? null,
     retentionMs: settings.retention,
     results: () => results.tables,
-    remoteWrite: new RemoteWriteReceiver({
-      engine,
-      maxSeries: settings.remoteWriteMaxSeries,
-      registry,
-      warn: (sentence, like) => logOf("remote-write", report).warn("series-refused", sentence, { like }),
-    }),
+    remoteWrite: receiver,
     registry,
     forecasts,
     version: project.version,
@@ -57,8 +63,8 @@ export async function openApp(
     },
     ...settings.trustedProxies === undefined ? {} : { trustedProxies: settings.trustedProxies },
   });
-  if (settings.logLevel !== "debug") return app;
+  if (settings.logLevel !== "debug") return { app, receiver };
   const tell: TellRequest = (sentence, facts) => log.debug("request", sentence, { fields: { ...facts } });
   const logged = (fetch: App["fetch"]) => withRequestLog(fetch, tell, machineClock.nowMs);
-  return { ...app, fetch: logged(app.fetch), adminFetch: logged(app.adminFetch) };
+  return { app: { ...app, fetch: logged(app.fetch), adminFetch: logged(app.adminFetch) }, receiver };
 }

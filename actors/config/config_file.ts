@@ -9,14 +9,21 @@ import { z } from "zod";
 import { errorMessage } from "../../runtime/core/errors.ts";
 import { Refusal } from "../cli/refusal.ts";
 import { RuleSpec } from "../rules/rule_spec.ts";
-import { SourceSpec } from "../sources/prometheus/source_spec.ts";
+import { misnamed, SourceSpec } from "../sources/prometheus/source_spec.ts";
 import { ConfiguredName } from "./configured.ts";
 import { mistakeSentence } from "./mistakes.ts";
 
 const ofNames = "an object of names is needed";
 
+const Sources = z.record(ConfiguredName, SourceSpec, { error: ofNames }).superRefine((sources, context) => {
+  for (const [name, spec] of Object.entries(sources)) {
+    const message = misnamed(name, spec);
+    if (message !== null) context.addIssue({ code: "custom", message, path: [name] });
+  }
+});
+
 export const ConfigFile = z.strictObject({
-  sources: z.record(ConfiguredName, SourceSpec, { error: ofNames }).prefault({}),
+  sources: Sources.prefault({}),
   rules: z.record(ConfiguredName, RuleSpec, { error: ofNames }).prefault({}),
 }, { error: "an object is needed" });
 export type ConfigFile = z.output<typeof ConfigFile>;

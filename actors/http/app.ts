@@ -21,7 +21,7 @@ import { clusterRoutes } from "./cluster_routes.ts";
 import { type Collection, collectionRoutes, intakeRoute } from "./collection_routes.ts";
 import { collections, series } from "./collections.ts";
 import { configuredKinds } from "./configured_kinds.ts";
-import { configuredRoutes } from "./configured_routes.ts";
+import { configuredRoutes, type KnownHere } from "./configured_routes.ts";
 import { deadLetterRoutes } from "./dead_letter_routes.ts";
 import { documentRoutes } from "./document_routes.ts";
 import type { LogFailure } from "./failure.ts";
@@ -89,6 +89,11 @@ export interface App {
   close(): void;
 }
 
+/** Of the source that says what is taken of remote write, what this node has taken. */
+function receivedHere(receiver: RemoteWriteReceiver | undefined): KnownHere {
+  return (spec) => Object(spec).type === "remote-write" ? { received: receiver?.received } : {};
+}
+
 export function createApp(options: AppOptions): App {
   const { engine, hot, token, registry, version, log, nowMs = () => performance.now() } = options;
   const limits = { ...defaultHttpLimits, ...options.limits };
@@ -122,7 +127,7 @@ export function createApp(options: AppOptions): App {
     ...options.remoteWrite === undefined ? [] : remoteWriteRoutes(options.remoteWrite, context),
     ...analysisRoutes({ ...context, forecasts: options.forecasts ?? new ForecastMetrics(registry) }),
     ...resultsRoutes({ ...context, tables: options.results ?? (() => null) }),
-    ...configuredKinds.flatMap((kind) => configuredRoutes(kind, context)),
+    ...configuredKinds.flatMap((kind) => configuredRoutes(kind, context, receivedHere(options.remoteWrite))),
     ...actorRoutes(context),
     ...suspensionRoutes(context),
     ...deadLetterRoutes(context),

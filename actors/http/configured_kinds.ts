@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { RuleSpec } from "../rules/rule_spec.ts";
 import { ScrapeAnswer } from "../sources/prometheus/scrape_messages.ts";
-import { HttpSourceSpec, SourceSpec } from "../sources/prometheus/source_spec.ts";
+import { HttpSourceSpec, misnamed, SourceSpec } from "../sources/prometheus/source_spec.ts";
 import type { ConfiguredKind } from "./configured_routes.ts";
 
 const Look = z.object({
@@ -38,6 +38,7 @@ const sources: ConfiguredKind = {
   path: "sources",
   noun: "source",
   spec: HttpSourceSpec,
+  misnamed: (name, spec) => misnamed(name, SourceSpec.parse(spec)),
   example: {
     name: "host",
     spec: { type: "target", url: "http://127.0.0.1:9100/metrics", every: "15s", max: 5000 },
@@ -50,6 +51,14 @@ const sources: ConfiguredKind = {
     failure: z.string().nullable().meta({ description: "Why the last reading failed." }),
     failures: z.int().meta({ description: "Readings that failed since the last that succeeded." }),
     readings: z.int(),
+    received: z.object({
+      series: z.int(),
+      samples: z.record(z.string(), z.int()),
+    }).exactOptional().meta({
+      description:
+        "Of remote write: series that were taken by the node that answers, and samples by what became of them, since " +
+        "its start or another configuration.",
+    }),
     readTo: z.string().nullable().meta({ description: "Of a Prometheus server: how far it was read." }),
     behindMs: z.number().nullable().meta({
       description: "Of a Prometheus server: how much is yet to be read.",

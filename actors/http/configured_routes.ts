@@ -1,4 +1,4 @@
-/** What people configure at run time: rules, by name. */
+/** What people configure at run time: rules and sources, by name. */
 
 import { z } from "zod";
 import type { Json } from "../../runtime/core/actor.ts";
@@ -20,6 +20,8 @@ export interface ConfiguredKind {
   readonly noun: string;
   /** What a person writes. */
   readonly spec: z.ZodType<Json>;
+  /** Why one cannot have its name, as a sentence without a full stop; null when it can. */
+  readonly misnamed?: (name: string, spec: Json) => string | null;
   readonly example: { readonly name: string; readonly spec: unknown };
   /** What its query `state` answers: `spec`, `origin`, and how it goes. */
   readonly state: z.ZodObject;
@@ -30,10 +32,17 @@ const maxSpecBytes = 64 * 1024;
 
 const segmentShapes = { name: { minLength: 1, maxLength: 64, pattern: configuredNamePattern.source } };
 
-export function configuredRoutes(configured: ConfiguredKind, context: CollectionContext): Route[] {
+/** What only this node knows of something that is configured, by its spec. */
+export type KnownHere = (spec: Json) => Readonly<Record<string, unknown>>;
+
+export function configuredRoutes(
+  configured: ConfiguredKind,
+  context: CollectionContext,
+  knownHere: KnownHere = () => ({}),
+): Route[] {
   return [
     listRoute(configured, context),
-    getRoute(configured, context),
+    getRoute(configured, context, knownHere),
     putRoute(configured, context),
     deleteRoute(configured, context),
   ];
@@ -93,6 +102,7 @@ function listRoute(
 function getRoute(
   { kind, path, noun, state, example }: ConfiguredKind,
   { reader }: CollectionContext,
+  knownHere: KnownHere,
 ): Route {
   return route({
     method: "get",
@@ -115,10 +125,11 @@ function getRoute(
     answer: async ({ consistency }, { segments }) => {
       const name = nameOf(segments);
       const { value, age } = await reader.read({ kind, id: name }, "state", {}, consistency);
-      if (Standing.parse(value).spec === null) {
+      const { spec } = Standing.parse(value);
+      if (spec === null) {
         throw new ProblemError("unknown-actor", `There is no ${noun} "${name}".`);
       }
-      return jsonResponse({ name, ...Object(value), ...age });
+      return jsonResponse({ name, ...Object(value), ...knownHere(spec), ...age });
     },
   });
 }
@@ -176,6 +187,8 @@ function putRoute(configured: ConfiguredKind, context: CollectionContext): Route
       if (!parsed.success) {
         throw new ProblemError("bad-spec", `${mistakeSentence(parsed.error, spec, `The ${noun}`)}.`);
       }
+      const misnamed = configured.misnamed?.(name, parsed.data) ?? null;
+      if (misnamed !== null) throw new ProblemError("bad-spec", `The ${noun} "${name}": ${misnamed}.`);
       const wasThere = await configure(configured, context, name, parsed.data);
       return jsonResponse({ name, spec: parsed.data }, wasThere ? 200 : 201);
     },

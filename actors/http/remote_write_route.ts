@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import type { RemoteWriteReceiver, Written } from "../sources/remote_write/receiver.ts";
+import { EngineError } from "../../runtime/node/engine.ts";
 import { WriteRequestError } from "../sources/remote_write/write_request.ts";
 import { essence } from "./accept.ts";
 import type { CollectionContext } from "./collection_routes.ts";
@@ -14,7 +15,7 @@ export function remoteWriteRoutes(receiver: RemoteWriteReceiver, context: Collec
   return [writeRoute(receiver, context)];
 }
 
-function writeRoute(receiver: RemoteWriteReceiver, { engine, bodies }: CollectionContext): Route {
+function writeRoute(receiver: RemoteWriteReceiver, { engine, bodies, deadlines }: CollectionContext): Route {
   return route({
     method: "post",
     path: "/api/v1/write",
@@ -22,8 +23,8 @@ function writeRoute(receiver: RemoteWriteReceiver, { engine, bodies }: Collectio
     tag: "series",
     summary: "Takes samples from Prometheus' remote write, version 1.",
     description:
-      "204 means: durable. Stale markers, NaN, native histograms, and series beyond the bound are counted, and " +
-      "the rest is taken. The same body again within 10 minutes counts once.",
+      "204 means: durable. Stale markers, NaN, native histograms, series that the source remote-write does not select, " +
+      "and those beyond the bound are counted, and the rest is taken. The same body again within 10 minutes counts once.",
     access: "token",
     segments: {},
     query: noQuery,
@@ -38,12 +39,17 @@ function writeRoute(receiver: RemoteWriteReceiver, { engine, bodies }: Collectio
       checkForm(request);
       const refusal = engine.refusal();
       if (refusal !== null) throw refusal;
+      await deadlines.within(receiver.known, notKnown);
       const { samples, durable } = await bodies.during(request, (body) => accept(receiver, body));
       visit.brought(samples);
       await durable;
       return new Response(null, { status: 204 });
     },
   });
+}
+
+function notKnown(): EngineError {
+  return new EngineError("unavailable", "It is not known yet what is to be taken of remote write");
 }
 
 async function accept(receiver: RemoteWriteReceiver, body: Uint8Array<ArrayBuffer>): Promise<Written> {

@@ -20,12 +20,15 @@ const Matrix = z.object({
   data: z.object({ result: z.array(z.object({ values: z.array(z.tuple([z.number(), z.string()])) })) }),
 });
 
-async function withNode(use: (node: Node) => Promise<void>): Promise<void> {
+async function withNode(
+  use: (node: Node) => Promise<void>,
+  flags: readonly string[] = [],
+): Promise<void> {
   const dataDir = await Deno.makeTempDir({ prefix: "sensorium-write-" });
   try {
     await using node = await Node.start({
       dataDir,
-      flags: ["--token", token, "--no-host-metrics", "--shards", "2"],
+      flags: ["--token", token, "--no-host-metrics", "--shards", "2", ...flags],
     });
     await use(node);
   } finally {
@@ -119,6 +122,99 @@ Deno.test("samples that are written again in another request, or out of order, a
     assert.match(metrics, /^sensorium_series_too_old_total 2$/m);
     assert.match(metrics, /^sensorium_series_duplicates_total 1$/m);
   }));
+
+async function sourceAnswer(node: Node, method: string, body?: unknown) {
+  const response = await fetch(`${node.url}/sources/remote-write`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    ...body !== undefined && { body: JSON.stringify(body) },
+  });
+  const text = await response.text();
+  return [response.status, text === "" ? null : JSON.parse(text)] as const;
+}
+
+async function isSeries(node: Node, id: string): Promise<boolean> {
+  const headers = { authorization: `Bearer ${token}` };
+  const response = await fetch(`${node.url}/series/${encodeURIComponent(id)}`, { headers });
+  await response.body?.cancel();
+  return response.ok;
+}
+
+/** Writes until it is taken under such an id, as a change holds a second later: each time series of their own. */
+async function writtenUntil(node: Node, idOf: (run: string) => string) {
+  let run = 0;
+  return await eventually("what is written to be taken as configured", deadlineMs, async () => {
+    const name = `${run++}`;
+    const written = ["up", "noise"].map((metric) => ({
+      labels: { __name__: metric, run: name },
+      samples: [[1, Date.now()] as const],
+    }));
+    await write(node, packed(requestOf(written)));
+    return await isSeries(node, idOf(name)) ? name : null;
+  });
+}
+
+const selecting = {
+  type: "remote-write",
+  match: "up",
+  labels: { site: "x" },
+  rename: { up: "is_up" },
+  max: 1000,
+};
+
+Deno.test("what is taken of remote write is configured at run time: selected, labelled, renamed; then all again", () =>
+  withNode(async (node) => {
+    assert.equal((await sourceAnswer(node, "GET"))[0], 404);
+    await writtenUntil(node, (run) => `up{run="${run}"}`);
+    assert.equal((await sourceAnswer(node, "PUT", selecting))[0], 201);
+    const run = await writtenUntil(node, (run) => `is_up{run="${run}",site="x"}`);
+    assert.ok(!await isSeries(node, `noise{run="${run}"}`));
+    assert.ok(!await isSeries(node, `up{run="${run}"}`));
+    const [status, { spec, origin, isUp, received }] = await sourceAnswer(node, "GET");
+    assert.deepEqual([status, spec, origin, isUp], [200, selecting, "http", null]);
+    assert.deepEqual(received, { series: 1, samples: { accepted: 1, unmatched: 1 } });
+    const headers = { authorization: `Bearer ${token}` };
+    const metrics = await (await fetch(`${node.adminUrl}/metrics`, { headers })).text();
+    assert.match(metrics, /^sensorium_remote_write_samples_total\{outcome="unmatched"\} 1$/m);
+    assert.equal((await sourceAnswer(node, "PUT", { ...selecting, max: 1 }))[0], 200);
+    const refused = await eventually("a series to be beyond max", deadlineMs, async () => {
+      const labels = { __name__: "up", run: crypto.randomUUID() };
+      await write(node, packed(requestOf([{ labels, samples: [[1, Date.now()]] }])));
+      return (await sourceAnswer(node, "GET"))[1].received.samples["too-many-series"] ?? null;
+    });
+    assert.equal(refused, 1);
+    assert.equal((await sourceAnswer(node, "DELETE"))[0], 204);
+    assert.equal((await sourceAnswer(node, "GET"))[0], 404);
+    const after = await writtenUntil(node, (run) => `up{run="${run}"}`);
+    assert.ok(await isSeries(node, `noise{run="${after}"}`));
+  }));
+
+Deno.test("what the configuration file says of remote write holds for the first request", async () => {
+  const config = await Deno.makeTempFile({ suffix: ".json" });
+  try {
+    await Deno.writeTextFile(config, JSON.stringify({ sources: { "remote-write": selecting } }));
+    await withNode(async (node) => {
+      const samples = [[1, Date.now()] as const];
+      await write(
+        node,
+        packed(requestOf([
+          { labels: { __name__: "up" }, samples },
+          { labels: { __name__: "noise" }, samples },
+        ])),
+      );
+      assert.ok(await isSeries(node, 'is_up{site="x"}'));
+      assert.ok(!await isSeries(node, "noise"));
+      const origin = await eventually("the source to be there", deadlineMs, async () => {
+        const [status, state] = await sourceAnswer(node, "GET");
+        return status === 200 ? state.origin : null;
+      });
+      assert.equal(origin, "file");
+      assert.equal((await sourceAnswer(node, "DELETE"))[0], 409);
+    }, ["--config", config]);
+  } finally {
+    await Deno.remove(config);
+  }
+});
 
 Deno.test("a request that is written again counts once", () =>
   withNode(async (node) => {

@@ -17,6 +17,12 @@ Deno.test("parseConfig() reads rules, with what is not said in its place", () =>
   assert.deepEqual(parseConfig("{}", "c.json"), { sources: {}, rules: {} });
 });
 
+Deno.test("parseConfig() reads what is taken of remote write, under its one name", () => {
+  const spec = { type: "remote-write", match: "up", labels: { site: "x" }, rename: { up: "is_up" }, max: 7 };
+  const { sources } = parseConfig(JSON.stringify({ sources: { "remote-write": spec } }), "c.json");
+  assert.deepEqual(sources, { "remote-write": spec });
+});
+
 const mistakes: readonly (readonly [unknown, RegExp])[] = [
   ["{", /^Cannot start: c\.json is not JSON: .+\.$/],
   [[], /in c\.json, the file: an object is needed/],
@@ -38,7 +44,14 @@ const mistakes: readonly (readonly [unknown, RegExp])[] = [
   [{ rules: { a: { ...rule, every: { forecast: "1s" } } } }, /every\.forecast: a time from 10s to 24h/],
   [{ sources: { a: { type: "target", url: "h:9100" } } }, /sources\.a\.url: an address such as http/],
   [{ sources: { a: { ...target, evry: "1s" } } }, /sources\.a has a member "evry", .* did you mean every\?/],
-  [{ sources: { a: { ...target, type: "pull" } } }, /sources\.a\.type: .*"target" or "prometheus" is needed/],
+  [
+    { sources: { a: { ...target, type: "pull" } } },
+    /sources\.a\.type: .*"target", "prometheus" or "remote-write" is needed/,
+  ],
+  [
+    { sources: { a: { type: "remote-write" } } },
+    /sources\.a: a source of the type remote-write is called remote-write, as there is one at most\.$/,
+  ],
   [{ rules: { a: { ...rule, horizon: "1y" } } }, /rules\.a\.horizon: a time from 1m to 24h/],
 ];
 

@@ -50,5 +50,17 @@ export async function withApp(
 
 /** Takes what Prometheus writes, of at most 10 series; to refuse one fails the test. */
 export function receiverInto(engine: FakeEngine): RemoteWriteReceiver {
-  return new RemoteWriteReceiver({ engine, maxSeries: 10, registry: new Registry(), warn: assert.fail });
+  const receiver = unknowingReceiver(engine);
+  receiver.follow(null);
+  return receiver;
+}
+
+/** One that is yet to learn what it is to take. */
+export function unknowingReceiver(engine: FakeEngine): RemoteWriteReceiver {
+  return new RemoteWriteReceiver({
+    engine,
+    maxSeries: 10,
+    registry: new Registry(),
+    warn: assert.fail,
+  });
 }

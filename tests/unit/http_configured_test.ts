@@ -71,6 +71,19 @@ Deno.test("PUT refuses what is no rule, and names the place", () =>
     assert.deepEqual(bench.engine.sent, []);
   }));
 
+Deno.test("PUT refuses a second source that says what is taken of remote write", () =>
+  withApp({}, async (bench) => {
+    const body = JSON.stringify({ type: "remote-write" });
+    assert.equal((await bench.ask("/sources/remote-write", { method: "PUT", body })).status, 201);
+    await assertProblem(
+      await bench.ask("/sources/other", { method: "PUT", body }),
+      400,
+      "bad-spec",
+      /^The source "other": a source of the type remote-write is called remote-write, as there is one at most\.$/,
+    );
+    assert.deepEqual(bench.engine.sent.map(({ id }) => id), ["remote-write"]);
+  }));
+
 Deno.test("what is of the configuration file is not changed over HTTP", () =>
   withApp({}, async (bench) => {
     have(bench, { a: "file" });

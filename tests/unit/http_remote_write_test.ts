@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { EngineError } from "../../runtime/node/engine.ts";
 import { packed, requestOf } from "../services/write_request.ts";
-import { receiverInto, withApp } from "./http_app_under_test.ts";
+import { receiverInto, unknowingReceiver, withApp } from "./http_app_under_test.ts";
 import { FakeEngine } from "./http_fake_engine.ts";
 
 const protobuf = { "content-type": "application/x-protobuf", "content-encoding": "snappy" };
@@ -40,6 +40,19 @@ for (const [code, status] of passing) {
       await response.body?.cancel();
     }));
 }
+
+Deno.test("POST /api/v1/write answers 503 while it is not known what is to be taken", () => {
+  const engine = new FakeEngine();
+  const remoteWrite = unknowingReceiver(engine);
+  return withApp({ remoteWrite, limits: { askDeadlineMs: 50 } }, async ({ post }) => {
+    const early = await post("/api/v1/write", body, protobuf);
+    assert.equal(early.status, 503);
+    assert.match((await early.json()).detail, /^It is not known yet what is to be taken of remote write/);
+    assert.deepEqual(engine.sent, []);
+    remoteWrite.follow(null);
+    assert.equal((await post("/api/v1/write", body, protobuf)).status, 204);
+  });
+});
 
 const refused = [
   ["HTML", "<html></html>", protobuf, 400, /^The body is not a block of snappy: /],

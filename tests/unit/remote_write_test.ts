@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { type RemoteWriteSpec, SourceSpec } from "../../actors/sources/prometheus/source_spec.ts";
+import { presentSpec, runFollowing } from "../../actors/sources/remote_write/following.ts";
 import { RemoteWriteReceiver, type Written } from "../../actors/sources/remote_write/receiver.ts";
 import {
   readWriteRequest,
@@ -11,6 +13,7 @@ import {
 } from "../../actors/sources/remote_write/write_request.ts";
 import type { Json } from "../../runtime/core/actor.ts";
 import { Registry } from "../../runtime/prom_client.ts";
+import { answered } from "./http_fake_engine.ts";
 import { packed, requestOf, type WrittenSample } from "../services/write_request.ts";
 
 /** NaN with the bits of a stale marker in the place of a double. */
@@ -50,6 +53,7 @@ class Taken {
       registry: this.registry,
       warn: (sentence) => void this.told.push(sentence),
     });
+    this.receiver.follow(null);
   }
 
   /** Resolves when it is durable. */
@@ -195,4 +199,133 @@ Deno.test("any request is read as it was written", () => {
     readWriteRequest(requestOf(all), into);
     assert.deepEqual(found, all.flatMap(({ samples }) => samples.map(([value, timeMs]) => [value, timeMs])));
   }));
+});
+
+function takes(more: Readonly<Record<string, Json>>): RemoteWriteSpec {
+  const spec = SourceSpec.parse({ type: "remote-write", ...more });
+  assert.ok(spec.type === "remote-write");
+  return spec;
+}
+
+const load = { __name__: "load", job: "a", host: "h" };
+const both = packed(
+  requestOf([{ labels: up, samples: [[1, 1]] }, { labels: load, samples: [[2, 2], [3, 3]] }]),
+);
+
+const selections: readonly (readonly [
+  what: string,
+  spec: Readonly<Record<string, Json>>,
+  ids: readonly string[],
+  counts: Readonly<Record<string, number>>,
+])[] = [
+  ["nothing", {}, ['up{job="a"}', 'load{host="h",job="a"}', 'load{host="h",job="a"}'], { accepted: 3 }],
+  ["match", { match: "up" }, ['up{job="a"}'], { accepted: 1, unmatched: 1 }],
+  ["a list", { match: ["x", '{host="h"}'] }, Array(2).fill('load{host="h",job="a"}'), {
+    accepted: 2,
+    unmatched: 1,
+  }],
+  ["labels that it matches", { match: '{exported_job="a",job="z",__name__="up"}', labels: { job: "z" } }, [
+    'up{exported_job="a",job="z"}',
+  ], { accepted: 1, unmatched: 1 }],
+  ["rename behind match", { match: "up", rename: { up: "is_up" } }, ['is_up{job="a"}'], {
+    accepted: 1,
+    unmatched: 1,
+  }],
+  ["a new name that cannot be matched", { match: "is_up", rename: { up: "is_up" } }, [], { unmatched: 2 }],
+];
+
+for (const [what, spec, ids, counts] of selections) {
+  Deno.test(`a receiver that is told ${what} takes that, and says nothing of the rest`, async () => {
+    const taken = new Taken();
+    taken.receiver.follow(takes(spec));
+    await taken.take(both);
+    assert.deepEqual(taken.messages.map(([id]) => id), ids.map((id) => `series/${id}`));
+    assert.deepEqual(await taken.counts(), counts);
+    assert.deepEqual(taken.receiver.received, { series: new Set(ids).size, samples: counts });
+    assert.deepEqual(taken.told, []);
+  });
+}
+
+Deno.test("of the spec's max and the program's bound the lesser holds, and is told", async () => {
+  for (
+    const [max, bound, name] of [[1, 100, "the 1 of max"], [100, 1, "--remote-write-max-series"]] as const
+  ) {
+    const taken = new Taken(bound);
+    taken.receiver.follow(takes({ max }));
+    await taken.take(both);
+    assert.deepEqual(await taken.counts(), { "accepted": 1, "too-many-series": 1 });
+    assert.match(taken.told[0] ?? "", new RegExp(`as many series are written as ${name}.* admits \\(`));
+  }
+});
+
+Deno.test("what no selector takes has no place of those that are", async () => {
+  const taken = new Taken(1);
+  taken.receiver.follow(takes({ match: "load" }));
+  await taken.take(both);
+  assert.deepEqual(await taken.counts(), { accepted: 2, unmatched: 1 });
+});
+
+Deno.test("a receiver that follows another spec forgets what it knew and refused; the same again changes nothing", async () => {
+  const taken = new Taken();
+  const spec = takes({ match: "up", max: 1 });
+  taken.receiver.follow(spec);
+  await taken.take(both);
+  taken.receiver.follow({ ...spec });
+  assert.deepEqual(taken.receiver.received, { series: 1, samples: { accepted: 1, unmatched: 1 } });
+  taken.receiver.follow(takes({ match: "load", max: 1 }));
+  assert.deepEqual(taken.receiver.received, { series: 0, samples: {} });
+  await taken.take(both);
+  taken.receiver.follow(null);
+  await taken.take(both);
+  assert.deepEqual(
+    taken.messages.map(([id]) => id.replace(/\{.*/, "")),
+    ["up", "load", "load", "up", "load", "load"].map((name) => `series/${name}`),
+  );
+});
+
+/** The actor's answers, in order, each to one question; then there is an end. */
+async function followed(answers: readonly (Json | "silent")[], ofFile?: SourceSpec) {
+  const specs: (RemoteWriteSpec | null)[] = [];
+  const [told, asked]: [string[], string[]] = [[], []];
+  const stopped = new AbortController();
+  const left = [...answers];
+  await runFollowing({
+    engine: {
+      ask: ({ kind, id }, _query, _args, { consistency }) => {
+        asked.push(`${kind}/${id} ${consistency}`);
+        const next = left.shift()!;
+        if (left.length === 0) stopped.abort();
+        if (next === "silent") return Promise.reject(new Error("Nobody is there"));
+        return Promise.resolve(next === null ? { type: "absent", ageMs: 0 } : answered(next));
+      },
+    },
+    receiver: { follow: (spec) => void specs.push(spec) },
+    ofFile,
+    signal: stopped.signal,
+    warn: (sentence) => void told.push(sentence),
+    info: (sentence) => void told.push(sentence),
+  });
+  return { specs, told, asked };
+}
+
+Deno.test("runFollowing() has the receiver take what the actor keeps, and keeps to it while that is silent", async () => {
+  const spec = takes({ match: "up" });
+  const { specs, told, asked } = await followed([null, "silent", { spec, origin: "http" }]);
+  assert.deepEqual(specs, [null, spec]);
+  assert.match(
+    told[0]!,
+    /^Cannot learn what is to be taken of remote write: Nobody is there\. Trying again\.$/,
+  );
+  assert.equal(told.length, 2);
+  const of = "source/remote-write";
+  assert.deepEqual(asked, [`${of} strict`, `${of} local`, `${of} local`]);
+});
+
+Deno.test("what the configuration file says holds before the actor has heard of it; a target of that name says nothing", () => {
+  const [mine, other] = [takes({ match: "up" }), takes({ match: "load" })];
+  const target = SourceSpec.parse({ type: "target", url: "http://h/" });
+  assert.deepEqual(presentSpec({ spec: null, origin: null }, mine), mine);
+  assert.deepEqual(presentSpec({ spec: other, origin: "http" }, mine), mine);
+  assert.deepEqual(presentSpec({ spec: other, origin: "file" }, mine), other);
+  assert.deepEqual(presentSpec({ spec: target, origin: "http" }, undefined), null);
 });

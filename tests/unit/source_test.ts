@@ -262,12 +262,38 @@ Deno.test("sources are what their log says, whatever dies", () => {
   assert.ok(deaths > 50);
 });
 
+Deno.test("what is taken of remote write is kept, asks for nothing, and has one name", () => {
+  const node = start();
+  const spec = { type: "remote-write", match: "up", max: 5 };
+  const to = { kind: "source", id: "remote-write" } as const;
+  const shown = () => Shown.parse(node.ask(to, "state"));
+  node.send(to, { configure: { type: "target", url: "http://h/" }, origin: "http" });
+  assert.equal(node.requests().length, 1);
+  node.send(to, { configure: spec, origin: "http" });
+  assert.deepEqual([shown().spec, shown().isUp, shown().readings], [spec, null, 0]);
+  node.advance(2 * 24 * hour);
+  node.send(to, "read");
+  // The target's was given up at its deadline.
+  assert.deepEqual(node.requests(), []);
+  node.send(source, { configure: spec, origin: "http" });
+  assert.equal(stateOf(node).spec, null);
+  node.send(to, { configure: null, origin: "http" });
+  assert.equal(shown().spec, null);
+  assert.deepEqual(node.deadLetters().map(({ reason }) => reason), ["misnamed"]);
+});
+
 const url = "http://h:9100/metrics";
 const mistakes: readonly (readonly [spec: Json, sentence: RegExp])[] = [
   [{ type: "target" }, /an address such as http/],
   [{ type: "target", url: "ftp://h/" }, /an address such as http/],
   [{ type: "target", url: "http://me:secret@h/" }, /without a name, password or #/],
-  [{ type: "kafka", url }, /the type "target" or "prometheus" is needed/],
+  [{ type: "kafka", url }, /the type "target", "prometheus" or "remote-write" is needed/],
+  [{ type: "remote-write", match: "up{" }, /It ends where it needs/],
+  [{ type: "remote-write", max: 0 }, /a whole number from 1 to 100000/],
+  [{ type: "remote-write", labels: { "a-b": "c" } }, /at most 32 labels are needed/],
+  [{ type: "remote-write", rename: { "a b": "c" } }, /at most 200 names of metrics/],
+  [{ type: "remote-write", url }, /[Uu]nrecognized key: "url"/],
+  [{ type: "remote-write", every: "15s" }, /[Uu]nrecognized key: "every"/],
   [{ type: "prometheus", url }, /a selector as PromQL writes them is needed, or a list of 1 to 16/],
   [{ type: "prometheus", url, match: [] }, /a list of 1 to 16/],
   [{ type: "prometheus", url, match: "up{" }, /It ends where it needs/],

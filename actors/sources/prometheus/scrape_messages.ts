@@ -2,14 +2,14 @@
 
 import { z } from "zod";
 import { examplesPerReason, maxExampleUnits } from "./limits.ts";
-import { SourceSpec } from "./source_spec.ts";
+import { ReadSpec } from "./source_spec.ts";
 
 /** The samples of a server that are asked for: from the first to the last, both included, epoch milliseconds. */
 const Range = z.strictObject({ fromMs: z.int(), toMs: z.int(), isImport: z.boolean() });
 export type Range = z.infer<typeof Range>;
 
 export const ScrapeRequest = z.strictObject({
-  spec: SourceSpec,
+  spec: ReadSpec,
   /** Null for a target. */
   range: Range.nullable(),
   /** The last one failed: nothing new if this one does. */

@@ -2,7 +2,7 @@
 
 import { Counter, Histogram, type Registry } from "../../../runtime/prom_client.ts";
 import { failureCodes, refusals, type ScrapeAnswer } from "./scrape_messages.ts";
-import type { SourceSpec } from "./source_spec.ts";
+import type { ReadSpec } from "./source_spec.ts";
 
 export class ScrapeMetrics {
   readonly #scrapes: Counter<"outcome">;
@@ -42,7 +42,7 @@ export class ScrapeMetrics {
     for (const reason of refusals) this.#refused.inc({ reason }, 0);
   }
 
-  scraped({ type }: SourceSpec, { tookMs, samples, refused, stale, resets, failure }: ScrapeAnswer): void {
+  scraped({ type }: ReadSpec, { tookMs, samples, refused, stale, resets, failure }: ScrapeAnswer): void {
     this.#scrapes.inc({ outcome: failure?.code ?? "ok" });
     this.#seconds.observe({ type }, tookMs / 1000);
     this.#samples.inc(samples);

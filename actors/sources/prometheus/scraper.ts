@@ -19,7 +19,7 @@ import { matrixSamples } from "./matrix.ts";
 import { type ScrapeAnswer, ScrapeRequest, type Tally, Tallying } from "./scrape_messages.ts";
 import type { ScrapeMetrics } from "./scrape_metrics.ts";
 import { askServer } from "./server_answer.ts";
-import type { ServerSpec, SourceSpec, TargetSpec } from "./source_spec.ts";
+import type { ReadSpec, ServerSpec, TargetSpec } from "./source_spec.ts";
 import { type Fetching, fetchPage } from "./target_page.ts";
 import type { SourceSample, TargetSeries } from "./target_series.ts";
 import { KnownTargets } from "./known_targets.ts";
@@ -41,7 +41,7 @@ interface Read {
   readonly bytes: number;
 }
 
-async function tokenHeaders({ bearer_token_file: path }: SourceSpec): Promise<Record<string, string>> {
+async function tokenHeaders({ bearer_token_file: path }: ReadSpec): Promise<Record<string, string>> {
   if (path === undefined) return {};
   try {
     return { authorization: `Bearer ${(await Deno.readTextFile(path)).trim()}` };
@@ -112,7 +112,7 @@ class Scraper {
     });
   }
 
-  async #fetching(spec: SourceSpec, signal: AbortSignal): Promise<Fetching> {
+  async #fetching(spec: ReadSpec, signal: AbortSignal): Promise<Fetching> {
     const headers = { "user-agent": "sensorium", ...await tokenHeaders(spec) };
     return { headers, budget: this.#budget, signal };
   }

@@ -7,6 +7,7 @@
  *    read is part of the state, so that a restart goes on there.
  * 3. An answer that was asked for before the source was configured anew counts for nothing.
  * 4. Only the configuration file may name files.
+ * 5. Of remote write it keeps what is taken, and asks for nothing: `remote_write/following.ts` looks.
  */
 
 import { z } from "zod";
@@ -17,7 +18,16 @@ import { type Origin, origins, reconfigured } from "../../config/configured.ts";
 import { durationMs } from "../../config/duration.ts";
 import { importAgeMs, maxQueryPoints, samplesPerQuery, sendDeadlineMs } from "./limits.ts";
 import { type Range, ScrapeAnswer, type ScrapeRequest } from "./scrape_messages.ts";
-import { namesFile, selectorsOf, type ServerSpec, SourceSpec, timeoutMs } from "./source_spec.ts";
+import {
+  isRead,
+  misnamed,
+  namesFile,
+  type ReadSpec,
+  selectorsOf,
+  type ServerSpec,
+  SourceSpec,
+  timeoutMs,
+} from "./source_spec.ts";
 
 const State = z.strictObject({
   spec: SourceSpec.nullable(),
@@ -84,7 +94,7 @@ function rangeOf({ readToMs, points }: SourceState, spec: ServerSpec, nowMs: num
   return toMs <= readToMs ? null : { fromMs: readToMs + stepMs, toMs, isImport: toMs < nowMs - importAgeMs };
 }
 
-function ask(state: SourceState, spec: SourceSpec, context: Context): void {
+function ask(state: SourceState, spec: ReadSpec, context: Context): void {
   const range = spec.type === "prometheus" ? rangeOf(state, spec, context.nowMs) : null;
   if (spec.type === "prometheus" && range === null) return;
   state.askedToMs = range?.toMs ?? 0;
@@ -97,6 +107,7 @@ function ask(state: SourceState, spec: SourceSpec, context: Context): void {
 /** What of two sources is the same, so that the second goes on where the first was. */
 function identity(spec: SourceSpec | null): string {
   if (spec === null) return "";
+  if (!isRead(spec)) return JSON.stringify(spec);
   const { every: _every, timeout: _timeout, bearer_token_file: _file, ...rest } = spec;
   return JSON.stringify(rest);
 }
@@ -109,6 +120,7 @@ function begin(state: SourceState, spec: SourceSpec, before: SourceSpec | null, 
       state.points = pointsFor(spec.max);
     }
   }
+  if (!isRead(spec)) return context.cancelTimer("read");
   ask(state, spec, context);
   // Sources that are configured in one moment are not read in one moment for ever.
   const phaseMs = Math.ceil(context.random() * durationMs(spec.every));
@@ -119,6 +131,11 @@ function configure(state: SourceState, given: SourceSpec | null, origin: Origin,
   const { id } = context.self;
   if (given !== null && origin !== "file" && namesFile(given)) {
     context.deadLetter("names-file", `The source ${id} names a file, which only the configuration file may.`);
+    return;
+  }
+  const sentence = given === null ? null : misnamed(id, given);
+  if (sentence !== null) {
+    context.deadLetter("misnamed", `The source ${id} is not taken: ${sentence}.`);
     return;
   }
   const next = reconfigured(state, given, origin);
@@ -145,7 +162,7 @@ function receive(state: SourceState, message: SourceMessage, context: Context): 
     return configure(state, given === null ? null : SourceSpec.parse(given), origin, context);
   }
   const { spec } = state;
-  if (spec === null) return;
+  if (spec === null || !isRead(spec)) return;
   context.setTimer("read", context.nowMs + durationMs(spec.every), "read");
   // One that is under way has time until its deadline.
   if (state.asked === null) ask(state, spec, context);

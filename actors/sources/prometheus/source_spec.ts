@@ -1,4 +1,7 @@
-/** What a person writes of a source: a target whose page is scraped, or a Prometheus server that is read. */
+/**
+ * What a person writes of a source: a target whose page is scraped, a Prometheus server that is read, or what is taken of
+ * remote write.
+ */
 
 import { z } from "zod";
 import { duration, durationMs } from "../../config/duration.ts";
@@ -70,18 +73,24 @@ const rename = z.preprocess(
 const maxError = `a whole number from 1 to ${maxSourceSeries} is needed`;
 const tokenError = "the path of a file is needed";
 
+const taking = {
+  labels: labels.exactOptional().meta({
+    description: "Labels that each series gets; one of its own that is called the same becomes exported_….",
+  }),
+  rename: rename.exactOptional().meta({ description: "New names of metrics, by those that are read." }),
+};
+const match = selectors.exactOptional().meta({ description: "Which series are taken: all, unless told." });
+const max = z.int({ error: maxError }).min(1, { error: maxError }).max(maxSourceSeries, { error: maxError });
+
 const common = {
   every: duration("1s", "24h").prefault("15s").meta({ description: "How often it is read." }),
   timeout: duration("1s", "5m").exactOptional().meta({
     description: "How long an answer may take: 10s, or every where that is shorter.",
   }),
-  labels: labels.exactOptional().meta({
-    description: "Labels that each series gets; one of its own that is called the same becomes exported_….",
+  ...taking,
+  max: max.prefault(defaultSourceSeries).meta({
+    description: "Series at most; those beyond are refused and counted.",
   }),
-  rename: rename.exactOptional().meta({ description: "New names of metrics, by those that are read." }),
-  max: z.int({ error: maxError }).min(1, { error: maxError }).max(maxSourceSeries, { error: maxError })
-    .prefault(defaultSourceSeries)
-    .meta({ description: "Series at most; those beyond are refused and counted." }),
   bearer_token_file: z.string({ error: tokenError }).min(1, { error: tokenError }).max(1000, {
     error: tokenError,
   })
@@ -92,7 +101,7 @@ const common = {
 const TargetSpec = z.strictObject({
   type: z.literal("target"),
   url: url.meta({ description: "Of a page of metrics.", examples: ["http://127.0.0.1:9100/metrics"] }),
-  match: selectors.exactOptional().meta({ description: "Which series are taken: all, unless told." }),
+  match,
   ...common,
 });
 export type TargetSpec = z.output<typeof TargetSpec>;
@@ -114,6 +123,27 @@ const ServerSpec = z.strictObject({
 });
 export type ServerSpec = z.output<typeof ServerSpec>;
 
+const RemoteWriteSpec = z.strictObject({
+  type: z.literal("remote-write").meta({
+    description:
+      "What is taken of what a Prometheus writes here. Its name is remote-write: there is one at most.",
+  }),
+  match,
+  ...taking,
+  max: max.exactOptional().meta({
+    description:
+      "Series at most, of each node; those beyond are refused and counted. --remote-write-max-series holds, too.",
+  }),
+});
+export type RemoteWriteSpec = z.output<typeof RemoteWriteSpec>;
+
+/** A source that is read: what is written to us is not. */
+export type ReadSpec = TargetSpec | ServerSpec;
+
+export function isRead(spec: ReadSpec | RemoteWriteSpec): spec is ReadSpec {
+  return spec.type !== "remote-write";
+}
+
 const timeoutError = "a time that is no longer than every is needed";
 
 /** How long an answer may take. */
@@ -121,15 +151,34 @@ export function timeoutMs({ every, timeout }: Pick<TargetSpec, "every" | "timeou
   return timeout === undefined ? Math.min(defaultTimeoutMs, durationMs(every)) : durationMs(timeout);
 }
 
-export const SourceSpec = z.discriminatedUnion("type", [TargetSpec, ServerSpec], {
-  error: 'an object with the type "target" or "prometheus" is needed',
-}).refine((spec) => timeoutMs(spec) <= durationMs(spec.every), { error: timeoutError, path: ["timeout"] })
+function hasTime(spec: ReadSpec): boolean {
+  return timeoutMs(spec) <= durationMs(spec.every);
+}
+
+/** As the service `scrape` is asked for. */
+export const ReadSpec = z.discriminatedUnion("type", [TargetSpec, ServerSpec]).refine(hasTime, {
+  error: timeoutError,
+  path: ["timeout"],
+});
+
+export const SourceSpec = z.discriminatedUnion("type", [TargetSpec, ServerSpec, RemoteWriteSpec], {
+  error: 'an object with the type "target", "prometheus" or "remote-write" is needed',
+}).refine((spec) => !isRead(spec) || hasTime(spec), { error: timeoutError, path: ["timeout"] })
   .meta({ id: "SourceSpec" });
 export type SourceSpec = z.output<typeof SourceSpec>;
 
 /** Whoever may write it over HTTP may not have the node read any file and send it anywhere. */
-export function namesFile({ bearer_token_file }: SourceSpec): boolean {
-  return bearer_token_file !== undefined;
+export function namesFile(spec: SourceSpec): boolean {
+  return isRead(spec) && spec.bearer_token_file !== undefined;
+}
+
+/** The one name that a source of the type remote-write may have: so there is one at most, and each node knows which. */
+export const remoteWriteName = "remote-write";
+
+/** Why a source cannot have its name, as a sentence without a full stop; null when it can. */
+export function misnamed(name: string, { type }: SourceSpec): string | null {
+  if (type !== "remote-write" || name === remoteWriteName) return null;
+  return `a source of the type remote-write is called ${remoteWriteName}, as there is one at most`;
 }
 
 /** A source as it may be configured over HTTP. */

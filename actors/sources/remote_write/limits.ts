@@ -11,3 +11,9 @@ export const maxLabelBytes = 4096;
 
 /** Labels of a series that are told as an example when it is refused. */
 export const toldLabels = 200;
+
+/** How often a node looks what is to be taken: one question to the actor that keeps it. */
+export const followEveryMs = 1000;
+/** Between two looks while that does not answer. */
+export const maxFollowPauseMs = 5000;
+export const followDeadlineMs = 10_000;

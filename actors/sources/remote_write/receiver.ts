@@ -3,13 +3,16 @@
  *
  * 1. `durable` resolves when all that was accepted is durable. The same body again counts once, within ten minutes: its key is its
  *    hash, as Prometheus sends a request again whose answer it did not get.
- * 2. What cannot be taken of a request is counted by reason, and does not keep the rest from being taken.
+ * 2. What is not taken of a request is counted by reason, and does not keep the rest from being taken.
+ * 3. When it follows another spec, it has forgotten which series it knew and refused, and counts anew what it shows. A
+ *    request is read by one spec.
  */
 
 import type { Batch, Engine } from "../../../runtime/node/engine.ts";
 import { Counter, Gauge, type Registry } from "../../../runtime/prom_client.ts";
 import { isTimeMs } from "../../sensors/timestamp.ts";
 import type { SampleMessage } from "../../series/series.ts";
+import type { RemoteWriteSpec } from "../prometheus/source_spec.ts";
 import { toldLabels } from "./limits.ts";
 import { type NameRefusal, type Refused, SeriesNames } from "./series_names.ts";
 import { labelsIn, readWriteRequest, type SampleKind, unpack, type WriteSink } from "./write_request.ts";
@@ -23,7 +26,11 @@ const outcomes: readonly Outcome[] = [
   "histogram",
   "labels",
   "too-many-series",
+  "unmatched",
 ];
+
+/** As long as nobody says otherwise. */
+const everything: RemoteWriteSpec = { type: "remote-write" };
 
 export interface ReceiverOptions {
   readonly engine: Pick<Engine, "batch">;
@@ -31,6 +38,13 @@ export interface ReceiverOptions {
   readonly registry: Registry;
   /** @param like the same for sentences of one kind */
   warn(sentence: string, like: NameRefusal): void;
+}
+
+/** What came of it since the receiver follows its spec. */
+export interface Received {
+  readonly series: number;
+  /** By what became of them; of series that are not taken, the series of each request. */
+  readonly samples: Readonly<Record<string, number>>;
 }
 
 /** What became of a request. */
@@ -43,12 +57,16 @@ export interface Written {
 
 export class RemoteWriteReceiver {
   readonly #options: ReceiverOptions;
-  readonly #names: SeriesNames;
   readonly #samples: Counter<"outcome">;
+  readonly #known = Promise.withResolvers<void>();
+  /** As JSON; null: it follows none yet. */
+  #spec: string | null = null;
+  #names: SeriesNames;
+  #counts = new Map<Outcome, number>();
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
-    this.#names = new SeriesNames(options.maxSeries);
+    this.#names = new SeriesNames(everything, options.maxSeries);
     const { registry } = options;
     this.#samples = new Counter({
       name: "sensorium_remote_write_samples_total",
@@ -58,15 +76,35 @@ export class RemoteWriteReceiver {
       registers: [registry],
     });
     for (const outcome of outcomes) this.#samples.inc({ outcome }, 0);
-    const names = this.#names;
+    const size = () => this.#names.size;
     new Gauge({
       name: "sensorium_remote_write_series",
-      help: "Series that were written to this node since its start.",
+      help:
+        "Series that were taken of what is written to this node, since its start or another configuration.",
       registers: [registry],
       collect() {
-        this.set(names.size);
+        this.set(size());
       },
     });
+  }
+
+  /** Resolves when it follows a spec: what comes before could be what nobody selects. */
+  get known(): Promise<void> {
+    return this.#known.promise;
+  }
+
+  get received(): Received {
+    return { series: this.#names.size, samples: Object.fromEntries(this.#counts) };
+  }
+
+  /** From now on this is taken; null: everything. */
+  follow(spec: RemoteWriteSpec | null): void {
+    const text = JSON.stringify(spec);
+    if (text === this.#spec) return;
+    this.#spec = text;
+    this.#names = new SeriesNames(spec ?? everything, this.#options.maxSeries);
+    this.#counts = new Map();
+    this.#known.resolve();
   }
 
   /** Resolves when the request was read and is on its way to the log. Throws a `WriteRequestError`. */
@@ -74,30 +112,40 @@ export class RemoteWriteReceiver {
     const unpacked = unpack(body);
     const key = `rw-${new Uint8Array(await crypto.subtle.digest("SHA-256", body)).toHex()}`;
     const batch = this.#options.engine.batch(key);
+    const all = this.#counts;
     const counts = new Map<Outcome, number>();
     readWriteRequest(unpacked, this.#sinkOf(batch, counts));
     let samples = 0;
     for (const count of counts.values()) samples += count;
-    return { samples, durable: this.#send(batch, counts) };
+    return { samples, durable: this.#send(batch, counts, all) };
   }
 
-  async #send(batch: Batch, counts: ReadonlyMap<Outcome, number>): Promise<void> {
+  /** @param all what is shown of the spec by which the request was read */
+  async #send(
+    batch: Batch,
+    counts: ReadonlyMap<Outcome, number>,
+    all: Map<Outcome, number>,
+  ): Promise<void> {
     if (batch.size > 0) await batch.send();
-    for (const [outcome, count] of counts) this.#samples.inc({ outcome }, count);
+    for (const [outcome, count] of counts) {
+      this.#samples.inc({ outcome }, count);
+      all.set(outcome, (all.get(outcome) ?? 0) + count);
+    }
   }
 
   #sinkOf(batch: Batch, counts: Map<Outcome, number>): WriteSink {
+    const names = this.#names;
     let id = "";
     const count = (outcome: Outcome) => counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
     return {
       series: (labels) => {
-        const found = this.#names.find(labels);
+        const found = names.find(labels);
         if ("id" in found) {
           id = found.id;
           return true;
         }
         count(found.refusal);
-        this.#tell(labels, found);
+        if (found.refusal !== "unmatched") this.#tell(labels, found);
         return false;
       },
       sample: (kind: SampleKind, value: number, timeMs: number) => {

@@ -1,16 +1,21 @@
 /**
- * Which series a sender's labels name, looked up by their bytes.
+ * Which series a sender's labels name, and whether it is taken, looked up by their bytes.
  *
  * 1. A series is admitted once, while there is room for it; what was refused is refused until it is forgotten, with all
  *    others, when `maxRefused` of them are remembered.
- * 2. Labels of more than `maxLabelBytes` are neither read nor remembered: no id has as many.
+ * 2. Selectors are applied to the sender's names and labels, the source's own labels included; then names are changed.
+ * 3. Labels of more than `maxLabelBytes` are neither read nor remembered: no id has as many.
  */
 
-import { seriesId, seriesProblem } from "../../series/sample.ts";
+import { type Matchers, matchesSeries, parseMatchers } from "../../series/matchers.ts";
+import { seriesId, type SeriesParts, seriesProblem } from "../../series/sample.ts";
+import { renamed, withLabels } from "../prometheus/labels.ts";
+import { type RemoteWriteSpec, selectorsOf } from "../prometheus/source_spec.ts";
 import { maxLabelBytes } from "./limits.ts";
 import { readLabels } from "./write_request.ts";
 
-export type NameRefusal = "labels" | "too-many-series";
+/** "unmatched": no selector takes it, which is as it should be. */
+export type NameRefusal = "labels" | "too-many-series" | "unmatched";
 
 /** Remembered so that each is not read anew with every request. */
 const maxRefused = 10_000;
@@ -73,10 +78,20 @@ class Entries {
 export class SeriesNames {
   readonly #admitted = new Entries();
   readonly #refused = new Entries();
+  readonly #spec: RemoteWriteSpec;
+  readonly #selectors: readonly Matchers[];
   readonly #maxSeries: number;
+  readonly #tooMany: Refused;
 
-  constructor(maxSeries: number) {
-    this.#maxSeries = maxSeries;
+  /** @param maxSeries holds whatever the spec says */
+  constructor(spec: RemoteWriteSpec, maxSeries: number) {
+    this.#spec = spec;
+    this.#selectors = selectorsOf(spec).map(parseMatchers);
+    this.#maxSeries = Math.min(spec.max ?? maxSeries, maxSeries);
+    const bound = this.#maxSeries < maxSeries
+      ? `the ${this.#maxSeries} of max of the source remote-write`
+      : "--remote-write-max-series";
+    this.#tooMany = { refusal: "too-many-series", sentence: `as many series are written as ${bound} admits` };
   }
 
   get size(): number {
@@ -94,30 +109,38 @@ export class SeriesNames {
   }
 
   #judge(labels: Uint8Array, hash: number): Found {
-    const named = nameOf(labels);
+    const named = this.#nameOf(labels);
     if ("id" in named && this.#admitted.size < this.#maxSeries) {
       this.#admitted.add(labels, hash, named);
       return named;
     }
     if (this.#refused.size >= maxRefused) this.#refused.clear();
-    const found: Refused = "id" in named ? tooMany : { refusal: "labels", sentence: named.sentence };
+    const found = "id" in named ? this.#tooMany : named;
     this.#refused.add(labels, hash, found);
     return found;
   }
+
+  /** The id that labels make, with what the spec makes of them; or why there is none. */
+  #nameOf(bytes: Uint8Array): Found {
+    const written = partsOf(bytes);
+    if ("sentence" in written) return { refusal: "labels", ...written };
+    const labelled = withLabels(written, this.#spec.labels ?? {});
+    if (this.#selectors.length > 0 && !this.#selectors.some((each) => matchesSeries(each, labelled))) {
+      return unmatched;
+    }
+    const { name, labels } = renamed(labelled, this.#spec.rename ?? {});
+    const sentence = seriesProblem({ name, labels });
+    return sentence === null ? { id: seriesId(name, labels) } : { refusal: "labels", sentence };
+  }
 }
 
-const tooMany: Refused = {
-  refusal: "too-many-series",
-  sentence: "as many series are written as --remote-write-max-series admits",
-};
+const unmatched: Refused = { refusal: "unmatched", sentence: "no selector takes it" };
 
-/** The id that labels make; or why they make none. */
-function nameOf(bytes: Uint8Array): { readonly id: string } | { readonly sentence: string } {
+/** Name and labels as they are written; or why they are none. */
+function partsOf(bytes: Uint8Array): SeriesParts | { readonly sentence: string } {
   const labels = readLabels(bytes);
   if ("sentence" in labels) return labels;
   const name = labels.get("__name__");
   if (name === undefined) return { sentence: "it has no name, the label __name__" };
-  const parts = { name, labels: Object.fromEntries([...labels].filter(([label]) => label !== "__name__")) };
-  const sentence = seriesProblem(parts);
-  return sentence === null ? { id: seriesId(name, parts.labels) } : { sentence };
+  return { name, labels: Object.fromEntries([...labels].filter(([label]) => label !== "__name__")) };
 }
