@@ -1,4 +1,7 @@
-/** Sources of several nodes on servers: each target is scraped by one of them, and by another when that one dies. */
+/**
+ * Sources of several nodes on servers: each target is scraped by one of them, and by another when that one dies; what is
+ * taken of remote write is the same for all.
+ */
 
 import assert from "node:assert/strict";
 import { dropDatabase, newDatabase } from "../contract/servers/mysql_databases.ts";
@@ -8,6 +11,7 @@ import { Node } from "../services/node.ts";
 import { killHard } from "../services/process_tree.ts";
 import { serverAddress, skipUnlessServed } from "../services/servers.ts";
 import { Targets } from "../services/targets.ts";
+import { packed, requestOf } from "../services/write_request.ts";
 import { SourcesClient } from "./sources_client.ts";
 import { TopicStage } from "./topic_stage.ts";
 
@@ -41,8 +45,38 @@ async function scrapesOf(adminUrl: string): Promise<number> {
   return Number(/^sensorium_scrapes_total\{outcome="ok"\} (\d+)$/m.exec(metrics)?.[1]);
 }
 
+/** Over a connection of its own, so that any of the nodes may get it. */
+async function write(url: string, sample: number): Promise<void> {
+  using client = Deno.createHttpClient({});
+  const response = await fetch(`${url}/api/v1/write`, {
+    method: "POST",
+    client,
+    headers: { "content-type": "application/x-protobuf", "content-encoding": "snappy" },
+    body: packed(requestOf([{ labels: { __name__: "noise" }, samples: [[sample, Date.now()]] }])),
+  });
+  assert.equal(await response.text(), "");
+  assert.equal(response.status, 204);
+}
+
+/** What one node was told of remote write, both take to heart. */
+async function assertBothSelect(client: SourcesClient, adminUrls: readonly string[]): Promise<void> {
+  await client.put("remote-write", { type: "remote-write", match: "wanted" });
+  let sample = 0;
+  await eventually("each node to leave out what is not selected", deadlineMs, async () => {
+    await write(client.url, sample++);
+    const counts = await Promise.all(adminUrls.map(async (adminUrl) => {
+      const metrics = await (await fetch(`${adminUrl}/metrics`)).text();
+      return Number(
+        /^sensorium_remote_write_samples_total\{outcome="unmatched"\} (\d+)$/m.exec(metrics)?.[1],
+      );
+    }));
+    return counts.every((count) => count > 0) ? counts : null;
+  });
+}
+
 Deno.test({
-  name: "of two nodes one scrapes each target, and when it is killed the other does",
+  name:
+    "of two nodes one scrapes each target, and when it is killed the other does; both know what remote write is to take",
   ignore: skipUnlessServed("The test of sources of several nodes", ["kafka", "mysql"]),
   async fn() {
     await using targets = new Targets(
@@ -78,8 +112,10 @@ Deno.test({
       // The first time is at once, the second at a moment of its own.
       await untilAsked(targets, 2);
       assertAskedByOne(await untilAsked(targets, 6), 6);
-      const counts = await Promise.all([0, 1].map((i) => scrapesOf(`http://127.0.0.1:${adminPort + i}`)));
+      const adminUrls = [0, 1].map((i) => `http://127.0.0.1:${adminPort + i}`);
+      const counts = await Promise.all(adminUrls.map(scrapesOf));
       assert.ok(counts.every((count) => count > 0), `each node scrapes some: ${counts}`);
+      await assertBothSelect(client, adminUrls);
 
       const lines = node.errors.split("\n").slice(0, -1).map((line) => JSON.parse(line));
       killHard(lines.find(({ event, node: name }) => event === "starting" && name === "node-1").pid);
