@@ -8,7 +8,7 @@ import {
   continueAutoregression,
   fitAutoregression,
 } from "../../actors/analytics/forecasts/autoregression.ts";
-import { competingSets, errorCount, originsFor } from "../../actors/analytics/forecasts/backtest.ts";
+import { originsFor } from "../../actors/analytics/forecasts/backtest.ts";
 import {
   chooseForecaster,
   type Fitted,
@@ -282,37 +282,6 @@ Deno.test("originsFor() leaves enough to fit before each origin, and none where 
   assert.deepEqual(originsFor(60, 30, [])?.steps, 20);
   assert.equal(originsFor(20, 5, []), null);
   assert.equal(originsFor(40, 5, [20]), null);
-});
-
-Deno.test("competingSets() never leaves a longer series a test that is worth nothing", () => {
-  const enough = (steps: number) => Math.min(40, steps * 4);
-  for (const stepMs of [minuteMs, 60 * minuteMs]) {
-    for (const steps of [5, 10, 30, 48]) {
-      let best = 0;
-      for (let points = 21; points <= 700; points++) {
-        const [own = [], ...calendar] = seasonSets([], stepMs, points);
-        const origins = originsFor(points, steps, competingSets(points, steps, own, calendar).flat())!;
-        const errors = errorCount(origins);
-        assert.ok(
-          errors >= Math.min(best, enough(steps)),
-          `${errors} errors of ${points} points, ${steps} steps`,
-        );
-        // Measures are known of whole horizons alone.
-        if (best >= enough(steps)) assert.equal(origins.steps, steps);
-        if (origins.steps === steps) best = Math.max(best, errors);
-      }
-    }
-  }
-});
-
-Deno.test("chooseForecaster() makes intervals of the order of the noise where an hour was just seen twice", () => {
-  const fitted = valueOf(
-    chooseForecaster(seriesOf(make(121, (t) => 100 + 4 * noise(t))), { horizonSteps: 10 }),
-  );
-  assert.equal(fitted.testedSteps, 10);
-  const { factors, scales } = fitted.errors;
-  const half95 = factors[95] * scales[0]!;
-  assert.ok(half95 > 1.2 && half95 < 5, `${half95} to each side, of a noise that goes 2 to each`);
 });
 
 Deno.test("seasonSets() has what was found first, then the calendar's", () => {

@@ -7,7 +7,7 @@
  */
 
 import { type Candidate, Workbench } from "./candidates.ts";
-import { leastSeasonErrors, leastSeasonOrigins, minCycles, minPoints } from "./limits.ts";
+import { minCycles, minPoints } from "./limits.ts";
 
 export interface Origins {
   /** Lengths of the series at each origin, the latest first. */
@@ -37,37 +37,6 @@ export function originsFor(points: number, steps: number, seasons: readonly numb
   const wanted = Math.min(most, Math.max(fewest, Math.ceil(wantedErrors / tested)));
   const count = Math.min(wanted, Math.floor(room / tested));
   return { lengths: Array.from({ length: count }, (_, k) => points - (k + 1) * tested), steps: tested };
-}
-
-export function errorCount({ lengths, steps }: Origins): number {
-  return lengths.length * steps;
-}
-
-/**
- * The sets of seasons that compete: what the data show, `own`, whatever that leaves to test with; and of the calendar's,
- * which they need not show, those for which the test is as good as without, or good enough. Else a series would have a
- * poorer test for having become longer.
- */
-export function competingSets(
-  points: number,
-  steps: number,
-  own: readonly number[],
-  calendar: readonly (readonly number[])[],
-): readonly (readonly number[])[] {
-  const without = originsFor(points, steps, own);
-  if (without === null) return [own];
-  // A horizon that is too long to be tested whole is so with any season.
-  const wanted = without.steps < steps ? 1 : steps;
-  const isTested = (set: readonly number[]) => {
-    const origins = originsFor(points, steps, [...own, ...set]);
-    return origins !== null && (errorCount(origins) >= errorCount(without) || isWellTested(origins, wanted));
-  };
-  return [own, ...calendar.filter(isTested)];
-}
-
-function isWellTested(origins: Origins, wantedSteps: number): boolean {
-  return origins.steps >= wantedSteps && origins.lengths.length >= leastSeasonOrigins &&
-    errorCount(origins) >= leastSeasonErrors;
 }
 
 export function errorsOf(values: Float64Array, { lengths, steps }: Origins, paths: readonly Float64Array[]) {

@@ -17,13 +17,13 @@ import { isConstant } from "../statistics/autocorrelation.ts";
 import { wholeSeries } from "../statistics/gaps.ts";
 import { findPeriods } from "../statistics/periods.ts";
 import { seasonSets } from "./season_sets.ts";
-import { competingSets, errorCount, meanAbsolute, originsFor, tryAll } from "./backtest.ts";
+import { meanAbsolute, originsFor, tryAll } from "./backtest.ts";
 import { type Candidate, candidatesFor, familyOf, nameOf, Workbench } from "./candidates.ts";
 import { bestCombination, combine, honestErrors, type Member } from "./combination.ts";
 import type { CandidateOutcome, Family } from "./families.ts";
 import { type ErrorModel, errorModel, walkModel } from "./intervals.ts";
 import { withoutGlitches } from "./glitches.ts";
-import { leastErrors, maxHorizonShare, maxPoints } from "./limits.ts";
+import { maxHorizonShare, maxPoints } from "./limits.ts";
 import { type Extreme, extremesOf, quantileBands } from "./simulation.ts";
 
 export interface Fitted {
@@ -136,8 +136,8 @@ export function chooseForecaster(series: RegularSeries, options: ChoiceOptions):
   if (problem !== null) return notKnown(problem);
   if (isConstant(values)) return known(plainFit(values, [], options.horizonSteps));
   const found = options.seasons ?? findPeriods(values).map(({ period }) => period);
-  const [seasons = [], ...calendar] = seasonSets(found, series.stepMs, values.length);
-  const sets = competingSets(values.length, options.horizonSteps, seasons, calendar);
+  const sets = seasonSets(found, series.stepMs, values.length);
+  const seasons = sets[0]!;
   const origins = originsFor(values.length, options.horizonSteps, sets.flat());
   if (origins === null) return known(plainFit(values, seasons, options.horizonSteps));
   const candidates = candidatesFor(sets, values.length, values.every((value) => value > 0));
@@ -150,10 +150,7 @@ export function chooseForecaster(series: RegularSeries, options: ChoiceOptions):
   const tried = new Set(trials.map(({ candidate }) => candidate));
   const outcomeOf = (candidate: Candidate) =>
     chosen.has(candidate) ? "chosen" : tried.has(candidate) ? "beaten" : "failed";
-  const isMeasured = errorCount(origins) >= leastErrors;
-  const model = isMeasured
-    ? errorModel(errors, options.horizonSteps)
-    : naiveWalk(naive, options.horizonSteps);
+  const model = errorModel(errors, options.horizonSteps);
   return known({
     method: methodOf(best.members),
     members: best.members,
@@ -162,9 +159,9 @@ export function chooseForecaster(series: RegularSeries, options: ChoiceOptions):
     testedSteps: origins.steps,
     errors: model,
     naiveError: naive,
-    mase: isMeasured && naive > 0 ? meanAbsolute(errors) / naive : null,
-    coverage80: isMeasured ? coverageOf(errors, model, 80) : null,
-    coverage95: isMeasured ? coverageOf(errors, model, 95) : null,
+    mase: naive > 0 ? meanAbsolute(errors) / naive : null,
+    coverage80: coverageOf(errors, model, 80),
+    coverage95: coverageOf(errors, model, 95),
     origins: errors.length,
     points: values.length,
     failed: candidates.length - trials.length,
@@ -177,11 +174,6 @@ function plainCandidate(seasons: readonly number[]): Candidate {
   return period === undefined ? { type: "last-value" } : { type: "seasonal-naive", period };
 }
 
-/** Errors of whom nothing measures: as those of the last value, or of the last season, again, on a walk. */
-function naiveWalk(naive: number, steps: number): ErrorModel {
-  return walkModel(naive * 1.25, steps);
-}
-
 /** Without a back-test: the season, or the last value, again. */
 function plainFit(values: Float64Array, seasons: readonly number[], steps: number): Fitted {
   const candidate = plainCandidate(seasons);
@@ -192,7 +184,7 @@ function plainFit(values: Float64Array, seasons: readonly number[], steps: numbe
     seasons,
     horizonSteps: steps,
     testedSteps: 0,
-    errors: naiveWalk(naive, steps),
+    errors: walkModel(naive * 1.25, steps),
     naiveError: naive,
     mase: null,
     coverage80: null,

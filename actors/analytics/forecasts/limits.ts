@@ -6,16 +6,6 @@ export const minPoints = 20;
 /** Whole cycles of a season before it is forecast: one that was seen once may have been chance. */
 export const minCycles = 2;
 
-/** Errors that intervals are made of, at least: of fewer, a lucky one makes bands near zero. */
-export const leastErrors = 8;
-
-/**
- * Origins, and errors in all, that a season of the calendar is tested with before it competes: the back-test begins
- * behind `minCycles` of the longest season, so that it would be the poorer for one that was just seen that often.
- */
-export const leastSeasonOrigins = 2;
-export const leastSeasonErrors = 40;
-
 /** Points that a fit looks at: more cost time and tell of long ago. */
 export const maxPoints = 3000;
 
