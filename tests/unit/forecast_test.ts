@@ -8,7 +8,7 @@ import {
   continueAutoregression,
   fitAutoregression,
 } from "../../actors/analytics/forecasts/autoregression.ts";
-import { originsFor } from "../../actors/analytics/forecasts/backtest.ts";
+import { learnedPoints, originsFor } from "../../actors/analytics/forecasts/backtest.ts";
 import {
   chooseForecaster,
   type Fitted,
@@ -18,6 +18,7 @@ import {
 } from "../../actors/analytics/forecasts/forecast.ts";
 import { withoutGlitches } from "../../actors/analytics/forecasts/glitches.ts";
 import { holtWinters } from "../../actors/analytics/forecasts/holt_winters.ts";
+import { errorModel } from "../../actors/analytics/forecasts/intervals.ts";
 import { seasonSets } from "../../actors/analytics/forecasts/season_sets.ts";
 import { ahead, damped, simple } from "../../actors/analytics/forecasts/smoothing.ts";
 
@@ -159,8 +160,104 @@ Deno.test("measures are of the horizon that is forecast, and there are none wher
   assertNear(short.coverage80!, 0.8, 0.1, "coverage");
   assert.ok(short.mase! > 0);
   const { path, testedSteps, mase, coverage80, coverage95 } = valueOf(forecastOf(series.values, 200));
-  assert.deepEqual([path.length, testedSteps], [200, 90]);
+  assert.deepEqual([path.length, testedSteps], [200, 75]);
   assert.deepEqual([mase, coverage80, coverage95], [null, null, null]);
+});
+
+interface Tested {
+  readonly points: number;
+  readonly errors: number;
+  readonly isMeasured: boolean;
+}
+
+function testedOf(values: Float64Array, stepMs: number, horizonSteps: number): Tested {
+  const fitted = valueOf(chooseForecaster({ startMs: 0, stepMs, values }, { horizonSteps }));
+  const { origins, testedSteps, mase } = fitted;
+  const isMeasured = mase !== null && testedSteps === horizonSteps;
+  return { points: values.length, errors: origins * testedSteps, isMeasured };
+}
+
+const horizons = [5, 10, 30, 48] as const;
+const hourMs = 60 * minuteMs;
+/** Where an hour of minutes, a season of 25 steps in the data, or a day and a week of hours, were seen twice or oftener. */
+const cliffs = [
+  ["an hour of minutes", minuteMs, 60, [60, 80, 119, 120, 121, 122, 130, 140, 160, 180, 200, 240, 300]],
+  ["25 minutes", minuteMs, 25, [49, 50, 51, 52, 60, 70, 75, 90, 99, 100, 101, 119, 120, 121]],
+  ["a day of hours", hourMs, 24, [47, 48, 49, 50, 58, 68, 78, 95, 96, 97, 120, 144, 192]],
+  ["a week of hours", hourMs, 168, [200, 240, 335, 336, 337, 338, 346, 384, 430, 528, 529]],
+] as const;
+
+for (const [what, stepMs, period, lengths] of cliffs) {
+  for (const [kind, strength] of [["noise", 0], ["a season", 1]] as const) {
+    Deno.test(`chooseForecaster() of ${kind} has no fewer errors with more points, where ${what} may be a season`, () => {
+      const value = (t: number) => 10 + strength * wave(t, period) + noise(t);
+      for (const horizon of horizons) {
+        const usable = lengths.filter((points) => points >= horizon);
+        const tested = usable.map((points) => testedOf(make(points, value), stepMs, horizon));
+        for (const [i, now] of tested.entries()) {
+          const before = tested[i - 1] ?? { points: 0, errors: 1, isMeasured: false };
+          const text = `horizon ${horizon}: ${JSON.stringify(before)}, then ${JSON.stringify(now)}`;
+          assert.ok(now.errors >= before.errors, text);
+          assert.ok(now.isMeasured || !before.isMeasured, text);
+        }
+      }
+    });
+  }
+}
+
+Deno.test("originsFor() has no fewer errors, and no fewer steps, with one more point, and learns from no fewer", () => {
+  for (const horizon of [1, 2, 3, ...horizons, 180, 500]) {
+    let before = { errors: 1, steps: 1, learned: 0 };
+    for (let points = 30; points <= 3000; points++) {
+      const { lengths, steps } = originsFor(points, horizon)!;
+      const now = { errors: lengths.length * steps, steps, learned: learnedPoints(points, horizon) };
+      const text = `horizon ${horizon}, ${points} points: ${JSON.stringify([before, now])}`;
+      assert.ok(
+        now.errors >= before.errors && now.steps >= before.steps && now.learned >= before.learned,
+        text,
+      );
+      assert.ok(lengths.at(-1)! >= now.learned && lengths[0]! + steps === points, text);
+      before = now;
+    }
+  }
+});
+
+for (const points of [36, 119, 120, 121, 122, 130, 140]) {
+  Deno.test(`intervals of noise after ${points} points are as wide as it is, whatever luck the last errors were`, () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const { lower95, upper95 } = valueOf(forecastOf(make(points, (t) => noise(t + 1000 * seed)), 10));
+      for (const [h, upper] of upper95.entries()) {
+        const width = upper - lower95[h]!;
+        assert.ok(width > 0.5 && width < 3, `seed ${seed}, step ${h}: ${width} for noise from -0.5 to 0.5`);
+      }
+    }
+  });
+}
+
+for (const points of [120, 121, 130, 160, 200, 240]) {
+  Deno.test(`a season of the calendar seen ${points / 60} times goes on`, () => {
+    const truth = (t: number) => 10 + 10 * noise(t % 60);
+    const { path, method } = valueOf(forecastOf(make(points, (t) => truth(t) + 0.2 * noise(1000 + t)), 30));
+    for (const [h, value] of path.entries()) {
+      assertNear(value, truth(points + h), 0.5, `${method}, step ${h}`);
+    }
+  });
+}
+
+Deno.test("errorModel() makes no interval of few errors alone", () => {
+  const lucky = (origins: number, steps: number) =>
+    Array.from({ length: origins }, () => new Float64Array(steps).fill(1e-6));
+  for (const [origins, steps] of [[1, 1], [2, 5], [1, 18], [9, 2]] as const) {
+    const { scales, factors } = errorModel(lucky(origins, steps), 10, 3);
+    assert.ok(Math.min(...scales) >= 3, `${origins} x ${steps}: ${scales}`);
+    assert.ok(
+      factors[80] >= 1.28 && factors[95] >= 1.95,
+      `${origins} x ${steps}: ${JSON.stringify(factors)}`,
+    );
+  }
+  for (const [origins, steps] of [[19, 1], [2, 10]] as const) {
+    assertNear(errorModel(lucky(origins, steps), 10, 3).scales[0]!, 1e-6, 1e-12, `${origins} x ${steps}`);
+  }
 });
 
 /** With other values some steps before the end; 1 is the last one. */
@@ -277,11 +374,12 @@ Deno.test("holtWinters() goes on with the season", () => {
   }
 });
 
-Deno.test("originsFor() leaves enough to fit before each origin, and none where there is too little", () => {
-  assert.deepEqual(originsFor(700, 48, [24, 168]), { lengths: [652, 604, 556, 508], steps: 48 });
-  assert.deepEqual(originsFor(60, 30, [])?.steps, 20);
-  assert.equal(originsFor(20, 5, []), null);
-  assert.equal(originsFor(40, 5, [20]), null);
+Deno.test("originsFor() leaves enough to learn from before each origin, and none where there is too little", () => {
+  assert.deepEqual(originsFor(700, 48), { lengths: [652, 604, 556, 508], steps: 48 });
+  assert.deepEqual(originsFor(240, 30), { lengths: [210, 180, 150, 120], steps: 30 });
+  assert.deepEqual(originsFor(60, 30), { lengths: [45, 30], steps: 15 });
+  assert.equal(originsFor(100, 1)?.lengths.length, 19);
+  assert.equal(originsFor(20, 5), null);
 });
 
 Deno.test("seasonSets() has what was found first, then the calendar's", () => {

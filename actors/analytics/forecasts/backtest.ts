@@ -4,10 +4,12 @@
  *
  * 1. Every candidate forecasts from the same origins; one that fails at any has lost.
  * 2. An error is what came less what was forecast, `errors[origin][step]`.
+ * 3. Where the origins are follows from the number of points and the horizon, and from no season: one point more never
+ *    makes for fewer errors. A method that needs more points than lie before the first origin does not compete.
  */
 
 import { type Candidate, Workbench } from "./candidates.ts";
-import { minCycles, minPoints } from "./limits.ts";
+import { minErrors, minPoints } from "./limits.ts";
 
 export interface Origins {
   /** Lengths of the series at each origin, the latest first. */
@@ -28,14 +30,26 @@ export interface Trial {
 const wantedErrors = 160;
 const [fewest, most] = [4, 8] as const;
 
+function wantedOrigins(steps: number): number {
+  const usual = Math.min(most, Math.max(fewest, Math.ceil(wantedErrors / steps)));
+  return Math.max(usual, Math.ceil(minErrors / steps));
+}
+
+/**
+ * Points that lie before every origin: all but those that the wanted origins take, and never less than half, so that no more
+ * is tested on than is learned from, and a season that was seen twice was seen once before. One point more makes for no
+ * fewer of them.
+ */
+export function learnedPoints(points: number, steps: number): number {
+  return Math.max(minPoints, Math.ceil(points / 2), points - wantedOrigins(steps) * steps);
+}
+
 /** Where forecasts of `steps` can begin; null when too little lies before. */
-export function originsFor(points: number, steps: number, seasons: readonly number[]): Origins | null {
-  const needed = Math.max(minPoints, minCycles * Math.max(0, ...seasons));
-  const room = points - needed;
+export function originsFor(points: number, steps: number): Origins | null {
+  const room = points - learnedPoints(points, steps);
   if (room < 1) return null;
   const tested = Math.min(steps, Math.max(1, Math.floor(room / 2)));
-  const wanted = Math.min(most, Math.max(fewest, Math.ceil(wantedErrors / tested)));
-  const count = Math.min(wanted, Math.floor(room / tested));
+  const count = Math.floor(room / tested);
   return { lengths: Array.from({ length: count }, (_, k) => points - (k + 1) * tested), steps: tested };
 }
 

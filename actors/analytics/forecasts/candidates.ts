@@ -77,16 +77,20 @@ export function nameOf(candidate: Candidate): string {
 }
 
 /**
- * All that compete over a series.
+ * All that compete over a series. To repeat a season takes one cycle before the first origin of the back-test, to take a
+ * series apart by it takes two.
  *
  * @param sets seasons that may be the series', each the shortest first; at most two in a set
+ * @param learned the same, of those seen twice before the first origin
  */
 export function candidatesFor(
   sets: readonly (readonly number[])[],
+  learned: readonly (readonly number[])[],
   points: number,
   isPositive: boolean,
 ): readonly Candidate[] {
-  const periods = [...new Set(sets.flat())];
+  const repeated = [...new Set(sets.flat())];
+  const periods = [...new Set(learned.flat())];
   const continued = (each: readonly number[], isLog: boolean) =>
     continuationNames.map((continuation): Candidate => ({
       type: "decomposed",
@@ -94,12 +98,12 @@ export function candidatesFor(
       isLog,
       continuation,
     }));
-  const arima: Candidate = { type: "decomposed", periods: sets[0]!, isLog: false, continuation: "arima" };
+  const arima: Candidate = { type: "decomposed", periods: learned[0]!, isLog: false, continuation: "arima" };
   return [
     { type: "last-value" },
-    ...periods.map((period): Candidate => ({ type: "seasonal-naive", period })),
+    ...repeated.map((period): Candidate => ({ type: "seasonal-naive", period })),
     ...periods.slice(0, 1).map((period): Candidate => ({ type: "holt-winters", period })),
-    ...sets.flatMap((each) => [
+    ...learned.flatMap((each) => [
       ...continued(each, false),
       ...isPositive && each.length > 0 ? continued(each, true) : [],
     ]),

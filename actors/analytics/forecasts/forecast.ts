@@ -17,7 +17,7 @@ import { isConstant } from "../statistics/autocorrelation.ts";
 import { wholeSeries } from "../statistics/gaps.ts";
 import { findPeriods } from "../statistics/periods.ts";
 import { seasonSets } from "./season_sets.ts";
-import { meanAbsolute, originsFor, tryAll } from "./backtest.ts";
+import { learnedPoints, meanAbsolute, originsFor, tryAll } from "./backtest.ts";
 import { type Candidate, candidatesFor, familyOf, nameOf, Workbench } from "./candidates.ts";
 import { bestCombination, combine, honestErrors, type Member } from "./combination.ts";
 import type { CandidateOutcome, Family } from "./families.ts";
@@ -91,6 +91,11 @@ function naiveError(values: Float64Array, period: number): number {
   return sum / (values.length - period);
 }
 
+/** A normal distribution's deviation is sqrt(π / 2) times its mean absolute value. */
+function naiveScaleOf(meanError: number): number {
+  return Math.sqrt(Math.PI / 2) * meanError;
+}
+
 function methodOf(members: readonly Member[]): string {
   if (members.length === 1) return nameOf(members[0]!.candidate);
   return members.map(({ candidate, weight }) => `${Math.round(weight * 100)} % ${nameOf(candidate)}`).join(
@@ -138,9 +143,10 @@ export function chooseForecaster(series: RegularSeries, options: ChoiceOptions):
   const found = options.seasons ?? findPeriods(values).map(({ period }) => period);
   const sets = seasonSets(found, series.stepMs, values.length);
   const seasons = sets[0]!;
-  const origins = originsFor(values.length, options.horizonSteps, sets.flat());
+  const origins = originsFor(values.length, options.horizonSteps);
   if (origins === null) return known(plainFit(values, seasons, options.horizonSteps));
-  const candidates = candidatesFor(sets, values.length, values.every((value) => value > 0));
+  const learned = seasonSets(found, series.stepMs, learnedPoints(values.length, options.horizonSteps));
+  const candidates = candidatesFor(sets, learned, values.length, values.every((value) => value > 0));
   const trials = tryAll(values, candidates, origins);
   if (trials.length === 0) return known(plainFit(values, seasons, options.horizonSteps));
   const best = bestCombination(values, origins, trials);
@@ -150,7 +156,7 @@ export function chooseForecaster(series: RegularSeries, options: ChoiceOptions):
   const tried = new Set(trials.map(({ candidate }) => candidate));
   const outcomeOf = (candidate: Candidate) =>
     chosen.has(candidate) ? "chosen" : tried.has(candidate) ? "beaten" : "failed";
-  const model = errorModel(errors, options.horizonSteps);
+  const model = errorModel(errors, options.horizonSteps, naiveScaleOf(naive));
   return known({
     method: methodOf(best.members),
     members: best.members,
@@ -184,7 +190,7 @@ function plainFit(values: Float64Array, seasons: readonly number[], steps: numbe
     seasons,
     horizonSteps: steps,
     testedSteps: 0,
-    errors: walkModel(naive * 1.25, steps),
+    errors: walkModel(naiveScaleOf(naive), steps),
     naiveError: naive,
     mase: null,
     coverage80: null,

@@ -6,7 +6,11 @@
  * 2. The factor to a level is the conformal quantile of absolute errors against scales that were made without their own
  *    origin (Lei et al., Journal of the American Statistical Association 113 (2018), 2.1): nothing about the errors'
  *    distribution is assumed.
+ * 3. Fewer than `minErrors` errors may be small by luck: of them alone no interval is made. No step's scale is then below
+ *    that of the naive method's errors, of which there are many, and the factors are the normal distribution's.
  */
+
+import { minErrors } from "./limits.ts";
 
 export type Level = 80 | 95;
 
@@ -18,10 +22,8 @@ export interface ErrorModel {
   readonly correlation: number;
 }
 
-/** Factors of the normal distribution: less would be a pretence, whatever a few errors say. */
+/** Factors of the normal distribution, where there are not errors enough for a quantile of their own. */
 const normal = { 80: 1.2815515655446004, 95: 1.959963984540054 } as const;
-/** With a handful of errors the conformal quantile is infinite: then the largest error counts so many times. */
-const fewErrorsFactor = 1.5;
 
 /** Mean squares over neighbours, made rising. */
 function scalesOf(errors: readonly Float64Array[], steps: number): Float64Array {
@@ -41,9 +43,9 @@ function scalesOf(errors: readonly Float64Array[], steps: number): Float64Array 
   return scales;
 }
 
+/** @param sorted `minErrors` at least: of fewer the quantile of 95 % is infinite */
 function conformal(sorted: Float64Array, level: Level): number {
-  const rank = Math.ceil((sorted.length + 1) * level / 100);
-  return rank <= sorted.length ? sorted[rank - 1]! : fewErrorsFactor * sorted.at(-1)!;
+  return sorted[Math.ceil((sorted.length + 1) * level / 100) - 1]!;
 }
 
 /**
@@ -76,12 +78,21 @@ function correlationOf(errors: readonly Float64Array[]): number {
   return squares > 0 ? Math.min(0.99, Math.max(0, products / squares)) : 0;
 }
 
-/** @param steps of the horizon; beyond those of the errors scales grow with the root of the step */
-export function errorModel(errors: readonly Float64Array[], steps: number): ErrorModel {
+/**
+ * @param errors by origin and step
+ * @param steps of the horizon; beyond those of the errors scales grow with the root of the step
+ * @param naiveScale of the naive method's errors over the whole series
+ */
+export function errorModel(
+  errors: readonly Float64Array[],
+  steps: number,
+  naiveScale: number,
+): ErrorModel {
   const tested = errors[0]!.length;
-  const known = scalesOf(errors, tested);
+  const leastScale = errors.length * tested < minErrors ? naiveScale : 0;
+  const known = scalesOf(errors, tested).map((scale) => Math.max(scale, leastScale));
   const ratios = ratiosOf(errors, tested, known);
-  const factor = (level: Level) => ratios.length === 0 ? normal[level] : conformal(ratios, level);
+  const factor = (level: Level) => ratios.length < minErrors ? normal[level] : conformal(ratios, level);
   const last = known[tested - 1]!;
   const scales = Array.from(
     { length: steps },
@@ -90,7 +101,7 @@ export function errorModel(errors: readonly Float64Array[], steps: number): Erro
   const narrow = factor(80);
   return {
     scales,
-    factors: { 80: narrow, 95: Math.max(factor(95), narrow) },
+    factors: { 80: narrow, 95: factor(95) },
     correlation: correlationOf(errors),
   };
 }

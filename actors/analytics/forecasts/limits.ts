@@ -6,6 +6,12 @@ export const minPoints = 20;
 /** Whole cycles of a season before it is forecast: one that was seen once may have been chance. */
 export const minCycles = 2;
 
+/**
+ * Errors of a back-test that intervals are made of alone: the least number whose conformal quantile of 95 % is finite. With
+ * fewer, a lucky few would claim to know what comes.
+ */
+export const minErrors = 19;
+
 /** Points that a fit looks at: more cost time and tell of long ago. */
 export const maxPoints = 3000;
 
