@@ -186,7 +186,7 @@ export class SlabPool {
 
   #slab(blocks: BlockClass, block: number): Slab {
     const slab = blocks.slabs[Math.floor(block / blocks.perChunk)];
-    // Without the block's number: to make a text of it took longer than to find the slab.
+    // Without the block's number: the text would be made at each call, whether it holds or not.
     invariant(slab !== undefined, "A block has an owner while it is used");
     return slab;
   }

@@ -174,7 +174,7 @@ export class KeyMemory {
     }
   }
 
-  /** Growing bit by bit took half of the time that a takeover spent here. */
+  /** So that no bucket grows bit by bit, while a shard waits for its host. */
   #reserve(entries: DataView): void {
     const counts = new Map<number, number>();
     for (let at = 0; at < entries.byteLength; at += entryBytes) {

@@ -40,7 +40,7 @@ export function placeOf(id: string, places: number): number {
   return (murmur2OfText(id) & 0x7fffffff) % places;
 }
 
-/** Of its UTF-8. An id is encoded here where it is ASCII: a call of `TextEncoder` for each costs ten times as much. */
+/** Of its UTF-8. What is ASCII is encoded here: after a takeover thousands of ids are hashed, each a call of `TextEncoder`. */
 function murmur2OfText(id: string): number {
   const length = id.length;
   if (length > 1000) return murmur2(textEncoder.encode(id));

@@ -35,3 +35,9 @@ export const openWaitMs = 2000;
  * which 10,000 changed actors a second write. What is then copied back are the pages that changed, each once.
  */
 export const heldWalBytes = 4096 * MiB;
+
+/**
+ * A claim reads all keys of its shard, and a checkpoint adds some each quarter of a second: as rows of their own they would
+ * be thousands within the ten minutes that they are kept, read one by one while the shard waits for its next host.
+ */
+export const commitsPerKeyRow = 64;

@@ -31,7 +31,8 @@ import { type ClaimAnswer, type ClaimCall, claimed } from "./call_queue.ts";
 import { checkShape } from "./checkpoint_shape.ts";
 import { DeadLetterRows } from "./dead_letter_rows.ts";
 import { HistoryRows } from "./history_rows.ts";
-import { KeyRows, OutboxRows } from "./outbox_rows.ts";
+import { KeyRows } from "./key_rows.ts";
+import { OutboxRows } from "./outbox_rows.ts";
 import {
   type ActorCount,
   type DeadLetterFilter,

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { commitsPerKeyRow, KeyRows } from "../../runtime/store/outbox_rows.ts";
+import { KeyRows } from "../../runtime/store/key_rows.ts";
+import { commitsPerKeyRow } from "../../runtime/store/limits.ts";
 import { migrate } from "../../runtime/store/schema.ts";
 import { Tallies } from "../../runtime/store/tallies.ts";
 import { checkpoint } from "../contract/store_fixtures.ts";

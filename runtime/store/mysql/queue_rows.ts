@@ -4,7 +4,9 @@
  */
 
 import { joinBytes } from "../../core/bytes.ts";
-import type { Checkpoint, OpenRequest, OutboxFrame } from "../../core/checkpoint.ts";
+import type { Checkpoint, KeyIncrement, OpenRequest, OutboxFrame } from "../../core/checkpoint.ts";
+import { joined } from "../key_rows.ts";
+import { commitsPerKeyRow } from "../limits.ts";
 import { Batch } from "./batch.ts";
 import type { MySqlConnection, Row } from "./connection.ts";
 import { idsPerStatement } from "./limits.ts";
@@ -34,13 +36,41 @@ export async function writeQueues(connection: MySqlConnection, checkpoint: Check
       shard,
     ]);
   }
-  if (keys !== null) await keyBatch.write(connection, [[shard, keys.atMs, commit, keys.hashes]]);
+  const added = commit % commitsPerKeyRow === 0 ? await takeLastKeys(connection, checkpoint) : keys;
+  if (added !== null) await keyBatch.write(connection, [[shard, added.atMs, commit, added.hashes]]);
   if (keysBeforeMs > 0) {
     await connection.write("DELETE FROM idempotency_keys WHERE shard = ? AND at_ms < ?", [
       shard,
       keysBeforeMs,
     ]);
   }
+}
+
+/** What the last commits and this one have added. */
+async function takeLastKeys(
+  connection: MySqlConnection,
+  { shard, commit, keys }: Checkpoint,
+): Promise<KeyIncrement | null> {
+  const place = [shard, commit - commitsPerKeyRow];
+  const rows = await connection.rows(
+    `SELECT at_ms, hashes FROM idempotency_keys WHERE shard = ? AND commit_number > ? ORDER BY at_ms, commit_number`,
+    place,
+  );
+  if (rows.length === 0) return keys;
+  await connection.write("DELETE FROM idempotency_keys WHERE shard = ? AND commit_number > ?", place);
+  const earlier = rows.map((row) => ({
+    atMs: integer(row.at_ms, keysOf(shard)),
+    hashes: hashesOf(shard, row),
+  }));
+  return joined(earlier, keys);
+}
+
+function keysOf(shard: number): string {
+  return `the idempotency keys of shard ${shard}`;
+}
+
+function hashesOf(shard: number, { hashes }: Row): Uint8Array {
+  return bytes(hashes, keysOf(shard));
 }
 
 export interface Waiting {
@@ -71,9 +101,7 @@ export async function readQueues(
     requests: requests(shard).map(({ n, request }) =>
       json<OpenRequest>(request, `request ${String(n)} of shard ${shard}`)
     ),
-    keys: joinBytes(
-      keys(shard).map(({ hashes }) => bytes(hashes, `the idempotency keys of shard ${shard}`)),
-    ),
+    keys: joinBytes(keys(shard).map((row) => hashesOf(shard, row))),
   });
 }
 
