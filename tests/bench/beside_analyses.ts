@@ -24,7 +24,14 @@ import {
 } from "./figure.ts";
 import { kindsOfSeries } from "./kinds_of_series.ts";
 import { type Bench, loadFlags, withBench } from "./measured_server.ts";
-import { cpuText, ownCpuSeconds, ownCpuText, readStats } from "./process_stats.ts";
+import {
+  cpuText,
+  ownCpuSeconds,
+  ownCpuText,
+  readStats,
+  threadsPerMillionText,
+  usedByThread,
+} from "./process_stats.ts";
 
 const mostLoss = 0.05;
 const sensors = 10_000;
@@ -96,6 +103,8 @@ class Competitions {
 interface Round {
   readonly ratePerSecond: number;
   readonly tally: Tally;
+  /** Processor seconds of the server meanwhile, by thread. */
+  readonly used: ReadonlyMap<string, number>;
 }
 
 interface Pair {
@@ -107,18 +116,22 @@ interface Pair {
 
 class Rounds {
   readonly #url: URL;
+  readonly #pid: number;
   readonly #client: Client;
   readonly #seconds: number;
   #number = 0;
 
-  constructor({ url }: Bench, seconds: number) {
+  /** @param pid the node's */
+  constructor({ url }: Bench, pid: number, seconds: number) {
     this.#url = url;
+    this.#pid = pid;
     this.#client = new Client(() => [url], deadlineMs);
     this.#seconds = seconds;
   }
 
   /** Sends, and waits until every shard has folded all of it. */
   async #alone(ratePerSecond: number | null): Promise<Round> {
+    const before = await readStats(this.#pid);
     const fromMs = performance.now();
     const tally = await sendEvenly({
       url: this.#url,
@@ -130,7 +143,8 @@ class Rounds {
       forSeconds: this.#seconds,
     });
     await Promise.all(probes.map((id) => this.#client.count(id, "c0")));
-    return { ratePerSecond: tally.accepted * 1000 / (performance.now() - fromMs), tally };
+    const reached = tally.accepted * 1000 / (performance.now() - fromMs);
+    return { ratePerSecond: reached, tally, used: usedByThread(before, await readStats(this.#pid)) };
   }
 
   async #beside(ratePerSecond: number | null): Promise<Omit<Pair, "alone">> {
@@ -175,6 +189,15 @@ function medianOf(rounds: readonly Round[], value: (round: Round) => number): nu
   return median(rounds.map(value));
 }
 
+/** Of the server, for a million readings, by thread. */
+function costText(rounds: readonly Round[]): string {
+  const used = new Map<string, number>();
+  for (const round of rounds) {
+    for (const [name, seconds] of round.used) used.set(name, (used.get(name) ?? 0) + seconds);
+  }
+  return threadsPerMillionText(used, rounds.reduce((sum, { tally }) => sum + tally.accepted, 0));
+}
+
 function latencyText(rounds: readonly Round[]): string {
   const at = (share: number) =>
     milliseconds(medianOf(rounds, ({ tally }) => tally.latencies.quantileMs(share)));
@@ -194,7 +217,9 @@ function fullRow(pairs: readonly Pair[], seconds: number): Measured {
     target: `loses < ${100 * mostLoss} %`,
     measured: `loses ${percent(loss)} (pairs ${percent(Math.min(...losses))} to ${
       percent(Math.max(...losses))
-    }): ${rate(alone)} alone, ${rate(beside)} beside; ${competitionsText(pairs)}`,
+    }): ${rate(alone)} alone, ${rate(beside)} beside; ${
+      competitionsText(pairs)
+    }; processor seconds a million: alone ${costText(alone)}; beside ${costText(beside)}`,
     isMet: loss < mostLoss,
   };
 }
@@ -221,7 +246,7 @@ async function measure({ seconds, rounds: count }: BenchOptions): Promise<readon
     await importSeries(bench);
     const pairCount = 2 * count;
     const roundSeconds = Math.max(minRoundSeconds, Math.round(seconds / pairCount));
-    const rounds = new Rounds(bench, roundSeconds);
+    const rounds = new Rounds(bench, pid, roundSeconds);
     await rounds.warmUp();
     const measured = async (ratePerSecond: number | null) => {
       const [before, ownBefore] = [await readStats(pid), ownCpuSeconds()];

@@ -4,10 +4,12 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { MemoryStore } from "../../../runtime/store/memory_store.ts";
 import { MemoryStoreCore } from "../../../runtime/store/memory_store_core.ts";
+import { commitsPerKeyRow } from "../../../runtime/store/limits.ts";
 import type { Store } from "../../../runtime/store/port.ts";
 import { skipUnlessServed } from "../../services/servers.ts";
-import { dropDatabase, emptied, newDatabase, openStore, storeOf } from "./mysql_databases.ts";
+import { dropDatabase, emptied, newDatabase, openStore, storeOf, withConnection } from "./mysql_databases.ts";
 import { storeContract } from "../store_contract.ts";
+import { commitAll } from "../store_tests.ts";
 import {
   actorRows,
   checkpoint,
@@ -75,6 +77,24 @@ if (!skipUnlessServed("The store on MySQL", ["mysql"])) {
   Deno.test.afterAll(() => dropDatabase(settings));
 
   storeContract("MySqlStore", () => storeOf(settings));
+
+  Deno.test("MySqlStore joins the keys of many checkpoints into few rows", async () => {
+    const commits = 3 * commitsPerKeyRow;
+    const parts = Array.from(
+      { length: commits },
+      (_, n) => ({ keys: { atMs: n, hashes: new Uint8Array(8) } }),
+    );
+    const store = await openStore(settings);
+    try {
+      await commitAll(store, ...parts);
+      const select = "SELECT count(*) AS n FROM idempotency_keys";
+      const rows = await withConnection(settings, (connection) => connection.rows(select), settings.database);
+      assert.equal(Number(rows[0]!.n), 3);
+    } finally {
+      await store.close();
+      await emptied(settings);
+    }
+  });
 
   Deno.test("MySqlStore answers as the store in memory does after random commits", async () => {
     try {
