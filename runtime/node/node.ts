@@ -597,11 +597,7 @@ export class EmbeddedEngine implements Engine {
 
 /** Waits for `work`, but no longer than so; true when it is done. Throws what it threw by then. */
 async function settledBy(waitMs: number, work: Promise<void>): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), waitMs));
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  if (!await hasSettled(work, waitMs)) return false;
+  await work;
+  return true;
 }
