@@ -15,7 +15,7 @@ import type { End } from "../core/supervision_api.ts";
 import { RpcClient, type WireError } from "../rpc.ts";
 import type { AbandonedThreads } from "./abandoned.ts";
 import { ComputeError } from "./compute.ts";
-import type { ComputeStart } from "./compute_thread.ts";
+import type { ComputeStart, JobDone } from "./compute_thread.ts";
 import { computeStartMs, computeStopMs } from "./limits.ts";
 import type { Child, Running } from "./supervisor.ts";
 
@@ -99,9 +99,9 @@ export class ComputeHandle {
   }
 
   /** One of `jobs`, and one at a time. */
-  run<T>(job: string, input: unknown, transfer: readonly ArrayBuffer[]): Promise<T> {
+  run(job: string, input: unknown, transfer: readonly ArrayBuffer[]): Promise<JobDone> {
     invariant(this.#thread !== null, `${this.#parts.id} runs jobs while it is up`);
-    return this.#thread.rpc.call<T>("run", [job, input], transfer);
+    return this.#thread.rpc.call<JobDone>("run", [job, input], transfer);
   }
 
   /** Ends the thread as a death would: it is restarted. */

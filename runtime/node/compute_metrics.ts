@@ -12,6 +12,7 @@ export interface ComputeGauges {
 export class ComputeMetrics implements ComputeObserver {
   readonly #jobs: Counter<"outcome">;
   readonly #busy: Counter;
+  readonly #rests: Counter;
   readonly #deaths: Counter;
 
   /** `read` is called with every scrape. */
@@ -26,6 +27,11 @@ export class ComputeMetrics implements ComputeObserver {
     this.#busy = new Counter({
       name: "sensorium_compute_busy_seconds_total",
       help: "Time for which jobs that ended had a thread.",
+      registers,
+    });
+    this.#rests = new Counter({
+      name: "sensorium_compute_rest_seconds_total",
+      help: "Time for which compute threads took no job, so that others had the processors.",
       registers,
     });
     this.#deaths = new Counter({
@@ -46,6 +52,10 @@ export class ComputeMetrics implements ComputeObserver {
   jobEnded(outcome: "done" | ComputeErrorCode, busyMs: number): void {
     this.#jobs.inc({ outcome });
     this.#busy.inc(busyMs / 1000);
+  }
+
+  rests(ms: number): void {
+    this.#rests.inc(ms / 1000);
   }
 
   threadDied(): void {

@@ -4,6 +4,8 @@
  * 1. Guarantees 1 and 2 of `compute.ts`.
  * 2. Threads are started by whoever supervises `supervised()`, and by nobody else. Jobs wait meanwhile.
  * 3. `observer` hears once of each job that was given to `run`, and of each thread that died.
+ * 4. Behind a job its thread rests, the longer the less of the processors is free: what others want, jobs do not take
+ *    (`restMs` of `compute_rest.ts`). A job that comes after the rest does not wait.
  */
 
 import type { Json } from "../core/actor.ts";
@@ -12,6 +14,7 @@ import type { AbandonedThreads } from "./abandoned.ts";
 import { type Compute, ComputeError, type ComputeErrorCode, type ComputeOptions } from "./compute.ts";
 import { ComputeHandle, type ComputeThreadSettings } from "./compute_handle.ts";
 import { ComputeQueue, type WaitingJob } from "./compute_queue.ts";
+import { restMs } from "./compute_rest.ts";
 import { computeBackoff, computeIntensity, maxComputeJobs } from "./limits.ts";
 import type { supervisorChild } from "./supervisor.ts";
 import type { TimerClock } from "./timer_clock.ts";
@@ -23,6 +26,8 @@ export interface ComputeSettings extends ComputeThreadSettings {
 export interface ComputeObserver {
   /** `busyMs`: how long it had a thread. */
   jobEnded(outcome: "done" | ComputeErrorCode, busyMs: number): void;
+  /** How long a thread takes no job, so that others have the processors. */
+  rests(ms: number): void;
   threadDied(): void;
 }
 
@@ -32,14 +37,21 @@ export interface ComputePoolParts {
   /** Looks after threads that do not end. */
   readonly abandoned: AbandonedThreads;
   readonly observer: ComputeObserver;
+  /** Of the processors, from 0 to 1, lately. */
+  freeShare(): number;
 }
 
 interface Job extends WaitingJob {
   readonly name: string;
   readonly deadlineMs: number;
   /** Runs it; gives what hands its output over. */
-  begin(thread: ComputeHandle): Promise<() => void>;
+  begin(thread: ComputeHandle): Promise<Done>;
   reject(error: ComputeError): void;
+}
+
+interface Done {
+  readonly usedMs: number;
+  handOver(): void;
 }
 
 interface RunningJob {
@@ -52,6 +64,8 @@ export class ComputePool implements Compute {
   readonly #threads: readonly ComputeHandle[];
   readonly #queue: ComputeQueue<Job>;
   readonly #running = new Map<ComputeHandle, RunningJob>();
+  /** Until when each thread rests. */
+  readonly #rests = new Map<ComputeHandle, number>();
   #isClosed = false;
   #cancelTimer = () => {};
 
@@ -79,7 +93,7 @@ export class ComputePool implements Compute {
     const job = running === undefined
       ? null
       : { name: running.job.name, forMs: this.#parts.clock.nowMs() - running.sinceMs };
-    return { job, waiting: this.waiting };
+    return { job, restsForMs: this.#restOf(thread, this.#parts.clock.nowMs()), waiting: this.waiting };
   }
 
   /** The supervisor of the threads, as a child of another. */
@@ -113,8 +127,8 @@ export class ComputePool implements Compute {
       deadlineMs,
       endMs: this.#parts.clock.nowMs() + deadlineMs,
       begin: async (thread) => {
-        const output = await thread.run<T>(name, input, transfer);
-        return () => resolve(output);
+        const { output, usedMs } = await thread.run(name, input, transfer);
+        return { usedMs, handOver: () => resolve(output as T) };
       },
       reject,
     };
@@ -147,7 +161,7 @@ export class ComputePool implements Compute {
       if (running.job.endMs <= nowMs) this.#kill(thread, running, "late");
     }
     for (const thread of this.#threads) {
-      if (thread.jobs === null || this.#running.has(thread)) continue;
+      if (thread.jobs === null || this.#running.has(thread) || this.#restOf(thread, nowMs) > 0) continue;
       const job = this.#next(thread.jobs, nowMs);
       if (job !== null) this.#begin(thread, { job, sinceMs: nowMs });
     }
@@ -165,7 +179,10 @@ export class ComputePool implements Compute {
   #begin(thread: ComputeHandle, running: RunningJob): void {
     this.#running.set(thread, running);
     running.job.begin(thread).then(
-      (handOver) => this.#ended(thread, running, "done", handOver),
+      ({ usedMs, handOver }) => {
+        this.#rest(thread, usedMs, this.#parts.clock.nowMs() - running.sinceMs);
+        this.#ended(thread, running, "done", handOver);
+      },
       (thrown: unknown) => {
         // Else its input could not be cloned.
         const error = thrown instanceof ComputeError
@@ -188,6 +205,18 @@ export class ComputePool implements Compute {
     this.#parts.observer.jobEnded(outcome, this.#parts.clock.nowMs() - running.sinceMs);
     settle();
     this.#turn();
+  }
+
+  #rest(thread: ComputeHandle, usedMs: number, tookMs: number): void {
+    const ms = restMs(usedMs, tookMs, this.#parts.freeShare());
+    if (ms === 0) return;
+    this.#rests.set(thread, this.#parts.clock.nowMs() + ms);
+    this.#parts.observer.rests(ms);
+  }
+
+  /** How long the thread still rests. */
+  #restOf(thread: ComputeHandle, nowMs: number): number {
+    return Math.max(0, (this.#rests.get(thread) ?? 0) - nowMs);
   }
 
   #cancel(job: Job): void {
@@ -221,11 +250,13 @@ export class ComputePool implements Compute {
 
   #setTimer(): void {
     this.#cancelTimer();
-    const endsMs = [...this.#running.values()].map(({ job }) => job.endMs);
-    const nextMs = Math.min(...endsMs, this.#queue.nextEndMs ?? Infinity);
-    if (nextMs === Infinity) return;
     const { clock } = this.#parts;
-    this.#cancelTimer = clock.after(Math.max(0, nextMs - clock.nowMs()), () => this.#turn());
+    const nowMs = clock.nowMs();
+    const endsMs = [...this.#running.values()].map(({ job }) => job.endMs);
+    const restsMs = this.waiting === 0 ? [] : [...this.#rests.values()].filter((untilMs) => untilMs > nowMs);
+    const nextMs = Math.min(...endsMs, ...restsMs, this.#queue.nextEndMs ?? Infinity);
+    if (nextMs === Infinity) return;
+    this.#cancelTimer = clock.after(Math.max(0, nextMs - nowMs), () => this.#turn());
   }
 }
 

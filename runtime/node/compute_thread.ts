@@ -12,6 +12,13 @@ export interface ComputeStart {
   readonly main: MessagePort;
 }
 
+/** What a job came to. */
+export interface JobDone {
+  readonly output: unknown;
+  /** The processor time that it took, in steps of the system's. */
+  readonly usedMs: number;
+}
+
 const start: ComputeStart = workerData;
 const jobs = await loadJobs(start.jobsUrl);
 
@@ -32,14 +39,18 @@ function giveWay(): void {
 }
 
 /** Deno 2.9 never tells of a heap that a message's handler exhausted, and often of one that is exhausted here. */
-function outsideTheHandler(job: JobFunction, input: unknown): Promise<unknown> {
-  return new Promise((resolve, reject) =>
-    setImmediate(() => {
-      try {
-        resolve(job(input));
-      } catch (thrown) {
-        reject(thrown);
-      }
-    })
-  );
+function outsideTheHandler(job: JobFunction, input: unknown): Promise<JobDone> {
+  return new Promise((resolve, reject) => setImmediate(() => void timed(job, input).then(resolve, reject)));
+}
+
+async function timed(job: JobFunction, input: unknown): Promise<JobDone> {
+  const fromMs = usedMs();
+  const output = await job(input);
+  return { output, usedMs: usedMs() - fromMs };
+}
+
+/** By this thread since it began. */
+function usedMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
 }

@@ -232,6 +232,9 @@ export const defaultComputeHeapMiB = 256;
  */
 export const computeNice = 19;
 
+/** The longest rest of a compute thread: whoever asks for a forecast waits for no longer than that besides. */
+export const maxComputeRestMs = 1000;
+
 /**
  * How compute threads are started again. A job that hangs costs its thread: the next one is wanted soon, and the bound
  * is on threads that die without a job.

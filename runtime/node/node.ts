@@ -48,6 +48,7 @@ import { errorMessage, invariant } from "../core/errors.ts";
 import { AskedEnds, boardEnds } from "./log_ends.ts";
 import { Gateway } from "./gateway.ts";
 import { Expiry, expiryShard } from "./expiry.ts";
+import { FreeProcessors } from "./free_processors.ts";
 import { closeWritersMs, metricsDeadlineMs, sendDeadlineMs, startCheckMs, watchdogTickMs } from "./limits.ts";
 import { StampClock } from "./stamp_clock.ts";
 import { type Agreements, NodeMembership } from "./node_membership.ts";
@@ -273,11 +274,13 @@ export class EmbeddedEngine implements Engine {
   }
 
   #makeCompute(settings: ComputeSettings): ComputePool {
+    const free = new FreeProcessors();
     const pool: ComputePool = new ComputePool({
       settings,
       clock: machineTimerClock,
       abandoned: this.#abandoned,
       observer: new ComputeMetrics(this.#metrics.registry, () => pool),
+      freeShare: () => free.share(),
     });
     return pool;
   }

@@ -3,6 +3,7 @@
 import { AbandonedThreads } from "../../runtime/node/abandoned.ts";
 import type { ComputePriority } from "../../runtime/node/compute.ts";
 import { ComputePool } from "../../runtime/node/compute_pool.ts";
+import { FreeProcessors } from "../../runtime/node/free_processors.ts";
 import { defaultComputeHeapMiB } from "../../runtime/node/limits.ts";
 import { Supervisor } from "../../runtime/node/supervisor.ts";
 import { machineTimerClock } from "../../runtime/node/timer_clock.ts";
@@ -24,6 +25,7 @@ export interface BenchCompute {
 
 export async function withCompute<T>(use: (compute: BenchCompute) => Promise<T>): Promise<T> {
   const busyMs: number[] = [];
+  const free = new FreeProcessors();
   const abandoned = new AbandonedThreads({
     clock: machineTimerClock,
     residentBytes: () => 0,
@@ -34,7 +36,8 @@ export async function withCompute<T>(use: (compute: BenchCompute) => Promise<T>)
     settings: { jobsUrl, threads: 1, heapMiB: defaultComputeHeapMiB },
     clock: machineTimerClock,
     abandoned,
-    observer: { jobEnded: (_outcome, ms) => void busyMs.push(ms), threadDied: () => {} },
+    observer: { jobEnded: (_outcome, ms) => void busyMs.push(ms), rests: () => {}, threadDied: () => {} },
+    freeShare: () => free.share(),
   });
   const supervisor = new Supervisor(pool.supervised(), {
     clock: machineTimerClock,

@@ -24,6 +24,7 @@ import {
 } from "./figure.ts";
 import { kindsOfSeries } from "./kinds_of_series.ts";
 import { type Bench, loadFlags, withBench } from "./measured_server.ts";
+import { readMetrics } from "./metrics.ts";
 import {
   cpuText,
   ownCpuSeconds,
@@ -69,6 +70,24 @@ async function importSeries({ url }: Bench): Promise<void> {
   }
 }
 
+/** What the node's `/metrics` tells of its compute thread. */
+interface ComputeTimes {
+  readonly jobs: number;
+  /** How long jobs had the thread, and how long it rested behind them so that others had the processors. */
+  readonly busyMs: number;
+  readonly restMs: number;
+}
+
+async function computeTimes(url: URL): Promise<ComputeTimes> {
+  const metrics = await readMetrics(url);
+  const of = (name: string) => metrics.get(`sensorium_compute_${name}`) ?? 0;
+  return {
+    jobs: of("jobs_total"),
+    busyMs: 1000 * of("busy_seconds_total"),
+    restMs: 1000 * of("rest_seconds_total"),
+  };
+}
+
 /** Asks for one forecast after the other until it is stopped; each is a competition, as no rule has made a fit. */
 class Competitions {
   readonly tookMs: number[] = [];
@@ -112,6 +131,7 @@ interface Pair {
   readonly beside: Round;
   /** Of the competitions beside it, milliseconds each, over HTTP. */
   readonly competitionsMs: readonly number[];
+  readonly compute: ComputeTimes;
 }
 
 class Rounds {
@@ -149,9 +169,16 @@ class Rounds {
 
   async #beside(ratePerSecond: number | null): Promise<Omit<Pair, "alone">> {
     const competitions = new Competitions(this.#url);
+    const before = await computeTimes(this.#url);
     const loading = this.#alone(ratePerSecond).finally(() => competitions.stop());
     const [beside] = await Promise.all([loading, competitions.untilStopped()]);
-    return { beside, competitionsMs: competitions.tookMs };
+    const after = await computeTimes(this.#url);
+    const compute: ComputeTimes = {
+      jobs: after.jobs - before.jobs,
+      busyMs: after.busyMs - before.busyMs,
+      restMs: after.restMs - before.restMs,
+    };
+    return { beside, competitionsMs: competitions.tookMs, compute };
   }
 
   /** Both once before anything counts: code is compiled, and every sensor is there. */
@@ -181,8 +208,15 @@ function percent(share: number): string {
 
 function competitionsText(pairs: readonly Pair[]): string {
   const tookMs = pairs.flatMap(({ competitionsMs }) => competitionsMs);
-  return `${tookMs.length} competitions meanwhile, each over HTTP median ${milliseconds(median(tookMs))}, ` +
-    `p99 ${milliseconds(quantile(tookMs, 0.99))}`;
+  const each = (of: keyof ComputeTimes) => {
+    const sum = (key: keyof ComputeTimes) => pairs.reduce((all, { compute }) => all + compute[key], 0);
+    return milliseconds(sum(of) / sum("jobs"));
+  };
+  return `${tookMs.length} competitions meanwhile, on average ${each("busyMs")} with the thread and ${
+    each("restMs")
+  } of its rest, each over HTTP, the wait for the rest included, median ${
+    milliseconds(median(tookMs))
+  }, p99 ${milliseconds(quantile(tookMs, 0.99))}`;
 }
 
 function medianOf(rounds: readonly Round[], value: (round: Round) => number): number {

@@ -16,6 +16,15 @@ export const jobs = {
     await Promise.resolve();
     return values.map((value) => value * 2);
   },
+  /** Uses so many milliseconds of a processor. */
+  burn: (ms: number) => {
+    const usedMs = () => {
+      const { user, system } = process.threadCpuUsage();
+      return (user + system) / 1000;
+    };
+    const endMs = usedMs() + ms;
+    while (usedMs() < endMs);
+  },
   /** How nice its thread is. */
   niceness: () => getPriority(),
   /** Blocks its thread until the gate is opened. */

@@ -7,7 +7,12 @@ import type { ComputeErrorCode, ComputeOptions } from "../../runtime/node/comput
 import { ComputeMetrics } from "../../runtime/node/compute_metrics.ts";
 import { AbandonedThreads } from "../../runtime/node/abandoned.ts";
 import { ComputePool, type ComputeSettings } from "../../runtime/node/compute_pool.ts";
-import { computeIntensity, computeNice, maxComputeJobs } from "../../runtime/node/limits.ts";
+import {
+  computeIntensity,
+  computeNice,
+  maxComputeJobs,
+  maxComputeRestMs,
+} from "../../runtime/node/limits.ts";
 import {
   type SupervisionNotice,
   Supervisor,
@@ -35,6 +40,7 @@ class Rig {
   readonly notices: SupervisionNotice[] = [];
   readonly pool: ComputePool;
   readonly supervisor: Supervisor;
+  freeShare = 1;
 
   constructor(settings: Partial<ComputeSettings>) {
     const metrics = new ComputeMetrics(this.registry, () => this.pool);
@@ -43,6 +49,7 @@ class Rig {
       clock: machineTimerClock,
       abandoned: this.abandoned,
       observer: metrics,
+      freeShare: () => this.freeShare,
     });
     this.supervisor = new Supervisor(this.pool.supervised(), {
       clock: machineTimerClock,
@@ -164,13 +171,13 @@ Deno.test("a job that hangs on the only thread makes others wait, until the tree
     assert.deepEqual([thread?.id, thread?.state, thread?.restarts], ["compute-0", "running", 0]);
     assert.match(
       JSON.stringify(thread?.details),
-      /^\{"job":\{"name":"loops","forMs":[\d.]+\},"waiting":1\}$/,
+      /^\{"job":\{"name":"loops","forMs":[\d.]+\},"restsForMs":0,"waiting":1\}$/,
     );
     await failsWith(loops, "late", /loops/);
     assert.equal(await after, 3);
     const [next] = rig.threads();
     assert.deepEqual([next?.state, next?.restarts], ["running", 1]);
-    assert.deepEqual(next?.details, { job: null, waiting: 0 });
+    assert.deepEqual(next?.details, { job: null, restsForMs: 0, waiting: 0 });
     assert.match(next?.lastError ?? "", /^compute-0 died: The job loops did not end within its 200 ms$/);
   }));
 
@@ -259,6 +266,24 @@ Deno.test("ComputePool.run() lets higher priorities go first, and equal ones in 
     open();
     await Promise.all([held, ...runs]);
     assert.deepEqual(order, ["2 interactive", "4 interactive", "1 normal", "0 background", "3 background"]);
+  }));
+
+Deno.test("ComputePool's thread rests behind a job while others want the processors, and then goes on", () =>
+  withPool({}, async (rig) => {
+    const rested = async () => (await rig.counters()).get("rest_seconds_total")!;
+    await rig.pool.run("burn", 30, normal);
+    assert.equal(await rested(), 0, "all processors are free");
+    rig.freeShare = 0.25;
+    await rig.pool.run("burn", 30, normal);
+    const restMs = 1000 * await rested();
+    assert.ok(restMs > 0 && restMs <= maxComputeRestMs, `${restMs} ms`);
+    const fromMs = performance.now();
+    const next = rig.sum(1, 2);
+    assert.deepEqual([rig.pool.running, rig.pool.waiting], [0, 1]);
+    const [thread] = rig.threads();
+    assert.ok(Number((thread!.details as { restsForMs: number }).restsForMs) > 0);
+    assert.equal(await next, 3);
+    assert.ok(performance.now() - fromMs > restMs / 2, "it waited");
   }));
 
 Deno.test("ComputePool.run() refuses what is above the bound, unless something of a lower priority waits", () =>
