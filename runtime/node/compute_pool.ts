@@ -64,7 +64,7 @@ export class ComputePool implements Compute {
   readonly #threads: readonly ComputeHandle[];
   readonly #queue: ComputeQueue<Job>;
   readonly #running = new Map<ComputeHandle, RunningJob>();
-  /** Until when each thread rests. */
+  /** Until when each thread rests; `#turn` takes out what is over, so that the timer misses none. */
   readonly #rests = new Map<ComputeHandle, number>();
   #isClosed = false;
   #cancelTimer = () => {};
@@ -93,7 +93,8 @@ export class ComputePool implements Compute {
     const job = running === undefined
       ? null
       : { name: running.job.name, forMs: this.#parts.clock.nowMs() - running.sinceMs };
-    return { job, restsForMs: this.#restOf(thread, this.#parts.clock.nowMs()), waiting: this.waiting };
+    const restsForMs = Math.max(0, (this.#rests.get(thread) ?? 0) - this.#parts.clock.nowMs());
+    return { job, restsForMs, waiting: this.waiting };
   }
 
   /** The supervisor of the threads, as a child of another. */
@@ -160,8 +161,11 @@ export class ComputePool implements Compute {
     for (const [thread, running] of this.#running) {
       if (running.job.endMs <= nowMs) this.#kill(thread, running, "late");
     }
+    for (const [thread, untilMs] of this.#rests) {
+      if (untilMs <= nowMs) this.#rests.delete(thread);
+    }
     for (const thread of this.#threads) {
-      if (thread.jobs === null || this.#running.has(thread) || this.#restOf(thread, nowMs) > 0) continue;
+      if (thread.jobs === null || this.#running.has(thread) || this.#rests.has(thread)) continue;
       const job = this.#next(thread.jobs, nowMs);
       if (job !== null) this.#begin(thread, { job, sinceMs: nowMs });
     }
@@ -214,11 +218,6 @@ export class ComputePool implements Compute {
     this.#parts.observer.rests(ms);
   }
 
-  /** How long the thread still rests. */
-  #restOf(thread: ComputeHandle, nowMs: number): number {
-    return Math.max(0, (this.#rests.get(thread) ?? 0) - nowMs);
-  }
-
   #cancel(job: Job): void {
     if (this.#queue.remove(job)) this.#refuse(job, "cancelled");
     for (const [thread, running] of this.#running) {
@@ -251,12 +250,11 @@ export class ComputePool implements Compute {
   #setTimer(): void {
     this.#cancelTimer();
     const { clock } = this.#parts;
-    const nowMs = clock.nowMs();
     const endsMs = [...this.#running.values()].map(({ job }) => job.endMs);
-    const restsMs = this.waiting === 0 ? [] : [...this.#rests.values()].filter((untilMs) => untilMs > nowMs);
+    const restsMs = this.waiting === 0 ? [] : this.#rests.values();
     const nextMs = Math.min(...endsMs, ...restsMs, this.#queue.nextEndMs ?? Infinity);
     if (nextMs === Infinity) return;
-    this.#cancelTimer = clock.after(Math.max(0, nextMs - nowMs), () => this.#turn());
+    this.#cancelTimer = clock.after(Math.max(0, nextMs - clock.nowMs()), () => this.#turn());
   }
 }
 

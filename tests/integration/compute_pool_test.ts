@@ -20,7 +20,7 @@ import {
   type SupervisorParts,
   type WorkerTree,
 } from "../../runtime/node/supervisor.ts";
-import { machineTimerClock } from "../../runtime/node/timer_clock.ts";
+import { machineTimerClock, type TimerClock } from "../../runtime/node/timer_clock.ts";
 import { Registry } from "../../runtime/prom_client.ts";
 import { deadlineMs } from "./engine_harness.ts";
 
@@ -42,11 +42,11 @@ class Rig {
   readonly supervisor: Supervisor;
   freeShare = 1;
 
-  constructor(settings: Partial<ComputeSettings>) {
+  constructor(settings: Partial<ComputeSettings>, clock = machineTimerClock) {
     const metrics = new ComputeMetrics(this.registry, () => this.pool);
     this.pool = new ComputePool({
       settings: { jobsUrl, threads: 1, heapMiB: 64, ...settings },
-      clock: machineTimerClock,
+      clock,
       abandoned: this.abandoned,
       observer: metrics,
       freeShare: () => this.freeShare,
@@ -91,8 +91,9 @@ function open(gate: SharedArrayBuffer): void {
 async function withPool(
   settings: Partial<ComputeSettings>,
   test: (rig: Rig) => Promise<void>,
+  clock?: TimerClock,
 ): Promise<void> {
-  const rig = new Rig(settings);
+  const rig = new Rig(settings, clock);
   await rig.supervisor.start();
   try {
     await test(rig);
@@ -285,6 +286,29 @@ Deno.test("ComputePool's thread rests behind a job while others want the process
     assert.equal(await next, 3);
     assert.ok(performance.now() - fromMs > restMs / 2, "it waited");
   }));
+
+Deno.test("ComputePool gives a thread its next job also when its rest ends while the pool looks at it", () => {
+  // Each reading is later than the one before, as a processor's is that others want, too.
+  let nowMs = 0;
+  const clock: TimerClock = {
+    ...machineTimerClock,
+    nowMs: () => nowMs += 0.2,
+    after: (delayMs, run) => {
+      if (delayMs > maxComputeRestMs) return () => {};
+      const timer = setTimeout(() => {
+        nowMs += Math.max(0, delayMs - 0.3);
+        run();
+      }, 0);
+      return () => clearTimeout(timer);
+    },
+  };
+  return withPool({}, async (rig) => {
+    rig.freeShare = 0.01;
+    const endless: ComputeOptions = { priority: "normal", deadlineMs: 1e9 };
+    for (let n = 0; n < 20; n++) await rig.pool.run("burn", 10, endless);
+    assert.ok((await rig.counters()).get("rest_seconds_total")! > 0);
+  }, clock);
+});
 
 Deno.test("ComputePool.run() refuses what is above the bound, unless something of a lower priority waits", () =>
   withPool({}, async (rig) => {
