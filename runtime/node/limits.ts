@@ -135,14 +135,24 @@ export const sparePauseMs = 1000;
 /** And the first one so long after the node could fold: it would be paid for by whoever waits to hear that it is ready. */
 export const firstSparePauseMs = 100;
 
+/** The same of compute threads, before the spare one: a job may wait for them. */
+export const firstComputePauseMs = 30;
+
 /**
  * A spare thread folds for practice this long and this often, as V8 forgets what was not used for a while, with so much
  * memory of actors. The node's first pauses are shorter, each twice the one before: at its start there is little to fold.
  */
-export const rehearsalMs = 1000;
+export const rehearsalMs = 4000;
 export const firstRehearsalPauseMs = 4000;
 export const lastRehearsalPauseMs = minuteMs;
 export const rehearsalBytes = 32 * MiB;
+
+/**
+ * How much a rehearsal folds at once, and how often: some milliseconds of a processor, also before V8 has compiled
+ * anything. Strict queries at 2,000 a second beside rehearsals without a pause: `deno task bench ask`.
+ */
+export const rehearsalStepBytes = 32 * 1024;
+export const rehearsalStepMs = 20;
 
 /** How long a spare thread may take to load the actors; a host's own start is watched by `StartWatch`. */
 export const spareStartMs = 60_000;

@@ -8,7 +8,7 @@
  *    every thread ended. Without other nodes all shards are its own.
  * 2. A dead or hanging host thread is started again and claims its shards; nothing accepted is lost or folded twice.
  *    One that dies too often is fatal. A compute thread is started again; so is their supervisor when they die too
- *    often, and that too often is fatal.
+ *    often, and that too often is fatal, as it is when it cannot be started at all, a moment after the node.
  * 3. A dead writer thread is fatal: its file may stay locked until the process ends.
  * 4. Shards come and go as the nodes agree, at any time. One that leaves stops at once. A node that stops takes none
  *    any more, and leaves the agreement, with its log, after its last checkpoints.
@@ -49,7 +49,14 @@ import { AskedEnds, boardEnds } from "./log_ends.ts";
 import { Gateway } from "./gateway.ts";
 import { Expiry, expiryShard } from "./expiry.ts";
 import { FreeProcessors } from "./free_processors.ts";
-import { closeWritersMs, metricsDeadlineMs, sendDeadlineMs, startCheckMs, watchdogTickMs } from "./limits.ts";
+import {
+  closeWritersMs,
+  firstComputePauseMs,
+  metricsDeadlineMs,
+  sendDeadlineMs,
+  startCheckMs,
+  watchdogTickMs,
+} from "./limits.ts";
 import { StampClock } from "./stamp_clock.ts";
 import { type Agreements, NodeMembership } from "./node_membership.ts";
 import { NodeMetrics } from "./metrics.ts";
@@ -140,6 +147,7 @@ export class EmbeddedEngine implements Engine {
   /** Rejects when the start has failed. */
   readonly #failed = Promise.withResolvers<never>();
   #isStarted = false;
+  #cancelCompute = () => {};
   #stopping: Promise<void> | null = null;
 
   constructor({ settings, actors, threads, writers, tracing, agreements }: EngineParts) {
@@ -329,9 +337,20 @@ export class EmbeddedEngine implements Engine {
     }
     this.#isStarted = true;
     this.#expiry.start();
+    this.#cancelCompute = machineTimerClock.after(firstComputePauseMs, () => void this.#addCompute());
     this.#tree.hosts.current?.add(this.#hosts.spare.child()).catch((thrown: unknown) =>
       this.#stopping ?? this.#warn("no-spare-host", `${errorMessage(thrown)} There is no spare host.`)
     );
+  }
+
+  async #addCompute(): Promise<void> {
+    const { services, compute } = this.#tree;
+    if (compute === null || services.current === null) return;
+    try {
+      await services.current.add(compute);
+    } catch (thrown) {
+      this.#lost(new Error(errorMessage(thrown), { cause: thrown }));
+    }
   }
 
   /**
@@ -554,6 +573,7 @@ export class EmbeddedEngine implements Engine {
     const endMs = startMs + deadlineMs;
     const step = (message: string) => this.#step(message, this.#clock.nowMs() - startMs);
     const leftMs = () => Math.max(0, endMs - this.#clock.nowMs());
+    this.#cancelCompute();
     this.#membership.stop();
     this.#services.close();
     this.compute?.close();

@@ -1,7 +1,9 @@
 /**
  * The node's tree of supervisors. Started from the left, stopped from the right:
  *
- *     node ── writers ── gateway ── hosts ── services ── (compute, requested, what a program adds)
+ *     node ── writers ── gateway ── hosts ── services ── (requested, compute, what a program adds)
+ *
+ * The spare host and the compute threads are added when the node folds: nobody waits for them before.
  *
  * 1. Nothing restarts itself: whatever may fail and come back hangs here.
  * 2. The root restarts nothing: a branch that gave up is the end of the node, which its launcher starts again.
@@ -39,6 +41,8 @@ export interface NodeTree {
   readonly root: Supervisor;
   readonly hosts: SupervisorChild;
   readonly services: SupervisorChild;
+  /** To be added to the services; null without. */
+  readonly compute: SupervisorChild | null;
 }
 
 export function nodeTree(
@@ -63,10 +67,7 @@ export function nodeTree(
     strategy: "one_for_one",
     intensity: serviceIntensity,
     backoff: serviceBackoff,
-    children: [
-      ...compute === null ? [] : [supervisorChild(compute, parts)],
-      ...requested === null ? [] : [supervisorChild(requested, { ...parts, onNotice: () => {} })],
-    ],
+    children: requested === null ? [] : [supervisorChild(requested, { ...parts, onNotice: () => {} })],
   }, parts);
   const root = new Supervisor({
     id: "node",
@@ -75,7 +76,12 @@ export function nodeTree(
     backoff: hostBackoff,
     children: [adoptedChild(writers), clients(closeClients), hostsChild, services],
   }, parts);
-  return { root, hosts: hostsChild, services };
+  return {
+    root,
+    hosts: hostsChild,
+    services,
+    compute: compute === null ? null : supervisorChild(compute, parts),
+  };
 }
 
 function clients(close: () => Promise<void>): Child {

@@ -6,7 +6,8 @@
  *    requests are made.
  * 2. It folds what the shards' owners have folded, and nothing before them: a message that hangs whoever folds it is
  *    theirs to meet.
- * 3. It is over after `rehearsalMs`, or when it is stopped. What turns count for `/metrics` is then as it was before.
+ * 3. It folds a little at a time, as others answer meanwhile.
+ * 4. It is over after `rehearsalMs`, or when it is stopped. What turns count for `/metrics` is then as it was before.
  */
 
 import { type Checkpoint, type Claim, type CommitResult, emptyMemory, MAILBOX } from "../core/checkpoint.ts";
@@ -19,7 +20,8 @@ import type { Store } from "../store/port.ts";
 import type { ActorCounters } from "./actor_module.ts";
 import type { Clock } from "./clock.ts";
 import { ShardHost } from "./host.ts";
-import { rehearsalBytes, rehearsalMs } from "./limits.ts";
+import { rehearsalBytes, rehearsalMs, rehearsalStepBytes, rehearsalStepMs } from "./limits.ts";
+import { PacedGrants } from "./paced_grants.ts";
 import { TurnBoard, turnBoardBytes } from "./turn_board.ts";
 
 export interface RehearsalParts {
@@ -42,6 +44,7 @@ const epoch = 1;
 
 export class Rehearsal {
   readonly #parts: RehearsalParts;
+  readonly #grants = new PacedGrants(rehearsalStepBytes, rehearsalStepMs);
   readonly #host: ShardHost;
   readonly #counted: ReadonlyMap<string, number>;
   readonly #timer: ReturnType<typeof setTimeout>;
@@ -56,7 +59,7 @@ export class Rehearsal {
       name: "rehearsal",
       owner: "rehearsal",
       machine: (shard, counters) => new Shard({ shard, shardCount, registry, limits, counters }),
-      log: readOnlyLog(parts),
+      log: readOnlyLog(parts, this.#grants),
       store: readOnlyStore(parts),
       clock,
       board: new TurnBoard(new SharedArrayBuffer(turnBoardBytes)),
@@ -73,6 +76,7 @@ export class Rehearsal {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#timer);
+    this.#grants.close();
     const { counters, log, store } = this.#parts;
     void this.#host.stop();
     for (const [name, value] of this.#counted) counters[name]!.value = value;
@@ -83,17 +87,19 @@ export class Rehearsal {
 
 type HostLog = Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim" | "holds">;
 
-function readOnlyLog({ log, folded }: RehearsalParts): HostLog {
+function readOnlyLog({ log, folded }: RehearsalParts, grants: PacedGrants): HostLog {
   return {
     // Nobody waits for it longer than the rehearsal lasts.
     append: () => new Promise(() => {}),
-    subscribe: (shard, from, deliver, failed) => {
+    subscribe: async (shard, from, deliver, failed) => {
       const last = folded[shard] ?? -1;
-      return log.subscribe(
-        shard,
-        from,
-        (frames) => deliver(frames.filter(({ offset }) => offset <= last)),
-        failed,
+      return grants.pace(
+        await log.subscribe(
+          shard,
+          from,
+          (frames) => deliver(frames.filter(({ offset }) => offset <= last)),
+          failed,
+        ),
       );
     },
     extent: (shard) => log.extent(shard),

@@ -70,10 +70,11 @@ Deno.test("an engine that stops rejects jobs that run and that wait", () =>
     Atomics.store(new Int32Array(gate), 0, 1);
   }));
 
-Deno.test("startEngine() throws a sentence, with every thread ended, when the jobs cannot be imported", () =>
+Deno.test("an engine whose jobs cannot be imported tells why, as of a part that it cannot do without", () =>
   withFolder(async (dataDir) => {
     const compute = { jobsUrl: "data:text/javascript,export const jobs = 3" };
-    await assert.rejects(startCounters(dataDir, { compute }), /does not export a record of jobs/);
-    const engine = await startCounters(dataDir);
+    const fatal = Promise.withResolvers<Error>();
+    const engine = await startCounters(dataDir, { compute, onFatal: fatal.resolve });
+    assert.match((await fatal.promise).message, /does not export a record of jobs/);
     await engine.stop(deadlineMs);
   }));
