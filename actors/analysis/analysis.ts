@@ -12,6 +12,7 @@
 
 import { z } from "zod";
 import type { ActorDefinition, Context, Json, MessageType, ServiceAnswer } from "../../runtime/core/actor.ts";
+import { maxRequestUnits } from "../../runtime/core/limits.ts";
 import { defineActor } from "../../runtime/core/registry.ts";
 import { jsonState, type StateType } from "../../runtime/core/state.ts";
 import type { SelectMessage } from "../series/series.ts";
@@ -19,11 +20,13 @@ import { FoundAnalysis } from "./found.ts";
 import {
   analysisBytes,
   analysisDeadlineMs,
+  forecastStepBytes,
   keptJudgements,
   maxRuleName,
   maxRulesPerSeries,
   resultDeadlineMs,
   spreadMs,
+  stepMs,
   unknownMs,
 } from "./limits.ts";
 import { horizonMs, intervalMs, type Task, tasks, type Wants, wants } from "./wants.ts";
@@ -74,7 +77,7 @@ const stateType: StateType<AnalysisState> = {
       results: { stored: 0, failed: 0, failure: null },
     }),
   }),
-  bytes: () => analysisBytes,
+  bytes: (state) => analysisBytes + forecastStepBytes * horizonMs(rulesOf(state)) / stepMs,
 };
 
 const analyseMessage = z.strictObject({ analyse: wants, by: z.string().min(1).max(maxRuleName) });
@@ -106,7 +109,9 @@ function reschedule(state: AnalysisState, before: readonly Wants[], context: Con
       state[task] = { ...idle };
       continue;
     }
-    if (everyMs === intervalMs(before, task)) continue;
+    const isAsBefore = everyMs === intervalMs(before, task) &&
+      (task !== "forecast" || horizonMs(rules) === horizonMs(before));
+    if (isAsBefore) continue;
     const pauseMs = Math.min(everyMs, spreadMs) * context.random();
     context.setTimer(task, context.nowMs + pauseMs, { due: task });
   }
@@ -144,16 +149,24 @@ function due(state: AnalysisState, task: Task, context: Context): void {
   context.setTimer(task, context.nowMs + everyMs, { due: task });
   const current = state[task];
   if (current.request !== null) return;
-  const body = task === "forecast"
-    ? {
-      task,
-      series: context.self.id,
-      atMs: context.nowMs,
-      horizonMs: horizonMs(rules),
-      memory: state.memory,
-    }
-    : { task, series: context.self.id, atMs: context.nowMs };
-  current.request = context.request("analysis", body, { deadlineMs: analysisDeadlineMs });
+  current.request = context.request("analysis", analysisBody(state, task, context), {
+    deadlineMs: analysisDeadlineMs,
+  });
+}
+
+/** Without what is remembered where that is too long for a request: it would be too long the next time, too. */
+function analysisBody(state: AnalysisState, task: Task, { self, nowMs }: Context): Json {
+  const body = { task, series: self.id, atMs: nowMs };
+  if (task !== "forecast") return body;
+  const whole = { ...body, horizonMs: horizonMs(rulesOf(state)), memory: state.memory };
+  if (!isTooLong(whole)) return whole;
+  state.memory = null;
+  return { ...whole, memory: null };
+}
+
+/** A request of it would throw, and its turn be lost with whatever it did. */
+function isTooLong(body: Json): boolean {
+  return JSON.stringify(body).length > maxRequestUnits;
 }
 
 function lookAgainSoon(state: AnalysisState, task: Task, context: Context): void {
@@ -185,6 +198,11 @@ function take(state: AnalysisState, task: Task, answer: ServiceAnswer, context: 
     tookMs,
     ...nameResult(task, found),
   };
+  if (isTooLong(result)) {
+    state.results.failed++;
+    state.results.failure = `too-long: what was found has more than ${maxRequestUnits} units of JSON text`;
+    return;
+  }
   context.request("results", result, { deadlineMs: resultDeadlineMs });
 }
 

@@ -9,7 +9,7 @@ import type { Json } from "../../runtime/core/actor.ts";
 import type { Compute, ComputeOptions } from "../../runtime/node/compute.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
 import { type Service, serviceOf } from "../../runtime/node/service.ts";
-import { type Finding, notKnown } from "../analytics/finding.ts";
+import { type Finding, known } from "../analytics/finding.ts";
 import type { Metadata } from "../analytics/statistics/metadata.ts";
 import { AnalysisRequest, type FoundAnalysis } from "./found.ts";
 import {
@@ -43,8 +43,6 @@ function computeOf({ compute }: Engine): Compute {
   return compute;
 }
 
-const nothing = { unknown: "not enough information because it has no values yet" } as const;
-
 /** Plain objects of plain values, as jobs answer them, are JSON; types that have names are not known to be. */
 function jsonOf(value: object | null): Json {
   return JSON.parse(JSON.stringify(value));
@@ -60,13 +58,14 @@ async function findMetadata(
   signal: AbortSignal,
 ): Promise<Found> {
   const minutes = await readMinutes(engine, series, atMs, metadataSpanMs);
-  if (minutes === null) return nothing;
-  const found = await computeOf(engine).run<Metadata>("metadata", minutes.series, {
+  if (!minutes.known) return unknownOf(minutes);
+  const found = await computeOf(engine).run<Metadata>("metadata", minutes.value.series, {
     priority: "background",
     deadlineMs: computeDeadlineMs,
     signal,
   });
-  return { found: jsonOf(found) };
+  // Seasons are looked for in whatever is enough to say anything.
+  return found.seasonality.known ? { found: jsonOf(found) } : unknownOf(found.seasonality);
 }
 
 type ForecastRequest = Omit<Extract<AnalysisRequest, { task: "forecast" }>, "task">;
@@ -77,18 +76,17 @@ export interface Forecasting {
   readonly forecasts: ForecastMetrics;
 }
 
-/** Null: the series has no values yet. */
 async function runForecast(
   { engine, forecasts }: Forecasting,
   { series: id, atMs, horizonMs, memory }: ForecastRequest,
   options: ComputeOptions,
-): Promise<ForecastJobAnswer | null> {
+): Promise<Finding<ForecastJobAnswer>> {
   const minutes = await readMinutes(engine, id, atMs, forecastSpanMs);
-  if (minutes === null) return null;
-  const job: ForecastJob = { ...minutes, horizonSteps: Math.ceil(horizonMs / stepMs), memory, atMs };
+  if (!minutes.known) return minutes;
+  const job: ForecastJob = { ...minutes.value, horizonSteps: Math.ceil(horizonMs / stepMs), memory, atMs };
   const answer = await computeOf(engine).run<ForecastJobAnswer>("forecast", job, options);
   forecasts.made(answer.methods);
-  return answer;
+  return known(answer);
 }
 
 async function findForecast(
@@ -101,18 +99,18 @@ async function findForecast(
     deadlineMs: computeDeadlineMs,
     signal,
   });
-  if (answer === null) return nothing;
-  const { forecast, judgement } = answer;
+  if (!answer.known) return unknownOf(answer);
+  const { forecast, memory, judgement } = answer.value;
   return {
     ...forecast.known ? { found: jsonOf(forecast.value) } : unknownOf(forecast),
-    memory: jsonOf(answer.memory),
+    memory: jsonOf(memory),
     ...judgement !== null && { judgement: jsonOf(judgement) },
   };
 }
 
 async function findValues(engine: Engine, { series }: AnalysisRequest): Promise<Found> {
   const found = await readValues(engine, series);
-  return found === null ? nothing : { found };
+  return found.known ? { found: found.value } : unknownOf(found);
 }
 
 function find(forecasting: Forecasting, request: AnalysisRequest, signal: AbortSignal): Promise<Found> {
@@ -149,5 +147,5 @@ export async function forecastNow(
   const atMs = forecasting.engine.logNowMs();
   const options = { priority: "interactive", deadlineMs } as const;
   const answer = await runForecast(forecasting, { ...request, atMs }, options);
-  return answer?.forecast ?? notKnown("it has no values yet");
+  return answer.known ? answer.value.forecast : answer;
 }

@@ -22,6 +22,8 @@ export const stepMs = minuteMs;
 /** The next ten minutes, unless told otherwise; more than a day ahead minutes say nothing. */
 export const defaultHorizonMs = 10 * minuteMs;
 export const maxHorizonMs = 24 * hourMs;
+/** On a schedule: its path, and the one that is to be judged, are kept and sent as requests (`maxRequestUnits`). */
+export const maxScheduledHorizonMs = 6 * hourMs;
 
 /** A fit is used so long, if what it forecasts comes true. */
 export const refitMs = hourMs;
@@ -61,3 +63,5 @@ export const historyRowsPage = 512;
 
 /** Memory of an analysis: a fit, two forecasts and metadata are some kB of JSON; measured as objects. */
 export const analysisBytes = 24 * 1024;
+/** And of each step of its forecasts: two paths with four bounds each, and how far off each step is; rounded up. */
+export const forecastStepBytes = 128;

@@ -3,11 +3,18 @@
 import { z } from "zod";
 import type { Address } from "../../runtime/core/actor.ts";
 import type { Engine } from "../../runtime/node/engine.ts";
+import { type Finding, known, notKnown } from "../analytics/finding.ts";
 import { type HistoryPoint, historySeries } from "../analytics/history.ts";
 import type { RegularSeries } from "../analytics/regular_series.ts";
 import { oneMinuteHistory } from "../analytics/resolution.ts";
 import { readHistoryRows, RingAnswer } from "../sensors/read_history.ts";
-import { rateChannel, type SeriesChannel, seriesChannel, seriesChannels } from "../series/channels.ts";
+import {
+  noValuesIn,
+  rateChannel,
+  type SeriesChannel,
+  seriesChannel,
+  seriesChannels,
+} from "../series/channels.ts";
 import { askDeadlineMs, historyRowsPage, stepMs } from "./limits.ts";
 
 /** What the query `analysedMinutes` of a series answers. */
@@ -22,21 +29,21 @@ export interface Minutes {
 }
 
 /**
- * The means of the minutes that were over at `atMs`, from the first one with a value on; at most those of `spanMs`. Null
- * when there is no such series, or it has no value then.
+ * The means of the minutes that were over at `atMs`, from the first one with a value on; at most those of `spanMs`. Not
+ * known when there is no such series, or it has no value then.
  */
 export async function readMinutes(
   engine: Pick<Engine, "ask" | "flush" | "shardOf" | "store">,
   id: string,
   atMs: number,
   spanMs: number,
-): Promise<Minutes | null> {
+): Promise<Finding<Minutes>> {
   const actor: Address = { kind: "series", id };
   const answer = await engine.ask(actor, "analysedMinutes", {}, {
     consistency: "strict",
     deadlineMs: askDeadlineMs,
   });
-  if (answer.type === "absent") return null;
+  if (answer.type === "absent") return notKnown(noValuesIn(seriesChannel));
   if (answer.type !== "answered") {
     const sentence = answer.type === "moved" ? "its shard is moving" : answer.sentence;
     throw new Error(`Cannot read the minutes of the series ${id}: ${sentence}`);
@@ -48,9 +55,9 @@ export async function readMinutes(
   const rows = await readHistoryRows(engine.store, actor, oneMinuteHistory, range, historyRowsPage);
   const points = historySeries(oneMinuteHistory, rows, ring, { channel, stepMs, ...range });
   const series = regular(points, toMs);
-  if (series === null) return null;
+  if (series === null) return notKnown(noValuesIn(channel));
   const formerChannel = Object.hasOwn(ring.channels, rateChannel) ? rateChannel : seriesChannel;
-  return { channel, formerChannel, series };
+  return known({ channel, formerChannel, series });
 }
 
 function regular(points: readonly HistoryPoint[], toMs: number): RegularSeries | null {

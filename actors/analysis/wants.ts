@@ -1,7 +1,14 @@
 /** What rules want of a series' analysis, and what that comes to for all of them together. */
 
 import { z } from "zod";
-import { defaultHorizonMs, maxEveryMs, maxHorizonMs, minEveryMs, stepMs } from "./limits.ts";
+import {
+  defaultHorizonMs,
+  maxEveryMs,
+  maxHorizonMs,
+  maxScheduledHorizonMs,
+  minEveryMs,
+  stepMs,
+} from "./limits.ts";
 
 const everyMs = z.number().int().min(minEveryMs).max(maxEveryMs);
 
@@ -24,8 +31,8 @@ export function intervalMs(rules: readonly Wants[], task: Task): number | null {
   return intervals.length === 0 ? null : Math.min(...intervals);
 }
 
-/** How far ahead: as the rule that looks furthest. */
+/** How far ahead: as the rule that looks furthest, and no further than a schedule can. */
 export function horizonMs(rules: readonly Wants[]): number {
   const horizons = rules.flatMap((rule) => rule.forecast?.horizonMs ?? []);
-  return horizons.length === 0 ? defaultHorizonMs : Math.max(...horizons);
+  return horizons.length === 0 ? defaultHorizonMs : Math.min(maxScheduledHorizonMs, Math.max(...horizons));
 }

@@ -33,7 +33,12 @@ export function mistakeSentence({ issues }: z.ZodError, schema: z.ZodType, whole
   switch (issue.code) {
     case "unrecognized_keys": {
       const [key = ""] = issue.keys;
-      const near = nearest(key, membersOf(schema));
+      const members = membersOf(schema);
+      if (members.includes(key)) {
+        return `${place} has a member ${JSON.stringify(key)}, which nothing reads there: ` +
+          "it belongs to another type, or elsewhere";
+      }
+      const near = nearest(key, members);
       const hint = near === null ? "" : `; did you mean ${near}?`;
       return `${place} has a member ${JSON.stringify(key)}, which nothing reads${hint}`;
     }

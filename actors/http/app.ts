@@ -112,6 +112,7 @@ export function createApp(options: AppOptions): App {
     store: storeReads(engine, deadlines),
     reader: new ActorReader({ engine, hot, limits, log }),
   };
+  const offers = new FrequentOffers(engine, nowMs);
   const health = healthRoutes({ engine, productMetrics: () => registry.metrics() });
   const routes: readonly Route[] = [
     ...collections.flatMap((collection) => [
@@ -121,13 +122,18 @@ export function createApp(options: AppOptions): App {
     importRoute(series, {
       ...context,
       metrics,
-      offers: new FrequentOffers(engine, nowMs),
+      offers,
       retentionMs: options.retentionMs ?? null,
     }),
     ...options.remoteWrite === undefined ? [] : remoteWriteRoutes(options.remoteWrite, context),
     ...analysisRoutes({ ...context, forecasts: options.forecasts ?? new ForecastMetrics(registry) }),
     ...resultsRoutes({ ...context, tables: options.results ?? (() => null) }),
-    ...configuredKinds.flatMap((kind) => configuredRoutes(kind, context, receivedHere(options.remoteWrite))),
+    ...configuredKinds.flatMap((kind) =>
+      configuredRoutes(kind, context, {
+        knownHere: receivedHere(options.remoteWrite),
+        onChanged: () => offers.forget(),
+      })
+    ),
     ...actorRoutes(context),
     ...suspensionRoutes(context),
     ...deadLetterRoutes(context),

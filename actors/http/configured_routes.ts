@@ -35,16 +35,22 @@ const segmentShapes = { name: { minLength: 1, maxLength: 64, pattern: configured
 /** What only this node knows of something that is configured, by its spec. */
 export type KnownHere = (spec: Json) => Readonly<Record<string, unknown>>;
 
+interface ConfiguredHooks {
+  readonly knownHere?: KnownHere;
+  /** Called when something was made, changed or removed here, before that is answered. */
+  readonly onChanged?: () => void;
+}
+
 export function configuredRoutes(
   configured: ConfiguredKind,
   context: CollectionContext,
-  knownHere: KnownHere = () => ({}),
+  { knownHere = () => ({}), onChanged = () => {} }: ConfiguredHooks = {},
 ): Route[] {
   return [
     listRoute(configured, context),
     getRoute(configured, context, knownHere),
-    putRoute(configured, context),
-    deleteRoute(configured, context),
+    putRoute(configured, context, onChanged),
+    deleteRoute(configured, context, onChanged),
   ];
 }
 
@@ -154,7 +160,7 @@ async function configure(
   return now !== null;
 }
 
-function putRoute(configured: ConfiguredKind, context: CollectionContext): Route {
+function putRoute(configured: ConfiguredKind, context: CollectionContext, onChanged: () => void): Route {
   const { path, noun, spec, example } = configured;
   return route({
     method: "put",
@@ -190,12 +196,13 @@ function putRoute(configured: ConfiguredKind, context: CollectionContext): Route
       const misnamed = configured.misnamed?.(name, parsed.data) ?? null;
       if (misnamed !== null) throw new ProblemError("bad-spec", `The ${noun} "${name}": ${misnamed}.`);
       const wasThere = await configure(configured, context, name, parsed.data);
+      onChanged();
       return jsonResponse({ name, spec: parsed.data }, wasThere ? 200 : 201);
     },
   });
 }
 
-function deleteRoute(configured: ConfiguredKind, context: CollectionContext): Route {
+function deleteRoute(configured: ConfiguredKind, context: CollectionContext, onChanged: () => void): Route {
   const { path, noun, example } = configured;
   return route({
     method: "delete",
@@ -214,6 +221,7 @@ function deleteRoute(configured: ConfiguredKind, context: CollectionContext): Ro
     answer: async (_query, { segments }) => {
       const name = nameOf(segments);
       await configure(configured, context, name, null);
+      onChanged();
       return new Response(null, { status: 204 });
     },
   });

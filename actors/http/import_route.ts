@@ -129,16 +129,25 @@ function send(
   const rejected: BadLine[] = [];
   const keptFromMs = retentionMs === null ? -Infinity : engine.logNowMs() - retentionMs;
   let forgotten = 0;
+  const samples: ImportedSample[] = [];
   readCsv(lines, untilMs, {
     sample(timeMs, value) {
       if (timeMs < keptFromMs) forgotten++;
-      const message: SampleMessage = [timeMs, null, value, 1];
-      batch.add(kind, id, message);
+      samples.push([timeMs, null, value, 1]);
     },
     bad: (line) => void rejected.push(line),
   });
+  for (const sample of inOrder(samples)) batch.add(kind, id, sample);
   const sent = batch.size > 0 ? offers.offer([id]).then(() => batch.send()) : null;
   return { sent, accepted: batch.size, rejected, forgotten };
+}
+
+type ImportedSample = SampleMessage & readonly [timeMs: number, ...rest: unknown[]];
+
+/** Oldest first: a counter grows that way, whichever way its file is written. Those of one time stay as they are. */
+function inOrder(samples: ImportedSample[]): readonly ImportedSample[] {
+  const isSorted = samples.every(([timeMs], at) => at === 0 || samples[at - 1]![0] <= timeMs);
+  return isSorted ? samples : samples.sort(([a], [b]) => a - b);
 }
 
 function nothingAccepted(rejected: readonly BadLine[]): ProblemError {

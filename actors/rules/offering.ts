@@ -58,6 +58,11 @@ export class FrequentOffers {
     for (const rule of await this.#rules()) await offerTo(this.#engine, rule, ids);
   }
 
+  /** Rules are others now: a series whose history is brought in next is offered to those. */
+  forget(): void {
+    this.#known = null;
+  }
+
   #rules(): Promise<readonly KnownRule[]> {
     const atMs = this.#nowMs();
     if (this.#known === null || atMs - this.#known.atMs >= knownRulesMs) {

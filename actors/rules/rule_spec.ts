@@ -38,7 +38,9 @@ export const RuleSpec = z.strictObject({
     metadata: analysed.prefault("15m"),
     forecast: analysed.prefault("1m"),
   }, { error: "an object of times is needed" }).prefault({}),
-  horizon: duration("1m", "24h").prefault("10m").meta({ description: "How far forecasts reach." }),
+  horizon: duration("1m", "6h").prefault("10m").meta({
+    description: "How far forecasts reach; up to a day further ones can be asked for.",
+  }),
 }, { error: "an object with match and do is needed" }).meta({ id: "RuleSpec" });
 
 export type RuleSpec = z.output<typeof RuleSpec>;

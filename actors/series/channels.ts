@@ -13,6 +13,13 @@ export const seriesChannels = [seriesChannel, rateChannel] as const;
 
 export type SeriesChannel = typeof seriesChannels[number];
 
+/** Why a channel tells nothing that has no values; completes "not enough information because …". */
+export function noValuesIn(channel: SeriesChannel): string {
+  return channel === seriesChannel
+    ? "it has no values yet"
+    : "it has no rate yet: growth is told of at each value that is newer than all that came before it";
+}
+
 /** A counter is only known by its growth: values, metadata, forecasts and scores are of that. */
 export function analysedChannel(wantsRate: boolean): SeriesChannel {
   return wantsRate ? rateChannel : seriesChannel;

@@ -1,10 +1,10 @@
 /**
  * How long a compute thread rests behind a job, so that those who want the processors have them.
  *
- * That it is as nice as can be is not enough on a machine that is nearly full: whoever wakes up there is put on the
- * processor it had before, behind another, and not on the one where the nice thread is; and what that one leaves in
- * caches is not theirs. So of the processors' time a thread takes the square of the share that is free: all of it on an
- * idle machine, a quarter on one that is half idle, a twenty-fifth where a fifth is free.
+ * That it is as nice as can be is not enough on a machine that is nearly full: beside it all others wait longer for a
+ * processor, and use somewhat more of it for the same work (`deno task bench beside-analyses`). So of the processors' time
+ * a thread takes the square of the share that is free: all of it on an idle machine, a quarter on one that is half idle,
+ * a twenty-fifth where a fifth is free. A rest is bounded, as somebody may wait for the next job: long jobs take more.
  */
 
 import { maxComputeRestMs } from "./limits.ts";

@@ -7,6 +7,7 @@ import { makeForecast } from "../../actors/analysis/forecasting.ts";
 import { Judgement } from "../../actors/http/forecast_schemas.ts";
 import { keptJudgements } from "../../actors/analysis/limits.ts";
 import type { Json } from "../../runtime/core/actor.ts";
+import { maxRequestUnits } from "../../runtime/core/limits.ts";
 import { probe, type ServiceRequest, TestNode } from "../../runtime/testkit.ts";
 
 const minute = 60_000;
@@ -133,6 +134,37 @@ Deno.test("a forecast is asked for with what the last one gave back; judgements 
   const judgements = stateOf(node).judgements;
   assert.deepEqual([judgements.length, judgements[0]], [keptJudgements, { i: 5 }]);
   assert.deepEqual(node.ask(analysis, "remembered"), { memory: { fit: keptJudgements + 4 }, judgements });
+});
+
+Deno.test("another horizon is asked for at once, and no further than a schedule can", () => {
+  const node = start();
+  const horizons = () =>
+    requestsTo(node, "analysis").map(({ body }) => (body as { horizonMs: number }).horizonMs / minute);
+  const want = (horizonMs: number) =>
+    node.send(analysis, { analyse: { forecast: { everyMs: 60 * minute, horizonMs } }, by: "a" });
+  want(10 * minute);
+  node.advance(minute);
+  assert.deepEqual(horizons(), [10]);
+  find(node, requestsTo(node, "analysis")[0], { found: {} });
+  want(24 * 60 * minute);
+  node.advance(minute);
+  assert.deepEqual(horizons(), [6 * 60]);
+  node.expectReplays();
+});
+
+Deno.test("what is too long for a request is told, and the schedule goes on", () => {
+  const node = start();
+  const long = "x".repeat(maxRequestUnits);
+  node.send(analysis, { analyse: { forecast: { everyMs: minute, horizonMs: 10 * minute } }, by: "a" });
+  node.advance(minute);
+  find(node, requestsTo(node, "analysis")[0], { found: { long }, memory: { long } });
+  assert.deepEqual(requestsTo(node, "results"), []);
+  const { failed, failure } = stateOf(node).results as { failed: number; failure: string };
+  assert.deepEqual([failed, failure.slice(0, 9)], [1, "too-long:"]);
+  node.advance(minute);
+  const [next] = requestsTo(node, "analysis");
+  assert.equal((next!.body as { memory: Json }).memory, null);
+  node.expectReplays();
 });
 
 Deno.test("the actor tells how its last forecasts did, as HTTP answers it", () => {

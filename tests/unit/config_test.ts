@@ -43,6 +43,10 @@ const mistakes: readonly (readonly [unknown, RegExp])[] = [
   [{ rules: { a: { ...rule, max: 0 } } }, /rules\.a\.max: a whole number from 1 to 5000/],
   [{ rules: { a: { ...rule, every: { forecast: "1s" } } } }, /every\.forecast: a time from 10s to 24h/],
   [{ sources: { a: { type: "target", url: "h:9100" } } }, /sources\.a\.url: an address such as http/],
+  [
+    { sources: { a: { ...target, step: "1m" } } },
+    /sources\.a has a member "step", which nothing reads there: it belongs to another type, or elsewhere/,
+  ],
   [{ sources: { a: { ...target, evry: "1s" } } }, /sources\.a has a member "evry", .* did you mean every\?/],
   [
     { sources: { a: { ...target, type: "pull" } } },
@@ -52,7 +56,7 @@ const mistakes: readonly (readonly [unknown, RegExp])[] = [
     { sources: { a: { type: "remote-write" } } },
     /sources\.a: a source of the type remote-write is called remote-write, as there is one at most\.$/,
   ],
-  [{ rules: { a: { ...rule, horizon: "1y" } } }, /rules\.a\.horizon: a time from 1m to 24h/],
+  [{ rules: { a: { ...rule, horizon: "1y" } } }, /rules\.a\.horizon: a time from 1m to 6h/],
 ];
 
 for (const [config, sentence] of mistakes) {

@@ -20,8 +20,8 @@ Deno.test("POST /series/{id}/history sends each good line as history, and names 
     ]);
     const common = { kind: "series", id: 'load{host="a"}', key: "k" };
     assert.deepEqual(engine.sent, [
-      { ...common, message: [fakeNowMs, null, 1.5, 1] },
       { ...common, message: [Date.UTC(2020, 0, 1), null, 2, 1] },
+      { ...common, message: [fakeNowMs, null, 1.5, 1] },
     ]);
   }));
 
@@ -62,6 +62,26 @@ Deno.test("POST /series/{id}/history tells the series first what rules want of i
     assert.deepEqual(await take(), values);
   });
 });
+
+Deno.test("POST /series/{id}/history sends the oldest line first, and leaves those of one time as they are", () =>
+  withApp({}, async ({ engine, post }) => {
+    const lines = [[2, 20], [3, 30], [1, 10], [2, 21]].map(([ms, value]) => `${fakeNowMs + ms!},${value}\n`);
+    assert.equal((await post(path, lines.join(""), csv)).status, 202);
+    assert.deepEqual(engine.sent.map(({ message }) => (message as number[])[2]), [10, 20, 21, 30]);
+  }));
+
+Deno.test("POST /series/{id}/history knows of a rule that was made here just before", () =>
+  withApp({ nowMs: () => 0 }, async ({ engine, post, ask }) => {
+    const take = () => post(path, `${fakeNowMs},1.5\n`, csv);
+    engine.answer = () => ({ type: "absent", ageMs: 0 });
+    await take();
+    await ask("/rules/loads", { method: "PUT", body: JSON.stringify({ match: "load", do: ["metadata"] }) });
+    engine.ids = ["loads"];
+    engine.answer = () => answered({ spec: RuleSpec.parse({ match: "load", do: ["metadata"] }), series: [] });
+    engine.sent.length = 0;
+    await take();
+    assert.deepEqual(engine.sent.map(({ kind }) => kind), ["analysis", "rule", "series"]);
+  }));
 
 const refused = [
   [

@@ -137,7 +137,7 @@ Deno.test("describe() says what is missing, and never NaN", () => {
   const long = (value: (t: number) => number) => make(100, value);
   const cases: readonly (readonly [string, Float64Array, RegExp])[] = [
     ["nothing", make(0, () => 0), /not enough information because it has 0 points, and 30 are needed/],
-    ["one point", make(1, () => 5), /^constant/],
+    ["one point", make(1, () => 5), /^not enough information because it has 1 points, and 30 are needed/],
     ["three points", make(3, (t) => t), /it has 3 points/],
     ["no values", long(() => NaN), /it has 0 points.*100 of 100 steps without a value/],
     ["a constant", long(() => 0.1), /^constant$/],
@@ -148,6 +148,11 @@ Deno.test("describe() says what is missing, and never NaN", () => {
     ["a line", long((t) => t), /./],
     ["infinities", long((t) => t % 10 === 0 ? Infinity : Math.sin(t * t)), /10 of 100 steps/],
     ["a long gap", long((t) => t > 40 && t < 95 ? NaN : t), /since its last gap of more than 30 steps/],
+    [
+      "a silent end",
+      long((t) => t > 60 ? NaN : Math.sin(t * t)),
+      /^(?!not enough).*39 of 100 steps without a value$/,
+    ],
     ["every other point", long((t) => t % 2 === 0 ? NaN : t), /of its 99 steps have no value/],
   ];
   for (const [what, values, verdict] of cases) {

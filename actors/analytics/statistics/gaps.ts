@@ -45,12 +45,15 @@ export interface Whole {
 }
 
 /**
- * What follows the last gap that is too long to be filled, with the shorter ones filled. Not known when that is too
- * little, or too much of it missing.
+ * What follows the last gap that is too long to be filled, up to the last value, with the shorter ones filled. Not known
+ * when that is too little, or too much of it missing.
  */
 export function wholeSeries(series: RegularSeries): Finding<Whole> {
   let from = 0;
-  for (const run of runsOf(series)) if (run.steps > maxFilledSteps) from = run.from + run.steps;
+  for (const run of runsOf(series)) {
+    const isAtEnd = run.from + run.steps === series.values.length;
+    if (run.steps > maxFilledSteps && !isAtEnd) from = run.from + run.steps;
+  }
   const values = series.values.slice(from);
   let end = values.length;
   while (end > 0 && Number.isNaN(values[end - 1]!)) end--;

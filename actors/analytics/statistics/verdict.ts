@@ -25,7 +25,9 @@ export function verdictOf(
   { moments, stationarity, seasonality, trend, gaps }: Omit<Metadata, "verdict">,
 ): string {
   const parts: string[] = [];
-  if (moments.known && moments.value.min === moments.value.max) parts.push("constant");
+  // A few equal values may be all there are yet.
+  const isConstant = moments.known && moments.value.min === moments.value.max && seasonality.known;
+  if (isConstant) parts.push("constant");
   else if (stationarity.known) parts.push(stationarityText(stationarity.value));
   else parts.push(`not enough information because ${reasonOf(stationarity)}`);
   if (seasonality.known && stationarity.known) {

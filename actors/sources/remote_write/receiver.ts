@@ -71,7 +71,8 @@ export class RemoteWriteReceiver {
     this.#samples = new Counter({
       name: "sensorium_remote_write_samples_total",
       help:
-        "Samples that were written to this node, by what became of them; of series that are not taken, the series.",
+        "Samples that were written to this node, by what became of them, again when they are sent again; of series that are " +
+        "not taken, the series.",
       labelNames: ["outcome"],
       registers: [registry],
     });
