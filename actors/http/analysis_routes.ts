@@ -150,7 +150,7 @@ function forecastRoute(context: ForecastContext): Route {
     summary: "The next minutes of a series, with intervals.",
     description:
       "By the fit of the last scheduled forecast; without one, or for another horizon, it is fitted now. One point a " +
-      "minute, from the first one on that has no value yet. CSV has a row for each; where there is none, the header `X-Missing` says why.",
+      "minute, from now on, also where the last values are older. CSV has a row for each; where there is none, the header `X-Missing` says why.",
     access: "token",
     segments,
     query: z.strictObject({

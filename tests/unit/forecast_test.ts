@@ -311,14 +311,21 @@ Deno.test("withoutGlitches() leaves what is a habit, a season's or a new level",
   assert.equal(one[1439], base[1438]);
 });
 
-Deno.test("a forecast begins behind the last value, where the newest are missing", () => {
+Deno.test("a forecast begins behind the last step, also where the newest have no value, and is less sure then", () => {
   const sine = (t: number) => 100 * Math.sin(2 * Math.PI * t / 24);
   const values = make(240, (t) => t < 237 ? sine(t) + noise(t) : NaN);
-  const { startMs, path } = valueOf(forecastOf(values, 6));
-  assert.equal(startMs, 237 * minuteMs);
-  for (const [h, value] of path.entries()) {
-    assert.ok(Math.abs(value - sine(237 + h)) < 3, `step ${h}: ${value}`);
+  const late = valueOf(forecastOf(values, 6));
+  assert.equal(late.startMs, 240 * minuteMs);
+  assert.equal(late.path.length, 6);
+  for (const [h, value] of late.path.entries()) {
+    assert.ok(Math.abs(value - sine(240 + h)) < 3, `step ${h}: ${value}`);
   }
+  const width = ({ lower95, upper95 }: Forecast, h: number) => upper95[h]! - lower95[h]!;
+  const known = valueOf(forecastOf(values.slice(0, 237), 6));
+  assert.equal(known.startMs, 237 * minuteMs);
+  assert.deepEqual(late.path.slice(0, 3), known.path.slice(3), "the same times");
+  for (let h = 0; h < 3; h++) assertNear(width(late, h), width(known, h + 3), 1e-9, `step ${h}`);
+  assert.ok(width(late, 5) >= width(late, 2));
   const fewer = forecastOf(values, 3);
   assert.ok(!fewer.known);
   assert.equal(fewer.reason, "its last 3 steps have no value, and 3 are to be forecast");

@@ -21,7 +21,7 @@ import { learnedPoints, meanAbsolute, originsFor, tryAll } from "./backtest.ts";
 import { type Candidate, candidatesFor, familyOf, nameOf, Workbench } from "./candidates.ts";
 import { bestCombination, combine, honestErrors, type Member } from "./combination.ts";
 import type { CandidateOutcome, Family } from "./families.ts";
-import { type ErrorModel, errorModel, walkModel } from "./intervals.ts";
+import { type ErrorModel, errorModel, laterModel, walkModel } from "./intervals.ts";
 import { withoutGlitches } from "./glitches.ts";
 import { maxHorizonShare, maxPoints } from "./limits.ts";
 import { type Extreme, extremesOf, quantileBands } from "./simulation.ts";
@@ -207,13 +207,13 @@ interface Drawn {
   readonly fallbacks: readonly Family[];
 }
 
-function draw(values: Float64Array, { members, seasons, horizonSteps }: Fitted): Drawn {
+function draw(values: Float64Array, { members, seasons }: Fitted, steps: number): Drawn {
   const bench = new Workbench(values);
   const paths: Float64Array[] = [];
   const weights: number[] = [];
   const fallbacks: Family[] = [];
   for (const { candidate, weight } of members) {
-    const path = bench.path(candidate, horizonSteps);
+    const path = bench.path(candidate, steps);
     if (path === null) {
       fallbacks.push(familyOf(candidate));
       continue;
@@ -224,8 +224,8 @@ function draw(values: Float64Array, { members, seasons, horizonSteps }: Fitted):
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   if (total > 0) return { path: combine(paths, weights.map((weight) => weight / total)), fallbacks };
   const usable = seasons.filter((period) => period <= values.length);
-  const last = new Float64Array(horizonSteps).fill(values.at(-1)!);
-  return { path: bench.path(plainCandidate(usable), horizonSteps) ?? last, fallbacks };
+  const last = new Float64Array(steps).fill(values.at(-1)!);
+  return { path: bench.path(plainCandidate(usable), steps) ?? last, fallbacks };
 }
 
 /** Steps of the series' end that have no value. */
@@ -234,8 +234,9 @@ function missingAtEnd({ values }: RegularSeries): number {
 }
 
 /**
- * The values that follow a series' last one, as many as the fit is for, which may be somewhat older than its last points.
- * Where the newest steps have no value it begins with them; not known when it would end with them, too.
+ * The values that follow a series' last step, as many as the fit is for, which may be somewhat older than its last points.
+ * Where the newest steps have no value they are drawn, too, and left out, as they are past; not known when they are more
+ * than that.
  */
 export function forecast(fitted: Fitted, series: RegularSeries): Finding<Forecast> {
   const prepared = prepare(series);
@@ -248,14 +249,16 @@ export function forecast(fitted: Fitted, series: RegularSeries): Finding<Forecas
   if (missing >= horizonSteps) {
     return notKnown(`its last ${missing} steps have no value, and ${horizonSteps} are to be forecast`);
   }
-  const { path, fallbacks } = draw(values, fitted);
+  const { path: drawn, fallbacks } = draw(values, fitted, missing + horizonSteps);
+  const path = drawn.subarray(missing);
+  const ahead = laterModel(errors, missing);
   return known({
     method,
-    startMs: series.startMs + (series.values.length - missing) * series.stepMs,
+    startMs: series.startMs + series.values.length * series.stepMs,
     stepMs: series.stepMs,
     path: [...path],
-    ...quantileBands(path, errors),
-    ...extremesOf(path, errors),
+    ...quantileBands(path, ahead),
+    ...extremesOf(path, ahead),
     testedSteps,
     ...testedSteps === horizonSteps
       ? { mase, coverage80, coverage95 }

@@ -111,3 +111,12 @@ export function walkModel(stepScale: number, steps: number): ErrorModel {
   const scales = Array.from({ length: steps }, (_, h) => stepScale * Math.sqrt(h + 1));
   return { scales, factors: normal, correlation: 0.9 };
 }
+
+/** Of the steps that begin so many later; beyond those that are known scales grow with the root of the step. */
+export function laterModel({ scales, ...model }: ErrorModel, bySteps: number): ErrorModel {
+  const last = scales.at(-1)!;
+  const later = scales.map((_, h) =>
+    scales[h + bySteps] ?? last * Math.sqrt((h + bySteps + 1) / scales.length)
+  );
+  return { ...model, scales: later };
+}
