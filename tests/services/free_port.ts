@@ -1,9 +1,16 @@
-/** A TCP port of the loopback address that nobody held a moment ago. */
+/** The system may name a port again that was let go a moment ago, and whoever asked for it has yet to bind it. */
+const given = new Set<number>();
+
+/** A TCP port of the loopback address that nobody held a moment ago, and that was not given out before. */
 export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
+  for (;;) {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    listener.close();
+    if (given.has(port)) continue;
+    given.add(port);
+    return port;
+  }
 }
 
 /** The first of so many ports in a row that nobody held a moment ago. */
