@@ -34,6 +34,7 @@ export function counters(): ActorCounters {
     series_duplicates: series.duplicates,
     series_too_old: series.tooOld,
     series_anomalies: series.anomalies,
+    series_unrated: series.unrated,
   };
 }
 

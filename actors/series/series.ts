@@ -69,6 +69,7 @@ function receive(state: SeriesState, message: SeriesMessage, context: Context, c
   if (verdict !== "counts") return;
   const isInRing = state.open(ts, context.nowMs);
   state.add(seriesChannel, value, ts, 0);
+  if (state.isUnrated(ts)) counts.unrated.value++;
   const growth = state.growth(ts, Number(value));
   if (growth !== null) state.add(rateChannel, growth, ts, 1);
   const scored = state.analysed === rateChannel ? growth : Number(value);
@@ -81,12 +82,18 @@ function receive(state: SeriesState, message: SeriesMessage, context: Context, c
 /** What turns of series count for `/metrics`, refolds included. */
 export interface SeriesCounts extends WindowCounts {
   readonly anomalies: ActorCounter;
+  readonly unrated: ActorCounter;
 }
 
 export function seriesCounts(): SeriesCounts {
   return {
     ...windowCounts("series"),
     anomalies: { help: "Anomalies found in series of which a rule asks for a score.", value: 0 },
+    unrated: {
+      help:
+        "Values without a growth in series of which a rule asks for a rate: one as new, or newer, came before.",
+      value: 0,
+    },
   };
 }
 

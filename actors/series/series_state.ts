@@ -134,12 +134,17 @@ export class SeriesState extends WindowState {
     this.keepMinutes(keepsMinutes(this.id) || wants.minutes);
   }
 
+  /** Whether the growth up to a value of this time is asked for and cannot be told: a newer one has been. */
+  isUnrated(ts: number): boolean {
+    const watch = this.#watch;
+    return watch !== null && watch.wants.rate && watch.counter !== null && ts <= watch.counter.ts;
+  }
+
   /** Growth per second up to this value of a counter; null when it tells of none. */
   growth(ts: number, value: number): number | null {
     const watch = this.#watch;
-    if (watch === null || !watch.wants.rate) return null;
+    if (watch === null || !watch.wants.rate || this.isUnrated(ts)) return null;
     const last = watch.counter;
-    if (last !== null && ts <= last.ts) return null;
     watch.counter = { ts, value };
     if (last === null) return null;
     const grown = value < last.value ? value : value - last.value;

@@ -183,10 +183,11 @@ export class ComputePool implements Compute {
   #begin(thread: ComputeHandle, running: RunningJob): void {
     this.#running.set(thread, running);
     running.job.begin(thread).then(
-      ({ usedMs, handOver }) => {
-        this.#rest(thread, usedMs, this.#parts.clock.nowMs() - running.sinceMs);
-        this.#ended(thread, running, "done", handOver);
-      },
+      ({ usedMs, handOver }) =>
+        this.#ended(thread, running, "done", () => {
+          this.#rest(thread, usedMs, this.#parts.clock.nowMs() - running.sinceMs);
+          handOver();
+        }),
       (thrown: unknown) => {
         // Else its input could not be cloned.
         const error = thrown instanceof ComputeError

@@ -148,8 +148,7 @@ export const lastRehearsalPauseMs = minuteMs;
 export const rehearsalBytes = 32 * MiB;
 
 /**
- * How much a rehearsal folds at once, and how often: some milliseconds of a processor, also before V8 has compiled
- * anything. Strict queries at 2,000 a second beside rehearsals without a pause: `deno task bench ask`.
+ * How much a rehearsal folds at once, and how often: whoever answers meanwhile waits for no more than that.
  */
 export const rehearsalStepBytes = 32 * 1024;
 export const rehearsalStepMs = 20;

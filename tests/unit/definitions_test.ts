@@ -29,6 +29,7 @@ Deno.test("counters() counts late readings, repeated numbers and too old ones by
     series_duplicates: 1,
     series_too_old: 1,
     series_anomalies: 0,
+    series_unrated: 0,
   });
   node.expectNoDeadLetters();
 });

@@ -5,7 +5,12 @@ import fc from "fast-check";
 import { SlabPool } from "../../actors/analytics/slab.ts";
 import { answerWindows } from "../../actors/analytics/window_answer.ts";
 import { maxRulesPerSeries } from "../../actors/series/limits.ts";
-import { type AnalysedWindows, seriesDefinition, type SeriesMessage } from "../../actors/series/series.ts";
+import {
+  type AnalysedWindows,
+  seriesCounts,
+  seriesDefinition,
+  type SeriesMessage,
+} from "../../actors/series/series.ts";
 import type { SeriesState } from "../../actors/series/series_state.ts";
 import { ByteReader, ByteWriter } from "../../runtime/core/bytes.ts";
 import { FormatError } from "../../runtime/core/errors.ts";
@@ -17,7 +22,8 @@ const minute = 60 * second;
 
 class Series {
   readonly pool = new SlabPool({ chunkBytes: 16_384 });
-  readonly definition = seriesDefinition(this.pool);
+  readonly counts = seriesCounts();
+  readonly definition = seriesDefinition(this.pool, this.counts);
   readonly deadLetters: DeadLettered[] = [];
   /** Starts of the rows that were put, by step. */
   readonly put = new Map<number, number[]>();
@@ -74,12 +80,13 @@ Deno.test("a rule that wants rates has a channel `rate`, in which a reset counts
   assert.equal(series.channel("value")?.count, 4);
 });
 
-Deno.test("a value as old as the last one, or older, tells of no growth", () => {
+Deno.test("a value as old as the last one, or older, tells of no growth, which is counted", () => {
   const series = new Series();
   series.send({ select: { rate: true }, by: "counters" }, [noon, null, 10], [noon, null, 20]);
   series.send([noon - second, null, 5], [noon + 2 * second, null, 14]);
   const rate = series.channel("rate");
   assert.deepEqual([rate?.count, rate?.max], [1, 2]);
+  assert.equal(series.counts.unrated.value, 2);
 });
 
 Deno.test("what rules want outlives the thread: the next value goes on from the last", () => {
