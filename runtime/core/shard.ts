@@ -70,8 +70,13 @@ interface ShardOptions {
 
 const nobody: TurnWitness = { enterFrame() {}, enterTurn() {}, leave() {} };
 
-/** Frames prepared ahead of the one being folded, so that loads overlap with folding. */
+/** Frames prepared ahead of the one being folded while actors are missing, so that loads overlap with folding. */
 const preparedAhead = 3;
+/**
+ * How many frames after one whose actors were not all in memory this ends. Frames that wait decoded survive collections
+ * of young memory, each of which copies them.
+ */
+const framesAfterMissing = 64;
 
 /** While records come, a tick is due when the newest stamp is so old. */
 const recordTickMs = 1000;
@@ -95,6 +100,8 @@ interface Tenure {
   inFlight: Checkpoint | null;
   /** Asked of the store; `created` become new actors when they are not found. */
   loading: readonly Address[] | null;
+  /** Number of the last frame that is folded with others prepared ahead of it. */
+  aheadUntil: number;
   dueLimit: number | null;
   /** A commit or a load came since the last eviction: trying again may free something. */
   mayEvict: boolean;
@@ -190,6 +197,7 @@ export class Shard implements ShardMachine {
       confirmedCommit: claim.commit,
       inFlight: null,
       loading: null,
+      aheadUntil: 0,
       dueLimit: limits.duePage,
       mayEvict: false,
       asksForGap: 0,
@@ -444,7 +452,8 @@ export class Shard implements ShardMachine {
     const { fold, inbox, pace, isolation, confirmedCommit } = tenure;
     const isOver = () => clock() >= endMs;
     for (let work = inbox.peek(); work !== undefined && this.#canFold(tenure); work = inbox.peek()) {
-      this.#prepareAhead(tenure, preparedAhead);
+      this.#prepareAhead(tenure, work.number <= tenure.aheadUntil ? preparedAhead : 0);
+      if (fold.wantedCount > 0) tenure.aheadUntil = work.number + framesAfterMissing;
       if (work.contexts !== null) work.beganMs ??= clock();
       if (!fold.prepare(work)) return false;
       const limit = isolation.limit(work, confirmedCommit);
@@ -463,6 +472,7 @@ export class Shard implements ShardMachine {
       if (work.beganMs !== null) this.#tellFolded(work, work.beganMs, nowMs);
       if (isolation.commitsFrames) pace.demand();
       this.#countFolded(tenure, queue, work.size);
+      work.release();
       inbox.turn(this.#mayFoldRecords(tenure, nowMs));
       if (nowMs >= endMs) return inbox.peek() !== undefined;
     }

@@ -140,6 +140,16 @@ export class WorkFrame {
     this.at = this.frame.count;
   }
 
+  /**
+   * It is folded, and nobody asks it for its entries any more. A frame that waited for its turn is old memory by then:
+   * until the next collection of that, each collection of young memory would copy what it was decoded into.
+   */
+  release(): void {
+    this.#frame = null;
+    this.targets = [];
+    this.#offsets = null;
+  }
+
   /** Of the traced requests whose messages it folds; null: none. */
   get contexts(): readonly string[] | null {
     return this.#isRepeated ? null : this.frame.contexts;

@@ -48,11 +48,11 @@ Deno.test("RecordReader hands over a fetch whole while there is credit, and want
   assert.equal(partition.wanted(), null);
 });
 
-Deno.test("RecordReader cuts a fetch into frames of about 256 KiB (1)", () => {
+Deno.test("RecordReader cuts a fetch into frames of about 64 KiB (1)", () => {
   const { partition, subscription, frames } = rig(0);
   subscription.grant(1);
   const offsets = Array.from({ length: 40 }, (_, offset) => offset);
-  partition.fetched(fetch(0, offsets, 41, 20_000));
+  partition.fetched(fetch(0, offsets, 41, 5_000));
   assert.deepEqual(frames.map(({ offsets }) => offsets.length), [14, 14, 12]);
   assert.deepEqual(frames.map(({ next }) => next), [14, 28, 41]);
 });

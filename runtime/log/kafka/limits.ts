@@ -67,8 +67,11 @@ export const fetchPartitionBytes = 1 * MiB;
 /** Of one compressed batch of a foreign topic: brokers take 1 MiB of one unless told otherwise, and JSON shrinks to a tenth. */
 export const maxDecompressedBytes = 64 * MiB;
 
-/** Records of a foreign topic that travel to their shard together: some 2,000 readings, 10 ms of folding. */
-export const recordFrameBytes = 256 * KiB;
+/**
+ * Records of a foreign topic that travel to their shard together: some 600 readings, 2 ms of folding. Few are decoded at
+ * a time, so that collections of young memory find little to copy.
+ */
+export const recordFrameBytes = 64 * KiB;
 
 /** How soon a partition that ends before what was read of it is looked at again. */
 export const beyondRetryMs = 5000;
