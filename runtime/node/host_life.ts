@@ -138,6 +138,7 @@ export class HostLife {
     this.#warmed.resolve();
     this.#unwatch = this.#watchdog.watch({
       turns: () => readTurnBoard(this.board).turn,
+      isInTurn: () => readTurnBoard(this.board).death !== null,
       // A thread that dies is no longer watched: nobody waits for this answer then.
       ping: (answered) => void this.rpc.call("ping", []).then(answered, () => {}),
       condemn: (silentTicks) => this.die(hangSentence(this.board, silentTicks)),

@@ -214,9 +214,13 @@ export const defaultActorBytes = 512 * MiB;
 export const pingMs = 1000;
 export const maxMissedPings = 10;
 
-/** Ticks of the watchdog, and how many of them a host may show no sign of life in a row. */
+/**
+ * Ticks of the watchdog, and how many of them in a row a host may show no sign of life: in a turn, which may loop for
+ * ever, and outside any, where loads, checkpoints and collections of garbage end by themselves, however slow the machine.
+ */
 export const watchdogTickMs = 100;
 export const maxSilentTicks = 10;
+export const maxSilentTicksOutside = 15;
 
 /** How a launcher starts its node again; a node that dies more often than that will not be helped by it. */
 export const nodeBackoff = { firstMs: 10, maxMs: 5000, jitter: 0.5, healthyMs: 5000 };

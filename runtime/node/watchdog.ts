@@ -5,15 +5,18 @@
  *    nobody. A tick that comes late counts as the less: where the watchdog gets its processor late, so may a host.
  * 2. A sign of life is a turn counter that moved or a ping that was answered. A host that waits (for the store, the
  *    log, credits, work) answers pings, so it is never condemned.
- * 3. A host is condemned once, after `maxSilentTicks` ticks in a row without a sign of life.
+ * 3. A host is condemned once, after `maxSilentTicks` ticks in a row without a sign of life when it is in a turn, and
+ *    after `maxSilentTicksOutside` when it is in none.
  */
 
-import { maxSilentTicks, watchdogTickMs } from "./limits.ts";
+import { maxSilentTicks, maxSilentTicksOutside, watchdogTickMs } from "./limits.ts";
 
 /** One life of a host. */
 export interface Watched {
   /** Moves with every turn and slice; read from shared memory. */
   turns(): number;
+  /** Whether it is in a turn, as far as its board tells. */
+  isInTurn(): boolean;
   /** Asks for a sign of life; `answered` is called when it comes. */
   ping(answered: () => void): void;
   /** It has shown no sign of life for so many ticks, late ones counted in part. */
@@ -53,7 +56,7 @@ export class Watchdog {
     } else if (watch.isPinged) {
       watch.silentTicks += share;
     }
-    if (watch.silentTicks >= maxSilentTicks) {
+    if (isOver(watch)) {
       this.#watches.delete(watch);
       watch.watched.condemn(watch.silentTicks);
     } else if (!watch.isPinged) {
@@ -64,4 +67,9 @@ export class Watchdog {
       });
     }
   }
+}
+
+function isOver({ silentTicks, watched }: Watch): boolean {
+  if (silentTicks < maxSilentTicks) return false;
+  return silentTicks >= maxSilentTicksOutside || watched.isInTurn();
 }

@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
-import { maxSilentTicks, watchdogTickMs } from "../../runtime/node/limits.ts";
+import { maxSilentTicks, maxSilentTicksOutside, watchdogTickMs } from "../../runtime/node/limits.ts";
 import { Watchdog, type Watched } from "../../runtime/node/watchdog.ts";
 
 class Host implements Watched {
   moved = 0;
+  inTurn = true;
   pings: (() => void)[] = [];
   condemned: number[] = [];
 
   turns(): number {
     return this.moved;
+  }
+
+  isInTurn(): boolean {
+    return this.inTurn;
   }
 
   ping(answered: () => void): void {
@@ -44,6 +49,20 @@ Deno.test("Watchdog.tick() condemns a host once, after ten silent ticks, when it
   assert.deepEqual(host.condemned, [maxSilentTicks]);
   ticks(watchdog, 30);
   assert.equal(host.condemned.length, 1);
+});
+
+Deno.test("Watchdog.tick() waits longer for a host that is in no turn, until it is in one", () => {
+  const [watchdog, outside, late] = [new Watchdog(), new Host(), new Host()];
+  outside.inTurn = late.inTurn = false;
+  watchdog.watch(outside);
+  watchdog.watch(late);
+  ticks(watchdog, maxSilentTicks + 2);
+  assert.deepEqual([outside.condemned, late.condemned], [[], []]);
+  late.inTurn = true;
+  ticks(watchdog, 1);
+  assert.deepEqual([outside.condemned, late.condemned], [[], [maxSilentTicks + 2]]);
+  ticks(watchdog, maxSilentTicksOutside - maxSilentTicks - 2);
+  assert.deepEqual(outside.condemned, [maxSilentTicksOutside]);
 });
 
 Deno.test("Watchdog.tick() counts ticks the less the later they are, and early ones as one", () => {
