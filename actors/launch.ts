@@ -27,8 +27,8 @@ import { openTerminal, print } from "./cli/terminal.ts";
 import type { Settings } from "./settings.ts";
 
 /**
- * What a node may do; the launcher itself may only start it. `head` reads what Deno lets no program read; `setPriority` is
- * for threads that do long sums.
+ * What a node may do; the launcher itself may only start it. `head` and `ls` read what Deno lets no program read;
+ * `setPriority` is for threads that do long sums, or hang.
  */
 const nodePermissions = [
   "--allow-net",
@@ -36,7 +36,7 @@ const nodePermissions = [
   "--allow-write",
   "--allow-env",
   "--allow-sys=hostname,loadavg,systemMemoryInfo,cpus,statfs,setPriority",
-  "--allow-run=head",
+  "--allow-run=head,ls",
   // A request's signal tells that whoever asked is gone. Without it, also that he was answered, with a warning.
   "--unstable-no-legacy-abort",
 ];

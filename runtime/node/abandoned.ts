@@ -3,7 +3,8 @@
  *
  * Deno's `terminate` tells of an exit at once, and stops no thread that does not come back to its event loop (2.9.6;
  * denoland/deno pull request 35657 has more): an endless loop keeps a processor, and may go on taking memory. What is
- * certain is a port whose other end the thread holds: it closes when the thread is gone.
+ * certain is a port whose other end the thread holds: it closes when the thread is gone. Of a host's thread, which looped
+ * when it was given up, the priority is lowered meanwhile (`thread_priority.ts`).
  *
  * 1. A thread counts from when it was given up until its port closes.
  * 2. The process is worn once a thread has been abandoned for `lingerMs` and nothing else was given up for as long; at

@@ -43,6 +43,8 @@ export interface HostSettings {
 export interface ThreadCare {
   readonly watchdog: Watchdog;
   readonly abandoned: AbandonedThreads;
+  /** Lets the thread of the worker, which may loop for ever, run only where nothing else does. */
+  putLast(name: string, threadId: number): void;
 }
 
 /** The host died before it answered. */
@@ -83,15 +85,17 @@ export class HostLife {
   readonly #warmed = Promise.withResolvers<void>();
   readonly #watchdog: Watchdog;
   readonly #abandoned: AbandonedThreads;
+  readonly #putLast: ThreadCare["putLast"];
   #owner: HostOwner | null = null;
   #name = "spare";
   /** Null until it is warm, since to load the actors may take longer than a turn. */
   #unwatch: (() => void) | null = null;
   #end: HostEnd | null = null;
 
-  constructor(settings: HostSettings, { watchdog, abandoned }: ThreadCare) {
+  constructor(settings: HostSettings, { watchdog, abandoned, putLast }: ThreadCare) {
     this.#watchdog = watchdog;
     this.#abandoned = abandoned;
+    this.#putLast = putLast;
     this.warm = this.#warmed.promise;
     this.topics = Object.keys(settings.topics);
     const { port1, port2 } = new MessageChannel();
@@ -141,8 +145,15 @@ export class HostLife {
       isInTurn: () => readTurnBoard(this.board).death !== null,
       // A thread that dies is no longer watched: nobody waits for this answer then.
       ping: (answered) => void this.rpc.call("ping", []).then(answered, () => {}),
-      condemn: (silentTicks) => this.die(hangSentence(this.board, silentTicks)),
+      condemn: (silentTicks) => this.#condemn(silentTicks),
     });
+  }
+
+  #condemn(silentTicks: number): void {
+    // Once it is told to end, its worker has no number any more.
+    const { threadId } = this.#worker;
+    this.die(hangSentence(this.board, silentTicks));
+    this.#putLast(this.#name, threadId);
   }
 
   /** Ends it at once, as any death would. */

@@ -6,10 +6,12 @@
  */
 
 import process from "node:process";
+import { errorMessage } from "../core/errors.ts";
 import { AbandonedThreads } from "./abandoned.ts";
 import { machineClock } from "./clock.ts";
 import { HostLife, type HostSettings, type ThreadCare } from "./host_life.ts";
 import type { Settled } from "./options.ts";
+import { putLast } from "./thread_priority.ts";
 import { Watchdog } from "./watchdog.ts";
 
 export class HostThreads {
@@ -27,6 +29,16 @@ export class HostThreads {
         onWorn: settings.onWorn,
         report: settings.report,
       }),
+      putLast: (name, threadId) => {
+        putLast(threadId).catch((thrown: unknown) =>
+          settings.report({
+            level: "warn",
+            component: name,
+            event: "thread-priority",
+            message: `The thread of ${name}, which hangs, keeps its priority: ${errorMessage(thrown)}`,
+          })
+        );
+      },
     };
   }
 

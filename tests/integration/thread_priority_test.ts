@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { constants, getPriority } from "node:os";
+import process from "node:process";
+import { Worker } from "node:worker_threads";
+import { putLast, threadsByName } from "../../runtime/node/thread_priority.ts";
+
+Deno.test("threadsByName() reads what head prints of the threads' names", () => {
+  const text = "==> /proc/7/task/7/comm <==\ndeno\n\n==> /proc/7/task/12/comm <==\nV8 DefaultWorke\n\n" +
+    "==> /proc/7/task/130/comm <==\nworker-3\n";
+  assert.deepEqual([...threadsByName(text)], [["deno", 7], ["V8 DefaultWorke", 12], ["worker-3", 130]]);
+  assert.deepEqual([...threadsByName("")], []);
+});
+
+Deno.test({
+  name:
+    "putLast() gives a thread that loops the lowest priority, and no other; one that is gone is no failure",
+  ignore: process.platform !== "linux",
+  fn: async () => {
+    const flag = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const worker = new Worker(new URL("./looping_thread.ts", import.meta.url), { workerData: flag });
+    const { threadId } = worker;
+    await once(worker, "message");
+    await putLast(threadId);
+    const told = once(worker, "message");
+    Atomics.store(flag, 0, 1);
+    assert.deepEqual(await told, [constants.priority.PRIORITY_LOW]);
+    assert.ok(getPriority() < constants.priority.PRIORITY_LOW, "the thread alone");
+    await worker.terminate();
+    await putLast(threadId);
+  },
+});
