@@ -51,7 +51,8 @@ export interface HostParts {
   onPublished(published: Published): void;
   readonly report: Report;
   /** The thread ended; `metrics` are the last it reported. */
-  onDeath(metrics: MetricsJson): void;
+  /** `inTurn`: as in `HostEnd`. */
+  onDeath(metrics: MetricsJson, inTurn: HostEnd["inTurn"]): void;
 }
 
 const noTotals: HostTotals = { messages: 0, frames: 0, deadLetters: 0 };
@@ -224,7 +225,7 @@ export class HostHandle {
     this.#totals = noTotals;
     const metrics = this.#metrics;
     this.#metrics = [];
-    this.#parts.onDeath(metrics);
+    this.#parts.onDeath(metrics, inTurn);
     if (inTurn !== null && this.#since.has(inTurn.shard)) this.#deaths.set(inTurn.shard, inTurn.death);
     return {
       reason: "failed",

@@ -9,6 +9,7 @@ import type { Published } from "../core/publishing.ts";
 import type { Answer, ShardGauges, ShardQuery } from "../core/shard_api.ts";
 import type { StorePorts } from "../store/remote_store.ts";
 import type { Notice } from "./notice.ts";
+import type { PracticeRanges } from "./practice.ts";
 
 /** What a thread for shards is started with. */
 export interface HostThreadStart {
@@ -34,8 +35,8 @@ export interface RehearsalCall {
   readonly type: "rehearse";
   readonly log: MessagePort;
   readonly store: StorePorts;
-  /** By shard of those that are this node's: the last offset that its host has folded. */
-  readonly folded: Readonly<Record<number, number>>;
+  /** What it folds. */
+  readonly frames: PracticeRanges;
 }
 
 /** Which shards are a host's. */

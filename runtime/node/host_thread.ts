@@ -76,7 +76,7 @@ main.on("message", (message: unknown) => {
   } else if (isRehearsalCall(message) && host === null) {
     rehearsal?.stop();
     const [log, store] = [new RemoteLog(message.log), new RemoteStore(message.store)];
-    const { folded } = message;
+    const { frames } = message;
     rehearsal = new Rehearsal({
       registry,
       counters,
@@ -85,7 +85,7 @@ main.on("message", (message: unknown) => {
       clock: machineClock,
       log,
       store,
-      folded,
+      frames,
     });
   }
 });

@@ -17,6 +17,7 @@ import { metricsDeadlineMs } from "./limits.ts";
 import type { NodeView } from "./node_view.ts";
 import type { Settled } from "./options.ts";
 import { place, type Placement } from "./placement.ts";
+import { Practice } from "./practice.ts";
 import type { ShardBoard } from "./shard_board.ts";
 import { SpareHost } from "./spare_host.ts";
 import { StartWatch } from "./start_watch.ts";
@@ -47,6 +48,7 @@ export class NodeHosts {
   readonly #startWatch: StartWatch;
   /** Hosts that have reported. */
   readonly #heard = new Set<number>();
+  readonly #practice = new Practice();
   readonly #up = Promise.withResolvers<void>();
   /** By shard that somebody watches: to be resolved when it leaves. */
   readonly #leaving = new Map<number, PromiseWithResolvers<void>>();
@@ -57,7 +59,7 @@ export class NodeHosts {
 
   constructor(parts: NodeHostsParts) {
     this.#parts = parts;
-    const { settings, writers, clock, board, threads } = parts;
+    const { settings, writers, clock, threads } = parts;
     this.#placement = new Array<null>(settings.shards).fill(null);
     this.#startWatch = new StartWatch({
       clock,
@@ -70,10 +72,7 @@ export class NodeHosts {
       clock: machineTimerClock,
       connectLog: (client) => writers.log.connect(client),
       connectStore: () => writers.store.connect(),
-      folded: () => {
-        const own = board.statuses().filter(({ shard }) => board.isOwn(shard));
-        return Object.fromEntries(own.map(({ shard, folded }) => [shard, folded]));
-      },
+      practice: () => this.#practice.ranges,
     });
     this.#handles = Array.from({ length: settings.threads }, (_, host) => this.#makeHost(host));
   }
@@ -90,7 +89,8 @@ export class NodeHosts {
       onReport: (reports) => this.#reported(host, reports),
       onRequest,
       onPublished: (published) => settings.onPublished?.(published),
-      onDeath: (metrics) => {
+      onDeath: (metrics, inTurn) => {
+        this.#practice.ended(inTurn);
         for (const shard of handle.shards) board.lost(shard);
         onDeath(metrics);
       },
@@ -109,6 +109,7 @@ export class NodeHosts {
       board.moved(shard);
       if (host !== null) continue;
       backlog.left(shard);
+      this.#practice.left(shard);
       this.#leaving.get(shard)?.resolve();
       this.#leaving.delete(shard);
     }
@@ -132,6 +133,7 @@ export class NodeHosts {
     if (this.#heard.size === this.#handles.length) this.#up.resolve();
     for (const shard of reports) {
       board.reported(shard);
+      if (shard.state === "running") this.#practice.folded(shard.shard, shard.folded);
       onReport(shard);
       // A refused shard folds nothing: what it has must not count against the others.
       backlog.folded(shard.shard, shard.refusal === null ? shard.folded : Infinity);

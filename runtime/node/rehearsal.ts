@@ -4,8 +4,8 @@
  *
  * 1. Nothing of it leaves the thread: log and store are read, claims are made up, and neither commits nor appends nor
  *    requests are made.
- * 2. It folds what the shards' owners have folded, and nothing before them: a message that hangs whoever folds it is
- *    theirs to meet.
+ * 2. It folds what the shards' owners have folded, and nothing before them, and nothing that hosts died of
+ *    (`practice.ts`): a message that hangs whoever folds it is theirs to meet.
  * 3. It folds a little at a time, as others answer meanwhile.
  * 4. It is over after `rehearsalMs`, or when it is stopped. What turns count for `/metrics` is then as it was before.
  */
@@ -22,6 +22,7 @@ import type { Clock } from "./clock.ts";
 import { ShardHost } from "./host.ts";
 import { rehearsalBytes, rehearsalMs, rehearsalStepBytes, rehearsalStepMs } from "./limits.ts";
 import { PacedGrants } from "./paced_grants.ts";
+import type { PracticeRanges } from "./practice.ts";
 import { TurnBoard, turnBoardBytes } from "./turn_board.ts";
 
 export interface RehearsalParts {
@@ -32,8 +33,7 @@ export interface RehearsalParts {
   readonly clock: Clock;
   readonly log: MailboxLog;
   readonly store: Store;
-  /** By shard of those that are this node's: the last offset that its host has folded; -1 for none. */
-  readonly folded: Readonly<Record<number, number>>;
+  readonly frames: PracticeRanges;
 }
 
 /** With those of all shards enough to have the code compiled. */
@@ -67,7 +67,7 @@ export class Rehearsal {
       tracing: null,
       post: () => {},
     });
-    this.#host.start({ number: 0, shards: Object.keys(parts.folded).map(Number), deaths: {} });
+    this.#host.start({ number: 0, shards: Object.keys(parts.frames).map(Number), deaths: {} });
     this.#timer = setTimeout(() => this.stop(), rehearsalMs);
   }
 
@@ -87,17 +87,17 @@ export class Rehearsal {
 
 type HostLog = Pick<MailboxLog, "append" | "subscribe" | "extent" | "trim" | "holds">;
 
-function readOnlyLog({ log, folded }: RehearsalParts, grants: PacedGrants): HostLog {
+function readOnlyLog({ log, frames }: RehearsalParts, grants: PacedGrants): HostLog {
   return {
     // Nobody waits for it longer than the rehearsal lasts.
     append: () => new Promise(() => {}),
     subscribe: async (shard, from, deliver, failed) => {
-      const last = folded[shard] ?? -1;
+      const last = frames[shard]?.last ?? -1;
       return grants.pace(
         await log.subscribe(
           shard,
           from,
-          (frames) => deliver(frames.filter(({ offset }) => offset <= last)),
+          (delivered) => deliver(delivered.filter(({ offset }) => offset <= last)),
           failed,
         ),
       );
@@ -124,13 +124,14 @@ function practiceKeys(nowMs: number, retentionMs: number): Uint8Array {
   return keys.takeIncrement(nowMs)?.hashes ?? new Uint8Array(0);
 }
 
-function readOnlyStore({ log, store, clock, limits }: RehearsalParts): HostStore {
+function readOnlyStore({ log, store, clock, limits, frames }: RehearsalParts): HostStore {
   const keys = practiceKeys(clock.nowMs(), limits.keyRetentionMs);
   return {
     epoch: () => Promise.resolve(0),
     claim: async (shard): Promise<Claim> => {
       const { begin } = await log.extent(shard);
-      const positions = { [MAILBOX]: { offset: begin - 1, index: 0 } };
+      const before = Math.max(begin - 1, frames[shard]?.after ?? -1);
+      const positions = { [MAILBOX]: { offset: before, index: 0 } };
       return { shard, epoch, commit: 0, positions, memory: emptyMemory, outbox: [], requests: [], keys };
     },
     load: async (shard, keys) => ({ ...await store.load(shard, keys), epoch }),

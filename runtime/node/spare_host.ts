@@ -20,6 +20,7 @@ import {
   sparePauseMs,
   spareStartMs,
 } from "./limits.ts";
+import type { PracticeRanges } from "./practice.ts";
 import type { Child, Running } from "./supervisor.ts";
 import type { TimerClock } from "./timer_clock.ts";
 
@@ -29,8 +30,7 @@ export interface SpareParts {
   /** A new port to the log's (store's) thread; the same name again replaces the earlier port. */
   connectLog(client: string): MessagePort;
   connectStore(client: string): StorePorts;
-  /** By shard of those that are this node's: the last offset that its host has folded. */
-  folded(): Readonly<Record<number, number>>;
+  practice(): PracticeRanges;
 }
 
 export class SpareHost {
@@ -71,10 +71,10 @@ export class SpareHost {
 
   /** Now and then; not while processors are taken by threads that do not end. */
   #rehearse(life: HostLife): void {
-    const { threads, clock, connectLog, connectStore, folded } = this.#parts;
+    const { threads, clock, connectLog, connectStore, practice } = this.#parts;
     if (threads.care.abandoned.count === 0) {
       const [log, store] = [connectLog("rehearsal"), connectStore("rehearsal")];
-      life.rehearse({ type: "rehearse", log, store, folded: folded() });
+      life.rehearse({ type: "rehearse", log, store, frames: practice() });
     }
     this.#cancelRehearsal = clock.after(this.#rehearsalPauseMs, () => this.#rehearse(life));
     this.#rehearsalPauseMs = Math.min(2 * this.#rehearsalPauseMs, lastRehearsalPauseMs);
