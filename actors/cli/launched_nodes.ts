@@ -102,6 +102,10 @@ export class LaunchedNodes {
 
   /** Of a node that is missed from now on. */
   #hearEnd(id: string, end: NodeEnd): void {
+    // One that ends by itself has said why.
+    if (end.type === "neverUp" && end.exitCode === null && !this.#isStopping) {
+      this.#parts.log.error("node-ended", `${id} did not start: ${end.sentence}`, { fields: { node: id } });
+    }
     if (this.#isStopping || this.#nodes.length === 1) return;
     const say = (why: string) =>
       this.#parts.log.error("node-ended", `${id} is not started again: ${why}. The others go on.`, {

@@ -24,7 +24,7 @@ export interface LaunchedNodeParts extends NodeHearing {
 export type NodeEnd =
   /** `exitCode` null: it was killed. */
   | { readonly type: "ended"; readonly exitCode: number | null }
-  | { readonly type: "neverUp"; readonly exitCode: number | null }
+  | { readonly type: "neverUp"; readonly exitCode: number | null; readonly sentence: string }
   | { readonly type: "gaveUp"; readonly sentence: string };
 
 export class LaunchedNode {
@@ -89,6 +89,6 @@ export class LaunchedNode {
   #endOf({ reason, sentence }: End): NodeEnd {
     const exitCode = this.#process?.exitCode ?? null;
     if (reason === "normal") return { type: "ended", exitCode };
-    return this.#hasBeenUp ? { type: "gaveUp", sentence } : { type: "neverUp", exitCode };
+    return this.#hasBeenUp ? { type: "gaveUp", sentence } : { type: "neverUp", exitCode, sentence };
   }
 }

@@ -213,6 +213,8 @@ export const defaultActorBytes = 512 * MiB;
 /** A launcher pings its node this often, and kills it after so many of its own ticks without an answer. */
 export const pingMs = 1000;
 export const maxMissedPings = 10;
+/** How soon a node's main thread has to run: the very first start fetches the packages, over a slow line perhaps. */
+export const firstWordMs = 600_000;
 
 /**
  * Ticks of the watchdog, and how many of them in a row a host may show no sign of life: in a turn, which may loop for

@@ -90,7 +90,9 @@ export class NodeHosts {
       onRequest,
       onPublished: (published) => settings.onPublished?.(published),
       onDeath: (metrics, inTurn) => {
-        this.#practice.ended(inTurn);
+        if (inTurn !== null && handle.shards.includes(inTurn.shard)) {
+          this.#practice.died(inTurn.shard, inTurn.death);
+        }
         for (const shard of handle.shards) board.lost(shard);
         onDeath(metrics);
       },
@@ -133,7 +135,7 @@ export class NodeHosts {
     if (this.#heard.size === this.#handles.length) this.#up.resolve();
     for (const shard of reports) {
       board.reported(shard);
-      if (shard.state === "running") this.#practice.folded(shard.shard, shard.folded);
+      this.#practice.reported(shard);
       onReport(shard);
       // A refused shard folds nothing: what it has must not count against the others.
       backlog.folded(shard.shard, shard.refusal === null ? shard.folded : Infinity);

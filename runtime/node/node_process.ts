@@ -1,15 +1,16 @@
 /**
  * A node process as a launcher holds it: a child of its supervisor.
  *
- * 1. It is up once it says that it is ready. From its first word on it is pinged every `pingMs`. After `maxMissedPings` of the launcher's own
- *    ticks without an answer it hangs and is killed: so a launcher that was itself paused condemns nobody.
+ * 1. It is up once it says that it is ready. Its first word comes within `firstWordMs`, and from then on it is pinged
+ *    every `pingMs`. After `maxMissedPings` of the launcher's own ticks without an answer it hangs and is killed: so a
+ *    launcher that was itself paused condemns nobody.
  * 2. Exit code 0, and the codes that a restart cannot help against, are normal ends; everything else is a failure.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import type { End } from "../core/supervision_api.ts";
-import { maxMissedPings, pingMs } from "./limits.ts";
+import { firstWordMs, maxMissedPings, pingMs } from "./limits.ts";
 import { type NodeProgress, readToLauncher, type ToNode } from "./process_link.ts";
 import type { Running } from "./supervisor.ts";
 
@@ -41,11 +42,18 @@ export class NodeProcess implements Running {
   readonly #start = Promise.withResolvers<NodeProcess>();
   #hasSpoken = false;
   #missedPings = 0;
+  #silentTicks = 0;
+  readonly #firstWordMs: number;
   #killedFor: string | null = null;
   #exitCode: number | null = null;
 
-  /** Spawns. The child's input and output are this process's. */
-  constructor(command: ProcessCommand, hearing: NodeHearing) {
+  /**
+   * Spawns. The child's input and output are this process's.
+   *
+   * @param withinMs how soon it has to say its first word
+   */
+  constructor(command: ProcessCommand, hearing: NodeHearing, withinMs = firstWordMs) {
+    this.#firstWordMs = withinMs;
     this.#command = command;
     this.#hearing = hearing;
     this.ended = this.#end.promise;
@@ -109,9 +117,18 @@ export class NodeProcess implements Running {
   }
 
   #tick(): void {
-    if (!this.#hasSpoken) return;
+    if (!this.#hasSpoken) {
+      if (++this.#silentTicks * pingMs < this.#firstWordMs) return;
+      return this.#killFor(
+        `it said nothing for ${this.#firstWordMs / 1000} s after its start and was killed`,
+      );
+    }
     if (this.#missedPings++ < maxMissedPings) return this.#send({ type: "ping" });
-    this.#killedFor = `it did not answer for ${(maxMissedPings * pingMs) / 1000} s and was killed`;
+    this.#killFor(`it did not answer for ${(maxMissedPings * pingMs) / 1000} s and was killed`);
+  }
+
+  #killFor(reason: string): void {
+    this.#killedFor = reason;
     this.kill();
   }
 

@@ -3,7 +3,8 @@
  * wait for a thread to start.
  *
  * 1. Once it is taken it is somebody else's; as a child it has ended, and its supervisor starts the next.
- * 2. It folds for practice meanwhile: see `rehearsal.ts`.
+ * 2. It folds for practice meanwhile: see `rehearsal.ts`. After one that has died of it, perhaps, none does any more: what
+ *    is folded against a newer state can loop where it did not, and a thread that loops costs the process.
  * 3. One that dies, or hangs, while it waits is replaced in the same way.
  */
 
@@ -37,6 +38,9 @@ export class SpareHost {
   readonly #parts: SpareParts;
   #wasTaken = false;
   #cancelRehearsal = () => {};
+  #mayPractise = true;
+  /** The one that waits. */
+  #hasPractised = false;
   #rehearsalPauseMs = firstRehearsalPauseMs;
   /** The thread that waits, and how its end as a child is told. */
   #waiting: { readonly life: HostLife; end(end: End): void } | null = null;
@@ -72,7 +76,9 @@ export class SpareHost {
   /** Now and then; not while processors are taken by threads that do not end. */
   #rehearse(life: HostLife): void {
     const { threads, clock, connectLog, connectStore, practice } = this.#parts;
+    if (!this.#mayPractise) return;
     if (threads.care.abandoned.count === 0) {
+      this.#hasPractised = true;
       const [log, store] = [connectLog("rehearsal"), connectStore("rehearsal")];
       life.rehearse({ type: "rehearse", log, store, frames: practice() });
     }
@@ -104,9 +110,13 @@ export class SpareHost {
       ended.resolve(how);
     };
     const life = this.#parts.threads.take();
+    this.#hasPractised = false;
     life.belongTo({
       hear: () => {},
-      ended: ({ reason }) => end({ reason: "failed", sentence: `The spare host died: ${reason}` }),
+      ended: ({ reason }) => {
+        if (this.#hasPractised) this.#mayPractise = false;
+        end({ reason: "failed", sentence: `The spare host died: ${reason}` });
+      },
     });
     signal.addEventListener("abort", () => life.die("it is not wanted any more"), { once: true });
     const early = await Promise.race([life.warm, ended.promise]);

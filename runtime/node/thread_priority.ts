@@ -41,9 +41,19 @@ export async function putLast(threadId: number): Promise<void> {
   const names = await printed("head", ["-v", "-n", "1", ...numbers.map((each) => `${folder}/${each}/comm`)]);
   const number = threadsByName(names).get(`worker-${threadId}`);
   if (number === undefined) return;
+  lower(number);
+}
+
+/** A thread that is gone needs none. */
+export function lower(number: number): void {
   try {
     setPriority(number, constants.priority.PRIORITY_LOW);
   } catch (thrown) {
-    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ESRCH")) throw thrown;
+    if (
+      !(thrown instanceof Error && "errno" in thrown &&
+        Math.abs(Number(thrown.errno)) === constants.errno.ESRCH)
+    ) {
+      throw thrown;
+    }
   }
 }

@@ -1,7 +1,9 @@
 /** Host threads that die under load: every message is folded exactly once. */
 
 import assert from "node:assert/strict";
+import { constants, getPriority } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
 import { settle } from "../../runtime/node/options.ts";
 import { openWriters } from "../../runtime/node/writers.ts";
@@ -167,6 +169,24 @@ function untilSpare(engine: EmbeddedEngine, restarts: number): Promise<true> {
   });
 }
 
+/** How many threads of this process have the lowest priority. */
+async function lastThreads(): Promise<number> {
+  const { stdout } = await new Deno.Command("ls", { args: [`/proc/${process.pid}/task`] }).output();
+  const priorities = new TextDecoder().decode(stdout).trim().split("\n").map((number) =>
+    priorityOf(Number(number))
+  );
+  return priorities.filter((priority) => priority === constants.priority.PRIORITY_LOW).length;
+}
+
+function priorityOf(thread: number): number | null {
+  try {
+    return getPriority(thread);
+  } catch {
+    // It is gone.
+    return null;
+  }
+}
+
 Deno.test("a host that hangs for good wears the process out, one that comes back late does not", async () => {
   for (const comesBack of [true, false]) {
     const worn = Promise.withResolvers<string>();
@@ -176,6 +196,13 @@ Deno.test("a host that hangs for good wears the process out, one that comes back
       const target = { kind: "counter", id: "poison" };
       await engine.ask(target, "hangs", { once }, { consistency: "strict", deadlineMs });
       assert.match(await engine.metrics(), /^sensorium_abandoned_threads 1$/m);
+      if (process.platform === "linux") {
+        await eventually(
+          "the lowest priority of the thread",
+          deadlineMs,
+          async () => await lastThreads() === 1 ? true : null,
+        );
+      }
       if (comesBack) {
         await Deno.remove(once);
         await eventually(

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { constants, getPriority } from "node:os";
 import process from "node:process";
 import { Worker } from "node:worker_threads";
-import { putLast, threadsByName } from "../../runtime/node/thread_priority.ts";
+import { lower, putLast, threadsByName } from "../../runtime/node/thread_priority.ts";
 
 Deno.test("threadsByName() reads what head prints of the threads' names", () => {
   const text = "==> /proc/7/task/7/comm <==\ndeno\n\n==> /proc/7/task/12/comm <==\nV8 DefaultWorke\n\n" +
@@ -29,4 +29,11 @@ Deno.test({
     await worker.terminate();
     await putLast(threadId);
   },
+});
+
+Deno.test("lower() says nothing of a thread that is gone meanwhile, and what else is wrong", async () => {
+  const child = new Deno.Command("true").spawn();
+  await child.status;
+  lower(child.pid);
+  assert.throws(() => lower(-7.5));
 });

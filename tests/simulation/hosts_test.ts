@@ -11,6 +11,7 @@ const harms = [
   "fail too often, and are given up",
   "there is no warm spare",
   "jumps ahead by",
+  "is full until",
 ] as const;
 
 Deno.test(`simulate() does every kind of harm to hosts within ${seeds} seeds, and none in some`, () => {

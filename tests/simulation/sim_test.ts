@@ -36,6 +36,7 @@ const planned = [
   "invalid",
   "odd",
   "late",
+  "killed-host",
 ];
 
 Deno.test("a World has messages that die for every reason, and that wait and are resumed or discarded, within 50 seeds", () => {

@@ -4,7 +4,7 @@ import { NodesProgress } from "../../actors/cli/nodes_progress.ts";
 import type { NodeEnd } from "../../runtime/node/launched_node.ts";
 
 const ended = (exitCode: number | null): NodeEnd => ({ type: "ended", exitCode });
-const neverUp = (exitCode: number | null): NodeEnd => ({ type: "neverUp", exitCode });
+const neverUp = (exitCode: number | null): NodeEnd => ({ type: "neverUp", exitCode, sentence: "It ended" });
 
 const ends: readonly (readonly [when: string, ends: readonly NodeEnd[], code: number])[] = [
   ["all ended as asked", [ended(0), ended(0)], 0],
