@@ -6,8 +6,10 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import Decoder from "kafkajs/src/protocol/decoder.js";
 import decodeBatch from "kafkajs/src/protocol/recordBatch/v0/decoder.js";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { CompressionCodecs, CompressionTypes } from "kafkajs";
 import { readCompressed } from "../../runtime/log/kafka/codecs.ts";
+import { readMessages } from "../../runtime/log/kafka/fetch_response.ts";
 import { readRecordBatches } from "../../runtime/log/kafka/record_batches.ts";
 
 const batches = {
@@ -56,11 +58,38 @@ for (const [codec, text] of Object.entries(batches)) {
   });
 }
 
+const tooMuch = Buffer.alloc(80 * 2 ** 20);
+
 Deno.test("What a batch decompresses to is bounded", async () => {
-  const { zstdCompressSync } = await import("node:zlib");
-  const bomb = zstdCompressSync(Buffer.alloc(80 * 2 ** 20));
-  await assert.rejects(
-    CompressionCodecs[CompressionTypes.ZSTD]().decompress(bomb),
-    /larger|exceed|too large/i,
-  );
+  const bombs = [[CompressionTypes.ZSTD, zstdCompressSync(tooMuch)], [
+    CompressionTypes.GZIP,
+    gzipSync(tooMuch),
+  ]] as const;
+  for (const [type, bomb] of bombs) {
+    await assert.rejects(CompressionCodecs[type]().decompress(bomb), /larger|exceed|too large/i);
+  }
+});
+
+/** The batch with another first offset, and its compressed records replaced. */
+function withRecords(batch: Buffer, firstOffset: number, records: Buffer): Buffer {
+  const changed = Buffer.concat([batch.subarray(0, 61), records]);
+  changed.writeBigInt64BE(BigInt(firstOffset), 0);
+  changed.writeInt32BE(changed.length - 12, 8);
+  return changed;
+}
+
+Deno.test("A batch that cannot be read is one message that says so, and those around it are read", async () => {
+  const good = Buffer.from(batches.zstd, "base64");
+  const again = withRecords(good, 80, good.subarray(61));
+  for (const records of [zstdCompressSync(tooMuch), Buffer.from("no zstd at all")]) {
+    const bad = withRecords(good, 40, records);
+    const messages = await readMessages(Buffer.concat([good, bad, again, again.subarray(0, 100)]));
+    assert.equal(messages.length, 81);
+    const values = messages.map(({ value }: { readonly value: Buffer | null }) => value?.toString());
+    assert.deepEqual(values.toSpliced(40, 1), [...wanted, ...wanted]);
+    const { offset, key, value } = messages[40]!;
+    assert.deepEqual([offset, key], ["79", null]);
+    assert.match(String(value), /^The records 40\.\.79 are compressed together and cannot be read: ./);
+    assert.equal(messages[41]!.offset, "80");
+  }
 });

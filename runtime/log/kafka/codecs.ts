@@ -1,11 +1,12 @@
 /**
- * Compressed records of foreign topics: any producer may write snappy, lz4 or zstd, and `kafkajs` reads gzip alone.
+ * Compressed records of foreign topics: any producer may write gzip, snappy, lz4 or zstd; `kafkajs` reads gzip alone, and
+ * as much of it as there is.
  *
  * 1. What one batch decompresses to is bounded.
  */
 
 import { Buffer } from "node:buffer";
-import { zstdDecompressSync } from "node:zlib";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { CompressionCodecs, CompressionTypes } from "kafkajs";
 import { decompress as decompressLz4 } from "lz4js";
 import { uncompress as uncompressSnappy } from "snappyjs";
@@ -39,6 +40,7 @@ function uncompressBlock(bytes: Buffer, maxBytes: number): Buffer {
 type Compressed = Exclude<CompressionTypes, CompressionTypes.None>;
 
 const decompressors: readonly (readonly [Compressed, (bytes: Buffer) => Uint8Array])[] = [
+  [CompressionTypes.GZIP, (bytes) => gunzipSync(bytes, { maxOutputLength: maxDecompressedBytes })],
   [CompressionTypes.Snappy, decompressSnappy],
   [CompressionTypes.LZ4, (bytes) => decompressLz4(new Uint8Array(bytes), maxDecompressedBytes)],
   [CompressionTypes.ZSTD, (bytes) => zstdDecompressSync(bytes, { maxOutputLength: maxDecompressedBytes })],

@@ -3,19 +3,45 @@
 import Decoder from "kafkajs/src/protocol/decoder.js";
 import decodeMessages from "kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js";
 import fetchResponse from "kafkajs/src/protocol/requests/fetch/v11/response.js";
-import { readRecordBatches } from "./record_batches.ts";
+import { Buffer } from "node:buffer";
+import { errorMessage } from "../../core/errors.ts";
+import { isCompressed, readRecordBatches, unreadable, wholeBatches } from "./record_batches.ts";
 
 type Reader = InstanceType<typeof Decoder>;
 
 const sizeBytes = 4;
 
 async function messagesOf(reader: Reader) {
-  const start = reader.offset;
   const size = reader.readInt32();
-  if (size <= 0) return [];
-  const bytes = reader.readBytes(size);
-  return readRecordBatches(bytes) ??
-    await decodeMessages(new Decoder(reader.buffer.subarray(start, start + sizeBytes + size)));
+  return size <= 0 ? [] : await readMessages(reader.readBytes(size));
+}
+
+/** The messages of the batches in `bytes`. Rejects when there is one that cannot be read, and is not compressed. */
+export async function readMessages(bytes: Buffer) {
+  const messages = readRecordBatches(bytes);
+  if (messages !== null) return messages;
+  try {
+    return await byLibrary(bytes);
+  } catch (thrown) {
+    const batches = wholeBatches(bytes);
+    if (batches === null) throw thrown;
+    return (await Promise.all(batches.map(messagesOfBatch))).flat();
+  }
+}
+
+async function messagesOfBatch(batch: Buffer) {
+  if (!isCompressed(batch)) return readRecordBatches(batch) ?? [];
+  try {
+    return await byLibrary(batch);
+  } catch (thrown) {
+    return [unreadable(batch, errorMessage(thrown))];
+  }
+}
+
+function byLibrary(bytes: Buffer) {
+  const size = Buffer.alloc(sizeBytes);
+  size.writeInt32BE(bytes.length);
+  return decodeMessages(new Decoder(Buffer.concat([size, bytes])));
 }
 
 const abortedOf = (reader: Reader) => ({

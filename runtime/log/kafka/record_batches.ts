@@ -4,9 +4,13 @@
  *
  * 1. A message has what `kafkajs` gives it, except for headers, which nobody here reads.
  * 2. Batches that are compressed, or of a format from before Kafka 0.11, are left to `kafkajs`.
+ * 3. One that is compressed and cannot be read is one message at its last offset, whose value says so: what holds no
+ *    reading is refused, and the batches around it are read.
  *
  * Format: https://kafka.apache.org/documentation/#messageformat
  */
+
+import { Buffer } from "node:buffer";
 
 /** Bytes of a batch before its first record; of them the first two fields are not counted by its length. */
 const headerBytes = 61;
@@ -175,4 +179,39 @@ export function readRecordBatches(bytes: Buffer): FetchedMessage[] | null {
     at = end;
   }
   return messages;
+}
+
+/** The batches that are whole in `bytes`, all of them of the format that Kafka 0.11 brought; null when one is not. */
+export function wholeBatches(bytes: Buffer): Buffer[] | null {
+  const batches: Buffer[] = [];
+  for (let at = 0; at + headerBytes <= bytes.length;) {
+    const end = at + uncountedBytes + bytes.readInt32BE(at + 8);
+    if (bytes[at + magicAt] !== magicOfBatches) return null;
+    if (end > bytes.length) break;
+    batches.push(bytes.subarray(at, end));
+    at = end;
+  }
+  return batches;
+}
+
+export function isCompressed(batch: Buffer): boolean {
+  return (batch[attributesAt + 1]! & codecMask) !== 0;
+}
+
+/** What stands for a batch that cannot be read; see guarantee 3. */
+export function unreadable(bytes: Buffer, reason: string) {
+  const batch = new RecordBatch(bytes, 0);
+  const last = batch.firstOffset + bytes.readInt32BE(23);
+  const text =
+    `The records ${batch.firstOffset}..${last} are compressed together and cannot be read: ${reason}`;
+  return {
+    offset: String(last),
+    timestamp: String(batch.logStampMs ?? batch.firstStampMs),
+    key: null,
+    value: Buffer.from(text),
+    headers: {},
+    attributes: 0,
+    isControlRecord: false,
+    batchContext: batch.context,
+  };
 }
