@@ -44,6 +44,7 @@ import {
 } from "./limits.ts";
 import { extentsOf, MailboxOffsets } from "./offsets.ts";
 import { type KafkaSettings, mailboxTopic, nodesGroup } from "./settings.ts";
+import { PartitionWatch } from "./partition_watch.ts";
 import { ensureKeyedTopic, ensureMailboxTopic } from "./topic.ts";
 import { hasSettled } from "../../rpc.ts";
 
@@ -86,6 +87,7 @@ export class KafkaLog implements MailboxLog, SharedLog {
   readonly #offsets: MailboxOffsets;
   readonly #own: LogClient;
   #watch: BrokerWatch | null = null;
+  #partitions: PartitionWatch | null = null;
   readonly #hindrances: Hindrances;
   #closing: Promise<void> | null = null;
   #opened: readonly LogExtent[] = [];
@@ -177,6 +179,13 @@ export class KafkaLog implements MailboxLog, SharedLog {
       ask: () => this.#offsets.extents(),
       appendedMs: () => this.#appends.succeededMs,
       said: (sentence) => this.#hindrances.say("watch", sentence),
+    });
+    this.#partitions = new PartitionWatch({
+      admin: this.#admin,
+      mailbox: mailboxTopic(this.#settings),
+      topics: this.#topics,
+      shards: this.#shards,
+      report: this.#report,
     });
   }
 
@@ -291,6 +300,7 @@ export class KafkaLog implements MailboxLog, SharedLog {
     const endMs = performance.now() + closeMs;
     const byThen = (work: Promise<unknown>) => hasSettled(work, Math.max(0, endMs - performance.now()));
     this.#watch?.close();
+    this.#partitions?.close();
     const unsent = await this.#appends.close();
     let hasLeft = false;
     const leaving = this.#leave().then(() => hasLeft = true);

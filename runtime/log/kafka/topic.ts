@@ -23,26 +23,33 @@ export async function ensureMailboxTopic(admin: Admin, topic: string, shards: nu
   if (await isMissing(admin, topic)) {
     await create(admin, topic, shards, { ...wanted, "max.message.bytes": String(maxBatchBytes) });
   }
-  const partitions = await countPartitions(admin, topic);
-  if (partitions !== shards) {
-    throw new LogError(
-      "refused",
-      `Topic ${topic} has ${partitions} partitions, and there are ${shards} shards: each shard is a partition. ` +
-        `Set the number of shards to ${partitions}, or use another prefix.`,
-    );
-  }
+  refuse(await mailboxProblem(admin, topic, shards));
   await checkConfiguration(admin, topic);
+}
+
+/** What is wrong with its number of partitions, as a sentence; null when nothing is. */
+export async function mailboxProblem(admin: Admin, topic: string, shards: number): Promise<string | null> {
+  const partitions = await countPartitions(admin, topic);
+  if (partitions === shards) return null;
+  return `Topic ${topic} has ${partitions} partitions, and there are ${shards} shards: each shard is a partition. ` +
+    `Set the number of shards to ${partitions}, or use another prefix.`;
 }
 
 export async function ensureKeyedTopic(admin: Admin, topic: string, shards: number): Promise<void> {
   if (await isMissing(admin, topic)) await create(admin, topic, shards, {});
+  refuse(await keyedProblem(admin, topic, shards));
+}
+
+/** The same of a foreign topic that is folded directly. */
+export async function keyedProblem(admin: Admin, topic: string, shards: number): Promise<string | null> {
   const partitions = await countPartitions(admin, topic);
-  if (partitions === shards) return;
-  throw new LogError(
-    "refused",
-    `Topic ${topic} has ${partitions} partitions, and there are ${shards} shards: a topic that is folded directly has ` +
-      `one for each shard. Set the number of shards to ${partitions} for new data, or do not declare the topic keyed.`,
-  );
+  if (partitions === shards) return null;
+  return `Topic ${topic} has ${partitions} partitions, and there are ${shards} shards: a topic that is folded directly ` +
+    `has one for each shard. Set the number of shards to ${partitions} for new data, or do not declare the topic keyed.`;
+}
+
+function refuse(problem: string | null): void {
+  if (problem !== null) throw new LogError("refused", problem);
 }
 
 async function isMissing(admin: Admin, topic: string): Promise<boolean> {

@@ -202,6 +202,22 @@ async function refusesOtherTopics({ ports }: Broker): Promise<void> {
   await (await open(settings, log.identity)).close();
 }
 
+async function noticesMorePartitions({ ports }: Broker): Promise<void> {
+  const settings = settingsOf(ports.plain);
+  const topic = uniqueName("keyed");
+  const heard = Promise.withResolvers<string>();
+  const log = await openKafkaLog({ settings, shards: 4, topics: [topic], report: heard.resolve });
+  const admin = new Kafka({ brokers: [...settings.brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  await admin.createPartitions({ topicPartitions: [{ topic, count: 5 }] });
+  await admin.disconnect();
+  assert.match(
+    await within("the sentence", heard.promise),
+    /^Topic .*keyed.* has 5 partitions, and there are 4 shards: /,
+  );
+  await log.close();
+}
+
 async function authenticates({ ca, ports }: Broker): Promise<void> {
   const sasl = (mechanism: SaslMechanism, password = secret) => ({ mechanism, username: "node", password });
   for (const mechanism of ["plain", "scram-sha-256", "scram-sha-512"] as const) {
@@ -243,6 +259,7 @@ Deno.test({
   fn: async (t) => {
     await using broker = await startBroker();
     await t.step("refuses a topic of another size, and another log", () => refusesOtherTopics(broker));
+    await t.step("says that a topic got more partitions meanwhile", () => noticesMorePartitions(broker));
     await t.step("authenticates, and says what is wrong without secrets", () => authenticates(broker));
     await t.step("ends a subscription below which records were deleted", () => endsAtGap(broker));
     await t.step("fails appends fast while the broker is stopped, then goes on", () => failsFast(broker));
