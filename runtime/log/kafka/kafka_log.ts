@@ -35,9 +35,10 @@ import { clientIdOf, Membership } from "./membership.ts";
 import { isClosedAtOnce, outsideSentence, refusalOf, unavailable, waitingSentence } from "./errors.ts";
 import {
   closeDeadlineMs,
+  closedNoticeMs,
+  closedRefusalMs,
   closeMs,
   fewRetries,
-  maxClosedConnections,
   reconnectMs,
   retries,
   sessionTimeoutMs,
@@ -62,6 +63,8 @@ export interface KafkaLogOptions {
   readonly onWaiting: (sentence: string | null) => void;
   /** Hears what a person should know while the log goes on. */
   readonly report: (sentence: string) => void;
+  /** How long brokers may close each connection at once before they are refused; left out: `closedRefusalMs`. */
+  readonly refuseClosedAfterMs?: number;
 }
 
 export class KafkaLog implements MailboxLog, SharedLog {
@@ -94,8 +97,8 @@ export class KafkaLog implements MailboxLog, SharedLog {
 
   /** Waits for the brokers as long as it takes; throws a `LogError` "refused" when waiting does not help. */
   static async open(options: KafkaLogOptions): Promise<KafkaLog> {
-    const { settings, onWaiting } = options;
-    let closed = 0;
+    const { settings, onWaiting, refuseClosedAfterMs = closedRefusalMs } = options;
+    let closedSinceMs = Infinity;
     for (let isWaiting = false;; isWaiting = true) {
       try {
         const log = await tryOpen(options);
@@ -105,11 +108,11 @@ export class KafkaLog implements MailboxLog, SharedLog {
         const refusal = refusalOf(thrown, settings);
         if (refusal !== null) throw refusal;
         const sentence = waitingSentence(thrown, settings);
-        // A broker that starts or ends may close a connection, too, but not again and again.
-        closed = isClosedAtOnce(thrown) ? closed + 1 : 0;
-        if (closed >= maxClosedConnections) throw new LogError("refused", sentence, { cause: thrown });
-        // One that is refused in a moment is told once.
-        if (closed === 0) onWaiting(sentence);
+        const nowMs = performance.now();
+        closedSinceMs = isClosedAtOnce(thrown) ? Math.min(closedSinceMs, nowMs) : Infinity;
+        const closedForMs = nowMs - closedSinceMs;
+        if (closedForMs >= refuseClosedAfterMs) throw new LogError("refused", sentence, { cause: thrown });
+        if (closedSinceMs === Infinity || closedForMs >= closedNoticeMs) onWaiting(sentence);
         await new Promise((resolve) => setTimeout(resolve, reconnectMs));
       }
     }

@@ -41,8 +41,13 @@ export const requestTimeoutMs = 10_000;
 /** Between attempts to reach the brokers again. */
 export const reconnectMs = 300;
 
-/** Connections closed by a broker one after another, after which it is taken to want TLS or credentials, or neither. */
-export const maxClosedConnections = 5;
+/**
+ * Connections that are closed at once may mean a broker that starts, or a proxy in front of one that does: after the
+ * first time it is said what is waited for, and after the second the broker is taken to want TLS or credentials, or
+ * neither.
+ */
+export const closedNoticeMs = 1500;
+export const closedRefusalMs = 15_000;
 
 /** How often the brokers are asked whether they are there while nothing is appended, and how long they may take. */
 export const watchIntervalMs = 1000;

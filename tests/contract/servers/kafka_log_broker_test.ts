@@ -46,7 +46,7 @@ const settingsOf = (port: number, more: Partial<KafkaSettings> = {}): KafkaSetti
 });
 
 const open = (settings: KafkaSettings, expected: string | null = null, shards = 4) =>
-  openKafkaLog({ settings, shards, expected, report: () => {} });
+  openKafkaLog({ settings, shards, expected, report: () => {}, refuseClosedAfterMs: 1000 });
 
 const opened = ({ ports }: Broker) => () => open(settingsOf(ports.plain));
 
@@ -218,6 +218,51 @@ async function noticesMorePartitions({ ports }: Broker): Promise<void> {
   await log.close();
 }
 
+/** In front of a port; until `opens` it closes what connects. */
+function doorTo(port: number) {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let isOpen = false;
+  const pass = async (connection: Deno.TcpConn) => {
+    if (!isOpen) return connection.close();
+    const broker = await Deno.connect({ hostname: "127.0.0.1", port });
+    await Promise.allSettled([
+      connection.readable.pipeTo(broker.writable),
+      broker.readable.pipeTo(connection.writable),
+    ]);
+  };
+  const passing: Promise<void>[] = [];
+  const accepting = (async () => {
+    for await (const connection of listener) passing.push(pass(connection));
+  })();
+  return {
+    port: listener.addr.port,
+    opens: () => void (isOpen = true),
+    close: async () => {
+      listener.close();
+      await accepting;
+      await Promise.all(passing);
+    },
+  };
+}
+
+async function waitsBehindDoor({ ports }: Broker): Promise<void> {
+  const door = doorTo(ports.plain);
+  const said: (string | null)[] = [];
+  const waits = Promise.withResolvers<void>();
+  const onWaiting = (sentence: string | null) => {
+    said.push(sentence);
+    waits.resolve();
+  };
+  const opening = openKafkaLog({ settings: settingsOf(door.port), shards: 4, onWaiting });
+  await within("the sentence", waits.promise);
+  assert.match(String(said[0]), /closes the connection at once/);
+  door.opens();
+  const log = await within("the log", opening, 30_000);
+  assert.equal(said.at(-1), null);
+  await log.close();
+  await door.close();
+}
+
 async function authenticates({ ca, ports }: Broker): Promise<void> {
   const sasl = (mechanism: SaslMechanism, password = secret) => ({ mechanism, username: "node", password });
   for (const mechanism of ["plain", "scram-sha-256", "scram-sha-512"] as const) {
@@ -260,6 +305,7 @@ Deno.test({
     await using broker = await startBroker();
     await t.step("refuses a topic of another size, and another log", () => refusesOtherTopics(broker));
     await t.step("says that a topic got more partitions meanwhile", () => noticesMorePartitions(broker));
+    await t.step("waits for a broker behind a proxy that closes connections", () => waitsBehindDoor(broker));
     await t.step("authenticates, and says what is wrong without secrets", () => authenticates(broker));
     await t.step("ends a subscription below which records were deleted", () => endsAtGap(broker));
     await t.step("fails appends fast while the broker is stopped, then goes on", () => failsFast(broker));
