@@ -88,10 +88,7 @@ export class SpareHost {
 
   /** Ends early when there shall be none. */
   #pause(signal: AbortSignal): Promise<void> {
-    // Behind a host that hangs the next may hang as well, in a moment: to make a thread beside it would take the main
-    // thread twice as long, which all wait for.
-    const isHang = this.#parts.threads.care.abandoned.count > 0;
-    const pauseMs = !this.#wasTaken ? firstSparePauseMs : isHang ? 0 : sparePauseMs;
+    const pauseMs = this.#wasTaken ? sparePauseMs : firstSparePauseMs;
     this.#wasTaken = false;
     return new Promise((resolve) => {
       const end = () => {
