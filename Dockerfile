@@ -8,7 +8,7 @@
 # Of the version in .deno-version.
 FROM denoland/deno:bin-2.9.6 AS deno
 
-# Not distroless: a node reads its machine's metrics by `head`. Debian's fixes come with `docker build --pull`.
+# Not distroless: a node reads its machine's metrics and threads by `head` and `ls`. Debian's fixes come with `docker build --pull`.
 FROM debian:13-slim AS base
 COPY --from=deno /deno /usr/local/bin/deno
 ENV DENO_DIR=/deno-dir DENO_NO_PROMPT=1 DENO_NO_UPDATE_CHECK=1

@@ -102,7 +102,8 @@ export function readingOf(
     names = names === "" ? name : `${names},${name}`;
     count++;
   }
-  // Most have one channel. An array that grows by `push` has room for 18 more, and a frame holds hundreds of messages.
+  // Most have one channel. An array that grows by `push` has room for many more (V8: half as many again, and 16), and a
+  // frame holds hundreds of messages.
   const head = [timeMs, sequence, isImport ? 1 : 0, names] as const;
   if (count === 1) return [...head, values[names]!];
   const message: ReadingMessage = [...head];

@@ -51,8 +51,9 @@ export interface HostParts {
   onPublished(published: Published): void;
   readonly report: Report;
   /** The thread ended; `metrics` are the last it reported. */
-  /** `inTurn`: as in `HostEnd`. */
-  onDeath(metrics: MetricsJson, inTurn: HostEnd["inTurn"]): void;
+  onDeath(metrics: MetricsJson): void;
+  /** In that of one of its shards. */
+  onDeathInTurn(shard: number, death: HostDeath): void;
 }
 
 const noTotals: HostTotals = { messages: 0, frames: 0, deadLetters: 0 };
@@ -225,8 +226,11 @@ export class HostHandle {
     this.#totals = noTotals;
     const metrics = this.#metrics;
     this.#metrics = [];
-    this.#parts.onDeath(metrics, inTurn);
-    if (inTurn !== null && this.#since.has(inTurn.shard)) this.#deaths.set(inTurn.shard, inTurn.death);
+    this.#parts.onDeath(metrics);
+    if (inTurn !== null && this.#since.has(inTurn.shard)) {
+      this.#deaths.set(inTurn.shard, inTurn.death);
+      this.#parts.onDeathInTurn(inTurn.shard, inTurn.death);
+    }
     return {
       reason: "failed",
       sentence: `Host ${this.host} died: ${reason}`,

@@ -268,6 +268,8 @@ export const computeStopMs = 5000;
 export const abandonedLingerMs = 5000;
 /** As many as the deaths until such a message is out of the way, and a few besides. */
 export const maxAbandonedThreads = 8;
+/** How long the programs may take that tell the threads' names. */
+export const threadNamesMs = 5000;
 /** What threads that eat memory may take before the process is replaced at once. */
 export const maxAbandonedBytes = 1024 * MiB;
 

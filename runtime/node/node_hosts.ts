@@ -89,13 +89,11 @@ export class NodeHosts {
       onReport: (reports) => this.#reported(host, reports),
       onRequest,
       onPublished: (published) => settings.onPublished?.(published),
-      onDeath: (metrics, inTurn) => {
-        if (inTurn !== null && handle.shards.includes(inTurn.shard)) {
-          this.#practice.died(inTurn.shard, inTurn.death);
-        }
+      onDeath: (metrics) => {
         for (const shard of handle.shards) board.lost(shard);
         onDeath(metrics);
       },
+      onDeathInTurn: (shard, death) => this.#practice.died(shard, death),
     });
     return handle;
   }

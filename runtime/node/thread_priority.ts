@@ -9,13 +9,12 @@
 import { execFile } from "node:child_process";
 import { constants, setPriority } from "node:os";
 import process from "node:process";
-
-const tellMs = 5000;
+import { threadNamesMs } from "./limits.ts";
 
 /** What the program prints; of files that are gone by now it says so elsewhere, and that is no failure. */
 function printed(program: string, args: readonly string[]): Promise<string> {
   // Inheriting no environment keeps LD_PRELOAD and the like out, with which Deno would refuse to run anything.
-  const options = { env: {}, timeout: tellMs };
+  const options = { env: {}, timeout: threadNamesMs };
   return new Promise((resolve, reject) => {
     execFile(program, args, options, (error, stdout) => {
       if (error !== null && stdout === "") reject(error);

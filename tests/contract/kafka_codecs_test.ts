@@ -10,7 +10,7 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { CompressionCodecs, CompressionTypes } from "kafkajs";
 import { readCompressed } from "../../runtime/log/kafka/codecs.ts";
 import { readMessages } from "../../runtime/log/kafka/fetch_response.ts";
-import { readRecordBatches } from "../../runtime/log/kafka/record_batches.ts";
+import { isCompressed } from "../../runtime/log/kafka/record_batches.ts";
 
 const batches = {
   snappy: "AAAAAAAAAAAAAAMX/////wLv4887AAIAAAAnAAABi8/laAAAAAGLz+VoJ///////////////////AAAAKIJTTkFQUFkAAAAA" +
@@ -51,7 +51,7 @@ readCompressed();
 for (const [codec, text] of Object.entries(batches)) {
   Deno.test(`Records that are compressed with ${codec} are read`, async () => {
     const bytes = Buffer.from(text, "base64");
-    assert.equal(readRecordBatches(bytes), null, "they are left to the library");
+    assert.ok(isCompressed(bytes), "they are left to the library");
     const decoder = new Decoder(bytes);
     const { records } = await decodeBatch(decoder);
     assert.deepEqual(records.map(({ value }: { readonly value: Buffer }) => value.toString()), wanted);
@@ -80,10 +80,12 @@ function withRecords(batch: Buffer, firstOffset: number, records: Buffer): Buffe
 
 Deno.test("A batch that cannot be read is one message that says so, and those around it are read", async () => {
   const good = Buffer.from(batches.zstd, "base64");
+  // Nobody but the library looks at it, for formats that are older.
+  const size = Buffer.alloc(4);
   const again = withRecords(good, 80, good.subarray(61));
   for (const records of [zstdCompressSync(tooMuch), Buffer.from("no zstd at all")]) {
     const bad = withRecords(good, 40, records);
-    const messages = await readMessages(Buffer.concat([good, bad, again, again.subarray(0, 100)]));
+    const messages = await readMessages(Buffer.concat([size, good, bad, again, again.subarray(0, 100)]));
     assert.equal(messages.length, 81);
     const values = messages.map(({ value }: { readonly value: Buffer | null }) => value?.toString());
     assert.deepEqual(values.toSpliced(40, 1), [...wanted, ...wanted]);

@@ -97,6 +97,7 @@ function rig() {
   const reported: (readonly number[])[] = [];
   const requests: number[] = [];
   const notices: string[] = [];
+  const deaths: number[] = [];
   const port = () => {
     const { port1, port2 } = new MessageChannel();
     port2.close();
@@ -117,12 +118,13 @@ function rig() {
     onPublished: () => {},
     report: ({ message }) => notices.push(message),
     onDeath: () => {},
+    onDeathInTurn: (shard) => deaths.push(shard),
   });
   const start = async () => {
     await handle.child().start(new AbortController().signal);
     return threads.at(-1)!;
   };
-  return { handle, start, reported, requests, notices };
+  return { handle, start, reported, requests, notices, deaths };
 }
 
 const place = { offset: 5, index: 0, timer: 0, step: 0 };
@@ -165,7 +167,7 @@ Deno.test("HostHandle passes on nothing of a shard that left, nor of an earlier 
 });
 
 Deno.test("HostHandle gives a death to the next thread only while its shard is the host's [1, 5]", async () => {
-  const { handle, start } = rig();
+  const { handle, start, deaths } = rig();
   const inTurn = (shard: number) => ({ shard, death: { epoch: 3, place } });
   handle.own([0, 1]);
   (await start()).die("in a turn", inTurn(1));
@@ -179,6 +181,7 @@ Deno.test("HostHandle gives a death to the next thread only while its shard is t
   handle.own([0]);
   third.die("in a turn of what had left", inTurn(1));
   assert.deepEqual((await start()).deaths, {});
+  assert.deepEqual(deaths, [1, 1], "it is told of no other");
 });
 
 Deno.test("HostHandle tells of a refused shard once in each of its stays [4]", async () => {

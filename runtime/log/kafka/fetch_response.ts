@@ -3,45 +3,36 @@
 import Decoder from "kafkajs/src/protocol/decoder.js";
 import decodeMessages from "kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js";
 import fetchResponse from "kafkajs/src/protocol/requests/fetch/v11/response.js";
-import { Buffer } from "node:buffer";
+import decodeBatch from "kafkajs/src/protocol/recordBatch/v0/decoder.js";
+import type { Buffer } from "node:buffer";
 import { errorMessage } from "../../core/errors.ts";
-import { isCompressed, readRecordBatches, unreadable, wholeBatches } from "./record_batches.ts";
+import { isCompressed, readBatch, unreadable, wholeBatches } from "./record_batches.ts";
 
 type Reader = InstanceType<typeof Decoder>;
 
 const sizeBytes = 4;
 
 async function messagesOf(reader: Reader) {
+  const start = reader.offset;
   const size = reader.readInt32();
-  return size <= 0 ? [] : await readMessages(reader.readBytes(size));
+  return size <= 0 ? [] : await readMessages(reader.buffer.subarray(start, start + sizeBytes + size));
 }
 
-/** The messages of the batches in `bytes`. Rejects when there is one that cannot be read, and is not compressed. */
-export async function readMessages(bytes: Buffer) {
-  const messages = readRecordBatches(bytes);
-  if (messages !== null) return messages;
-  try {
-    return await byLibrary(bytes);
-  } catch (thrown) {
-    const batches = wholeBatches(bytes);
-    if (batches === null) throw thrown;
-    return (await Promise.all(batches.map(messagesOfBatch))).flat();
-  }
+/** The messages of the batches behind the four bytes of their size. Rejects when one cannot be read, and is not compressed. */
+export async function readMessages(sized: Buffer) {
+  const batches = wholeBatches(sized.subarray(sizeBytes));
+  if (batches === null) return await decodeMessages(new Decoder(sized));
+  const read = [];
+  for (const batch of batches) read.push(isCompressed(batch) ? await decompressed(batch) : readBatch(batch));
+  return read.flat();
 }
 
-async function messagesOfBatch(batch: Buffer) {
-  if (!isCompressed(batch)) return readRecordBatches(batch) ?? [];
+async function decompressed(batch: Buffer) {
   try {
-    return await byLibrary(batch);
+    return (await decodeBatch(new Decoder(batch))).records;
   } catch (thrown) {
     return [unreadable(batch, errorMessage(thrown))];
   }
-}
-
-function byLibrary(bytes: Buffer) {
-  const size = Buffer.alloc(sizeBytes);
-  size.writeInt32BE(bytes.length);
-  return decodeMessages(new Decoder(Buffer.concat([size, bytes])));
 }
 
 const abortedOf = (reader: Reader) => ({

@@ -73,8 +73,8 @@ export const fetchPartitionBytes = 1 * MiB;
 export const maxDecompressedBytes = 64 * MiB;
 
 /**
- * Records of a foreign topic that travel to their shard together: some 600 readings, 2 ms of folding. Few are decoded at
- * a time, so that collections of young memory find little to copy.
+ * Records of a foreign topic that travel to their shard together: so few are decoded at a time that collections of young
+ * memory find little to copy.
  */
 export const recordFrameBytes = 64 * KiB;
 

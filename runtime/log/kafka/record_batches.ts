@@ -163,24 +163,6 @@ class BatchCursor {
   }
 }
 
-/** The messages of the batches that are whole in `bytes`; null when there is one to be left to `kafkajs`. */
-export function readRecordBatches(bytes: Buffer): FetchedMessage[] | null {
-  const messages: FetchedMessage[] = [];
-  for (let at = 0; at + headerBytes <= bytes.length;) {
-    const end = at + uncountedBytes + bytes.readInt32BE(at + 8);
-    const isPlain = bytes[at + magicAt] === magicOfBatches &&
-      (bytes[at + attributesAt + 1]! & codecMask) === 0;
-    if (!isPlain) return null;
-    // The last one is cut short where the fetch has room for no more.
-    if (end > bytes.length) break;
-    const batch = new RecordBatch(bytes, at);
-    const reader = new BatchCursor(bytes, at + headerBytes);
-    for (let left = bytes.readInt32BE(at + 57); left > 0; left--) messages.push(reader.message(batch));
-    at = end;
-  }
-  return messages;
-}
-
 /** The batches that are whole in `bytes`, all of them of the format that Kafka 0.11 brought; null when one is not. */
 export function wholeBatches(bytes: Buffer): Buffer[] | null {
   const batches: Buffer[] = [];
@@ -192,6 +174,13 @@ export function wholeBatches(bytes: Buffer): Buffer[] | null {
     at = end;
   }
   return batches;
+}
+
+/** The messages of one that is not compressed. */
+export function readBatch(bytes: Buffer): FetchedMessage[] {
+  const batch = new RecordBatch(bytes, 0);
+  const reader = new BatchCursor(bytes, headerBytes);
+  return Array.from({ length: bytes.readInt32BE(57) }, () => reader.message(batch));
 }
 
 export function isCompressed(batch: Buffer): boolean {
