@@ -15,7 +15,9 @@ const sizeBytes = 4;
 async function messagesOf(reader: Reader) {
   const start = reader.offset;
   const size = reader.readInt32();
-  return size <= 0 ? [] : await readMessages(reader.buffer.subarray(start, start + sizeBytes + size));
+  if (size <= 0) return [];
+  reader.readBytes(size);
+  return await readMessages(reader.buffer.subarray(start, start + sizeBytes + size));
 }
 
 /** The messages of the batches behind the four bytes of their size. Rejects when one cannot be read, and is not compressed. */
