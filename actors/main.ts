@@ -7,7 +7,6 @@
 
 import project from "../deno.json" with { type: "json" };
 import { errorMessage } from "../runtime/core/errors.ts";
-import { MemoryHotState } from "../runtime/hot/memory_hot.ts";
 import type { RedisSettings } from "../runtime/hot/redis/settings.ts";
 import { LogError } from "../runtime/log/port.ts";
 import type { Engine } from "../runtime/node/engine.ts";
@@ -387,8 +386,8 @@ async function runNode(
   const [engine, { openApp }] = opened;
   running.resolve(engine);
   publishing?.follow(engine);
-  const hot = publishing?.hot ?? new MemoryHotState();
-  const parts = { engine, hot, results, registry, forecasts, report, isTraced };
+  const published = publishing?.hot ?? null;
+  const parts = { engine, published, results, registry, forecasts, report, isTraced };
   const { app, receiver } = await openApp(settings, parts);
   edge.open(app);
   const http = early ?? await listen(host, port, app.fetch);

@@ -17,7 +17,7 @@ import { RemoteWriteReceiver } from "./sources/remote_write/receiver.ts";
 
 export interface AppParts {
   readonly engine: Engine;
-  readonly hot: HotState;
+  readonly published: HotState | null;
   readonly results: NodeResults;
   readonly registry: Registry;
   readonly forecasts: ForecastMetrics;
@@ -32,7 +32,7 @@ export interface OpenedApp {
 
 export async function openApp(
   settings: Settings,
-  { engine, hot, results, registry, forecasts, report, isTraced }: AppParts,
+  { engine, published, results, registry, forecasts, report, isTraced }: AppParts,
 ): Promise<OpenedApp> {
   const log = logOf("http", report);
   const receiver = new RemoteWriteReceiver({
@@ -43,7 +43,7 @@ export async function openApp(
   });
   const app = createApp({
     engine,
-    hot,
+    published,
     token: settings.token ?? null,
     retentionMs: settings.retention,
     results: () => results.tables,

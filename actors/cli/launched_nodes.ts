@@ -3,7 +3,7 @@
  *
  * 1. `node-0` starts first, as it makes topics and tables; then the others, together. When one cannot start, all stop.
  * 2. Each is kept running by itself. When one dies, another that is ready takes it out of the nodes' agreement at once.
- * 3. They drain together.
+ * 3. They drain together. One that does not in time is killed, which is told: what it had accepted is in the log.
  */
 
 import { LaunchedNode, type NodeEnd } from "../../runtime/node/launched_node.ts";
@@ -23,6 +23,8 @@ export interface Ports {
 
 export interface LaunchedNodesParts extends Ports {
   readonly hostname: string;
+  /** The longest that a node may take to drain, where it is not the usual. */
+  readonly stopMs?: number | undefined;
   readonly log: ComponentLog;
   command(life: Life): ProcessCommand;
   onProgress(id: string, progress: NodeProgress): void;
@@ -68,13 +70,13 @@ export class LaunchedNodes {
   }
 
   #node(index: number, adminPort: number): LaunchedNode {
-    const { hostname, port, adminPorts, log, command, onProgress, onEnded } = this.#parts;
+    const { hostname, port, adminPorts, stopMs, log, command, onProgress, onEnded } = this.#parts;
     const id = nodeId(index);
     const nodes = adminPorts.length;
-    const called = nodes === 1 ? "The node" : id;
     let name = "";
     return new LaunchedNode({
       id,
+      stopMs,
       command: () => {
         name = lifeName(hostname, id, crypto.randomUUID());
         const isRelieved = this.#lives.hasReady;
@@ -92,7 +94,7 @@ export class LaunchedNodes {
         onEnded(id);
       },
       onRestart: (reason, pauseMs) =>
-        log.error("node-died", `${called} died and starts again in ${pauseMs} ms: ${reason}.`, {
+        log.error("node-died", `${this.#called(id)} died and starts again in ${pauseMs} ms: ${reason}.`, {
           fields: { node: id, pauseMs, reason },
         }),
       onEvicted: (dead) => this.#lives.isOut(dead),
@@ -100,8 +102,18 @@ export class LaunchedNodes {
     });
   }
 
+  #called(id: string): string {
+    return this.#nodes.length === 1 ? "The node" : id;
+  }
+
   /** Of a node that is missed from now on. */
   #hearEnd(id: string, end: NodeEnd): void {
+    if (end.type === "killed") {
+      const message = `${
+        this.#called(id)
+      } did not stop by itself: ${end.sentence}. What it accepted is in the log.`;
+      this.#parts.log.error("node-killed", message, { fields: { node: id } });
+    }
     // One that ends by itself has said why.
     if (end.type === "neverUp" && end.exitCode === null && !this.#isStopping) {
       this.#parts.log.error("node-ended", `${id} did not start: ${end.sentence}`, { fields: { node: id } });
@@ -116,6 +128,9 @@ export class LaunchedNodes {
         return say(end.sentence.replace(/\.$/, ""));
       case "ended":
         return say(`it ended with exit code ${end.exitCode}`);
+      case "killed":
+        // It has been said.
+        return;
       case "neverUp":
         // Then none is started at all.
         return;
@@ -131,6 +146,9 @@ export function exitCodeOf(ends: readonly NodeEnd[]): number {
         return failureExitCode;
       case "neverUp":
         return end.exitCode ?? failureExitCode;
+      case "killed":
+        // Its launcher has ended it as asked, and nothing is lost.
+        return 0;
       case "ended":
         return end.exitCode ?? 0;
     }

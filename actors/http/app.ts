@@ -53,8 +53,8 @@ import { Turns } from "./turns.ts";
 
 export interface AppOptions {
   readonly engine: Engine;
-  /** Answers that may be a little old. */
-  readonly hot: HotState;
+  /** What confirmed checkpoints publish, for cached reads; null where nothing is. */
+  readonly published: Pick<HotState, "get"> | null;
   /** What `Authorization: Bearer` must carry; null: nothing is asked for. */
   readonly token: string | null;
   /** The product's metrics; those of the HTTP edge are added, and `/metrics` prints them beside the engine's. */
@@ -95,7 +95,7 @@ function receivedHere(receiver: RemoteWriteReceiver | undefined): KnownHere {
 }
 
 export function createApp(options: AppOptions): App {
-  const { engine, hot, token, registry, version, log, nowMs = () => performance.now() } = options;
+  const { engine, published, token, registry, version, log, nowMs = () => performance.now() } = options;
   const limits = { ...defaultHttpLimits, ...options.limits };
   const kinds = collections.map(({ type }) => type.kind);
   const metrics = createHttpMetrics(registry, kinds);
@@ -110,7 +110,7 @@ export function createApp(options: AppOptions): App {
     bodies,
     deadlines,
     store: storeReads(engine, deadlines),
-    reader: new ActorReader({ engine, hot, limits, log }),
+    reader: new ActorReader({ engine, published, limits, log }),
   };
   const offers = new FrequentOffers(engine, nowMs);
   const health = healthRoutes({ engine, productMetrics: () => registry.metrics() });

@@ -8,7 +8,7 @@ import type { Bodies } from "./bodies.ts";
 import { csvMediaType, csvResponse, csvText, wantsCsv } from "./csv.ts";
 import { historyRoute } from "./history_route.ts";
 import { type Intake, type ItemType, keyText } from "./intake.ts";
-import { jsonResponse } from "./json_response.ts";
+import { jsonResponse, splicedResponse } from "./json_response.ts";
 import type { HttpLimits } from "./limits.ts";
 import { consistency, instantMs, listConsistency, page } from "./parameters.ts";
 import { askProblems, bodyProblems, durableProblems, type ProblemCode } from "./problem.ts";
@@ -150,13 +150,13 @@ function stateRoute({ type, path, noun, idExample }: Collection, { reader }: Col
     success: { status: 200, description: "The state.", mediaType: "application/json", schema: State },
     problems: readProblems,
     answer: async ({ consistency }, { segments: { id = "" } }) => {
-      const { epoch, position, value, age } = await reader.read(
+      const { epoch, position, json, age } = await reader.read(
         { kind: type.kind, id },
         "state",
         {},
         consistency,
       );
-      return jsonResponse({ id, epoch, position, ...members(value), ...age });
+      return splicedResponse({ id, epoch, position }, json, age);
     },
   });
 }
@@ -188,19 +188,10 @@ function windowsRoute({ type, path, noun, idExample }: Collection, { reader }: C
     problems: [...readProblems, "bad-query"],
     answer: async ({ at, consistency }, { request, segments: { id = "" } }) => {
       const args = at === undefined ? {} : { at };
-      const { epoch, position, value, age } = await reader.read(
-        { kind: type.kind, id },
-        "windows",
-        args,
-        consistency,
-      );
-      if (wantsCsv(request)) return csvResponse(csvText(windowColumns, windowRows(value)));
-      return jsonResponse({ id, epoch, position, ...members(value), ...age });
+      const answer = await reader.read({ kind: type.kind, id }, "windows", args, consistency);
+      if (wantsCsv(request)) return csvResponse(csvText(windowColumns, windowRows(answer.value)));
+      const { epoch, position, json, age } = answer;
+      return splicedResponse({ id, epoch, position }, json, age);
     },
   });
-}
-
-/** The members of an answer that is an object, as those of these kinds are. */
-function members(value: unknown): object {
-  return typeof value === "object" && value !== null ? value : { value };
 }

@@ -154,8 +154,10 @@ const Waiting = z.discriminatedUnion("type", [
     target: target.nullable().meta({ description: "Null when the messages are for several actors." }),
     shards: z.array(z.int().min(0)),
     messages: z.int().min(0),
-    state: z.enum(["gateway", "log"]).meta({
-      description: "gateway: behind an append that is under way; log: the log has them.",
+    state: z.enum(["gateway", "log", "part"]).meta({
+      description:
+        "gateway: behind an append that is under way; log: the log has them; part: the log has refused a part, and " +
+        "may have another.",
     }),
     ...waited,
     outcome: z.literal("unknown").meta({

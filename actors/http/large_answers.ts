@@ -13,6 +13,15 @@ import type { Deadlines } from "../../runtime/node/deadlines.ts";
 import { largeAnswerBytes } from "./limits.ts";
 import { ProblemError } from "./problem.ts";
 
+/** An answer that is known to be small: to look at a body makes a stream of it, which costs more than the rest. */
+export class SmallAnswer extends Response {}
+
+/** An answer of this text. */
+export function textAnswer(text: string, init: ResponseInit): Response {
+  // UTF-8 takes 3 bytes at most for what is one unit here.
+  return text.length * 3 <= largeAnswerBytes ? new SmallAnswer(text, init) : new Response(text, init);
+}
+
 export class LargeAnswers {
   readonly #maxBytes: number;
   readonly #deadlines: Deadlines;
@@ -25,7 +34,7 @@ export class LargeAnswers {
 
   /** The answer, so that it holds no more than may be. Throws a problem when there is no room for it. */
   async bound(answer: Response): Promise<Response> {
-    if (answer.body === null) return answer;
+    if (answer instanceof SmallAnswer || answer.body === null) return answer;
     const bytes = new Uint8Array(await answer.arrayBuffer());
     const { status, headers } = answer;
     if (bytes.length <= largeAnswerBytes) return new Response(bytes, { status, headers });

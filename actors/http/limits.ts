@@ -29,8 +29,10 @@ export interface HttpLimits {
   readonly maxHistoryPoints: number;
   /** Rows read from the store at a time while a history is put together. */
   readonly historyRowsPage: number;
-  /** An older cached answer is renewed rather than given. */
-  readonly maxCachedAgeMs: number;
+  /** An older answer that a checkpoint has published is not given: the actor is asked. */
+  readonly maxPublishedAgeMs: number;
+  /** The same of what a cached read was answered by the actor, which no checkpoint renews. */
+  readonly maxRememberedAgeMs: number;
   /** Listeners of the live feed: each costs a connection and a copy of the event once a second. */
   readonly maxListeners: number;
   /** Items a second of one actor, history and remote write apart; null: as many as come. */
@@ -55,7 +57,10 @@ export const defaultHttpLimits: HttpLimits = {
   maxPage: 1000,
   maxHistoryPoints: 2500,
   historyRowsPage: 5000,
-  maxCachedAgeMs: 5000,
+  // Of actors that change all the time, each has its turn by then (`defaultPublishingLimits`): 10,000 panels in 8 shards
+  // take half as long. The answer says how old it is.
+  maxPublishedAgeMs: minuteMs,
+  maxRememberedAgeMs: 5000,
   maxListeners: 100,
   // A sensor that sends more has lost its mind; one that works sends a hundredth of it.
   maxRatePerId: 1000,

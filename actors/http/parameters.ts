@@ -9,8 +9,8 @@ export const consistency = z.enum(["strict", "local", "cached"], {
 }).default("strict").meta({
   description:
     "strict reflects everything acknowledged before; local is what the actor's thread knows now; " +
-    "cached an answer of the last seconds, where there is one, else as local. The latter two are faster and " +
-    "say which they are and how old.",
+    "cached an answer of the last seconds, or on Redis of the last minute, where there is one, else as local. " +
+    "The latter two are faster and say which they are and how old.",
 });
 
 /** What changes with every message is not cached. */

@@ -73,14 +73,15 @@ export const problemKinds = {
   "unavailable": kind(
     503,
     "The log or the store cannot be reached",
-    "Try again after `Retry-After` seconds.",
+    "Nothing of a body was accepted. Try again after `Retry-After` seconds.",
   ),
   "shard-moved": kind(503, "The actor is changing its place", "Try again after `Retry-After` seconds."),
   "too-many-listeners": kind(503, "Too many listen to the live feed", "Close one, then try again."),
   "no-answer-in-time": kind(
     504,
     "No answer in time",
-    "`waiting` says where it was. Ask again; repeat a body under the same `Idempotency-Key`.",
+    "`waiting` says where it was. Ask again. A body may be accepted or not, or in part: repeat it under the same " +
+      "`Idempotency-Key`, and it counts once.",
   ),
   "disk-full": kind(507, "The disk is full", "Nothing was accepted; make room."),
 } as const satisfies Record<string, ProblemKind>;

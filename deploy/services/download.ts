@@ -2,6 +2,8 @@
  * Kafka's jars, and what else is fetched as jars, from Maven Central or a mirror of it.
  *
  * 1. A file has its name in the cache only when its hash was right: what is there needs no second look.
+ * 2. The first that cannot be had ends the others, and nothing of any of them is left. What a killed process has left
+ *    is removed by a later one.
  */
 
 import { createHash, randomUUID } from "node:crypto";
@@ -13,6 +15,9 @@ import { type Jar, kafkaJars, kafkaVersion } from "./kafka_jars.ts";
 import { downloadTimeoutMs, parallelDownloads } from "./limits.ts";
 
 type Environment = Readonly<Record<string, string>>;
+
+/** Of what is not whole yet. */
+const partialEnding = ".part";
 
 const mavenCentral = "https://repo1.maven.org/maven2";
 
@@ -56,20 +61,43 @@ export async function fetchJars(
   progress: DownloadProgress,
 ): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
+  await removeAbandoned(folder);
   const present = new Set(Array.from(Deno.readDirSync(folder), ({ name }) => name));
   const missing = jars.filter(({ path }) => !present.has(basename(path)));
   if (missing.length === 0) return;
   const repository = repositoryUrl(environment);
   progress.begin(missing.length, missing.reduce((sum, { bytes }) => sum + bytes, 0));
   try {
-    const rest = missing.values();
-    const workers = Array.from({ length: parallelDownloads }, async () => {
-      for (const jar of rest) await fetchJar(repository, folder, jar, progress);
-    });
-    await Promise.all(workers);
+    await fetchAll(missing, (jar, signal) => fetchJar(repository, folder, jar, progress, signal));
   } finally {
     progress.end();
   }
+}
+
+/** What nobody can be fetching any longer: another process may be at work on the same files. */
+async function removeAbandoned(folder: string): Promise<void> {
+  for (const { name } of [...Deno.readDirSync(folder)]) {
+    if (!name.endsWith(partialEnding)) continue;
+    const path = join(folder, name);
+    const { mtime } = await Deno.stat(path).catch(() => ({ mtime: null }));
+    if (mtime === null || Date.now() - mtime.getTime() < 2 * downloadTimeoutMs) continue;
+    await Deno.remove(path).catch(() => {});
+  }
+}
+
+async function fetchAll(jars: readonly Jar[], fetchOne: (jar: Jar, signal: AbortSignal) => Promise<void>) {
+  const rest = jars.values();
+  const ending = new AbortController();
+  const work = async () => {
+    try {
+      for (const jar of rest) await fetchOne(jar, ending.signal);
+    } catch (thrown) {
+      // The first reason is the one that `signal.reason` keeps.
+      ending.abort(thrown);
+    }
+  };
+  await Promise.all(Array.from({ length: parallelDownloads }, work));
+  ending.signal.throwIfAborted();
 }
 
 async function fetchJar(
@@ -77,12 +105,14 @@ async function fetchJar(
   folder: string,
   jar: Jar,
   progress: DownloadProgress,
+  signal: AbortSignal,
 ): Promise<void> {
+  signal.throwIfAborted();
   const url = new URL(`${repository}/${jar.path}`);
   // Another process may fetch the same file at the same time.
-  const partial = join(folder, `${basename(jar.path)}.${randomUUID()}.part`);
+  const partial = join(folder, `${basename(jar.path)}.${randomUUID()}${partialEnding}`);
   try {
-    const sha256 = await fetchFile(url, partial, progress);
+    const sha256 = await fetchFile(url, partial, progress, signal);
     if (sha256 !== jar.sha256) {
       throw new Refusal(
         `Cannot use ${
@@ -98,10 +128,15 @@ async function fetchJar(
 }
 
 /** Resolves with the file's SHA-256. */
-async function fetchFile(url: URL, file: string, progress: DownloadProgress): Promise<string> {
+async function fetchFile(
+  url: URL,
+  file: string,
+  progress: DownloadProgress,
+  ending: AbortSignal,
+): Promise<string> {
   const hash = createHash("sha256");
   try {
-    const signal = AbortSignal.timeout(downloadTimeoutMs);
+    const signal = AbortSignal.any([AbortSignal.timeout(downloadTimeoutMs), ending]);
     const response = await fetch(url, { signal });
     if (!response.ok || response.body === null) {
       await response.body?.cancel();

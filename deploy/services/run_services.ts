@@ -10,6 +10,7 @@ import { Refusal } from "../../actors/cli/refusal.ts";
 import { showProgress } from "../../actors/operations/progress.ts";
 import { sizeText } from "../../actors/cli/size_text.ts";
 import { type DownloadProgress, fetchKafka } from "./download.ts";
+import { freePort } from "./free_port.ts";
 import { clusterOf, isFormatted, type KafkaCluster, kafkaServer, prepareKafka } from "./kafka.ts";
 import { kafkaVersion } from "./kafka_jars.ts";
 import { defaultPorts } from "./limits.ts";
@@ -228,15 +229,16 @@ function refuseOtherPort(command: ServicesCommand, place: Place, { port }: Entry
 
 function choosePorts(command: ServicesCommand, place: Place): Ports {
   const usual = defaultPorts[kindOf(place)] + Math.max(0, numberOf(place) - 1);
-  const port = bindable(place, flaggedPort(command, place) ?? usual);
-  return kindOf(place) === "kafka" ? { port, controllerPort: bindable(place, 0) } : { port };
+  const asked = flaggedPort(command, place) ?? usual;
+  const port = asked === 0 ? freePort() : bindable(place, asked);
+  return kindOf(place) === "kafka" ? { port, controllerPort: freePort() } : { port };
 }
 
-/** The port; for 0 one that is free. Throws a `Refusal`. */
+/** The port. Throws a `Refusal`. */
 function bindable(place: Place, port: number): number {
   try {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port });
-    return listener.addr.port;
+    Deno.listen({ hostname: "127.0.0.1", port }).close();
+    return port;
   } catch (cause) {
     const why = cause instanceof Deno.errors.AddrInUse
       ? "another program holds it"

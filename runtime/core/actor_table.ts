@@ -239,14 +239,17 @@ export class ActorTable {
     if (entry.damage === null) entry.definition.state.release?.(entry.state);
   }
 
-  /** Drops everything, confirmed or not. */
-  clear(): void {
+  /** Drops so many actors, confirmed or not; false while there are more. */
+  clear(atMost = Infinity): boolean {
+    let left = atMost;
     for (const actors of this.#byKind) {
       actors.sweep(1, (entry) => {
+        if (left-- <= 0) return "stop";
         this.#drop(entry);
         return "delete";
       });
     }
+    return this.#count === 0;
   }
 }
 

@@ -15,7 +15,7 @@ import type { ShardLimits } from "./limits.ts";
 /** From one checkpoint to the next, in times that the last one took to be confirmed. */
 const intervalPerCommit = 10;
 /** The shortest interval is this part of `checkpointIntervalMs`. */
-const shortestPart = 1 / 4;
+const shortestPart = 1 / 8;
 
 export class CheckpointPace {
   readonly #limits: ShardLimits;
@@ -74,10 +74,13 @@ export class CheckpointPace {
     return this.#hasMoved || changed.length > 0 || outbox.hasDone;
   }
 
-  /** When the next checkpoint is due; Infinity when there is nothing to save. */
-  dueMs(fold: Fold, nowMs: number): number {
+  /**
+   * When the next checkpoint is due; Infinity when there is nothing to save. `wantedMs`: when one is wanted though there is
+   * not.
+   */
+  dueMs(fold: Fold, nowMs: number, wantedMs = Infinity): number {
     const { foldBudgetMs, actorBytes, effectDelayMs } = this.#limits;
-    if (!this.hasChanges(fold)) return Infinity;
+    if (!this.hasChanges(fold)) return Math.max(wantedMs, this.#lastMs + this.#intervalMs);
     if (this.#isDemanded || this.#isHurried || this.isFull || this.#foldedMs >= foldBudgetMs) return nowMs;
     if (fold.turns.outbox.isFull || fold.table.bytes > actorBytes * 2) return nowMs;
     if (fold.turns.outbox.isGathering || fold.requests.isGathering) this.#effectsSinceMs ??= nowMs;

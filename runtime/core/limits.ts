@@ -60,7 +60,10 @@ export interface PublishingLimits {
   readonly maxWaiting: number;
 }
 
-/** Once a second for 5 ms: half a percent of a thread's time for each shard. */
+/**
+ * Once a second for 5 ms: half a percent of a thread's time for each shard. A panel of four full channels takes 110 µs, a
+ * sensor of one 28 µs (2 cores): of 10,000 in 8 shards that all change, each has its turn every 28 or 7 s.
+ */
 export const defaultPublishingLimits: PublishingLimits = {
   intervalMs: 1000,
   maxAnswers: 200,

@@ -53,9 +53,9 @@ export class Publishing {
     this.#options = options;
   }
 
-  /** Some actors wait: another checkpoint is wanted, be it of nothing. */
-  get isWaiting(): boolean {
-    return this.#due.size > 0;
+  /** From when on actors wait for a checkpoint, be it of nothing; Infinity while none does. */
+  get dueMs(): number {
+    return this.#due.size === 0 ? Infinity : this.#lastMs + this.#options.limits.intervalMs;
   }
 
   /** To be called with what a checkpoint is about to contain. */

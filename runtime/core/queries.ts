@@ -7,7 +7,7 @@
  */
 
 import type { Address } from "./actor.ts";
-import { type ActorEntry, actorKey } from "./actor_table.ts";
+import { type ActorEntry, actorKey, type ActorTable } from "./actor_table.ts";
 import { errorMessage } from "./errors.ts";
 import type { Fold } from "./fold.ts";
 import type { LogClock } from "./log_clock.ts";
@@ -97,8 +97,10 @@ export class Queries {
   readonly #answer: (queryId: number, answer: Answer) => void;
   #waiting: ShardQuery[] = [];
   #barriers: Barrier[] = [];
-  /** Actors that only queries wait for, by `actorKey`. */
+  /** Actors of queries that wait for nothing else, by `actorKey`. */
   readonly #wanted = new Map<string, Address>();
+  /** Queries whose actors were taken ahead since the last claim. */
+  #lookedAhead = new WeakSet<ShardQuery>();
 
   readonly #traces: Traces;
 
@@ -175,32 +177,55 @@ export class Queries {
     }
   }
 
-  /** The memory that barriers waited for is gone: they wait anew. */
-  renewBarriers(): void {
+  /** The claim's memory is gone: what waited for it waits anew. */
+  renew(): void {
+    this.#lookedAhead = new WeakSet();
+    this.#renewBarriers();
+  }
+
+  #renewBarriers(): void {
     this.#waiting.push(...this.#barriers.map(({ query }) => query));
     this.#barriers = [];
   }
 
   /** Gives everything that waits the same answer. */
   giveUp(answer: Answer): void {
-    this.renewBarriers();
+    this.#renewBarriers();
     for (const { queryId } of this.#waiting) this.#answer(queryId, answer);
     this.#waiting = [];
   }
 
   /** Actors to load for queries alone. */
-  get wantedActors(): Address[] {
+  wantedActors(actors: ActorTable): Address[] {
+    for (const [key, address] of this.#wanted) {
+      if (actors.find(address) !== undefined) this.#wanted.delete(key);
+    }
     return [...this.#wanted.values()];
   }
 
-  isWanted(address: Address): boolean {
-    // Most loads are the fold's, by thousands after a takeover: no key is made for each of their actors.
-    return this.#wanted.size > 0 && this.#wanted.has(actorKey(address));
+  /**
+   * At most so many actors of queries that wait for frames, each query's once in a claim: loaded with what those frames
+   * need, so that it is not waited for behind them. One that is not found may be made by them.
+   */
+  takeAhead(actors: ActorTable, atMost: number): Address[] {
+    const ahead: Address[] = [];
+    for (const query of this.#waiting) {
+      const { request } = query;
+      if (ahead.length >= atMost) break;
+      if (!("kind" in request) || this.#lookedAhead.has(query)) continue;
+      this.#lookedAhead.add(query);
+      if (this.#wanted.size > 0 && this.#wanted.has(actorKey(request))) continue;
+      if (this.#isKnown(request.kind) && actors.find(request) === undefined) {
+        ahead.push({ kind: request.kind, id: request.id });
+      }
+    }
+    return ahead;
   }
 
   /** The actor need no longer be loaded for queries. */
   forgetWanted(address: Address): void {
-    this.#wanted.delete(actorKey(address));
+    // Most loads are the fold's, by thousands after a takeover: no key is made for each of their actors.
+    if (this.#wanted.size > 0) this.#wanted.delete(actorKey(address));
   }
 
   /** These actors were asked of the store for queries: those that were not found do not exist. */

@@ -13,8 +13,7 @@
  */
 
 import { type HostDeath, isPast, type TurnWitness } from "./attempts.ts";
-import type { Address } from "./actor.ts";
-import { actorKey, type Damage } from "./actor_table.ts";
+import { actorKey, type ActorTable, type Damage } from "./actor_table.ts";
 import { capture, StateError } from "./capture.ts";
 import {
   type Checkpoint,
@@ -34,6 +33,7 @@ import { joinFrame, parseFrame } from "./frame.ts";
 import { Inbox } from "./inbox.ts";
 import { Isolation } from "./isolation.ts";
 import type { ShardLimits } from "./limits.ts";
+import { Loads } from "./loads.ts";
 import { LogClock } from "./log_clock.ts";
 import { type Delivery, isRecords } from "./log_frame.ts";
 import { parseRecords } from "./records.ts";
@@ -64,19 +64,13 @@ interface ShardOptions {
   readonly witness?: TurnWitness;
   /** Null or left out: it publishes nothing. */
   readonly publishing?: PublishingOptions | null;
+  /** Clears the actors of a claim that has ended, whenever it likes; left out: they are cleared at once. */
+  readonly discard?: (actors: ActorTable) => void;
   /** Counts go on from here when the shard had a machine before; from 0 when it is left out. */
   readonly counters?: ShardCounters;
 }
 
 const nobody: TurnWitness = { enterFrame() {}, enterTurn() {}, leave() {} };
-
-/** Frames prepared ahead of the one being folded while actors are missing, so that loads overlap with folding. */
-const preparedAhead = 3;
-/**
- * How many frames after one whose actors were not all in memory this ends. Frames that wait decoded survive collections
- * of young memory, each of which copies them.
- */
-const framesAfterMissing = 64;
 
 /** While records come, a tick is due when the newest stamp is so old. */
 const recordTickMs = 1000;
@@ -98,10 +92,7 @@ interface Tenure {
   readonly isolation: Isolation;
   confirmedCommit: number;
   inFlight: Checkpoint | null;
-  /** Asked of the store; `created` become new actors when they are not found. */
-  loading: readonly Address[] | null;
-  /** Number of the last frame that is folded with others prepared ahead of it. */
-  aheadUntil: number;
+  readonly loads: Loads;
   dueLimit: number | null;
   /** A commit or a load came since the last eviction: trying again may free something. */
   mayEvict: boolean;
@@ -162,11 +153,12 @@ export class Shard implements ShardMachine {
   #dropTenure(): void {
     const tenure = this.#tenure;
     if (tenure === null) return;
-    tenure.fold.table.clear();
+    const { discard = clearNow } = this.#options;
+    discard(tenure.fold.table);
     this.#frameNumber = tenure.inbox.nextNumber;
     this.#unanswered = tenure.inFlight;
     this.#tenure = null;
-    this.#queries.renewBarriers();
+    this.#queries.renew();
   }
 
   started(claim: Claim, nowMs: number): void {
@@ -187,17 +179,17 @@ export class Shard implements ShardMachine {
     );
     const decode = (source: Delivery, from: number) =>
       isRecords(source) ? parseRecords(source, from, shardCount, registry) : parseFrame(source.text);
+    const inbox = new Inbox(topics, fold.positions, this.#frameNumber, decode);
     const tenure: Tenure = {
       epoch: claim.epoch,
       claim,
       fold,
-      inbox: new Inbox(topics, fold.positions, this.#frameNumber, decode),
+      inbox,
       pace: new CheckpointPace(limits, nowMs),
       isolation: new Isolation(claim.memory.attempts),
       confirmedCommit: claim.commit,
       inFlight: null,
-      loading: null,
-      aheadUntil: 0,
+      loads: new Loads({ limits, fold, inbox, queries: this.#queries }),
       dueLimit: limits.duePage,
       mayEvict: false,
       asksForGap: 0,
@@ -264,17 +256,15 @@ export class Shard implements ShardMachine {
 
   loaded(epoch: number, loaded: Loaded): void {
     const tenure = this.#tenureOf(epoch);
-    if (tenure === null || tenure.loading === null) return;
+    const loading = tenure?.loads.end() ?? null;
+    if (tenure === null || loading === null) return;
     if (loaded.epoch !== epoch) {
       this.begin();
       return;
     }
-    const asked = tenure.loading.filter((address) => this.#queries.isWanted(address));
-    const created = tenure.loading.filter((address) => !this.#queries.isWanted(address));
-    tenure.loading = null;
     // The newest frame's number: kept as long as any frame at hand, evictable when there is none.
-    this.#guard(() => tenure.fold.insert(loaded, created, tenure.inbox.nextNumber - 1));
-    this.#queries.found(tenure, asked);
+    this.#guard(() => tenure.fold.insert(loaded, loading.created, tenure.inbox.nextNumber - 1));
+    this.#queries.found(tenure, loading.asked);
     tenure.mayEvict = true;
   }
 
@@ -396,7 +386,6 @@ export class Shard implements ShardMachine {
     const tenure = this.#tenure;
     if (tenure === null || tenure.publishing === null) return;
     tenure.publishing.addAll(tenure.fold.table);
-    if (tenure.publishing.isWaiting) tenure.pace.moved();
   }
 
   hurry(): void {
@@ -449,11 +438,10 @@ export class Shard implements ShardMachine {
 
   /** True when there is more to fold at once. */
   #foldSlice(tenure: Tenure, clock: () => number, endMs: number): boolean {
-    const { fold, inbox, pace, isolation, confirmedCommit } = tenure;
+    const { fold, inbox, loads, pace, isolation, confirmedCommit } = tenure;
     const isOver = () => clock() >= endMs;
     for (let work = inbox.peek(); work !== undefined && this.#canFold(tenure); work = inbox.peek()) {
-      this.#prepareAhead(tenure, work.number <= tenure.aheadUntil ? preparedAhead : 0);
-      if (fold.wantedCount > 0) tenure.aheadUntil = work.number + framesAfterMissing;
+      loads.look(work);
       if (work.contexts !== null) work.beganMs ??= clock();
       if (!fold.prepare(work)) return false;
       const limit = isolation.limit(work, confirmedCommit);
@@ -484,15 +472,6 @@ export class Shard implements ShardMachine {
     this.#actions.push({ type: "folded", offset: last, contexts, messages, beganMs, endedMs });
   }
 
-  /** What the next load brings for the frame at hand and those after it, as far as there is room. */
-  #prepareAhead({ fold, inbox }: Tenure, frames: number): void {
-    for (let ahead = 0; ahead <= frames && fold.wantedCount < this.#options.limits.maxLoadActors; ahead++) {
-      const next = inbox.peek(ahead);
-      if (next === undefined) return;
-      fold.prepare(next);
-    }
-  }
-
   #countFolded({ pace }: Tenure, queue: FrameQueue, bytes: number): void {
     pace.folded(bytes);
     queue.ungranted += bytes;
@@ -502,22 +481,11 @@ export class Shard implements ShardMachine {
   }
 
   #requestLoads(tenure: Tenure): void {
-    if (tenure.fold.timers.needsPage) this.#askDue(tenure, this.#options.limits.duePage);
-    if (tenure.loading !== null) return;
-    const { maxLoadActors, prefetchFrames } = this.#options.limits;
-    // A load takes its time: it shall bring what many frames need.
-    if (tenure.fold.wantedCount > 0) this.#prepareAhead(tenure, prefetchFrames);
-    // What is left out is wanted again by the next look at its frame.
-    const wanted = tenure.fold.takeWanted()
-      .filter((address) => tenure.fold.table.find(address) === undefined)
-      .slice(0, maxLoadActors);
-    // What the fold needs becomes an actor if it is none yet; what a query alone asks for does not.
-    for (const address of wanted) this.#queries.forgetWanted(address);
-    const keys = [...wanted, ...this.#queries.wantedActors.slice(0, maxLoadActors)];
-    if (keys.length === 0) return;
-    tenure.loading = keys;
-    this.counters.loads += tenure.loading.length;
-    this.#actions.push({ type: "load", epoch: tenure.epoch, keys: tenure.loading });
+    const { fold, loads, epoch } = tenure;
+    if (fold.timers.needsPage) this.#askDue(tenure, this.#options.limits.duePage);
+    const keys = loads.begin();
+    this.counters.loads += keys.length;
+    if (keys.length > 0) this.#actions.push({ type: "load", epoch, keys });
   }
 
   #answerQueries(tenure: Tenure, nowMs: number): void {
@@ -529,11 +497,11 @@ export class Shard implements ShardMachine {
   }
 
   /** When the next checkpoint is due, monotonic; Infinity when there is nothing to save, or one is under way. */
-  #checkpointDueMs({ fold, inbox, pace, inFlight }: Tenure, nowMs: number): number {
+  #checkpointDueMs({ fold, inbox, pace, inFlight, publishing }: Tenure, nowMs: number): number {
     // Inside a turn a checkpoint waits for what the turn waits for, and that wakes the shard by itself.
     if (inFlight !== null || !fold.isAtBoundary(inbox.peek())) return Infinity;
     if (this.#queries.hasBarriers) pace.hurry();
-    return pace.dueMs(fold, nowMs);
+    return pace.dueMs(fold, nowMs, publishing?.dueMs);
   }
 
   #checkpointIfDue(tenure: Tenure, nowMs: number): void {
@@ -570,7 +538,7 @@ export class Shard implements ShardMachine {
 
   /** In the middle of a frame no position says what an answer reflects. */
   #capturePublished(
-    { publishing, fold, clock, epoch, pace }: Tenure,
+    { publishing, fold, clock, epoch }: Tenure,
     checkpoint: Checkpoint,
     nowMs: number,
   ): void {
@@ -581,7 +549,6 @@ export class Shard implements ShardMachine {
       const atMs = Math.max(fold.turns.clockMs, clock.logNowMs(nowMs));
       publishing.capture(fold.table, checkpoint.commit, { epoch, positions, atMs });
     }
-    if (publishing.isWaiting) pace.moved();
   }
 
   /** When a tick is due: a timer, or records that came, want the clock to move and no frame has come. */
@@ -628,6 +595,10 @@ export class Shard implements ShardMachine {
       keysFull: (tenure?.fold.keys.size ?? 0) >= this.#options.limits.maxKeys,
     };
   }
+}
+
+function clearNow(actors: ActorTable): void {
+  actors.clear();
 }
 
 function oldestStampMs(work: WorkFrame | undefined): number | null {

@@ -28,5 +28,17 @@ export const lookIntervalMs = 1000;
 /** Between two attempts to connect. */
 export const reconnectMs = 250;
 
+/**
+ * How long a store keeps its prefix after the last node of it has looked: no node of a cluster that lives is silent for as
+ * long, and the one that is put in its place waits no longer.
+ */
+export const storeLeaseMs = 10_000;
+
+/** How long a store keeps its prefix after a node of it was closed: its other nodes look twice by then. */
+export const releasedLeaseMs = 2 * lookIntervalMs;
+
+/** How long a store that is closed may take to give its prefix back. */
+export const releaseDeadlineMs = 250;
+
 /** How long an entry outlives its last put: a day without a message, and nobody watches it any more. */
 export const entryLifeMs = 24 * 60 * 60 * 1000;

@@ -5,20 +5,12 @@
  * 2. An entry that is too large by itself is not kept, and neither is the older one in its place.
  */
 
-import type { HotEntry, HotState } from "./port.ts";
 import { entryOverheadBytes, maxHotBytes } from "./limits.ts";
+import { type HotEntry, type HotState, isOlder } from "./port.ts";
 
 /** An estimate that errs on the high side: two bytes a UTF-16 unit. */
 function bytesOf({ key, json }: HotEntry): number {
   return 2 * (key.length + json.length) + entryOverheadBytes;
-}
-
-/** Of the port's guarantee 2, the first that differs decides. */
-const order = ["epoch", "position", "records", "atMs"] as const;
-
-function isOlder(entry: HotEntry, stored: HotEntry): boolean {
-  const first = order.find((name) => entry[name] !== stored[name]);
-  return first !== undefined && entry[first] < stored[first];
 }
 
 export class MemoryHotState implements HotState {
@@ -31,24 +23,25 @@ export class MemoryHotState implements HotState {
     this.#maxBytes = maxBytes;
   }
 
-  put(entries: readonly HotEntry[]): Promise<void> {
-    for (const entry of entries) this.#putOne(entry);
-    return Promise.resolve();
+  put(entries: readonly HotEntry[]): Promise<number> {
+    return Promise.resolve(entries.filter((entry) => this.#putOne(entry)).length);
   }
 
-  #putOne({ key, epoch, position, records, atMs, json }: HotEntry): void {
+  /** False: there is a newer one. */
+  #putOne({ key, epoch, position, records, atMs, json }: HotEntry): boolean {
     const entry: HotEntry = { key, epoch, position, records, atMs, json };
     const stored = this.#entries.get(key);
     if (stored !== undefined) {
-      if (isOlder(entry, stored)) return;
+      if (isOlder(entry, stored)) return false;
       this.#remove(stored);
     }
     const bytes = bytesOf(entry);
-    if (bytes > this.#maxBytes) return;
+    if (bytes > this.#maxBytes) return true;
     this.#entries.set(key, entry);
     this.#bytes += bytes;
     // Not looked at without need: an iterator first passes over all that was deleted before the oldest.
     if (this.#bytes > this.#maxBytes) this.#makeRoom();
+    return true;
   }
 
   #makeRoom(): void {

@@ -26,7 +26,8 @@ export interface HotEntry {
 }
 
 export interface HotState {
-  put(entries: readonly HotEntry[]): Promise<void>;
+  /** Resolves with how many were taken: the others are older than what is there. */
+  put(entries: readonly HotEntry[]): Promise<number>;
   get(key: string): Promise<HotEntry | null>;
   close(): Promise<void>;
 }
@@ -43,6 +44,14 @@ export function standingOf(
   const { [MAILBOX]: position = -1, ...topics } = positions;
   const records = Object.values(topics).reduce((sum, offset) => sum + offset + 1, 0);
   return { position, records };
+}
+
+/** Of guarantee 2, the first that differs decides. */
+const order = ["epoch", "position", "records", "atMs"] as const;
+
+export function isOlder(entry: HotEntry, stored: HotEntry): boolean {
+  const first = order.find((name) => entry[name] !== stored[name]);
+  return first !== undefined && entry[first] < stored[first];
 }
 
 /** The key of what an actor answers to a query without arguments. */

@@ -8,8 +8,11 @@
 import { maxPutEntries, maxQueuedEntries, maxQueuedUnits } from "./limits.ts";
 import type { HotEntry, HotState } from "./port.ts";
 
-/** "replaced": a newer one of its key came while it waited. "shed": there was no room. "failed": it was not taken. */
-export type PublishOutcome = "put" | "replaced" | "shed" | "failed";
+/**
+ * "replaced": a newer one of its key came while it waited. "shed": there was no room. "older": there was a newer one.
+ * "failed": it was not taken.
+ */
+export type PublishOutcome = "put" | "replaced" | "shed" | "older" | "failed";
 
 function unitsOf({ key, json }: HotEntry): number {
   return key.length + json.length;
@@ -54,8 +57,9 @@ export class PublishQueue {
     while (this.#waiting.size > 0) {
       const batch = this.#take();
       try {
-        await this.#hot.put(batch);
-        this.#count("put", batch.length);
+        const taken = await this.#hot.put(batch);
+        this.#count("put", taken);
+        if (taken < batch.length) this.#count("older", batch.length - taken);
       } catch {
         // Whoever made the adapter knows why.
         this.#count("failed", batch.length);

@@ -29,7 +29,7 @@ try {
     memory: () => Promise.resolve(threadMemory()),
   };
   serve(owner, { ...ownerCalls });
-  post({ type: "ready", opening: { identity: log.identity, extents } });
+  post({ type: "ready", opening: { identity: log.identity, extents, warning: null } });
 } catch (thrown) {
   post({ type: "failed", ...toWireError(thrown) });
   process.exit(1);

@@ -37,6 +37,8 @@ export interface LogOpening {
   readonly identity: string;
   /** Of every shard. */
   readonly extents: readonly LogExtent[];
+  /** What a person should know, as a sentence; null when all is as it should be. */
+  readonly warning: string | null;
 }
 
 /** Calls that the owner makes. */

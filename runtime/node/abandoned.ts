@@ -6,7 +6,8 @@
  * certain is a port whose other end the thread holds: it closes when the thread is gone. Of a host's thread, which looped
  * when it was given up, the priority is lowered meanwhile (`thread_priority.ts`).
  *
- * 1. A thread counts from when it was given up until its port closes.
+ * 1. A thread counts from when it was given up until its port closes; one that said that it ends, only when it is still
+ *    there `abandonedNoticeMs` later.
  * 2. The process is worn once a thread has been abandoned for `lingerMs` and nothing else was given up for as long; at
  *    once when there are more than `maxAbandonedThreads`, or memory has grown by `maxAbandonedBytes` since the first.
  *    `onWorn` then hears of it, once: nothing but a new process helps.
@@ -34,6 +35,8 @@ export interface AbandonedParts {
 interface Abandoned {
   readonly name: string;
   readonly sinceMs: number;
+  /** By its own words. */
+  readonly isEnding: boolean;
   isTold: boolean;
 }
 
@@ -43,6 +46,7 @@ export class AbandonedThreads {
   readonly #open = new Set<ThreadPort>();
   /** Those that were given up. */
   readonly #threads = new Map<ThreadPort, Abandoned>();
+  /** When one was given up that did not end by itself. */
   #lastMs = -Infinity;
   #firstBytes = 0;
   #isWorn = false;
@@ -52,7 +56,15 @@ export class AbandonedThreads {
   }
 
   get count(): number {
-    return this.#threads.size;
+    return this.#given().length;
+  }
+
+  /** Those that count. */
+  #given(): readonly Abandoned[] {
+    const nowMs = this.#parts.clock.nowMs();
+    return [...this.#threads.values()].filter(({ isEnding, sinceMs }) => {
+      return !isEnding || nowMs - sinceMs >= abandonedNoticeMs;
+    });
   }
 
   /** A thread starts, and holds the other end of `port`. */
@@ -64,28 +76,31 @@ export class AbandonedThreads {
     });
   }
 
-  /** The thread called `name` was given up, or has ended; `port` is nobody else's from here on. */
-  add(name: string, port: ThreadPort): void {
+  /** The thread called `name` was given up, ends, or has ended; `port` is nobody else's from here on. */
+  add(name: string, port: ThreadPort, isEnding = false): void {
     if (!this.#open.has(port)) return;
     if (this.#threads.size === 0) this.#firstBytes = this.#parts.residentBytes();
-    this.#lastMs = this.#parts.clock.nowMs();
-    this.#threads.set(port, { name, sinceMs: this.#lastMs, isTold: false });
+    const sinceMs = this.#parts.clock.nowMs();
+    if (!isEnding) this.#lastMs = sinceMs;
+    this.#threads.set(port, { name, sinceMs, isEnding, isTold: false });
     port.unref();
   }
 
   /** To be called once in a while. */
   check(): void {
-    if (this.#threads.size === 0 || this.#isWorn) return;
+    const given = this.#given();
+    if (given.length === 0 || this.#isWorn) return;
     this.#tellLingering();
     const { clock, residentBytes, onWorn } = this.#parts;
     const grownBytes = residentBytes() - this.#firstBytes;
-    const isQuiet = clock.nowMs() - this.#lastMs >= abandonedLingerMs;
-    if (!isQuiet && this.#threads.size <= maxAbandonedThreads && grownBytes <= maxAbandonedBytes) return;
+    const lastMs = Math.max(this.#lastMs, ...given.map(({ sinceMs }) => sinceMs));
+    const isQuiet = clock.nowMs() - lastMs >= abandonedLingerMs;
+    if (!isQuiet && given.length <= maxAbandonedThreads && grownBytes <= maxAbandonedBytes) return;
     this.#isWorn = true;
-    const names = [...new Set([...this.#threads.values()].map(({ name }) => name))].join(", ");
+    const names = [...new Set(given.map(({ name }) => name))].join(", ");
     onWorn(
       `${names} did not end when told to, and ${
-        this.#threads.size === 1 ? "takes a processor" : "take processors"
+        given.length === 1 ? "takes a processor" : "take processors"
       } ` +
         "until the process ends",
     );

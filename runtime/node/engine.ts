@@ -38,6 +38,8 @@ export interface RecordBatch {
   add(offset: number, kind: string, id: string, message: Json, units: number): void;
   /** What of a record is no message: a dead letter. `beginning`: of its payload. */
   refuse(offset: number, reason: string, detail: string, beginning: string): void;
+  /** Remembered as folded, though nothing comes of it. */
+  note(offset: number): void;
   /** Messages and refusals. */
   readonly size: number;
   /** Refusals by reason. */
@@ -126,7 +128,7 @@ export interface Engine {
   records(topic: string, partition: number): RecordBatch;
   /**
    * By partition, as `topic/partition`: the offset of the last record that is folded, of all that were durable before.
-   * What comes up to it is taken for a repeat.
+   * What comes up to it is taken for a repeat. Throws "unavailable" while a shard is refused.
    */
   lastRecords(deadlineMs: number): Promise<ReadonlyMap<string, number>>;
   /** Why any `send` would be refused now, to be known before work is put into one; null when it might not be. */

@@ -12,7 +12,8 @@
  * 6. Records of foreign topics are frames of their own, under their own numbers, in the order that they were sent in.
  * 7. A log that takes nothing is told of, and that it takes messages again; see `trouble.ts`.
  * 8. While the log says that it waits for its servers, sends are refused at once, and so are those of which no append
- *    has taken anything: nothing of them is written.
+ *    has taken anything: nothing of them is written. One of several groups, of which the log refuses one, is told
+ *    "timeout": another may be written.
  */
 
 import { joinFrame, type Origin } from "../core/frame.ts";
@@ -81,6 +82,8 @@ interface Ticket {
   piecesLeft: number;
   /** Pieces that no append has taken yet. */
   piecesWaiting: number;
+  /** One of its pieces is. */
+  isPartDurable: boolean;
   resolve(): void;
   reject(error: EngineError): void;
 }
@@ -135,7 +138,16 @@ export class Gateway {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const { clock, deadlines } = this.#parts;
     const [piecesLeft, sinceMs, span] = [pieces.length, clock.nowMs(), this.#beginSpan(pieces)];
-    const ticket: Ticket = { pieces, sinceMs, span, piecesLeft, piecesWaiting: piecesLeft, resolve, reject };
+    const ticket: Ticket = {
+      pieces,
+      sinceMs,
+      span,
+      piecesLeft,
+      piecesWaiting: piecesLeft,
+      isPartDurable: false,
+      resolve,
+      reject,
+    };
     this.#enqueue(ticket);
     const sent = deadlines.within(promise, () => this.#late(ticket));
     return span === null ? sent : endWith(span, sent);
@@ -336,9 +348,17 @@ export class Gateway {
   #settle({ text, ticket }: WaitingPiece, error: EngineError | null): void {
     this.#waitingBytes -= text.length;
     ticket.piecesLeft -= 1;
-    if (error?.code === "timeout") ticket.reject(outcomeUnknown(ticket, this.#parts.clock.nowMs(), error));
-    else if (error !== null) ticket.reject(error);
-    else if (ticket.piecesLeft === 0) ticket.resolve();
+    if (error !== null) return ticket.reject(this.#refused(ticket, error));
+    ticket.isPartDurable = true;
+    if (ticket.piecesLeft === 0) ticket.resolve();
+  }
+
+  /** What its sender is told of a piece that the log has not taken. */
+  #refused(ticket: Ticket, error: EngineError): EngineError {
+    const mayBePart = ticket.isPartDurable || ticket.piecesWaiting > 0;
+    const isUnknown = error.code === "timeout";
+    if (!isUnknown && !mayBePart) return error;
+    return outcomeUnknown(ticket, this.#parts.clock.nowMs(), error, isUnknown ? null : "part");
   }
 }
 
@@ -378,16 +398,18 @@ function outcomeUnknown(
   { pieces, sinceMs, piecesWaiting }: Ticket,
   nowMs: number,
   cause: Error | null = null,
+  state: SendWaiting["state"] | null = null,
 ): EngineError {
   const waiting: SendWaiting = {
     type: "send",
     target: pieces.length === 1 ? pieces[0]!.target : null,
     shards: [...new Set(pieces.map(({ shard }) => shard))],
     messages: pieces.reduce((sum, { messages }) => sum + messages, 0),
-    state: piecesWaiting > 0 ? "gateway" : "log",
+    state: state ?? (piecesWaiting > 0 ? "gateway" : "log"),
     waitedMs: Math.round(nowMs - sinceMs),
     outcome: "unknown",
   };
   const found = cause === null ? "" : `. It said: ${cause.message}`;
-  return new EngineError("timeout", sendSentence(waiting) + found, 1, { waiting, cause });
+  const retryAfterS = cause instanceof EngineError ? cause.retryAfterS : 1;
+  return new EngineError("timeout", sendSentence(waiting) + found, retryAfterS, { waiting, cause });
 }

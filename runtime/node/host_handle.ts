@@ -20,7 +20,7 @@ import type { End } from "../core/supervision_api.ts";
 import type { StorePorts } from "../store/remote_store.ts";
 import { HostDiedError, type HostEnd, type HostLife } from "./host_life.ts";
 import type {
-  HostMessage,
+  HostNews,
   HostShares,
   HostTotals,
   MetricsJson,
@@ -149,7 +149,7 @@ export class HostHandle {
     return { ended: ended.promise, stop: () => life.stop(), kill: () => life.die("it was killed") };
   }
 
-  #hear(message: HostMessage): void {
+  #hear(message: HostNews): void {
     switch (message.type) {
       case "report":
         this.#totals = message.totals;
@@ -164,8 +164,8 @@ export class HostHandle {
         return this.#parts.onPublished(message.published);
       case "notice":
         return this.#parts.report(message.notice);
-      case "warm":
-        return;
+      default:
+        return message satisfies never;
     }
   }
 

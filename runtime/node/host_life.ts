@@ -2,26 +2,28 @@
  * One thread for shards, as the main thread has it: idle and warm at first, a shard host once it is told which, and
  * then until its end.
  *
- * 1. Any `error` or `exit` of the thread is a death, whatever its code, and so is the watchdog's verdict.
+ * 1. Any end of the thread is a death, whatever its code, and so are its last words, the watchdog's verdict, and that it is
+ *    not warm in time.
  * 2. Whoever has it hears of its end at once and once, though the thread may need a moment for it: its shards' next
  *    epochs fence it. Calls under way fail with a `HostDiedError`.
  */
 
-import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
 import type { HostDeath } from "../core/attempts.ts";
-import { errorMessage } from "../core/errors.ts";
 import type { AbandonedThreads } from "./abandoned.ts";
 import type { ShardLimits } from "../core/limits.ts";
 import { RpcClient, type WireError } from "../rpc.ts";
 import { portsOf } from "../store/remote_store.ts";
 import {
   type HostAssignment,
-  type HostMessage,
+  type HostNews,
   type HostThreadStart,
   isHostMessage,
   type RehearsalCall,
+  type RestCall,
 } from "./host_protocol.ts";
-import { watchdogTickMs } from "./limits.ts";
+import type { HostWorker, MakeHostWorker } from "./host_worker.ts";
+import { spareStartMs, watchdogTickMs } from "./limits.ts";
 import { readTurnBoard, turnBoardBytes } from "./turn_board.ts";
 import type { Watchdog } from "./watchdog.ts";
 
@@ -68,7 +70,7 @@ export interface HostEnd {
 
 /** Whoever has the thread. */
 export interface HostOwner {
-  hear(message: HostMessage): void;
+  hear(message: HostNews): void;
   ended(end: HostEnd): void;
 }
 
@@ -80,7 +82,7 @@ export class HostLife {
   readonly warm: Promise<void>;
   /** The foreign topics, in the hosts' order. */
   readonly topics: readonly string[];
-  readonly #worker: Worker;
+  readonly #worker: HostWorker;
   readonly #port: MessagePort;
   readonly #warmed = Promise.withResolvers<void>();
   readonly #watchdog: Watchdog;
@@ -90,9 +92,16 @@ export class HostLife {
   #name = "spare";
   /** Null until it is warm, since to load the actors may take longer than a turn. */
   #unwatch: (() => void) | null = null;
+  /** Ends it unless it is warm by then, whoever has it: until it is, nobody watches it. */
+  readonly #late: ReturnType<typeof setTimeout>;
   #end: HostEnd | null = null;
 
-  constructor(settings: HostSettings, { watchdog, abandoned, putLast }: ThreadCare) {
+  constructor(
+    settings: HostSettings,
+    { watchdog, abandoned, putLast }: ThreadCare,
+    makeWorker: MakeHostWorker,
+    startMs = spareStartMs,
+  ) {
     this.#watchdog = watchdog;
     this.#abandoned = abandoned;
     this.#putLast = putLast;
@@ -103,16 +112,11 @@ export class HostLife {
     abandoned.started(port1);
     const { heapMiB, ...common } = settings;
     const data: HostThreadStart = { ...common, main: port2, board: this.board };
-    this.#worker = new Worker(new URL("./host_thread.ts", import.meta.url), {
-      workerData: data,
-      transferList: [port2],
-      resourceLimits: { maxOldGenerationSizeMb: heapMiB },
-      name: "host",
-    });
+    this.#worker = makeWorker(data, heapMiB);
     this.rpc = new RpcClient(port1, ({ code, message }: WireError) => new HostCallError(code, message));
     port1.on("message", (message: unknown) => this.#receive(message));
-    this.#worker.on("error", (error: unknown) => this.die(errorMessage(error)));
-    this.#worker.on("exit", (code) => this.die(`its thread ended with code ${code}`));
+    this.#worker.onEnd((reason) => this.die(reason));
+    this.#late = setTimeout(() => this.die(`it was not warm within ${startMs / 1000} s`), startMs);
   }
 
   /** From here on, `owner` hears of it, and soon of an end that came before. */
@@ -127,6 +131,11 @@ export class HostLife {
     this.#port.postMessage(call, [call.log, ...portsOf(call.store)]);
   }
 
+  /** Ends its practice. */
+  rest(): void {
+    this.#port.postMessage({ type: "rest" } satisfies RestCall);
+  }
+
   /** Makes it the host of these shards. */
   assign(assignment: HostAssignment): void {
     this.#name = `host-${assignment.host}`;
@@ -138,7 +147,9 @@ export class HostLife {
 
   #receive(message: unknown): void {
     if (this.#end !== null || !isHostMessage(message)) return;
+    if (message.type === "ends") return this.#die(message.reason, true);
     if (message.type !== "warm") return this.#owner?.hear(message);
+    clearTimeout(this.#late);
     this.#warmed.resolve();
     this.#unwatch = this.#watchdog.watch({
       turns: () => readTurnBoard(this.board).turn,
@@ -150,20 +161,24 @@ export class HostLife {
   }
 
   #condemn(silentTicks: number): void {
-    // Once it is told to end, its worker has no number any more.
-    const { threadId } = this.#worker;
     this.die(hangSentence(this.board, silentTicks));
-    this.#putLast(this.#name, threadId);
+    const { threadId } = this.#worker;
+    if (threadId !== null) this.#putLast(this.#name, threadId);
   }
 
   /** Ends it at once, as any death would. */
   die(reason: string): void {
+    this.#die(reason, false);
+  }
+
+  #die(reason: string, isEnding: boolean): void {
     if (this.#end !== null) return;
     const { shard, death } = readTurnBoard(this.board, this.topics);
     this.#end = { reason, inTurn: death === null ? null : { shard, death } };
+    clearTimeout(this.#late);
     this.#unwatch?.();
     void this.#worker.terminate();
-    this.#abandoned.add(this.#name, this.#port);
+    this.#abandoned.add(this.#name, this.#port, isEnding);
     this.#owner?.ended(this.#end);
     this.rpc.fail(new HostDiedError(`It died: ${reason}`));
   }

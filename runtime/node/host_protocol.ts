@@ -39,6 +39,11 @@ export interface RehearsalCall {
   readonly frames: PracticeRanges;
 }
 
+/** Ends its practice until the next time. */
+export interface RestCall {
+  readonly type: "rest";
+}
+
 /** Which shards are a host's. */
 export interface HostShares {
   /** Counts what a host by this name is told of its shards. */
@@ -96,8 +101,13 @@ export type HostMessage =
   | { readonly type: "metrics"; readonly metrics: MetricsJson }
   | { readonly type: "request"; readonly request: ShardRequest }
   | { readonly type: "published"; readonly published: Published }
+  /** Its last words: the thread ends now, and Deno tells of that later. Not every end leaves time for them. */
+  | { readonly type: "ends"; readonly reason: string }
   /** Something a person should know; the host goes on. */
   | { readonly type: "notice"; readonly notice: Notice };
+
+/** What is for whoever has the thread; the rest is about the thread itself. */
+export type HostNews = Exclude<HostMessage, { readonly type: "warm" | "ends" }>;
 
 /** Calls that a host answers. */
 export interface HostCalls {
@@ -112,13 +122,14 @@ export interface HostCalls {
 export function isHostMessage(message: unknown): message is HostMessage {
   return typeof message === "object" && message !== null && "type" in message &&
     (message.type === "warm" || message.type === "report" || message.type === "metrics" ||
-      message.type === "request" || message.type === "published" || message.type === "notice");
+      message.type === "request" || message.type === "published" || message.type === "ends" ||
+      message.type === "notice");
 }
 
-export function isRehearsalCall(message: unknown): message is RehearsalCall {
-  return typeof message === "object" && message !== null && "type" in message && message.type === "rehearse";
-}
+/** What a thread for shards is told, besides the calls of `HostCalls`. */
+export type HostOrder = RehearsalCall | RestCall | HostAssignment;
 
-export function isAssignment(message: unknown): message is HostAssignment {
-  return typeof message === "object" && message !== null && "type" in message && message.type === "assign";
+export function isHostOrder(message: unknown): message is HostOrder {
+  return typeof message === "object" && message !== null && "type" in message &&
+    (message.type === "rehearse" || message.type === "rest" || message.type === "assign");
 }

@@ -3,8 +3,9 @@
  * told of which shards. What is thrown here ends the thread, and its supervisor goes on from there.
  */
 
+import process from "node:process";
 import { workerData } from "node:worker_threads";
-import { invariant } from "../core/errors.ts";
+import { errorMessage, invariant } from "../core/errors.ts";
 import { defaultPublishingLimits } from "../core/limits.ts";
 import type { ShardQuery } from "../core/shard_api.ts";
 import { Shard } from "../core/shard.ts";
@@ -19,8 +20,8 @@ import {
   type HostMessage,
   type HostShares,
   type HostThreadStart,
-  isAssignment,
-  isRehearsalCall,
+  isHostOrder,
+  type RehearsalCall,
 } from "./host_protocol.ts";
 import { Rehearsal } from "./rehearsal.ts";
 import { TurnBoard } from "./turn_board.ts";
@@ -34,6 +35,10 @@ const tracing = isTraced ? (await import("./open_telemetry.ts")).openTelemetry()
 const board = new TurnBoard(memory);
 let host: ShardHost | null = null;
 let rehearsal: Rehearsal | null = null;
+
+/** What ends the thread, unless it is an exit. */
+let failure: string | null = null;
+let isEnding = false;
 
 function post(message: HostMessage): void {
   main.postMessage(message);
@@ -69,25 +74,44 @@ function assigned(): ShardHost {
   return host;
 }
 
+/** Deno tells of a thread's end only when its memory is gone, which takes its time on busy processors. */
+function sayLastWords(): void {
+  if (isEnding) return;
+  isEnding = true;
+  post({ type: "ends", reason: failure ?? `its thread ended with code ${Deno.exitCode}` });
+}
+
+/** It is forgotten where somebody has handled it: the thread lives on then. */
+function fail(thrown: unknown): void {
+  failure = errorMessage(thrown);
+  setTimeout(() => failure = null);
+}
+
+function endPractice(): void {
+  void rehearsal?.stop();
+  rehearsal = null;
+}
+
+function rehearse({ log, store, frames }: RehearsalCall): Rehearsal {
+  return new Rehearsal({
+    registry,
+    counters,
+    shardCount,
+    limits,
+    clock: machineClock,
+    log: new RemoteLog(log),
+    store: new RemoteStore(store),
+    frames,
+    report: (notice) => post({ type: "notice", notice }),
+  });
+}
+
 main.on("message", (message: unknown) => {
-  if (isAssignment(message)) {
-    rehearsal?.stop();
-    host = become(message);
-  } else if (isRehearsalCall(message) && host === null) {
-    rehearsal?.stop();
-    const [log, store] = [new RemoteLog(message.log), new RemoteStore(message.store)];
-    const { frames } = message;
-    rehearsal = new Rehearsal({
-      registry,
-      counters,
-      shardCount,
-      limits,
-      clock: machineClock,
-      log,
-      store,
-      frames,
-    });
-  }
+  if (!isHostOrder(message)) return;
+  // First: the store takes its time for the claims.
+  if (message.type === "assign") host = become(message);
+  endPractice();
+  if (message.type === "rehearse" && host === null) rehearsal = rehearse(message);
 });
 serve(main, {
   ask: (shard: number, folded: number, request: ShardQuery["request"]) =>
@@ -97,8 +121,13 @@ serve(main, {
   publishAll: () => assigned().publishAll(),
   ping: () => {},
   stop: () => {
-    rehearsal?.stop();
+    endPractice();
     return host?.stop();
   },
 });
+globalThis.addEventListener("error", ({ error }) => fail(error));
+globalThis.addEventListener("unhandledrejection", ({ reason }) => fail(reason));
+// Of an error Deno tells the one, of an exit the other.
+process.on("exit", sayLastWords);
+globalThis.addEventListener("unload", sayLastWords);
 post({ type: "warm" });

@@ -3,6 +3,7 @@
  *
  * 1. Those of the node's start are made before there is anything to fold: they load the actors while log and store are
  *    opened. Each of them is given out once, before any other is made.
+ * 2. Later ones are made by another thread (`thread_maker.ts`): everybody waits for what holds the main thread.
  */
 
 import process from "node:process";
@@ -11,12 +12,15 @@ import { AbandonedThreads } from "./abandoned.ts";
 import { machineClock } from "./clock.ts";
 import { HostLife, type HostSettings, type ThreadCare } from "./host_life.ts";
 import type { Settled } from "./options.ts";
+import { type MakeHostWorker, makeHostWorker } from "./host_worker.ts";
+import { ThreadMaker } from "./thread_maker.ts";
 import { putLast } from "./thread_priority.ts";
 import { Watchdog } from "./watchdog.ts";
 
 export class HostThreads {
   readonly care: ThreadCare;
   readonly #settings: HostSettings;
+  readonly #maker = new ThreadMaker();
   #early: HostLife[] = [];
 
   constructor(settings: Settled) {
@@ -44,23 +48,24 @@ export class HostThreads {
 
   /** Makes so many before they are needed. */
   prepare(count: number): void {
-    this.#early = Array.from({ length: count }, () => this.#make());
+    this.#early = Array.from({ length: count }, () => this.#make(makeHostWorker));
   }
 
   /** One that is early, or else a new one; warm or not yet. */
   take(): HostLife {
-    return this.#early.shift() ?? this.#make();
+    return this.#early.shift() ?? this.#make(this.#maker.make);
   }
 
-  #make(): HostLife {
-    return new HostLife(this.#settings, this.care);
+  #make(makeWorker: MakeHostWorker): HostLife {
+    return new HostLife(this.#settings, this.care, makeWorker);
   }
 
   /** Ends those that nobody took. */
-  close(): void {
+  async close(): Promise<void> {
     for (const life of this.#early) life.die("it is not wanted any more");
     this.#early = [];
     this.care.abandoned.close();
+    await this.#maker.close();
   }
 }
 

@@ -26,6 +26,7 @@ export interface HotPublishingParts {
 
 export class HotPublishing {
   readonly hot: HotState;
+  readonly #redis: RedisHotState;
   readonly #queue: PublishQueue;
   #publishAll: (() => void) | null = null;
   readonly #refused = Promise.withResolvers<string>();
@@ -52,7 +53,8 @@ export class HotPublishing {
       },
       succeeded: () => trouble.succeeded(),
     };
-    this.hot = new RedisHotState({ settings, trouble: told, onLost: () => this.#publishAll?.() });
+    this.#redis = new RedisHotState({ settings, trouble: told, onLost: () => this.#publishAll?.() });
+    this.hot = this.#redis;
     this.#queue = new PublishQueue(this.hot, (outcome, entries) => outcomes.inc({ outcome }, entries));
   }
 
@@ -74,10 +76,13 @@ export class HotPublishing {
     })));
   };
 
-  /** From now on, `publishAll` is called when Redis may have lost what it had; and once now. */
-  follow(engine: { publishAll(): void }): void {
+  /**
+   * From now on, `publishAll` is called when Redis may have lost what it had; and as soon as it can be reached. What came
+   * before was not put: it belonged to no store.
+   */
+  follow(engine: { publishAll(): void; readonly storeIdentity: string }): void {
     this.#publishAll = () => engine.publishAll();
-    engine.publishAll();
+    this.#redis.belongTo(engine.storeIdentity);
   }
 
   async close(): Promise<void> {

@@ -140,20 +140,25 @@ export const firstComputePauseMs = 30;
 
 /**
  * A spare thread folds for practice this long and this often, as V8 forgets what was not used for a while, with so much
- * memory of actors. The node's first pauses are shorter, each twice the one before: at its start there is little to fold.
+ * memory of actors, which is given back before the next time. The node's first pauses are shorter, each twice the one
+ * before: at its start there is little to fold.
  */
-export const rehearsalMs = 4000;
-export const firstRehearsalPauseMs = 4000;
+export const rehearsalMs = 8000;
+export const firstRehearsalPauseMs = 12_000;
 export const lastRehearsalPauseMs = minuteMs;
 export const rehearsalBytes = 32 * MiB;
 
 /**
  * How much a rehearsal folds at once, and how often: whoever answers meanwhile waits for no more than that.
  */
-export const rehearsalStepBytes = 32 * 1024;
+export const rehearsalStepBytes = 8 * KiB;
 export const rehearsalStepMs = 20;
 
-/** How long a spare thread may take to load the actors; a host's own start is watched by `StartWatch`. */
+/** Behind a practice, and what a takeover needs of its thread, so many actors are given back at each of its steps. */
+export const rehearsalClearPauseMs = 2000;
+export const rehearsalClearActors = 200;
+
+/** How long a thread for shards may take to load the actors; `StartWatch` tells of what keeps a node from its start. */
 export const spareStartMs = 60_000;
 
 /** Pause before an ask that met a moving shard is repeated. */
@@ -223,6 +228,8 @@ export const firstWordMs = 600_000;
 export const watchdogTickMs = 100;
 export const maxSilentTicks = 10;
 export const maxSilentTicksOutside = 15;
+/** So many, and threads that fold for practice leave their processor to others: one that hangs has taken another. */
+export const doubtfulTicks = 2;
 
 /** How a launcher starts its node again; a node that dies more often than that will not be helped by it. */
 export const nodeBackoff = { firstMs: 10, maxMs: 5000, jitter: 0.5, healthyMs: 5000 };
@@ -263,9 +270,10 @@ export const computeStopMs = 5000;
 
 /**
  * How long a thread may take to end after it was given up, and how long after the last one a worn process waits: while a
- * message is being found out that kills its host again and again, one more death may come every second or two.
+ * message is being found out that kills its host again and again, one more death may come every second or two, on a slow
+ * machine after 5: to replay comes first. The thread runs last meanwhile.
  */
-export const abandonedLingerMs = 5000;
+export const abandonedLingerMs = 10_000;
 /** As many as the deaths until such a message is out of the way, and a few besides. */
 export const maxAbandonedThreads = 8;
 /** How long the programs may take that tell the threads' names. */

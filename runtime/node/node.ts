@@ -97,7 +97,7 @@ export async function startEngine(options: EngineOptions): Promise<EmbeddedEngin
   try {
     writers = await opening;
   } catch (thrown) {
-    threads.close();
+    await threads.close();
     throw thrown;
   }
   const { membership } = writers.log;
@@ -119,6 +119,8 @@ export interface EngineParts {
 export class EmbeddedEngine implements Engine {
   readonly shardCount: number;
   readonly store: Store;
+  /** Random name given when the store was made: nodes of one cluster have the same. */
+  readonly storeIdentity: string;
   readonly backups: NodeBackups;
   readonly compute: ComputePool | null;
   readonly #settings: Settled;
@@ -156,6 +158,7 @@ export class EmbeddedEngine implements Engine {
     this.#writers = writers;
     this.shardCount = settings.shards;
     this.store = new RemoteStore(writers.store.connect());
+    this.storeIdentity = writers.storeIdentity;
     this.backups = new NodeBackups({
       files: writers,
       elsewhere: settings.servers === null ? null : keptBy(settings.servers),
@@ -317,6 +320,7 @@ export class EmbeddedEngine implements Engine {
       this.#view.look();
       this.#gateway.look();
       this.#watchdog.tick(this.#clock.nowMs());
+      if (this.#watchdog.isInDoubt) this.#hosts.spare.rest();
       if (this.#stopping === null) this.#abandoned.check();
     }, watchdogTickMs);
     void this.#tree.root.ended.then(() => clearInterval(watch));
@@ -614,7 +618,7 @@ export class EmbeddedEngine implements Engine {
     }
     step("Its threads have ended.");
     this.#deadlines.close();
-    this.#threads.close();
+    await this.#threads.close();
   }
 }
 

@@ -64,10 +64,7 @@ export class NodeProcess implements Running {
     });
     this.#child.on("message", (message: unknown) => this.#hear(message));
     this.#child.on("exit", (code, signal) => this.#exited(code, signal));
-    this.#child.on(
-      "error",
-      (error) => this.#endWith({ reason: "failed", sentence: `It cannot be run: ${error.message}` }),
-    );
+    this.#child.on("error", (error) => this.#failed(error));
     this.#ping = setInterval(() => this.#tick(), pingMs);
   }
 
@@ -130,6 +127,12 @@ export class NodeProcess implements Running {
   #killFor(reason: string): void {
     this.#killedFor = reason;
     this.kill();
+  }
+
+  /** Also of a message to one that has just ended: its exit is heard in a moment, and missed pings tell of the rest. */
+  #failed(error: Error): void {
+    if (this.pid !== undefined) return;
+    this.#endWith({ reason: "failed", sentence: `It cannot be run: ${error.message}` });
   }
 
   #exited(code: number | null, signal: string | null): void {

@@ -9,7 +9,7 @@
 
 import type { Json } from "../core/actor.ts";
 import { invariant } from "../core/errors.ts";
-import { encodeEntries, refusedMarker } from "../core/frame.ts";
+import { encodeEntries, refusedMarker, senderMarker } from "../core/frame.ts";
 import { shardOf } from "../core/murmur2.ts";
 import type { Registry } from "../core/registry.ts";
 import { partitionName } from "../core/sequence.ts";
@@ -71,6 +71,11 @@ export class ShardedRecords implements RecordBatch {
     const units = detail.length + beginning.length;
     this.refusals.set(reason, (this.refusals.get(reason) ?? 0) + 1);
     this.#shareOf(this.#home, offset, units).push(refusedMarker, reason, [detail, beginning]);
+  }
+
+  /** The sender of no message: the least that a frame can carry of a record. */
+  note(offset: number): void {
+    this.#shareOf(this.#home, offset, 0).push(senderMarker, "", "");
   }
 
   get isFull(): boolean {

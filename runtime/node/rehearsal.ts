@@ -8,11 +8,15 @@
  *    (`practice.ts`): a message that hangs whoever folds it is theirs to meet.
  * 3. It folds a little at a time, as others answer meanwhile.
  * 4. It is over after `rehearsalMs`, or when it is stopped. What turns count for `/metrics` is then as it was before.
+ * 5. Its actors' memory is given back behind that, a little at a time: to do so at once takes longer than a claim, and the
+ *    thread may have become a host.
  */
 
+import type { ActorTable } from "../core/actor_table.ts";
 import { type Checkpoint, type Claim, type CommitResult, emptyMemory, MAILBOX } from "../core/checkpoint.ts";
 import type { ShardLimits } from "../core/limits.ts";
 import type { Registry } from "../core/registry.ts";
+import { errorMessage } from "../core/errors.ts";
 import { KeyMemory } from "../core/keys.ts";
 import { Shard } from "../core/shard.ts";
 import type { MailboxLog } from "../log/port.ts";
@@ -20,7 +24,15 @@ import type { Store } from "../store/port.ts";
 import type { ActorCounters } from "./actor_module.ts";
 import type { Clock } from "./clock.ts";
 import { ShardHost } from "./host.ts";
-import { rehearsalBytes, rehearsalMs, rehearsalStepBytes, rehearsalStepMs } from "./limits.ts";
+import {
+  rehearsalBytes,
+  rehearsalClearActors,
+  rehearsalClearPauseMs,
+  rehearsalMs,
+  rehearsalStepBytes,
+  rehearsalStepMs,
+} from "./limits.ts";
+import type { Notice } from "./notice.ts";
 import { PacedGrants } from "./paced_grants.ts";
 import type { PracticeRanges } from "./practice.ts";
 import { TurnBoard, turnBoardBytes } from "./turn_board.ts";
@@ -34,6 +46,7 @@ export interface RehearsalParts {
   readonly log: MailboxLog;
   readonly store: Store;
   readonly frames: PracticeRanges;
+  report(notice: Notice): void;
 }
 
 /** With those of all shards enough to have the code compiled. */
@@ -48,7 +61,10 @@ export class Rehearsal {
   readonly #host: ShardHost;
   readonly #counted: ReadonlyMap<string, number>;
   readonly #timer: ReturnType<typeof setTimeout>;
+  /** To be cleared. */
+  readonly #discarded: ActorTable[] = [];
   #isOver = false;
+  #stopping: Promise<void> | null = null;
 
   constructor(parts: RehearsalParts) {
     this.#parts = parts;
@@ -58,7 +74,15 @@ export class Rehearsal {
     this.#host = new ShardHost({
       name: "rehearsal",
       owner: "rehearsal",
-      machine: (shard, counters) => new Shard({ shard, shardCount, registry, limits, counters }),
+      machine: (shard, counters) =>
+        new Shard({
+          shard,
+          shardCount,
+          registry,
+          limits,
+          counters,
+          discard: (actors) => this.#discard(actors),
+        }),
       log: readOnlyLog(parts, this.#grants),
       store: readOnlyStore(parts),
       clock,
@@ -68,20 +92,43 @@ export class Rehearsal {
       post: () => {},
     });
     this.#host.start({ number: 0, shards: Object.keys(parts.frames).map(Number), deaths: {} });
-    this.#timer = setTimeout(() => this.stop(), rehearsalMs);
+    this.#timer = setTimeout(() => void this.stop(), rehearsalMs);
   }
 
-  /** At once, but for the ports, which close when what is under way is answered. */
-  stop(): void {
-    if (this.#isOver) return;
+  /** True when nothing is left. The thread may be a host, which shall not die of what was only practice. */
+  #clearSome(actors: ActorTable): boolean {
+    try {
+      return actors.clear(rehearsalClearActors);
+    } catch (thrown) {
+      const message = `Memory of a practice is lost: ${errorMessage(thrown)}`;
+      this.#parts.report({ level: "error", component: "rehearsal", event: "release-failed", message });
+      return true;
+    }
+  }
+
+  #discard(actors: ActorTable): void {
+    if (this.#isOver) this.#discarded.push(actors);
+    else actors.clear();
+  }
+
+  /** At once, but for the ports, which close when what is under way is answered. Resolves when its memory is given back. */
+  stop(): Promise<void> {
+    return this.#stopping ??= this.#stop();
+  }
+
+  async #stop(): Promise<void> {
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.#grants.close();
-    const { counters, log, store } = this.#parts;
+    const { counters, log, store, clock } = this.#parts;
     void this.#host.stop();
     for (const [name, value] of this.#counted) counters[name]!.value = value;
     void log.close();
     void store.close();
+    await clock.sleep(rehearsalClearPauseMs);
+    for (let actors = this.#discarded.pop(); actors !== undefined; actors = this.#discarded.pop()) {
+      while (!this.#clearSome(actors)) await clock.sleep(rehearsalStepMs);
+    }
   }
 }
 

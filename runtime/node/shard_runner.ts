@@ -239,6 +239,12 @@ export class ShardRunner {
     this.#around.wake(this);
   }
 
+  #refuseFor(operation: string, error: Error): void {
+    const isMissing = operation === readingOf(MAILBOX) && errorCode(error) === "out_of_range";
+    const mending = isMissing ? " Restore the log, or the store and the log of the same backup." : "";
+    this.#refuse(`Shard ${this.shard} cannot ${operation}: ${error.message}${mending}`);
+  }
+
   /** Of what is begun now: unwanted after the next claim. */
   #wanted(): () => boolean {
     const generation = this.#generation;
@@ -270,7 +276,7 @@ export class ShardRunner {
     const outcome = await retry(attempt, this.#policy(operation));
     if (outcome.type === "failed") {
       if (cure(outcome.error)) return;
-      this.#refuse(`Shard ${this.shard} cannot ${operation}: ${outcome.error.message}`);
+      this.#refuseFor(operation, outcome.error);
     } else if (outcome.type === "done") {
       this.#tell(() => tell(outcome.value));
       this.#around.wake(this);
@@ -340,7 +346,7 @@ export class ShardRunner {
     this.#around.observer.failed(readingOf(topic), error.code);
     if (isPassing(error.code)) this.#tell(() => this.#machine.begin());
     else if (!this.#claimAnew(error, topic, from)) {
-      this.#refuse(`Shard ${this.shard} cannot ${readingOf(topic)}: ${error.message}`);
+      this.#refuseFor(readingOf(topic), error);
     }
   }
 

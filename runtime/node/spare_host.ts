@@ -1,11 +1,13 @@
 /**
- * A warm thread in reserve: it has loaded the actors and waits for shards, so that those of a host that died need not
- * wait for a thread to start.
+ * A thread in reserve: it loads the actors and waits for shards, so that those of a host that died need not wait for a
+ * thread to start.
  *
- * 1. Once it is taken it is somebody else's; as a child it has ended, and its supervisor starts the next.
+ * 1. Once it is taken, warm or not yet, it is somebody else's; as a child it has ended, and its supervisor starts the
+ *    next.
  * 2. It folds for practice meanwhile: see `rehearsal.ts`. After one that has died of it, perhaps, none does any more: what
  *    is folded against a newer state can loop where it did not, and a thread that loops costs the process.
- * 3. One that dies, or hangs, while it waits is replaced in the same way.
+ * 3. It rests while a host may hang: that one has taken a processor, and those who answer need the others.
+ * 4. One that dies, or hangs, while it waits is replaced in the same way.
  */
 
 import type { MessagePort } from "node:worker_threads";
@@ -26,7 +28,7 @@ import type { Child, Running } from "./supervisor.ts";
 import type { TimerClock } from "./timer_clock.ts";
 
 export interface SpareParts {
-  readonly threads: HostThreads;
+  readonly threads: Pick<HostThreads, "take" | "care">;
   readonly clock: TimerClock;
   /** A new port to the log's (store's) thread; the same name again replaces the earlier port. */
   connectLog(client: string): MessagePort;
@@ -49,13 +51,18 @@ export class SpareHost {
     this.#parts = parts;
   }
 
-  /** The warm thread, which is the caller's from here on; null when there is none. */
+  /** The thread, which is the caller's from here on; null when there is none. */
   take(): HostLife | null {
     if (this.#waiting === null) return null;
     const { life, end } = this.#waiting;
     this.#wasTaken = true;
     end({ reason: "normal", sentence: "It became a host", counts: false });
     return life;
+  }
+
+  /** Does not practise until its next time, as often as it is told so. */
+  rest(): void {
+    this.#waiting?.life.rest();
   }
 
   /** Ends it as its death would. */
@@ -118,11 +125,14 @@ export class SpareHost {
         end({ reason: "failed", sentence: `The spare host died: ${reason}` });
       },
     });
-    signal.addEventListener("abort", () => life.die("it is not wanted any more"), { once: true });
-    const early = await Promise.race([life.warm, ended.promise]);
-    if (early !== undefined) throw new Error(early.sentence);
     this.#waiting = { life, end };
-    this.#rehearse(life);
+    const unwanted = () => {
+      if (this.#waiting?.life === life) life.die("it is not wanted any more");
+    };
+    signal.addEventListener("abort", unwanted, { once: true });
+    const early = await Promise.race([life.warm, ended.promise]);
+    if (early?.reason === "failed") throw new Error(early.sentence);
+    if (this.#waiting?.life === life) this.#rehearse(life);
     return { ended: ended.promise, stop: () => life.stop(), kill: () => life.die("it was killed") };
   }
 }

@@ -1,13 +1,13 @@
 /**
  * The lowest priority for a thread of this process that no longer listens, and so cannot give way by itself.
  *
- * Linux has a priority for each thread (setpriority(2), "C library/kernel differences"), and wants the thread's number
- * there. Deno tells of none, and lets no program look into `/proc`: `ls` and `head` do. The number that `Worker` gives a
- * thread is in its name, `worker-3` (Deno 2.9).
+ * Linux has a policy for each thread (sched(7)): one of `SCHED_IDLE` makes room at once for whichever other wakes, where
+ * the nicest goes on for some milliseconds each time. `chrt` sets it, of a thread's number. Deno tells of none, and lets no
+ * program look into `/proc`: `ls` and `head` do. The number that `Worker` gives a thread is in its name, `worker-3` (Deno
+ * 2.9).
  */
 
 import { execFile } from "node:child_process";
-import { constants, setPriority } from "node:os";
 import process from "node:process";
 import { threadNamesMs } from "./limits.ts";
 
@@ -30,8 +30,8 @@ export function threadsByName(text: string): ReadonlyMap<string, number> {
 }
 
 /**
- * Resolves when the thread of the worker `threadId` has the lowest priority, or is gone; at once where threads have no
- * priorities of their own. Rejects where nobody tells of threads.
+ * Resolves when the thread of the worker `threadId` runs only where nothing else does, or is gone; at once where threads
+ * have no priorities of their own. Rejects where nobody tells of threads.
  */
 export async function putLast(threadId: number): Promise<void> {
   if (process.platform !== "linux") return;
@@ -39,20 +39,14 @@ export async function putLast(threadId: number): Promise<void> {
   const numbers = (await printed("ls", [folder])).split("\n").filter((line) => line !== "");
   const names = await printed("head", ["-v", "-n", "1", ...numbers.map((each) => `${folder}/${each}/comm`)]);
   const number = threadsByName(names).get(`worker-${threadId}`);
-  if (number === undefined) return;
-  lower(number);
+  if (number !== undefined) await idle(number);
 }
 
-/** A thread that is gone needs none. */
-export function lower(number: number): void {
+/** A thread that is gone needs no priority. */
+export async function idle(number: number): Promise<void> {
   try {
-    setPriority(number, constants.priority.PRIORITY_LOW);
+    await printed("chrt", ["--idle", "--pid", "0", `${number}`]);
   } catch (thrown) {
-    if (
-      !(thrown instanceof Error && "errno" in thrown &&
-        Math.abs(Number(thrown.errno)) === constants.errno.ESRCH)
-    ) {
-      throw thrown;
-    }
+    if (!(thrown instanceof Error && thrown.message.includes("No such process"))) throw thrown;
   }
 }

@@ -47,7 +47,9 @@ export interface SendWaiting {
     /** Behind an append that is under way. */
     | "gateway"
     /** The log has them. */
-    | "log";
+    | "log"
+    /** The log has refused a part of them; another is written, or may yet be. */
+    | "part";
   readonly waitedMs: number;
   /** They may be durable all the same, or become so. */
   readonly outcome: "unknown";
@@ -127,11 +129,20 @@ function business({ shard, forMs, place, entry }: TurnDetails): string {
   return `has been in a turn of shard ${shard} for ${forMs} ms, at the message${whose} in ${where}, entry ${index}`;
 }
 
+const sendObstacles = {
+  gateway: "an append before it is under way",
+  log: "the log has it and does not answer",
+  part: "the log has refused a part, and may have another",
+} as const satisfies Record<SendWaiting["state"], string>;
+
 export function sendSentence({ target, shards, messages, state, waitedMs }: SendWaiting): string {
   const what = target === null
     ? `${messages} messages for ${shards.length === 1 ? `shard ${shards[0]}` : `${shards.length} shards`}`
     : `a message for ${target.kind} "${target.id}" in shard ${shards[0]}`;
-  const why = state === "log" ? "the log has it and does not answer" : "an append before it is under way";
-  return `No answer within ${waitedMs} ms to ${what}: ${why}. ` +
+  // The log has answered.
+  const found = state === "part"
+    ? `Not all of ${what} are accepted`
+    : `No answer within ${waitedMs} ms to ${what}`;
+  return `${found}: ${sendObstacles[state]}. ` +
     "The outcome is unknown: repeat it under the same Idempotency-Key";
 }

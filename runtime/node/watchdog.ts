@@ -9,7 +9,7 @@
  *    after `maxSilentTicksOutside` when it is in none.
  */
 
-import { maxSilentTicks, maxSilentTicksOutside, watchdogTickMs } from "./limits.ts";
+import { doubtfulTicks, maxSilentTicks, maxSilentTicksOutside, watchdogTickMs } from "./limits.ts";
 
 /** One life of a host. */
 export interface Watched {
@@ -46,6 +46,11 @@ export class Watchdog {
     const share = Math.min(1, watchdogTickMs / (nowMs - this.#tickedMs));
     this.#tickedMs = nowMs;
     for (const watch of [...this.#watches]) this.#look(watch, share);
+  }
+
+  /** Whether one of those that are watched may hang, though it is too early to tell. */
+  get isInDoubt(): boolean {
+    return [...this.#watches].some(({ silentTicks }) => silentTicks >= doubtfulTicks);
   }
 
   #look(watch: Watch, share: number): void {

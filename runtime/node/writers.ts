@@ -33,6 +33,8 @@ export interface Writers {
   readonly supervisor: Supervisor;
   /** By which the nodes that share the store know each other. */
   readonly secret: string;
+  /** Random name given when the store was made. */
+  readonly storeIdentity: string;
   /** Of every shard's log, as it was opened. */
   readonly extents: readonly LogExtent[];
   /** What they wait for at their servers, as a sentence; null when for nothing. */
@@ -79,6 +81,7 @@ export async function openWriters(settings: Settled): Promise<Writers> {
     store,
     supervisor,
     secret: opening.secret,
+    storeIdentity: opening.storeIdentity,
     extents: opened.extents,
     waitingFor: () => opening.waits.current,
     logWaitingFor: () => opening.waits.of(logServer),
@@ -129,6 +132,7 @@ class Opening {
   log: LogThread | null = null;
   opened: LogOpening | null = null;
   secret = "";
+  storeIdentity = "";
   /** What stood in the way, with its code. */
   failure: unknown = null;
   #expected: string | null = null;
@@ -150,8 +154,9 @@ class Opening {
       );
     this.store = store;
     await this.#orClose(store, async () => {
-      const { log, secret, warning } = await store.ready;
+      const { identity, log, secret, warning } = await store.ready;
       this.#expected = log;
+      this.storeIdentity = identity;
       this.secret = secret;
       if (warning !== null) {
         const event = servers === null ? "log-cut-short" : "server-settings";
@@ -165,7 +170,11 @@ class Opening {
     const log = this.#startLog();
     this.log = log;
     await this.#orClose(log, async () => {
-      const { identity, extents } = this.opened = await log.ready;
+      const { identity, extents, warning } = this.opened = await log.ready;
+      if (warning !== null) {
+        const { report } = this.#settings;
+        report({ level: "warn", component: "log", event: "server-settings", message: `${warning}.` });
+      }
       if (this.#expected !== null) return;
       const { store } = this;
       invariant(store !== null, "The store is opened before the log");

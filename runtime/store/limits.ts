@@ -37,7 +37,7 @@ export const openWaitMs = 2000;
 export const heldWalBytes = 4096 * MiB;
 
 /**
- * A claim reads all keys of its shard, and a checkpoint adds some each quarter of a second: as rows of their own they would
- * be thousands within the ten minutes that they are kept, read one by one while the shard waits for its next host.
+ * A claim reads all keys of its shard, and a checkpoint adds some up to eight times a second: as rows of their own they
+ * would be thousands within the ten minutes that they are kept, read one by one while the shard waits for its next host.
  */
 export const commitsPerKeyRow = 64;

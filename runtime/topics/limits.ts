@@ -21,7 +21,7 @@ export const retries = { retries: 5, initialRetryTime: 100, maxRetryTime: 1000 }
 /** How often offsets are committed: what a restart reads once more, and drops. */
 export const commitIntervalMs = 1000;
 
-/** How often the topic is looked at: where its partitions end, and how many there are. Three requests. */
+/** How often the topic is looked at: where its partitions end, and how many there are. Four requests. */
 export const lookIntervalMs = 5000;
 
 /** Pauses between two lives of a reader. */

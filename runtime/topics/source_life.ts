@@ -4,13 +4,16 @@
  * 1. Nothing is sent before all that lies below it is durable: see `partition_cursor.ts` and `partition_lane.ts`.
  * 2. A partition that comes from another node begins where that one has committed, and one that goes is forgotten.
  * 3. While too much is held, the next fetch waits for the log, and the group hears that the reader lives.
- * 4. `close` ends within its deadlines, whatever Kafka and the engine do.
+ * 4. It reads one topic of the name: it ends when that one is deleted, and takes no offset that was committed of another.
+ * 5. `close` ends within its deadlines, whatever Kafka and the engine do.
  */
 
-import type { Admin, Consumer, EachBatchPayload } from "kafkajs";
+import { type Admin, type Cluster, type Consumer, type EachBatchPayload, PartitionAssigners } from "kafkajs";
+import { invariant } from "../core/errors.ts";
 import { partitionName } from "../core/sequence.ts";
 import { kafkaClient } from "../log/kafka/client.ts";
 import { heartbeatMs, rebalanceTimeoutMs, sessionTimeoutMs } from "../log/kafka/limits.ts";
+import { topicIdOf } from "../log/kafka/topic_id.ts";
 import { machineClock } from "../node/clock.ts";
 import type { RecordBatch } from "../node/engine.ts";
 import { retry } from "../node/retry.ts";
@@ -28,15 +31,12 @@ import {
 } from "./limits.ts";
 import { PartitionCursor } from "./partition_cursor.ts";
 import { PartitionLane, type ReadBatch } from "./partition_lane.ts";
+import { commitMetadata, isCommitOf, type TopicGeneration } from "./topic_generation.ts";
 import { removedReason } from "./topic_metrics.ts";
 import type { Extent, TopicProgress } from "./topic_progress.ts";
+import { TopicRefusal } from "./topic_refusal.ts";
 import type { TopicSourceOptions } from "./topic_source.ts";
 import { unlessAborted } from "../unless_aborted.ts";
-
-/** The topic cannot be read as it is: a sentence says why, and trying again at once does not help. */
-export class TopicRefusal extends Error {
-  override readonly name = "TopicRefusal";
-}
 
 interface Partition {
   readonly number: number;
@@ -44,9 +44,15 @@ interface Partition {
   readonly lane: PartitionLane;
 }
 
+/** What is known of the topic of the name that has the id; null: the source was stopped. */
+export type GenerationFor = (id: string | null) => Promise<TopicGeneration | null>;
+
 export class SourceLife {
   readonly #options: TopicSourceOptions;
-  readonly #progress: TopicProgress;
+  readonly #generationFor: GenerationFor;
+  /** Null until it is known. */
+  #known: TopicGeneration | null = null;
+  #cluster: Cluster | null = null;
   readonly #admin: Admin;
   readonly #consumer: Consumer;
   readonly #groupId: string;
@@ -63,9 +69,9 @@ export class SourceLife {
   #isClosed = false;
 
   /** @param onUp hears that it reads */
-  constructor(options: TopicSourceOptions, progress: TopicProgress, onUp: () => void) {
+  constructor(options: TopicSourceOptions, generationFor: GenerationFor, onUp: () => void) {
     this.#options = options;
-    this.#progress = progress;
+    this.#generationFor = generationFor;
     this.#groupId = `${options.kafka.prefix}.sources.${options.topic}`;
     this.#failed.promise.catch(() => {});
     const client = kafkaClient(options.kafka, retries);
@@ -73,6 +79,11 @@ export class SourceLife {
     this.#consumer = client.consumer({
       groupId: this.#groupId,
       allowAutoTopicCreation: false,
+      // It is how the library gives away its connections.
+      partitionAssigners: [(config) => {
+        this.#cluster = config.cluster;
+        return PartitionAssigners.roundRobin(config);
+      }],
       sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: rebalanceTimeoutMs,
       heartbeatInterval: heartbeatMs,
@@ -107,9 +118,12 @@ export class SourceLife {
     const { topic } = this.#options;
     await this.#admin.connect();
     await this.#makeMissing();
-    await this.#look();
-    if (this.#isClosed) return;
     await this.#consumer.connect();
+    this.#known = await this.#generationFor(await this.#topicId());
+    if (this.#known === null) return;
+    await this.#look();
+    await this.#mark(this.#known);
+    if (this.#isClosed) return;
     await this.#consumer.subscribe({ topics: [topic], fromBeginning: true });
     if (this.#isClosed) return;
     await this.#consumer.run({ autoCommit: false, eachBatch: (payload) => this.#take(payload) });
@@ -139,6 +153,38 @@ export class SourceLife {
     await Promise.allSettled([this.#consumer.disconnect(), this.#admin.disconnect()]);
   }
 
+  get #generation(): TopicGeneration {
+    invariant(this.#known !== null, "A topic is known before anything is read of it");
+    return this.#known;
+  }
+
+  get #progress(): TopicProgress {
+    return this.#generation.progress;
+  }
+
+  async #topicId(): Promise<string | null> {
+    invariant(this.#cluster !== null, "The library makes its assigners with its consumer");
+    return await topicIdOf(this.#cluster, this.#options.topic);
+  }
+
+  /** The shards remember which topic is the first of its name before they have anything of it. */
+  async #mark({ mark }: TopicGeneration): Promise<void> {
+    if (mark === null) return;
+    const batch = this.#options.engine.records(mark, 0);
+    batch.note(0);
+    const isWanted = () => !this.#isClosed;
+    await retry(() => batch.send(), { clock: machineClock, isWanted, goesOn: () => true });
+  }
+
+  /** Throws when the topic was made anew: nothing that comes is of the one that this life reads. */
+  async #checkId(): Promise<void> {
+    const { topic } = this.#options;
+    if (await this.#topicId() === this.#generation.id) return;
+    const anew = new Error(`${topic} was made anew`);
+    this.#failed.reject(anew);
+    throw anew;
+  }
+
   async #makeMissing(): Promise<void> {
     const { topic } = this.#options;
     if ((await this.#admin.listTopics()).includes(topic)) return;
@@ -151,6 +197,7 @@ export class SourceLife {
   /** Where the topic's partitions begin and end; whether there are too many of them, and what else is strange. */
   async #look(): Promise<readonly Extent[]> {
     const { topic } = this.#options;
+    await this.#checkId();
     const offsets = await this.#admin.fetchTopicOffsets(topic);
     this.#admit(offsets.length);
     return offsets.map(({ partition, low, high }) => {
@@ -166,21 +213,22 @@ export class SourceLife {
   }
 
   #admit(partitions: number): void {
-    const { remembered, topic } = this.#options;
-    const sentence = remembered.admit(topic, partitions);
+    const { name, mark } = this.#generation;
+    const sentence = this.#options.remembered.admit(name, partitions, mark);
     if (sentence === null) return;
     const refusal = new TopicRefusal(sentence);
     this.#failed.reject(refusal);
     throw refusal;
   }
 
-  async #committedOffsets(): Promise<ReadonlyMap<number, number>> {
+  /** By partition; null: of another topic of the name. */
+  async #committedOffsets(): Promise<ReadonlyMap<number, number | null>> {
     const { topic } = this.#options;
     const [of] = await this.#admin.fetchOffsets({ groupId: this.#groupId, topics: [topic] });
-    const offsets = (of?.partitions ?? []).map(({ partition, offset }) =>
-      [partition, Number(offset)] as const
-    );
-    return new Map(offsets.filter(([, offset]) => offset >= 0));
+    const committed = (of?.partitions ?? []).filter(({ offset }) => Number(offset) >= 0);
+    return new Map(committed.map(({ partition, offset, metadata }) => {
+      return [partition, isCommitOf(this.#generation, metadata) ? Number(offset) : null];
+    }));
   }
 
   #open({ partition: number, begin }: Extent, committed: number | null): Partition {
@@ -210,8 +258,8 @@ export class SourceLife {
       this.#partitions.delete(number);
     }
     const gained = assigned.filter((number) => !this.#partitions.has(number));
-    if (gained.length === 0) return;
-    this.#opening = this.#openGained(gained, assigned);
+    // Of a topic that was made anew meanwhile, kept partitions would be taken for the old one's.
+    this.#opening = gained.length === 0 ? this.#checkId() : this.#openGained(gained, assigned);
     this.#opening.catch((thrown) => this.#failed.reject(thrown));
   }
 
@@ -226,7 +274,13 @@ export class SourceLife {
     const committed = await this.#committedOffsets();
     if (assigned !== this.#assigned || this.#isClosed) return;
     for (const extent of extents) {
-      if (gained.includes(extent.partition)) this.#open(extent, committed.get(extent.partition) ?? null);
+      const { partition, begin } = extent;
+      if (!gained.includes(partition)) continue;
+      const offset = committed.get(partition);
+      this.#open(extent, offset ?? null);
+      if (offset !== null) continue;
+      const { topic } = this.#options;
+      this.#consumer.seek({ topic, partition, offset: String(begin) });
     }
     this.#consumer.resume(those);
   }
@@ -257,6 +311,7 @@ export class SourceLife {
     // The client's type does not tell of it.
     const from = Number("fetchedOffset" in batch ? batch.fetchedOffset : batch.firstOffset());
     const next = Number(batch.lastOffset()) + 1;
+    if (from < cursor.expected) await this.#checkId();
     if (from < cursor.joinedAt) this.#tell(this.#progress.strangeBegin(number, from));
     const begin = from > cursor.expected ? await this.#beginOf(number) : 0;
     const taken = cursor.take({ from, first: records[0]?.offset ?? null, next }, begin);
@@ -292,7 +347,8 @@ export class SourceLife {
 
   async #send(partition: number, batch: ReadBatch, isWanted: () => boolean): Promise<void> {
     const { engine, topic, read, metrics } = this.#options;
-    let records = engine.records(topic, partition);
+    const { name } = this.#generation;
+    let records = engine.records(name, partition);
     const send = async (full: RecordBatch) => {
       const sent = await retry(() => full.send(), { clock: machineClock, isWanted, goesOn: () => true });
       if (sent.type === "done") metrics.refused(topic, full.refusals);
@@ -300,11 +356,10 @@ export class SourceLife {
     };
     if (batch.removed !== null) {
       const { first, last } = batch.removed;
-      const name = partitionName(topic, partition);
       records.refuse(
         last,
         removedReason,
-        `Records ${first}..${last} of ${name} were removed before they were read`,
+        `Records ${first}..${last} of ${partitionName(topic, partition)} were removed before they were read`,
         "",
       );
     }
@@ -312,7 +367,7 @@ export class SourceLife {
       read(record, records);
       if (!records.isFull) continue;
       if (!await send(records)) return;
-      records = engine.records(topic, partition);
+      records = engine.records(name, partition);
     }
     if (records.size > 0 && !await send(records)) return;
     this.#progress.read(partition, batch.next);
@@ -336,9 +391,10 @@ export class SourceLife {
     });
     if (due.length === 0) return;
     const { topic } = this.#options;
+    const metadata = commitMetadata(this.#generation);
     try {
       await this.#consumer.commitOffsets(
-        due.map(({ number, offset }) => ({ topic, partition: number, offset: String(offset) })),
+        due.map(({ number, offset }) => ({ topic, partition: number, offset: String(offset), metadata })),
       );
       for (const { cursor, offset } of due) cursor.committed = offset;
     } catch {

@@ -5,7 +5,9 @@
  * 2. What retention removed before it was read is one dead letter for the range; compaction and control records are
  *    none. Only a fetch that begins behind what was expected can mean it: a broker serves none below its log's start.
  * 3. While the engine refuses, or Kafka is away, the source waits; what it holds is bounded.
- * 4. What keeps it from reading is said once, unless it passes soon, and that it reads again. One topic does not keep
+ * 4. A topic that is deleted and made again under its name is another one, and read from its beginning, which is said
+ *    once; see `topic_generation.ts`.
+ * 5. What keeps it from reading is said once, unless it passes soon, and that it reads again. One topic does not keep
  *    another from being read.
  */
 
@@ -19,9 +21,10 @@ import { backoffMs } from "../node/retry.ts";
 import { askDeadlineMs, firstPauseMs, lastPauseMs, quietMs, refusedPauseMs } from "./limits.ts";
 import type { ReadRecord } from "./partition_lane.ts";
 import type { RememberedPartitions } from "./remembered_partitions.ts";
-import { SourceLife, TopicRefusal } from "./source_life.ts";
+import { type GenerationFor, SourceLife } from "./source_life.ts";
+import { generationOf, type TopicGeneration } from "./topic_generation.ts";
 import type { TopicMetrics } from "./topic_metrics.ts";
-import { TopicProgress } from "./topic_progress.ts";
+import { TopicRefusal } from "./topic_refusal.ts";
 import { unlessAborted } from "../unless_aborted.ts";
 
 /** Turns a record into messages and refusals, all with its offset. A function of the record alone. */
@@ -43,7 +46,15 @@ export interface TopicSourceOptions {
 /** Resolves once `signal` is aborted and nothing is under way. */
 export async function runTopicSource(options: TopicSourceOptions): Promise<void> {
   const { topic, signal, warn, info } = options;
-  let progress: TopicProgress | null = null;
+  let generation: TopicGeneration | null = null;
+  const generationFor = async (id: string | null) => {
+    if (generation?.id === id) return generation;
+    const last = await unlessAborted(lastOf(options), signal);
+    if (last === null) return null;
+    generation = generationOf(topic, id, last, (mark) => options.remembered.admit(mark, 1) === null);
+    if (generation.sentence !== null) warn(generation.sentence);
+    return generation;
+  };
   let told: string | null = null;
   let failures = 0;
   let failingSinceMs = 0;
@@ -54,9 +65,7 @@ export async function runTopicSource(options: TopicSourceOptions): Promise<void>
   };
   while (!signal.aborted) {
     try {
-      progress ??= await unlessAborted(progressOf(options), signal);
-      if (progress === null) return;
-      await runLife(options, progress, onUp);
+      await runLife(options, generationFor, onUp);
     } catch (thrown) {
       const nowMs = machineClock.nowMs();
       if (failures++ === 0) failingSinceMs = nowMs;
@@ -72,10 +81,10 @@ export async function runTopicSource(options: TopicSourceOptions): Promise<void>
 
 async function runLife(
   options: TopicSourceOptions,
-  progress: TopicProgress,
+  generationFor: GenerationFor,
   onUp: () => void,
 ): Promise<void> {
-  const life = new SourceLife(options, progress, onUp);
+  const life = new SourceLife(options, generationFor, onUp);
   try {
     await life.run();
   } finally {
@@ -83,16 +92,11 @@ async function runLife(
   }
 }
 
-/** What the shards have folded already. */
-async function progressOf({ engine, topic, remembered }: TopicSourceOptions): Promise<TopicProgress> {
+/** What the shards have folded already, of all topics. */
+async function lastOf({ engine, remembered }: TopicSourceOptions): Promise<ReadonlyMap<string, number>> {
   const last = await engine.lastRecords(askDeadlineMs);
   remembered.add(last.keys());
-  const progress = new TopicProgress(topic);
-  for (const [name, offset] of last) {
-    const [of, partition] = name.split("/");
-    if (of === topic) progress.read(Number(partition), offset + 1);
-  }
-  return progress;
+  return last;
 }
 
 interface Trouble {

@@ -1,7 +1,7 @@
 /** A server of its own for one measurement: free ports, an empty folder, nothing left behind. */
 
 import { type ServerOptions, ServerProcess } from "../chaos/server_process.ts";
-import { freePort } from "../services/free_port.ts";
+import { freePort } from "../../deploy/services/free_port.ts";
 
 export interface Bench {
   /** Starts the server, again if it was stopped or killed before, and waits until it is ready. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { BrowserContextOptions, Locator } from "playwright-core";
 import { Chromium, skipUnlessChromium, type Visit } from "../services/chromium.ts";
-import { freePort } from "../services/free_port.ts";
+import { freePort } from "../../deploy/services/free_port.ts";
 import { Node, type NodeOptions } from "../services/node.ts";
 
 const ignore = skipUnlessChromium("The live page");

@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { createApp } from "../../actors/http/app.ts";
-import { MemoryHotState } from "../../runtime/hot/memory_hot.ts";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
 import { Registry } from "../../runtime/prom_client.ts";
 import { add, withEngine } from "../integration/engine_harness.ts";
@@ -15,7 +14,7 @@ function test(name: string, run: (engine: EmbeddedEngine, visit: Visit) => Promi
   const show = async (engine: EmbeddedEngine) => {
     const app = createApp({
       engine,
-      hot: new MemoryHotState(),
+      published: null,
       token: null,
       registry: new Registry(),
       version: "0.0.0",

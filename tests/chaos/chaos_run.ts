@@ -15,6 +15,8 @@ import { Load } from "./load.ts";
 import { nodesScene } from "./nodes_faults.ts";
 import { type AwayTimes, type Fault, type FaultKind, planRounds, type Round } from "./plan.ts";
 import type { Scene } from "./scene.ts";
+import { TopicLoad, type Total } from "./topic_load.ts";
+import { together, verifyTopics } from "./topic_verdict.ts";
 
 export interface ServersPlan extends AwayTimes {
   readonly brokers: 1 | 3;
@@ -65,6 +67,8 @@ export interface ChaosReport {
   readonly peakBytes: number;
   readonly verification: Verification;
   readonly readings: number;
+  /** Of topics, acknowledged by Kafka. */
+  readonly records: number;
   /** Attempts that were not the first of their body. */
   readonly repeatedBodies: number;
   readonly tookMs: number;
@@ -143,15 +147,27 @@ function total(phases: readonly FinishedPhase[], of: (tally: Tally) => number): 
   return phases.reduce((sum, { tally }) => sum + of(tally), 0);
 }
 
+/** As if all of it had been sent over HTTP. */
+async function verifyAll(
+  { urls, client }: Scene,
+  phases: readonly FinishedPhase[],
+  records: ReadonlyMap<string, Total>,
+): Promise<Verification> {
+  const ledgers = phases.map(({ ledger }) => ledger);
+  const readings = await verify({ url: urls[0], token: null }, ledgers);
+  return together(readings, await verifyTopics(client, records));
+}
+
 async function playOn(scene: Scene, options: ChaosOptions): Promise<ChaosReport> {
+  const topicLoad = scene.topics === null ? null : await TopicLoad.begin(scene.topics);
   const load = new Load(options.seed, scene.ratePerSecond, scene.urls, options.abort);
   try {
     const rounds = await load.during((begun) => playAll(scene, options, begun));
     const phases = await load.finish();
+    const records = await topicLoad?.finish() ?? new Map<string, Total>();
     const refused = phases.find(({ tally }) => tally.refused > 0);
     if (refused !== undefined) throw new Error(`Readings were refused: ${refused.tally.lastTrouble}`);
-    const ledgers = phases.map(({ ledger }) => ledger);
-    const verification = await verify({ url: scene.urls[0], token: null }, ledgers);
+    const verification = await verifyAll(scene, phases, records);
     await checkNothingElseDied(scene);
     return {
       rounds,
@@ -161,12 +177,13 @@ async function playOn(scene: Scene, options: ChaosOptions): Promise<ChaosReport>
       peakBytes: scene.peakBytes,
       verification,
       readings: total(phases, ({ accepted }) => accepted),
+      records: [...records.values()].reduce((sum, { count }) => sum + count, 0),
       repeatedBodies: total(phases, ({ repeatedBodies }) => repeatedBodies),
       tookMs: Math.max(0, ...phases.map(({ tookMs }) => tookMs)),
       keptFolder: isRight(verification) ? null : scene.folder,
     };
   } finally {
-    await load.abandon();
+    await Promise.all([load.abandon(), topicLoad?.abandon()]);
   }
 }
 

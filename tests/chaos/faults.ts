@@ -15,6 +15,7 @@ import { idOf } from "./probes.ts";
 import type { Injection, Scene } from "./scene.ts";
 import { injectServerFault } from "./server_faults.ts";
 import { type Sight, Stage } from "./stage.ts";
+import { foreignTopics } from "./topic_load.ts";
 
 /** A message that kills its host every time is out of the way by then. */
 const isolationMs = 15_000;
@@ -81,6 +82,7 @@ export async function nodeScene(servers: ServersOptions | null): Promise<Scene> 
     kinds: possible(stage),
     urls: [stage.server.url],
     ratePerSecond: ratePerSecond.oneNode,
+    topics: stage.servers === null ? null : foreignTopics(stage.servers.brokers),
     client: stage.client,
     folder: stage.folder,
     ground: groundOf(stage),

@@ -8,7 +8,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { eventually } from "../services/eventually.ts";
-import { freePort } from "../services/free_port.ts";
+import { freePort, freePorts } from "../../deploy/services/free_port.ts";
 import type { Client } from "./client.ts";
 import { recoveryDeadlineMs, shards } from "./limits.ts";
 import { ServerProcess } from "./server_process.ts";
@@ -73,6 +73,8 @@ export interface LauncherOptions {
   readonly within: readonly string[];
   readonly folder: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** Of its nodes, besides the usual. */
+  readonly flags?: readonly string[];
   readonly onErrorLine?: (line: string) => void;
 }
 
@@ -86,10 +88,12 @@ export class Launcher {
   /** Requests are better sent elsewhere. */
   isAway = false;
 
-  constructor({ nodes, host, within, folder, environment, onErrorLine = () => {} }: LauncherOptions) {
+  constructor(
+    { nodes, host, within, folder, environment, flags: others = [], onErrorLine = () => {} }: LauncherOptions,
+  ) {
     const adminPort = freePorts(nodes);
     const flags = ["--no-host-metrics", "--shards", `${shards}`, "--threads", `${threads}`];
-    const more = ["--nodes", `${nodes}`, "--advertise", host, "--log-format", "json"];
+    const more = ["--nodes", `${nodes}`, "--advertise", host, "--log-format", "json", ...others];
     this.#start = () =>
       new ServerProcess({
         host,
@@ -127,21 +131,5 @@ export class Launcher {
       throw new Error(`There are ${pids.length} nodes, and number ${node} was to be broken`);
     }
     return pid;
-  }
-}
-
-/** The first of so many in a row that are free now. */
-function freePorts(count: number): number {
-  for (;;) {
-    const first = freePort();
-    if (first + count > 65_535) continue;
-    try {
-      for (let port = first + 1; port < first + count; port++) {
-        Deno.listen({ hostname: "127.0.0.1", port }).close();
-      }
-      return first;
-    } catch (thrown) {
-      if (!(thrown instanceof Deno.errors.AddrInUse)) throw thrown;
-    }
   }
 }

@@ -10,6 +10,7 @@ import { type Fault, type FaultKind, nodesFaultKinds } from "./plan.ts";
 import { idOf } from "./probes.ts";
 import type { Injection, Scene } from "./scene.ts";
 import { killServer } from "./server_faults.ts";
+import { foreignTopics } from "./topic_load.ts";
 
 /** How many processes of nodes are others after a fault. */
 interface Replaced {
@@ -61,6 +62,7 @@ export async function nodesScene(options: NodesOptions): Promise<Scene> {
     kinds: nodesFaultKinds.filter((kind) => !impossible.includes(kind)),
     urls: stage.urls,
     ratePerSecond: ratePerSecond.severalNodes,
+    topics: foreignTopics(brokers),
     client: stage.client,
     folder: stage.folder,
     ground: `${options.nodes} nodes, ${options.nodes - 1} of one launcher and one of another` +

@@ -22,6 +22,7 @@ import { Client } from "./client.ts";
 import { Launcher, untilWhole } from "./launcher.ts";
 import { recoveryDeadlineMs } from "./limits.ts";
 import { Probes } from "./probes.ts";
+import { topicFlags } from "./topic_load.ts";
 
 const prefix = "sensorium-chaos-";
 
@@ -68,7 +69,7 @@ export class NodesStage {
 
   private constructor({ folder, servers, network }: Ground, nodes: number, marks: string) {
     const onErrorLine = (line: string) => this.#deaths.hear(line);
-    const common = { environment: environmentOf(servers), onErrorLine };
+    const common = { environment: environmentOf(servers), flags: topicFlags, onErrorLine };
     this.folder = folder;
     this.servers = servers;
     this.network = network;

@@ -31,9 +31,11 @@ Deno.test({
       onNote: (sentence) => console.error(`\n${sentence}\n`),
       abort: new AbortController().signal,
     });
-    const { rounds, verification, repeatedBodies } = report;
+    const { rounds, verification, repeatedBodies, records } = report;
     assert.ok(isRight(verification), `CHAOS_SEED=${seed}\n${verificationText(verification)}`);
     assert.ok(repeatedBodies > 0, "no body was under way at any fault");
+    console.log(`${records} records of topics, and all of them counted once`);
+    assert.ok(records > 0, "no record of a topic was acknowledged");
     assert.deepEqual(new Set(rounds.map(({ fault }) => fault.kind)), new Set(faults));
     assert.equal(condemnedThreads(report), 0, "threads condemned by the watchdog");
   },

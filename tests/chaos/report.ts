@@ -84,10 +84,12 @@ function timelineTable(rounds: readonly PlayedRound[]): readonly string[] {
 }
 
 function verdict(report: ChaosReport): string {
-  const { verification, readings, repeatedBodies, tookMs, rounds, isStrict, peakBytes } = report;
+  const { verification, readings, records, repeatedBodies, tookMs, rounds, isStrict, peakBytes } = report;
   const { lost, twice, wrongSensors, sensors } = verification;
   return `${rounds.length} rounds in ${(tookMs / 1000).toFixed(0)} s, ${readings} readings accepted, ` +
-    `${repeatedBodies} bodies repeated; of ${sensors} sensors: **lost ${lost}, twice ${twice}**` +
+    `${repeatedBodies} bodies repeated${
+      records === 0 ? "" : `, ${records} records of topics`
+    }; of ${sensors} sensors: **lost ${lost}, twice ${twice}**` +
     (wrongSensors === 0 ? "" : `, wrong sensors ${wrongSensors}`) +
     (isStrict ? `, threads condemned by the watchdog ${condemnedThreads(report)}` : "") +
     `; a node's memory was at most ${(peakBytes / 2 ** 20).toFixed(0)} MiB`;

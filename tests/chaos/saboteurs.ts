@@ -14,7 +14,7 @@ import type { SensorMessage } from "../../actors/sensors/sensor.ts";
 import type { Context, Query } from "../../runtime/core/actor.ts";
 import type { AnyDefinition } from "../../runtime/core/registry.ts";
 
-export { counters } from "../../actors/definitions.ts";
+export { counters, readers } from "../../actors/definitions.ts";
 
 const sabotages = ["sabotage_loops", "sabotage_exhausts", "sabotage_exits"] as const;
 export type Sabotage = typeof sabotages[number];

@@ -2,6 +2,7 @@
 
 import type { Client } from "./client.ts";
 import type { Fault, FaultKind } from "./plan.ts";
+import type { ForeignTopics } from "./topic_load.ts";
 
 /** On the clock of `performance.now`. */
 export interface Injection {
@@ -28,6 +29,8 @@ export interface Scene {
   readonly urls: readonly [URL, ...URL[]];
   /** Of the load. */
   readonly ratePerSecond: number;
+  /** Null: there is no Kafka. */
+  readonly topics: ForeignTopics | null;
   readonly client: Client;
   /** Where the data are. */
   readonly folder: string;

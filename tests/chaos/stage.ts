@@ -6,12 +6,13 @@ import { join } from "node:path";
 import { z } from "zod";
 import { processOf } from "../../deploy/services/processes.ts";
 import { eventually } from "../services/eventually.ts";
-import { freePort } from "../services/free_port.ts";
+import { freePort } from "../../deploy/services/free_port.ts";
 import { SmallDisk } from "../services/small_disk.ts";
 import { Client } from "./client.ts";
 import { recoveryDeadlineMs, shards } from "./limits.ts";
 import { Probes } from "./probes.ts";
 import { ServerProcess } from "./server_process.ts";
+import { topicFlags } from "./topic_load.ts";
 import {
   environmentOf,
   killServers,
@@ -61,7 +62,8 @@ export class Stage {
     const flags = ["--no-host-metrics", "--shards", `${shards}`, "--threads", `${threads}`];
     const dataFolder = join(folder, "data");
     const place = servers === null ? { entry } : { environment: environmentOf(servers) };
-    const options = { port: freePort(), adminPort: freePort(), dataFolder, flags, ...place };
+    const own = { dataFolder, flags: servers === null ? flags : [...flags, ...topicFlags] };
+    const options = { port: freePort(), adminPort: freePort(), ...own, ...place };
     this.#start = () => new ServerProcess(options);
     this.folder = folder;
     this.disk = disk;

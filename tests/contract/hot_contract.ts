@@ -38,7 +38,7 @@ export function hotContract(adapter: string, make: () => Promise<HotState>): voi
       entry({ epoch: 1, position: 99, records: 99, atMs: 3000, json: "4" }),
     ];
     for (const each of older) {
-      await hot.put([each]);
+      assert.equal(await hot.put([each]), 0);
       assert.deepEqual(await hot.get("sensor/a"), stored);
     }
   });
@@ -54,7 +54,7 @@ export function hotContract(adapter: string, make: () => Promise<HotState>): voi
       entry({ epoch: 3, position: 0, records: 0, atMs: 500 }),
     ];
     for (const next of newer) {
-      await hot.put([next]);
+      assert.equal(await hot.put([next]), 1);
       assert.deepEqual(await hot.get("sensor/a"), next);
     }
   });

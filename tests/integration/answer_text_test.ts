@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { AnswerBudget, askForText } from "../../actors/sources/prometheus/answer_text.ts";
-import { freePort } from "../services/free_port.ts";
+import { freePort } from "../../deploy/services/free_port.ts";
 import { within } from "../services/within.ts";
 
 /** As many as make the engine compile what runs, after which it may collect what the source alone does not hold. */

@@ -6,11 +6,11 @@ import { serverAddress } from "../services/servers.ts";
 import { TopicStage } from "./topic_stage.ts";
 
 export class ClusterStage implements AsyncDisposable {
-  readonly #topics: TopicStage;
+  readonly topics: TopicStage;
   readonly #mysql = newDatabase();
 
   private constructor(topics: TopicStage) {
-    this.#topics = topics;
+    this.topics = topics;
   }
 
   static async open(): Promise<ClusterStage> {
@@ -18,19 +18,22 @@ export class ClusterStage implements AsyncDisposable {
   }
 
   /** `environment`: of its processes, besides where its servers are. */
-  async startNode(environment: Readonly<Record<string, string>> = {}): Promise<Node> {
-    const { prefix, brokers, entry, ok } = this.#topics;
+  async startNode(
+    environment: Readonly<Record<string, string>> = {},
+    flags: readonly string[] = [],
+  ): Promise<Node> {
+    const { prefix, brokers, entry, ok } = this.topics;
     const mysql = new URL(serverAddress("mysql"));
     mysql.pathname = `/${this.#mysql.database}`;
     return await Node.start({
       dataDir: "not-used",
       environment: { KAFKA_BROKERS: brokers.join(","), MYSQL_URL: mysql.href, ...environment },
-      flags: ["--prefix", prefix, "--entry-topic", entry, "--ok-topic", ok, "--no-host-metrics"],
+      flags: ["--prefix", prefix, "--entry-topic", entry, "--ok-topic", ok, "--no-host-metrics", ...flags],
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#topics[Symbol.asyncDispose]();
+    await this.topics[Symbol.asyncDispose]();
     await dropDatabase(this.#mysql);
   }
 }

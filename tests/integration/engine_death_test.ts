@@ -1,7 +1,6 @@
 /** Host threads that die under load: every message is folded exactly once. */
 
 import assert from "node:assert/strict";
-import { constants, getPriority } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import type { EmbeddedEngine } from "../../runtime/node/node.ts";
@@ -9,6 +8,7 @@ import { settle } from "../../runtime/node/options.ts";
 import { openWriters } from "../../runtime/node/writers.ts";
 import { eventually } from "../services/eventually.ts";
 import { withFolder } from "../services/folder.ts";
+import { idleThreads } from "../services/idle_threads.ts";
 import {
   add,
   counted,
@@ -169,24 +169,6 @@ function untilSpare(engine: EmbeddedEngine, restarts: number): Promise<true> {
   });
 }
 
-/** How many threads of this process have the lowest priority. */
-async function lastThreads(): Promise<number> {
-  const { stdout } = await new Deno.Command("ls", { args: [`/proc/${process.pid}/task`] }).output();
-  const priorities = new TextDecoder().decode(stdout).trim().split("\n").map((number) =>
-    priorityOf(Number(number))
-  );
-  return priorities.filter((priority) => priority === constants.priority.PRIORITY_LOW).length;
-}
-
-function priorityOf(thread: number): number | null {
-  try {
-    return getPriority(thread);
-  } catch {
-    // It is gone.
-    return null;
-  }
-}
-
 Deno.test("a host that hangs for good wears the process out, one that comes back late does not", async () => {
   for (const comesBack of [true, false]) {
     const worn = Promise.withResolvers<string>();
@@ -198,9 +180,9 @@ Deno.test("a host that hangs for good wears the process out, one that comes back
       assert.match(await engine.metrics(), /^sensorium_abandoned_threads 1$/m);
       if (process.platform === "linux") {
         await eventually(
-          "the lowest priority of the thread",
+          "the thread to run last",
           deadlineMs,
-          async () => await lastThreads() === 1 ? true : null,
+          async () => (await idleThreads()).length === 1 ? true : null,
         );
       }
       if (comesBack) {

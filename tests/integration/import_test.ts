@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { eventually } from "../services/eventually.ts";
 import { tempFolder } from "../services/folder.ts";
-import { freePort } from "../services/free_port.ts";
+import { freePort } from "../../deploy/services/free_port.ts";
 import { Node } from "../services/node.ts";
 import { assertDone, assertRefused, runTask } from "./operations.ts";
 

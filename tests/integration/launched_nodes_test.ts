@@ -2,12 +2,13 @@
 
 import assert from "node:assert/strict";
 import { eventually } from "../services/eventually.ts";
-import { freePort } from "../services/free_port.ts";
-import { killHard } from "../services/process_tree.ts";
+import { freePort } from "../../deploy/services/free_port.ts";
+import { tempFolder } from "../services/folder.ts";
+import { Node } from "../services/node.ts";
+import { childOf, killHard } from "../services/process_tree.ts";
 import { within } from "../services/within.ts";
 
 const deadlineMs = 20_000;
-const entry = new URL("told_launch.ts", import.meta.url).pathname;
 
 /** What a node says when it begins. */
 interface Begun {
@@ -21,13 +22,25 @@ interface Begun {
   readonly isRelieved: boolean;
 }
 
+/** A launcher of the tests, and where its nodes are said to have their servers. */
+interface Program {
+  readonly entry: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Of nodes without an engine, which look for no server. */
+const toldNodes: Program = {
+  entry: "told_launch.ts",
+  environment: { KAFKA_BROKERS: "127.0.0.1:1", MYSQL_URL: "mysql://nobody@127.0.0.1:1/none" },
+};
+
 class Launcher implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #reading: Promise<unknown>;
   #output = "";
   #errors = "";
 
-  constructor(nodes: number, ...flags: readonly string[]) {
+  constructor({ entry, environment }: Program, nodes: number, ...flags: readonly string[]) {
     this.#process = new Deno.Command(Deno.execPath(), {
       args: [
         "run",
@@ -37,13 +50,13 @@ class Launcher implements AsyncDisposable {
         "--allow-env",
         "--allow-sys=hostname",
         "--allow-run",
-        entry,
+        new URL(entry, import.meta.url).pathname,
         "cluster",
         `--nodes=${nodes}`,
         "--log-format=json",
         ...flags,
       ],
-      env: { KAFKA_BROKERS: "127.0.0.1:1", MYSQL_URL: "mysql://nobody@127.0.0.1:1/none" },
+      env: environment,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -52,6 +65,10 @@ class Launcher implements AsyncDisposable {
       read(this.#process.stdout, (text) => this.#output += text),
       read(this.#process.stderr, (text) => this.#errors += text),
     ]);
+  }
+
+  get pid(): number {
+    return this.#process.pid;
   }
 
   get errors(): string {
@@ -111,7 +128,7 @@ async function read(stream: ReadableStream<Uint8Array>, add: (text: string) => v
 const anyPorts = ["--port=0", "--admin-port=0"];
 
 Deno.test("a launcher gives its nodes names, one port together and one each, and drains them together", async () => {
-  await using launcher = new Launcher(3, ...anyPorts);
+  await using launcher = new Launcher(toldNodes, 3, ...anyPorts);
   const lives = [await launcher.life(0), await launcher.life(1), await launcher.life(2)];
   for (const [index, { begins, nodes, dead, isRelieved }] of lives.entries()) {
     assert.match(begins, new RegExp(`^${Deno.hostname()}/node-${index}/[0-9a-f]{8}$`));
@@ -125,7 +142,7 @@ Deno.test("a launcher gives its nodes names, one port together and one each, and
 });
 
 Deno.test("a launcher has a ready node evict one that died, which comes back under another name", async () => {
-  await using launcher = new Launcher(2, ...anyPorts);
+  await using launcher = new Launcher(toldNodes, 2, ...anyPorts);
   const [first, second] = [await launcher.life(0), await launcher.life(1)];
   killHard(second.pid);
   const again = await launcher.life(1, 2);
@@ -141,7 +158,7 @@ Deno.test("a launcher has a ready node evict one that died, which comes back und
 });
 
 Deno.test("a launcher tells its only node whom it is to evict before it joins", async () => {
-  await using launcher = new Launcher(1, ...anyPorts);
+  await using launcher = new Launcher(toldNodes, 1, ...anyPorts);
   const first = await launcher.life(0);
   assert.deepEqual([first.nodes, first.port, first.adminPort], [1, 0, 0], "it binds its ports by itself");
   killHard(first.pid);
@@ -156,7 +173,7 @@ Deno.test("a launcher tells its only node whom it is to evict before it joins", 
 });
 
 Deno.test("a launcher ends all nodes when one is refused at the first start", async () => {
-  await using launcher = new Launcher(3, "--insecure", ...anyPorts);
+  await using launcher = new Launcher(toldNodes, 3, "--insecure", ...anyPorts);
   assert.equal(await launcher.end(), 2, launcher.errors);
   assert.equal(launcher.errors, "", "the node has said why");
   const isThere = (stopped: string) => launcher.said.some((line) => line.stopped === stopped);
@@ -164,7 +181,7 @@ Deno.test("a launcher ends all nodes when one is refused at the first start", as
 });
 
 Deno.test("a launcher goes on when one of its nodes is stopped by itself, and ends with the last", async () => {
-  await using launcher = new Launcher(2, ...anyPorts);
+  await using launcher = new Launcher(toldNodes, 2, ...anyPorts);
   const lives = [await launcher.life(0), await launcher.life(1)];
   Deno.kill(lives[0]!.pid, "SIGTERM");
   const sentence = "node-0 is not started again: it ended with exit code 0. The others go on.";
@@ -179,7 +196,7 @@ Deno.test("a launcher goes on when one of its nodes is stopped by itself, and en
 });
 
 Deno.test("a launcher that is signalled again while a node does not stop ends at once", async () => {
-  await using launcher = new Launcher(2, ...anyPorts);
+  await using launcher = new Launcher(toldNodes, 2, ...anyPorts);
   const [hanging, other] = [await launcher.life(0), await launcher.life(1)];
   Deno.kill(hanging.pid, "SIGSTOP");
   try {
@@ -199,6 +216,54 @@ Deno.test("a launcher that is signalled again while a node does not stop ends at
   }
 });
 
+const impatient = "impatient_launch.ts";
+const killedSentence =
+  '"message":"The node did not stop by itself: it was killed after 1.5 s. What it accepted is in the log."';
+
+/** Stands still from now on, as one that does not drain; its launcher is asked to stop. */
+async function killsWhatDoesNotStop(launcher: Launcher, pid: number): Promise<void> {
+  Deno.kill(pid, "SIGSTOP");
+  const sinceMs = performance.now();
+  launcher.signal("SIGTERM");
+  // Its output ends when the node's does.
+  assert.equal(await launcher.end(), 0, launcher.errors);
+  assert.ok(performance.now() - sinceMs > 1500, "it is waited for");
+  assert.equal(
+    launcher.errors.split("\n").filter((line) => line.includes(killedSentence)).length,
+    1,
+    launcher.errors,
+  );
+}
+
+async function nodeOf(launcher: Launcher): Promise<number> {
+  return await eventually("a node", deadlineMs, () => childOf(launcher.pid));
+}
+
+Deno.test("a launcher kills a real node that does not drain, says so, and nothing accepted is lost", async () => {
+  await using folder = await tempFolder();
+  {
+    const port = freePort();
+    const flags = ["--no-host-metrics", `--port=${port}`, "--admin-port=0", `--data=${folder.path}`];
+    await using launcher = new Launcher({ entry: impatient, environment: {} }, 1, ...flags);
+    await launcher.until("a node that is ready", () => launcher.errors.includes('"event":"ready"'));
+    const headers = { "content-type": "application/json" };
+    const body = '{"id":"s","values":{"t":1}}';
+    const response = await fetch(`http://127.0.0.1:${port}/readings`, { method: "POST", headers, body });
+    assert.equal(response.status, 202, await response.text());
+    await killsWhatDoesNotStop(launcher, await nodeOf(launcher));
+  }
+  await using node = await Node.start({ dataDir: folder.path, flags: ["--no-host-metrics"] });
+  const { total } = await (await fetch(`${node.url}/sensors/s/windows`)).json();
+  assert.equal(total.t.count, 1);
+});
+
+Deno.test("a launcher kills a node that does not stop before it is up, and leaves no process behind", async () => {
+  // It waits for its servers.
+  await using launcher = new Launcher({ ...toldNodes, entry: impatient }, 1, ...anyPorts);
+  await launcher.until("a node that waits", () => launcher.errors.includes("Waiting for it."));
+  await killsWhatDoesNotStop(launcher, await nodeOf(launcher));
+});
+
 Deno.test("a launcher refuses a busy port of any of its nodes", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr;
@@ -208,7 +273,7 @@ Deno.test("a launcher refuses a busy port of any of its nodes", async () => {
       [[`--port=${freePort()}`, `--admin-port=${port - 1}`], `127.0.0.1:${port}: another.*--admin-port`],
     ] as const
   ) {
-    await using launcher = new Launcher(2, ...flags);
+    await using launcher = new Launcher(toldNodes, 2, ...flags);
     assert.equal(await launcher.end(), 2, launcher.errors);
     assert.match(launcher.errors, new RegExp(sentence));
     assert.deepEqual(launcher.said, []);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import { eventually } from "../services/eventually.ts";
 import { withFolder } from "../services/folder.ts";
-import { freePort } from "../services/free_port.ts";
+import { freePort } from "../../deploy/services/free_port.ts";
 import { Node, runStart } from "../services/node.ts";
 
 const deadlineMs = 15_000;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { eventually } from "../services/eventually.ts";
-import { freePorts } from "../services/free_port.ts";
+import { freePorts } from "../../deploy/services/free_port.ts";
 import type { Node } from "../services/node.ts";
 import { childOf, killHard } from "../services/process_tree.ts";
 import { skipUnlessServed } from "../services/servers.ts";

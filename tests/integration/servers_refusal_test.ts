@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { Kafka, logLevel } from "kafkajs";
 import { createConnection } from "mysql2/promise";
 import type { Server } from "../../deploy/services/server.ts";
-import { freePort } from "../services/free_port.ts";
+import { freePort } from "../../deploy/services/free_port.ts";
 import { type Ended, runStart } from "../services/node.ts";
 import { ownKafka, ownMariadb, ownRedis, skipUnlessServersInstalled } from "../services/own_server.ts";
 

@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { Kafka, logLevel } from "kafkajs";
+import { Redis } from "../../runtime/hot/redis/client.ts";
 import { eventually } from "../services/eventually.ts";
 import { tempFolder } from "../services/folder.ts";
 import { Node } from "../services/node.ts";
@@ -98,6 +99,7 @@ async function startsWithoutServers(stage: Stage): Promise<void> {
   await untilCached(stage, "1", 1);
   assert.match(node.errors, /warn +mysql: MySQL at .* Waiting for it\./);
   assert.match(node.errors, /warn +kafka: Kafka at .* Waiting for it\./);
+  assert.match(node.errors, /warn +log: The topic \S+\.mailbox has one replica, .* not a power cut/);
 }
 
 async function stopsWhileItWaits(stage: Stage): Promise<void> {
@@ -161,6 +163,18 @@ async function answersAlikeAfterRestart(stage: Stage): Promise<void> {
   await untilReadyz(stage, 200);
   assert.deepEqual(await facts(), before);
   await untilCached(stage, "2", 3);
+  await putsOnlyWhatCheckpointsPublish(stage);
+}
+
+/** They publish windows; a state that nobody has asked for lately is the actor's answer. */
+async function putsOnlyWhatCheckpointsPublish({ servers, node }: Stage): Promise<void> {
+  const url = `${node.url}/sensors/2?consistency=cached`;
+  assert.equal((await ask(url)).body.consistency, "local");
+  assert.equal((await ask(url)).body.consistency, "cached");
+  const client = new Redis(servers.redis.address);
+  const keys = await client.keys("*sensor/2?*");
+  await client.quit();
+  assert.deepEqual(keys.map((key) => key.replace(/.*\?/, "")), ["windows"]);
 }
 
 async function goesOnWithoutRedis(stage: Stage): Promise<void> {

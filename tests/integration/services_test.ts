@@ -1,15 +1,11 @@
-/** `deno task services` as its user runs it, and servers of a test's own with TLS and passwords. */
+/** `deno task services` as its user runs it. */
 
 import assert from "node:assert/strict";
-import { Redis } from "ioredis";
-import { Kafka, logLevel, type SASLOptions } from "kafkajs";
-import { createConnection } from "mysql2/promise";
 import { join } from "node:path";
 import { hasEnded, processOf, signal } from "../../deploy/services/processes.ts";
 import { readState } from "../../deploy/services/state.ts";
 import { tempFolder } from "../services/folder.ts";
-import { freePort } from "../services/free_port.ts";
-import { ownKafka, ownMariadb, ownRedis, skipUnlessServersInstalled } from "../services/own_server.ts";
+import { skipUnlessServersInstalled } from "../services/own_server.ts";
 import { assertRefused, runTask } from "./operations.ts";
 
 const all = ["kafka", "mariadb", "redis"] as const;
@@ -88,70 +84,4 @@ Deno.test("services refuses what makes no sense in one sentence", async () => {
   const busy = await runTask("services", ["up", "--only", "redis", "--redis-port", port, ...data]);
   // Where Redis is not installed, that is said first.
   assertRefused(busy, /another program holds it\. Give another port with --redis-port|this system lacks/);
-});
-
-Deno.test({
-  name: "a Redis with a password and TLS lets in whoever knows both, before and after its death",
-  ignore,
-  async fn() {
-    const tlsPort = freePort();
-    await using own = await ownRedis({ password: "pw", tlsPort });
-    const { server } = own;
-    await server.kill();
-    await server.start();
-    const ca = await Deno.readTextFile(join(server.folder, "tls", "ca.pem"));
-    const client = new Redis({ host: "127.0.0.1", port: tlsPort, password: "pw", tls: { ca } });
-    assert.equal(await client.ping(), "PONG");
-    await client.quit();
-  },
-});
-
-Deno.test({
-  name: "a MariaDB with TLS lets its user in with it only",
-  ignore,
-  async fn() {
-    await using own = await ownMariadb({ user: { name: "al", password: "pw" }, tls: true });
-    const { server } = own;
-    const ca = await Deno.readTextFile(join(server.folder, "tls", "ca.pem"));
-    const { hostname: host, port } = new URL(server.address);
-    const account = { host, port: Number(port), user: "al", password: "pw" };
-    await assert.rejects(createConnection(account), /Access denied/);
-    const connection = await createConnection({ ...account, ssl: { ca } });
-    const [rows] = await connection.query("SHOW STATUS LIKE 'Ssl_version'");
-    assert.match(JSON.stringify(rows), /TLSv1/);
-    await connection.end();
-  },
-});
-
-Deno.test({
-  name: "a Kafka with SASL knows its user by PLAIN and SCRAM, with and without TLS",
-  ignore,
-  async fn() {
-    const [saslPlaintextPort, saslSslPort] = [freePort(), freePort()];
-    const account = { username: "al", password: "pw" };
-    await using own = await ownKafka({
-      secure: { saslPlaintextPort, saslSslPort, user: account.username, password: account.password },
-    });
-    const ca = await Deno.readTextFile(join(own.server.folder, "tls", "ca.pem"));
-    const brokersFor = async (sasl: SASLOptions, isTls: boolean) => {
-      const port = isTls ? saslSslPort : saslPlaintextPort;
-      const brokers = [`127.0.0.1:${port}`];
-      const ssl = isTls ? { ca } : false;
-      const client = new Kafka({ brokers, sasl, ssl, logLevel: logLevel.NOTHING, retry: { retries: 0 } });
-      const admin = client.admin();
-      try {
-        await admin.connect();
-        return (await admin.describeCluster()).brokers.map((broker) => broker.port);
-      } finally {
-        await admin.disconnect();
-      }
-    };
-    assert.deepEqual(await brokersFor({ mechanism: "plain", ...account }, true), [saslSslPort]);
-    assert.deepEqual(await brokersFor({ mechanism: "scram-sha-256", ...account }, true), [saslSslPort]);
-    assert.deepEqual(await brokersFor({ mechanism: "scram-sha-512", ...account }, false), [
-      saslPlaintextPort,
-    ]);
-    const wrong = { mechanism: "plain", username: "al", password: "wrong" } as const;
-    await assert.rejects(brokersFor(wrong, false), /Authentication failed/);
-  },
 });

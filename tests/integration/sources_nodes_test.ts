@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { dropDatabase, newDatabase } from "../contract/servers/mysql_databases.ts";
 import { eventually } from "../services/eventually.ts";
-import { freePorts } from "../services/free_port.ts";
+import { freePorts } from "../../deploy/services/free_port.ts";
 import { Node } from "../services/node.ts";
 import { killHard } from "../services/process_tree.ts";
 import { serverAddress, skipUnlessServed } from "../services/servers.ts";

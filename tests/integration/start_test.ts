@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { tempFolder } from "../services/folder.ts";
 import { withSmallDisk } from "../services/small_disk.ts";
 import { eventually } from "../services/eventually.ts";
-import { freePort } from "../services/free_port.ts";
+import { freePort } from "../../deploy/services/free_port.ts";
 import { Node, runStart } from "../services/node.ts";
 
 async function post(node: Node, readings: unknown): Promise<void> {

@@ -158,10 +158,11 @@ export class TopicStage implements AsyncDisposable {
     await consumer.subscribe({ topics: [entry] });
     await consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() });
     await within("a fetch of the group", joined.promise, deadlineMs);
-    await consumer.commitOffsets((of?.partitions ?? []).map(({ partition, offset }) => ({
+    await consumer.commitOffsets((of?.partitions ?? []).map(({ partition, offset, metadata }) => ({
       topic: entry,
       partition,
       offset: `${offsetOf(Number(offset), partition)}`,
+      metadata,
     })));
     await consumer.disconnect();
   }

@@ -17,7 +17,14 @@ interface Layer {
 }
 
 /** What the ports and the node have in common. */
-const shared = ["fetch_reason.ts", "prom_client.ts", "rpc.ts", "thread_memory.ts", "unless_aborted.ts"].map((
+const shared = [
+  "fetch_reason.ts",
+  "prom_client.ts",
+  "rpc.ts",
+  "snappy.ts",
+  "thread_memory.ts",
+  "unless_aborted.ts",
+].map((
   name,
 ) => `runtime/${name}`);
 const port = { own: ["runtime/core/", ...shared], packages: null };

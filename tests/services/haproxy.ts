@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { eventually } from "./eventually.ts";
-import { freePort } from "./free_port.ts";
+import { freePort } from "../../deploy/services/free_port.ts";
 
 /** What it stands before: as of a `Node`, without a slash at the end. */
 export interface Proxied {

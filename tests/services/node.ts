@@ -1,6 +1,6 @@
 /** A Sensorium node as its user starts it: `deno task start cluster`, on free ports and a folder of its own. */
 
-import { freePort } from "./free_port.ts";
+import { freePort } from "../../deploy/services/free_port.ts";
 import { childOf, killHard } from "./process_tree.ts";
 
 const root = new URL("../../", import.meta.url);

@@ -1,7 +1,7 @@
 /** A real node exporter on a free port, with two of its collectors. */
 
 import { eventually } from "./eventually.ts";
-import { freePort } from "./free_port.ts";
+import { freePort } from "../../deploy/services/free_port.ts";
 import { programPath } from "./required.ts";
 
 /** As Debian calls it. */

@@ -6,7 +6,7 @@ import { prepareMariadb } from "../../deploy/services/mariadb.ts";
 import { prepareRedis } from "../../deploy/services/redis.ts";
 import { loopback } from "../../deploy/services/limits.ts";
 import type { Server } from "../../deploy/services/server.ts";
-import { freePort } from "./free_port.ts";
+import { freePort } from "../../deploy/services/free_port.ts";
 
 export interface NodeServers {
   /** The first of the brokers. */

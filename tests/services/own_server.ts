@@ -5,7 +5,7 @@ import { type KafkaOptions, startKafka } from "../../deploy/services/kafka.ts";
 import { type MariadbOptions, startMariadb } from "../../deploy/services/mariadb.ts";
 import { type RedisOptions, startRedis } from "../../deploy/services/redis.ts";
 import type { Server } from "../../deploy/services/server.ts";
-import { freePort } from "./free_port.ts";
+import { freePort } from "../../deploy/services/free_port.ts";
 import { startMysql8 } from "./mysql8.ts";
 import { skipUnlessInstalled } from "./required.ts";
 

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { eventually } from "./eventually.ts";
-import { freePort } from "./free_port.ts";
+import { freePort } from "../../deploy/services/free_port.ts";
 
 export interface PrometheusOptions {
   /** `host:port` of what is scraped. */

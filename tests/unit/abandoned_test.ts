@@ -38,10 +38,10 @@ function rig() {
     onWorn: (sentence) => worn.push(sentence),
     report: ({ component, message }) => notices.push(`${component}: ${message}`),
   });
-  const add = (name: string) => {
+  const add = (name: string, isEnding = false) => {
     const port = new FakePort();
     threads.started(port);
-    threads.add(name, port);
+    threads.add(name, port, isEnding);
     return port;
   };
   const check = (nowMs: number) => {
@@ -59,6 +59,23 @@ Deno.test("AbandonedThreads forgets a thread that ends, and keeps no program ali
   port.end();
   assert.equal(threads.count, 0);
   assert.equal(check(abandonedLingerMs), 0);
+});
+
+Deno.test("AbandonedThreads counts a thread that said that it ends only when it is still there some time later", () => {
+  const { threads, add, check, notices } = rig();
+  const ports = Array.from({ length: maxAbandonedThreads + 1 }, (_, n) => add(`host-${n}`, true));
+  assert.deepEqual([threads.count, check(abandonedNoticeMs - 1), notices.length], [0, 0, 0]);
+  for (const port of ports.slice(1)) port.end();
+  assert.equal(check(abandonedNoticeMs), 0);
+  assert.deepEqual([threads.count, notices.length], [1, 1]);
+  assert.equal(check(abandonedLingerMs), 1);
+});
+
+Deno.test("AbandonedThreads waits no longer for one that loops because others end by themselves", () => {
+  const { add, check, machine } = rig();
+  add("host-0");
+  for (machine.nowMs = 0; machine.nowMs < abandonedLingerMs; machine.nowMs += 1000) add("host-1", true).end();
+  assert.equal(check(abandonedLingerMs), 1);
 });
 
 Deno.test("AbandonedThreads knows that a thread was gone before it was given up", () => {

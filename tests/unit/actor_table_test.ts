@@ -33,3 +33,25 @@ Deno.test("create() keeps nothing of the frame that the id is a part of", () => 
   // What was not collected yet is some tens of megabytes; all frames together are 200.
   assert.ok(grownBytes < actors * frameBytes / 2, `${grownBytes} bytes more are in use`);
 });
+
+Deno.test("clear() drops some at a time, of every kind, each once, and says when nothing is left", () => {
+  const released: number[] = [];
+  const kinds = ["one", "two", "three"].map((kind) =>
+    defineActor({
+      ...counting,
+      kind,
+      state: { ...counting.state, release: ({ value }: { value: number }) => void released.push(value) },
+    })
+  );
+  const table = new ActorTable(new Registry(kinds));
+  for (let n = 0; n < 9; n++) {
+    const entry = table.create(n % 3, `a${n}`, 1);
+    (entry.state as { value: number }).value = n;
+  }
+  const rounds: boolean[] = [];
+  for (let round = 0; round < 5; round++) rounds.push(table.clear(2));
+  assert.deepEqual(rounds, [false, false, false, false, true]);
+  assert.deepEqual(released.toSorted(), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual([table.count, table.bytes], [0, 0]);
+  assert.equal(table.clear(), true);
+});

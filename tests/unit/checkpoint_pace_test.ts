@@ -34,7 +34,7 @@ Deno.test("a checkpoint follows the last after ten times what that one took, wit
   const driver = new ShardDriver(new Registry([counter]), { checkpointIntervalMs: 1000 });
   driver.start();
   const intervals = [0, 10, 25, 60, 100, 400, 5].map((storeMs) => nextInterval(driver, storeMs));
-  assert.deepEqual(intervals, [250, 250, 250, 600, 1000, 1000, 250]);
+  assert.deepEqual(intervals, [125, 125, 250, 600, 1000, 1000, 125]);
 });
 
 Deno.test("the first checkpoint after a claim is made within the interval, whatever the store is like", () => {

@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { type App, type AppOptions, createApp } from "../../actors/http/app.ts";
 import { RemoteWriteReceiver } from "../../actors/sources/remote_write/receiver.ts";
-import { MemoryHotState } from "../../runtime/hot/memory_hot.ts";
 import { Registry } from "../../runtime/prom_client.ts";
 import { FakeEngine } from "./http_fake_engine.ts";
 
@@ -25,7 +24,7 @@ export async function withApp(
   const logged: string[] = [];
   const app = createApp({
     engine,
-    hot: new MemoryHotState(),
+    published: null,
     token: null,
     registry: new Registry(),
     version: "0.0.0",

@@ -165,31 +165,6 @@ Deno.test("?consistency=local says its age", () =>
     assert.deepEqual([answer.consistency, answer.ageMs], ["local", 12]);
   }));
 
-Deno.test("?consistency=cached gives the last answer with its age, and a local one where there is none", () =>
-  withApp({}, async ({ ask, engine }) => {
-    engine.answer = () => answered({ channels: {} });
-    const first = await (await ask("/sensors/a?consistency=cached")).json();
-    assert.equal(first.consistency, "local");
-    const second = await (await ask("/sensors/a?consistency=cached")).json();
-    assert.equal(second.consistency, "cached");
-    assert.ok(second.ageMs >= 0 && second.ageMs < 5000);
-    assert.deepEqual(second.position, { mailbox: 41 });
-    assert.equal(engine.asked.length, 1);
-  }));
-
-Deno.test("?consistency=cached asks the actor and logs when the cache cannot be reached", () => {
-  const hot = {
-    put: () => Promise.reject(new Error("no cache")),
-    get: () => Promise.reject(new Error("no cache")),
-    close: () => Promise.resolve(),
-  };
-  return withApp({ hot }, async ({ ask, engine, logged }) => {
-    engine.answer = () => answered({ channels: {} });
-    assert.equal((await ask("/sensors/a?consistency=cached")).status, 200);
-    assert.equal(logged.length, 2);
-  });
-});
-
 const storeCalls: readonly (readonly [path: string, init?: RequestInit])[] = [
   ["/sensors"],
   ["/actors"],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { LargeAnswers } from "../../actors/http/large_answers.ts";
+import { jsonResponse, splicedResponse } from "../../actors/http/json_response.ts";
+import { LargeAnswers, textAnswer } from "../../actors/http/large_answers.ts";
 import { largeAnswerBytes } from "../../actors/http/limits.ts";
 import { ProblemError } from "../../actors/http/problem.ts";
 import { Deadlines } from "../../runtime/node/deadlines.ts";
@@ -51,3 +52,27 @@ Deno.test("bound() gives an answer up that is not read by the deadline", () =>
     const [second, third] = [await answers.bound(answer()), await answers.bound(answer())];
     await Promise.all([second.text(), third.text()]);
   }));
+
+Deno.test("bound() gives an answer that is known to be small as it is", () =>
+  withAnswers(60_000, async (answers) => {
+    const small = jsonResponse({ a: 1 });
+    assert.equal(await answers.bound(small), small);
+    const large = jsonResponse({ text });
+    assert.notEqual(await answers.bound(large), large);
+    // Three bytes for each unit.
+    const wide = textAnswer("€".repeat(largeAnswerBytes / 2), {});
+    assert.notEqual(await answers.bound(wide), wide);
+  }));
+
+Deno.test("splicedResponse() is the JSON of all members in their order", async () => {
+  const texts = [
+    await splicedResponse({ id: "a" }, '{"b":{"c":[1]}}', { age: 2 }).text(),
+    await splicedResponse({ id: 'quo"te' }, "{}", {}).text(),
+    await splicedResponse({}, "7", { age: 2 }).text(),
+  ];
+  assert.deepEqual(texts, [
+    '{"id":"a","b":{"c":[1]},"age":2}\n',
+    '{"id":"quo\\"te"}\n',
+    '{"value":7,"age":2}\n',
+  ]);
+});

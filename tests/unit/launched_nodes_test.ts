@@ -3,12 +3,12 @@ import { exitCodeOf } from "../../actors/cli/launched_nodes.ts";
 import { NodesProgress } from "../../actors/cli/nodes_progress.ts";
 import type { NodeEnd } from "../../runtime/node/launched_node.ts";
 
-const ended = (exitCode: number | null): NodeEnd => ({ type: "ended", exitCode });
+const ended = (exitCode: number): NodeEnd => ({ type: "ended", exitCode });
 const neverUp = (exitCode: number | null): NodeEnd => ({ type: "neverUp", exitCode, sentence: "It ended" });
 
 const ends: readonly (readonly [when: string, ends: readonly NodeEnd[], code: number])[] = [
   ["all ended as asked", [ended(0), ended(0)], 0],
-  ["one was killed at the deadline of its stop", [ended(0), ended(null)], 0],
+  ["one was killed at the deadline of its stop", [ended(0), { type: "killed", sentence: "x" }], 0],
   ["one was refused at the start", [ended(0), neverUp(2)], 2],
   ["one could not start for another reason", [neverUp(null), neverUp(2)], 1],
   ["one died too often", [{ type: "gaveUp", sentence: "x" }, ended(2)], 1],

@@ -17,6 +17,7 @@ import type { Waiting } from "../../runtime/node/waiting.ts";
 import { shardOf } from "../../runtime/core/murmur2.ts";
 import {
   appendBudgetMs,
+  maxAppendBytes,
   maxBacklogBytes,
   maxFrameContexts,
   maxFrameMessages,
@@ -374,6 +375,43 @@ Deno.test("Gateway.send() ends its span with what went wrong", async () => {
   await assert.rejects(sending, EngineError);
   assert.match(tracing.ended[0] ?? "", /: The disk is full\.$/);
 });
+
+/** Two pieces, of which one fills a group and the other is in the next. */
+function sendTwoGroups(rig: Rig): Promise<unknown> {
+  const [first, second] = shardOf("a", 2) === 0 ? ["a", idIn(1)] : [idIn(0), "a"];
+  const batch = rig.batch();
+  for (let n = 0; n < 8; n++) batch.add("note", first, "x".repeat(maxAppendBytes / 8));
+  batch.add("note", second, "y");
+  return batch.send().catch((thrown) => thrown);
+}
+
+function idIn(shard: number): string {
+  return ["b", "c", "d", "e", "f", "g"].find((id) => shardOf(id, 2) === shard) ?? "";
+}
+
+for (const firstSucceeds of [true, false]) {
+  const which = firstSucceeds ? "behind one that was written" : "before one that may yet be";
+  Deno.test(`8: Gateway.send() says that the outcome is unknown when a part is refused ${which}`, async () => {
+    using rig = new Rig();
+    const told = sendTwoGroups(rig);
+    const full = new LogError("full", "The disk is full.");
+    const first = await rig.append(0);
+    if (firstSucceeds) first.succeed();
+    else first.fail(full);
+    const second = await rig.append(1);
+    if (firstSucceeds) second.fail(full);
+    else second.succeed();
+    const error = await told;
+    assert.ok(error instanceof EngineError);
+    assert.equal(error.code, "timeout");
+    assert.match(
+      error.message,
+      /^Not all of .* refused a part, .* unknown: repeat it under the same Idempotency-Key/,
+    );
+    assert.equal(error.retryAfterS, 30, "as of a full disk");
+    assert.equal(error.waiting?.type === "send" ? error.waiting.state : null, "part");
+  });
+}
 
 Deno.test("8: Gateway refuses at once while the log waits for its servers, and what no append has taken", async () => {
   using rig = new Rig();

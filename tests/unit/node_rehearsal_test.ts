@@ -20,9 +20,16 @@ Deno.test("Rehearsal folds what the log holds, and neither log, store nor counte
   const folded = Promise.withResolvers<void>();
   const counted = { help: "Messages.", value: 7 };
   let [first, last] = [Infinity, -1];
+  let released = 0;
+  const told: string[] = [];
   const counter = defineActor({
     kind: "counter",
-    state: jsonState({ schema: z.object({ total: z.number() }), initial: () => ({ total: 0 }) }),
+    state: {
+      ...jsonState({ schema: z.object({ total: z.number() }), initial: () => ({ total: 0 }) }),
+      release: () => {
+        if (released++ === 0) throw new Error("a block is nobody's");
+      },
+    },
     message: { version: 1, schema: z.number(), accepts: (value) => typeof value === "number" },
     receive(state: { total: number }, message: number, context) {
       state.total += message;
@@ -57,10 +64,15 @@ Deno.test("Rehearsal folds what the log holds, and neither log, store nor counte
     log,
     store,
     frames: { 0: { after: 9, last: 39 } },
+    report: ({ message }) => told.push(message),
   });
   await folded.promise;
-  rehearsal.stop();
-  rehearsal.stop();
+  const stopped = rehearsal.stop();
+  assert.equal(counted.value, 7, "at once");
+  assert.equal(released, 0, "not at once: the thread may have become a host");
+  await Promise.all([stopped, rehearsal.stop()]);
+  assert.equal(released, 1);
+  assert.deepEqual(told, ["Memory of a practice is lost: a block is nobody's"], "and the thread lives");
   assert.deepEqual([first, last], [11, 40], "what no owner of this process has folded is not folded");
   assert.equal(counted.value, 7);
   assert.deepEqual(core.loadNow(0, [{ kind: "counter", id: "a" }]).ids, []);

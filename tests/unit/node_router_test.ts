@@ -138,14 +138,25 @@ Deno.test("Router.lastRecords() is the greatest of what shards answer once they 
   const lastOf = (last: object): Answer => answered(9, 0, JSON.stringify(last));
   const { folded, router } = routerOver([
     () => Promise.resolve(lastOf({ "ENTRY/0": 5, "OK/1": 0 })),
-    () => Promise.reject(refused),
+    () => Promise.resolve(lastOf({ "ENTRY/0": 3 })),
     () => Promise.resolve(lastOf({ "ENTRY/0": 7, "ENTRY/1": 3 })),
-    () => Promise.reject(refused),
+    () => Promise.resolve(lastOf({ "ENTRY/0": 8 })),
   ], 2);
   const last = await router.lastRecords(1000);
   assert.deepEqual([...last].sort(), [["ENTRY/0", 5], ["OK/1", 0]]);
-  assert.deepEqual((await router.lastRecords(1000)).get("ENTRY/0"), 7);
+  assert.deepEqual((await router.lastRecords(1000)).get("ENTRY/0"), 8);
   assert.deepEqual(folded, [10, 10, 10, 10]);
+});
+
+Deno.test("Router.lastRecords() throws while a shard is refused, which might know what no other does", async () => {
+  const { router } = routerOver([
+    () => Promise.resolve(answered(9, 0, "{}")),
+    () => Promise.reject(refused),
+  ], 2);
+  await assert.rejects(router.lastRecords(1000), {
+    code: "unavailable",
+    message: "What was read before is not known while shard 1 is refused: records 3..4 are missing",
+  });
 });
 
 Deno.test("Router.flush() passes refused shards over, unless they were asked for", async () => {

@@ -163,7 +163,7 @@ Deno.test("ShardHost reads its log again when the log ends the subscription", ()
 
 /** A log that says of the first `times` subscriptions that it does not have their offset. */
 function missing(times: number, base: MailboxLog): Partial<MailboxLog> {
-  const error = () => new LogError("out_of_range", "the log begins at 5");
+  const error = () => new LogError("out_of_range", "the log begins at 5.");
   return { subscribe: failing(times, error, base.subscribe.bind(base)) };
 }
 
@@ -183,7 +183,11 @@ Deno.test("ShardHost refuses its shard when the log does not have its offset aft
     const isRefused = () =>
       rig.posted.some((message) =>
         message.type === "report" &&
-        message.shards.some(({ refusal }) => refusal?.includes("the log begins at 5"))
+        message.shards.some(({ refusal }) =>
+          refusal?.endsWith(
+            "the log begins at 5. Restore the log, or the store and the log of the same backup.",
+          )
+        )
       );
     await until("the report of the refusal", isRefused);
     assert.equal(await claims(rig), 2);

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { maxSilentTicks, maxSilentTicksOutside, watchdogTickMs } from "../../runtime/node/limits.ts";
+import {
+  doubtfulTicks,
+  maxSilentTicks,
+  maxSilentTicksOutside,
+  watchdogTickMs,
+} from "../../runtime/node/limits.ts";
 import { Watchdog, type Watched } from "../../runtime/node/watchdog.ts";
 
 class Host implements Watched {
@@ -76,6 +81,19 @@ Deno.test("Watchdog.tick() counts ticks the less the later they are, and early o
   watchdog.watch(host);
   ticks(watchdog, maxSilentTicks + 1, () => {}, 0.1);
   assert.deepEqual(host.condemned, [maxSilentTicks, maxSilentTicks]);
+});
+
+Deno.test("Watchdog.isInDoubt is so while a host has been silent for some ticks, and not yet condemned", () => {
+  const [watchdog, host] = [new Watchdog(), new Host()];
+  watchdog.watch(host);
+  const isInDoubtAfter = (count: number) => {
+    ticks(watchdog, count);
+    return watchdog.isInDoubt;
+  };
+  assert.deepEqual([isInDoubtAfter(doubtfulTicks), isInDoubtAfter(1)], [false, true]);
+  host.answer();
+  assert.equal(watchdog.isInDoubt, false);
+  assert.deepEqual([isInDoubtAfter(maxSilentTicks), isInDoubtAfter(1)], [true, false]);
 });
 
 Deno.test("Watchdog.tick() condemns no host that answers pings, however idle it is", () => {

@@ -75,6 +75,17 @@ Deno.test("Shard publishes those first that were left out, and all in memory whe
   assert.deepEqual([...next(), ...next(), ...next()].sort(), ["a", "b", "c", "d", "e"]);
 });
 
+Deno.test("Shard makes checkpoints of nothing only when those who wait are due to be published", () => {
+  const driver = driverOf();
+  for (driver.nowMs = 0; driver.nowMs < 20_000; driver.nowMs += 25) {
+    if (driver.nowMs % 500 === 0) driver.append(driver.nowMs, ["counter", "a", 1]);
+    driver.settle();
+  }
+  const empty = driver.checkpoints.filter(({ snapshots }) => snapshots.ids.length === 0).length;
+  assert.ok(driver.published.length >= 19, `once a second: ${driver.published.length} times`);
+  assert.ok(empty <= driver.published.length, `${empty} of ${driver.checkpoints.length} are empty`);
+});
+
 Deno.test("Shard publishes how far it is in foreign topics, which move no position of the mailbox", () => {
   const driver = driverOf();
   const published = [0, 1, 2].map((offset) => {
@@ -130,7 +141,7 @@ function entry(key: string, position = 1): HotEntry {
 Deno.test("PublishQueue keeps the newest of each key, sheds what has no room, and goes on after a failure", async () => {
   const counts: Record<string, number> = {};
   const puts: HotEntry[][] = [];
-  let answer = Promise.withResolvers<void>();
+  let answer = Promise.withResolvers<number>();
   const hot = {
     put: (entries: readonly HotEntry[]) => {
       puts.push([...entries]);
@@ -145,10 +156,13 @@ Deno.test("PublishQueue keeps the newest of each key, sheds what has no room, an
   assert.deepEqual([counts["replaced"], counts["shed"]], [1, 1]);
   answer.reject(new Error("slow"));
   answer = Promise.withResolvers();
-  answer.resolve();
+  answer.resolve(1);
   for (let turn = 0; queue.size > 0 && turn < 1000; turn++) await Promise.resolve();
   await Promise.resolve();
   assert.equal(queue.size, 0);
   assert.equal(counts["failed"], 1);
+  // Of each put of the others, one was taken.
+  const putsThen = puts.length - 1;
+  assert.deepEqual([counts["put"], counts["older"]], [putsThen, maxQueuedEntries - putsThen]);
   assert.deepEqual(puts[1]?.[0], entry("a", 2));
 });

@@ -285,5 +285,62 @@ Deno.test("Shard answers no query in the middle of a frame, be it one that a cla
   const request = { type: "ask", kind: "notebook", id: "a", query: "state", arguments: {} } as const;
   shard.query({ queryId: 1, folded: 1, request });
   shard.run(() => 0, 1);
-  assert.deepEqual(shard.takeActions().filter(({ type }) => type === "load" || type === "answer"), []);
+  assert.deepEqual(shard.takeActions().filter(({ type }) => type === "answer"), []);
+});
+
+const ask = (queryId: number, id: string, folded: number) => {
+  const request = { type: "ask", kind: "notebook", id, query: "state", arguments: {} } as const;
+  return { queryId, folded, request };
+};
+
+/** A shard that has stored `a`, and has it no more in memory; a query of `id` waits for the next frame. */
+function askedAhead(id: string): ShardDriver {
+  const driver = new ShardDriver(registry);
+  driver.start();
+  driver.append(1, ["notebook", "a", 1]);
+  driver.settle();
+  driver.checkpoint();
+  driver.takeOver();
+  driver.settle();
+  driver.shard.query(ask(1, id, driver.log.length + 1));
+  driver.settle();
+  assert.equal(driver.answers.get(1), undefined, "what it waits for is not folded");
+  assert.deepEqual(driver.loads, [1], "no load is made for it alone");
+  return driver;
+}
+
+Deno.test("Shard loads the actor of a query with what the frames need that the query waits for", () => {
+  const driver = askedAhead("a");
+  driver.append(2, ["notebook", "b", 2]);
+  driver.settle();
+  assert.equal(driver.answers.get(1)?.type, "answered");
+  assert.deepEqual(driver.loads, [1, 2]);
+});
+
+Deno.test("Shard looks once more for an actor of a query that was not there: the frames may have made it", () => {
+  const [nobody, made] = [askedAhead("b"), askedAhead("c")];
+  nobody.append(2, ["notebook", "a", 2]);
+  nobody.settle();
+  assert.equal(nobody.answers.get(1)?.type, "absent");
+  assert.deepEqual(nobody.loads, [1, 2, 1]);
+  made.append(2, ["notebook", "b", { send: "c", value: 2 }]);
+  made.settle();
+  assert.equal(made.answers.get(1)?.type, "answered");
+});
+
+Deno.test("Shard makes a new actor with one load, whoever asks for it meanwhile", () => {
+  const driver = new ShardDriver(registry);
+  driver.start();
+  const loaded = driver.shard.loaded.bind(driver.shard);
+  let queries = 0;
+  // One that waits for what is folded already, and one that waits for this frame.
+  driver.shard.loaded = (epoch, found) => {
+    for (const folded of [0, driver.log.length]) driver.shard.query(ask(++queries, "a", folded));
+    driver.shard.run(() => driver.nowMs, 0);
+    loaded(epoch, found);
+  };
+  driver.append(1, ["notebook", "a", 1]);
+  driver.settle();
+  assert.deepEqual(driver.loads, [1]);
+  assert.deepEqual([...driver.answers.values()].map(({ type }) => type), ["answered", "answered"]);
 });

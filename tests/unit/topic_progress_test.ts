@@ -52,10 +52,12 @@ Deno.test("RememberedPartitions.admit() counts what shards remember, each once, 
   assert.equal(remembered.admit("ENTRY", 5), null);
   assert.match(
     remembered.admit("OK", 4) ?? "",
-    /^it has 4 partitions, and 7 of other topics are or were read; 10 /,
+    /^it has 4 partitions, and 7 of other topics, or of earlier ones of this name, are or were read; 10 /,
   );
   assert.equal(remembered.admit("OK", 3), null);
   assert.notEqual(remembered.admit("ENTRY", 6), null);
+  assert.equal(new RememberedPartitions(3).admit("ENTRY", 2, "ENTRY#one"), null);
+  assert.match(new RememberedPartitions(2).admit("ENTRY", 2, "ENTRY#one") ?? "", /^it has 2 partitions; 2 /);
 });
 
 Deno.test("TopicMetrics begin at zero, and their labels are bounded", async () => {

@@ -3,7 +3,8 @@
  *
  * 1. A call fails at once while there is no connection, or while an earlier call is late; else by its deadline. Nothing
  *    waits for a connection, so that nothing piles up.
- * 2. An outage is told of when it begins and when it ends, once each, and never with user, password or arguments.
+ * 2. An outage is told of when it begins, and once more when it turns out to be of another kind; when it ends, whoever has
+ *    the connection says (`isUp`), since to be connected is not all. Never with user, password or arguments.
  * 3. `close` leaves no socket and no timer.
  */
 
@@ -34,7 +35,8 @@ export class RedisConnection {
   #isReady = false;
   /** Calls that were given up and have not come back. */
   #late = 0;
-  #isOut = false;
+  /** The code of the outage that was told of; null: it is over. */
+  #told: string | null = null;
   #reason = "it does not answer";
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
@@ -93,20 +95,25 @@ export class RedisConnection {
     if (this.#client !== client || this.#isClosed) return;
     clearTimeout(this.#timer);
     this.#isReady = true;
-    this.#isOut = false;
     this.#reason = "the connection was closed";
-    this.#trouble.succeeded();
     this.#connected();
   }
 
+  /** The server does what it is asked. */
+  isUp(): void {
+    this.#told = null;
+    this.#trouble.succeeded();
+  }
+
   #lost(): void {
-    if (!this.#isOut) {
-      this.#isOut = true;
+    const isRefused = refusals.test(this.#reason);
+    const code = isRefused ? "refused" : "unavailable";
+    if (this.#told !== code) {
+      this.#told = code;
       const { host, port } = this.#settings;
-      const isRefused = refusals.test(this.#reason);
       const found = isRefused ? "refuses what it is asked with" : "cannot be reached";
       this.#trouble.failed(
-        isRefused ? "refused" : "unavailable",
+        code,
         `Redis at ${host}:${port} ${found}: ${this.#reason}. Cached reads ask the actors meanwhile.`,
       );
     }

@@ -17,12 +17,15 @@ export class Redis {
   disconnect(): void;
   quit(): Promise<unknown>;
   pipeline(): Pipeline;
+  eval(script: string, keys: number, ...values: Value[]): Promise<unknown>;
   set(key: string, value: string, unit: "PX", lifeMs: number): Promise<unknown>;
-  pexpire(key: string, lifeMs: number): Promise<number>;
+  get(key: string): Promise<string | null>;
   pttl(key: string): Promise<number>;
   hmget(key: string, ...fields: string[]): Promise<(string | null)[]>;
   hgetall(key: string): Promise<Record<string, string>>;
   zrange(key: string, first: string, last: string): Promise<string[]>;
   script(command: "LOAD", text: string): Promise<unknown>;
+  call(command: string, ...values: Value[]): Promise<unknown>;
+  keys(pattern: string): Promise<string[]>;
   flushall(): Promise<unknown>;
 }

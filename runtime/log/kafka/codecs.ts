@@ -8,9 +8,9 @@
 import { Buffer } from "node:buffer";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { CompressionCodecs, CompressionTypes } from "kafkajs";
-import { decompress as decompressLz4 } from "lz4js";
-import { uncompress as uncompressSnappy } from "snappyjs";
+import { uncompressSnappy } from "../../snappy.ts";
 import { maxDecompressedBytes } from "./limits.ts";
+import { decompressLz4 } from "./lz4.ts";
 
 /** In which Kafka's own clients cut what they compress with snappy: https://github.com/xerial/snappy-java */
 const snappyMagic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);

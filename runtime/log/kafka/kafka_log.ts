@@ -94,6 +94,8 @@ export class KafkaLog implements MailboxLog, SharedLog {
   readonly #hindrances: Hindrances;
   #closing: Promise<void> | null = null;
   #opened: readonly LogExtent[] = [];
+  /** What a person should know of its topic, as a sentence; null when all is as it should be. */
+  readonly warning: string | null;
 
   /** Waits for the brokers as long as it takes; throws a `LogError` "refused" when waiting does not help. */
   static async open(options: KafkaLogOptions): Promise<KafkaLog> {
@@ -118,9 +120,10 @@ export class KafkaLog implements MailboxLog, SharedLog {
     }
   }
 
-  constructor(identity: string, options: KafkaLogOptions, admin: Admin) {
+  constructor(identity: string, warning: string | null, options: KafkaLogOptions, admin: Admin) {
     const { settings, shards, topics, member, onAgreed, onWaiting, report } = options;
     this.identity = identity;
+    this.warning = warning;
     this.#admin = admin;
     this.#topics = topics;
     this.#shards = shards;
@@ -364,9 +367,9 @@ async function tryOpen(options: KafkaLogOptions): Promise<KafkaLog> {
           "Name the cluster and the prefix that the store was made with, or use another store.",
       );
     }
-    await ensureMailboxTopic(admin, mailboxTopic(settings), shards);
+    const warning = await ensureMailboxTopic(admin, mailboxTopic(settings), shards);
     for (const topic of topics) await ensureKeyedTopic(admin, topic, shards);
-    log = new KafkaLog(identity, options, admin);
+    log = new KafkaLog(identity, warning, options, admin);
     await log.start();
     return log;
   } catch (thrown) {

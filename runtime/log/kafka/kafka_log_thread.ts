@@ -64,7 +64,8 @@ try {
   owner.off("message", keep);
   const handle = serveOwner(owner, log);
   early.forEach(handle);
-  post({ type: "ready", opening: { identity: log.identity, extents: log.opened } });
+  const { identity, opened: extents, warning } = log;
+  post({ type: "ready", opening: { identity, extents, warning } });
 } catch (thrown) {
   post({ type: "failed", ...toWireError(thrown) });
   process.exit(1);

@@ -116,5 +116,5 @@ export const closeSendMs = 2500;
 /** All of `close`: the node's stop gives the log and the store 5 s together, and the store needs hardly any of it. */
 export const closeMs = 4500;
 
-/** How often the number of each topic's partitions is looked at: a request a topic. */
+/** How often the number of each topic's partitions is looked at: one request. */
 export const partitionsLookMs = 5000;

@@ -7,7 +7,7 @@
 
 import type { Admin } from "kafkajs";
 import { partitionsLookMs } from "./limits.ts";
-import { keyedProblem, mailboxProblem } from "./topic.ts";
+import { keyedProblem, mailboxProblem, partitionsOf } from "./topic.ts";
 
 export interface PartitionWatchParts {
   readonly admin: Admin;
@@ -26,9 +26,9 @@ export class PartitionWatch {
   #isLooking = false;
   #isClosed = false;
 
-  constructor(parts: PartitionWatchParts) {
+  constructor(parts: PartitionWatchParts, everyMs = partitionsLookMs) {
     this.#parts = parts;
-    this.#timer = setInterval(() => void this.#look(), partitionsLookMs);
+    this.#timer = setInterval(() => void this.#look(), everyMs);
   }
 
   close(): void {
@@ -40,7 +40,10 @@ export class PartitionWatch {
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
-      for (const topic of [this.#parts.mailbox, ...this.#parts.topics]) await this.#lookAt(topic);
+      const { admin, mailbox, topics } = this.#parts;
+      const all = [mailbox, ...topics];
+      const counts = (await partitionsOf(admin, all)).map(({ length }) => length);
+      for (const [index, topic] of all.entries()) this.#judge(topic, counts[index]!);
     } catch {
       // Kafka is away: others say so, and the next look tells more.
     } finally {
@@ -48,10 +51,10 @@ export class PartitionWatch {
     }
   }
 
-  async #lookAt(topic: string): Promise<void> {
-    const { admin, mailbox, shards, report } = this.#parts;
+  #judge(topic: string, partitions: number): void {
+    const { mailbox, shards, report } = this.#parts;
     if (this.#told.has(topic)) return;
-    const problem = await (topic === mailbox ? mailboxProblem : keyedProblem)(admin, topic, shards);
+    const problem = (topic === mailbox ? mailboxProblem : keyedProblem)(topic, partitions, shards);
     if (problem === null || this.#isClosed) return;
     this.#told.add(topic);
     report(problem);

@@ -4,13 +4,15 @@
  * 1. An existing topic is left as it is. One with another number of partitions, with time stamps that are not the
  *    log's own, or that forgets by time or size is refused: frames would go to wrong shards, stamps would go back,
  *    or frames would vanish before they are folded.
- * 2. Of a foreign topic the number of partitions alone matters: who writes to it decides how long it remembers.
+ * 2. That the mailbox has fewer replicas than the brokers allow is told and not refused: it was made by fewer of them.
+ * 3. Of a foreign topic the number of partitions alone matters: who writes to it decides how long it remembers.
  */
 
-import { type Admin, ConfigResourceTypes } from "kafkajs";
+import { type Admin, ConfigResourceTypes, type PartitionMetadata } from "kafkajs";
 import { LogError } from "../port.ts";
 import { typeOf } from "./errors.ts";
 import { maxBatchBytes } from "./limits.ts";
+import { replicationWarning, wantedInSync, wantedReplicas } from "./replication.ts";
 
 const wanted: Readonly<Record<string, string>> = {
   "cleanup.policy": "delete",
@@ -19,17 +21,25 @@ const wanted: Readonly<Record<string, string>> = {
   "retention.bytes": "-1",
 };
 
-export async function ensureMailboxTopic(admin: Admin, topic: string, shards: number): Promise<void> {
+/** Resolves with what a person should know of it, as a sentence; null when all is as it should be. */
+export async function ensureMailboxTopic(
+  admin: Admin,
+  topic: string,
+  shards: number,
+): Promise<string | null> {
   if (await isMissing(admin, topic)) {
     await create(admin, topic, shards, { ...wanted, "max.message.bytes": String(maxBatchBytes) });
   }
-  refuse(await mailboxProblem(admin, topic, shards));
-  await checkConfiguration(admin, topic);
+  const [partitions = []] = await partitionsOf(admin, [topic]);
+  refuse(mailboxProblem(topic, partitions.length, shards));
+  const { minInSync } = await checkConfiguration(admin, topic);
+  const { brokers } = await admin.describeCluster();
+  const replicas = Math.min(...partitions.map(({ replicas }) => replicas.length));
+  return replicationWarning({ topic, replicas, minInSync, brokers: brokers.length });
 }
 
 /** What is wrong with its number of partitions, as a sentence; null when nothing is. */
-export async function mailboxProblem(admin: Admin, topic: string, shards: number): Promise<string | null> {
-  const partitions = await countPartitions(admin, topic);
+export function mailboxProblem(topic: string, partitions: number, shards: number): string | null {
   if (partitions === shards) return null;
   return `Topic ${topic} has ${partitions} partitions, and there are ${shards} shards: each shard is a partition. ` +
     `Set the number of shards to ${partitions}, or use another prefix.`;
@@ -37,12 +47,12 @@ export async function mailboxProblem(admin: Admin, topic: string, shards: number
 
 export async function ensureKeyedTopic(admin: Admin, topic: string, shards: number): Promise<void> {
   if (await isMissing(admin, topic)) await create(admin, topic, shards, {});
-  refuse(await keyedProblem(admin, topic, shards));
+  const [partitions = []] = await partitionsOf(admin, [topic]);
+  refuse(keyedProblem(topic, partitions.length, shards));
 }
 
 /** The same of a foreign topic that is folded directly. */
-export async function keyedProblem(admin: Admin, topic: string, shards: number): Promise<string | null> {
-  const partitions = await countPartitions(admin, topic);
+export function keyedProblem(topic: string, partitions: number, shards: number): string | null {
   if (partitions === shards) return null;
   return `Topic ${topic} has ${partitions} partitions, and there are ${shards} shards: a topic that is folded directly ` +
     `has one for each shard. Set the number of shards to ${partitions} for new data, or do not declare the topic keyed.`;
@@ -63,10 +73,10 @@ async function create(
   configuration: Readonly<Record<string, string>>,
 ): Promise<void> {
   const { brokers } = await admin.describeCluster();
-  const replicationFactor = Math.min(3, brokers.length);
+  const replicationFactor = wantedReplicas(brokers.length);
   const entries = {
     ...configuration,
-    "min.insync.replicas": String(Math.max(1, replicationFactor - 1)),
+    "min.insync.replicas": String(wantedInSync(replicationFactor)),
   };
   const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value }));
   try {
@@ -80,12 +90,19 @@ async function create(
   }
 }
 
-async function countPartitions(admin: Admin, topic: string): Promise<number> {
-  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-  return topics[0]?.partitions.length ?? 0;
+/**
+ * Of each of the topics. Whoever uses the client for others of them at the same time asks for all: what the library
+ * learns takes the place of what it knew of any, and an extent that is being asked for would have no partitions.
+ */
+export async function partitionsOf(
+  admin: Admin,
+  names: readonly string[],
+): Promise<readonly (readonly PartitionMetadata[])[]> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [...names] });
+  return names.map((wanted) => topics.find(({ name }) => name === wanted)?.partitions ?? []);
 }
 
-async function checkConfiguration(admin: Admin, topic: string): Promise<void> {
+async function checkConfiguration(admin: Admin, topic: string): Promise<{ readonly minInSync: number }> {
   const { resources } = await admin.describeConfigs({
     resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
     includeSynonyms: false,
@@ -99,7 +116,7 @@ async function checkConfiguration(admin: Admin, topic: string): Promise<void> {
     throw new LogError("refused", `Topic ${topic} has ${name}=${is}; a mailbox needs ${name}=${value}.`);
   }
   const batchBytes = Number(found.get("max.message.bytes"));
-  if (batchBytes >= maxBatchBytes) return;
+  if (batchBytes >= maxBatchBytes) return { minInSync: Number(found.get("min.insync.replicas")) };
   throw new LogError(
     "refused",
     `Topic ${topic} has max.message.bytes=${batchBytes}; a mailbox needs at least ${maxBatchBytes}.`,

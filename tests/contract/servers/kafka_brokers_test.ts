@@ -1,16 +1,13 @@
 /** The log on three brokers, one of which is killed: the one that leads the group of the nodes, and some of the shards. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
-import { prepareBrokers } from "../../../deploy/services/kafka.ts";
 import type { Agreement } from "../../../runtime/core/cluster.ts";
-import type { Server } from "../../../deploy/services/server.ts";
 import { type KafkaSettings, mailboxTopic } from "../../../runtime/log/kafka/settings.ts";
-import { freePort } from "../../services/free_port.ts";
 import { skipUnlessServersInstalled } from "../../services/own_server.ts";
 import { losesNothing } from "./kafka_disturbance.ts";
 import { openKafkaLog } from "./kafka_logs.ts";
+import { withThreeBrokers } from "./three_brokers.ts";
 
 const shards = 4;
 /** The brokers give a dead one up after 4 s; and a machine may be busy. */
@@ -54,18 +51,8 @@ async function look(settings: KafkaSettings): Promise<Topics> {
 Deno.test({
   name: "KafkaLog goes on without one of three brokers, and loses and repeats nothing",
   ignore: skipUnlessServersInstalled("The log on three brokers", ["kafka"]),
-  fn: async () => {
-    const folder = await Deno.makeTempDir({ prefix: "sensorium-brokers-" });
-    let brokers: readonly Server[] = [];
-    try {
-      brokers = await prepareBrokers([1, 2, 3].map((number) => ({
-        folder: join(folder, `${number}`),
-        port: freePort(),
-        controllerPort: freePort(),
-      })));
-      await Promise.all(brokers.map((broker) => broker.start()));
-      const addresses = brokers.map(({ address }) => address);
-      const settings = { brokers: addresses, tls: null, sasl: null, prefix: "log" };
+  fn: () =>
+    withThreeBrokers(async (settings, brokers) => {
       const agreed: Agreement[] = [];
       const open = () => openKafkaLog({ settings, shards, onAgreed: (agreement) => agreed.push(agreement) });
       const kill = async () => {
@@ -79,9 +66,5 @@ Deno.test({
         [[0, 1, 2, 3]],
         "it stays a member, and nobody joins anew",
       );
-    } finally {
-      await Promise.all(brokers.map((broker) => broker.kill()));
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
+    }),
 });

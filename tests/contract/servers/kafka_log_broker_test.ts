@@ -5,12 +5,15 @@ import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import type { Agreement } from "../../../runtime/core/cluster.ts";
 import type { Server } from "../../../deploy/services/server.ts";
-import type { KafkaSettings, SaslMechanism } from "../../../runtime/log/kafka/settings.ts";
-import { closeMs, requestTimeoutMs, silenceMs } from "../../../runtime/log/kafka/limits.ts";
+import { kafkaClient } from "../../../runtime/log/kafka/client.ts";
+import { closeMs, fewRetries, requestTimeoutMs, silenceMs } from "../../../runtime/log/kafka/limits.ts";
+import { extentsOf } from "../../../runtime/log/kafka/offsets.ts";
+import { PartitionWatch } from "../../../runtime/log/kafka/partition_watch.ts";
+import { type KafkaSettings, mailboxTopic, type SaslMechanism } from "../../../runtime/log/kafka/settings.ts";
 import { startKafkaLogThread } from "../../../runtime/log/kafka/start_kafka_log_thread.ts";
 import type { LogError } from "../../../runtime/log/port.ts";
 import { RemoteLog } from "../../../runtime/log/remote_log.ts";
-import { freePort } from "../../services/free_port.ts";
+import { freePort } from "../../../deploy/services/free_port.ts";
 import { ownKafka, skipUnlessServersInstalled } from "../../services/own_server.ts";
 import { uniqueName } from "../../services/servers.ts";
 import { within } from "../../services/within.ts";
@@ -218,6 +221,24 @@ async function noticesMorePartitions({ ports }: Broker): Promise<void> {
   await log.close();
 }
 
+/** Of a node that is asked strictly: by the very client that looks at the partitions. */
+async function knowsExtentsMeanwhile({ ports }: Broker): Promise<void> {
+  const settings = settingsOf(ports.plain);
+  const topic = uniqueName("keyed");
+  await (await openKafkaLog({ settings, shards: 4, topics: [topic] })).close();
+  const admin = kafkaClient(settings, fewRetries).admin({ retry: fewRetries });
+  await admin.connect();
+  const mailbox = mailboxTopic(settings);
+  const report = (sentence: string) => assert.fail(sentence);
+  const watch = new PartitionWatch({ admin, mailbox, topics: [topic], shards: 4, report }, 1);
+  try {
+    for (let asked = 0; asked < 500; asked++) assert.equal((await extentsOf(admin, mailbox)).length, 4);
+  } finally {
+    watch.close();
+    await admin.disconnect();
+  }
+}
+
 /** In front of a port; until `opens` it closes what connects. */
 function doorTo(port: number) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -305,6 +326,7 @@ Deno.test({
     await using broker = await startBroker();
     await t.step("refuses a topic of another size, and another log", () => refusesOtherTopics(broker));
     await t.step("says that a topic got more partitions meanwhile", () => noticesMorePartitions(broker));
+    await t.step("knows where it ends while its topics are looked at", () => knowsExtentsMeanwhile(broker));
     await t.step("waits for a broker behind a proxy that closes connections", () => waitsBehindDoor(broker));
     await t.step("authenticates, and says what is wrong without secrets", () => authenticates(broker));
     await t.step("ends a subscription below which records were deleted", () => endsAtGap(broker));

@@ -6,11 +6,14 @@ import { Redis } from "../../../runtime/hot/redis/client.ts";
 import { type HotEntry, HotError } from "../../../runtime/hot/port.ts";
 import { RedisHotState } from "../../../runtime/hot/redis/redis_hot.ts";
 import { redisSettings } from "../../../runtime/hot/redis/settings.ts";
-import { freePort } from "../../services/free_port.ts";
+import { freePort } from "../../../deploy/services/free_port.ts";
 import { ownRedis, skipUnlessServersInstalled } from "../../services/own_server.ts";
 import { serverAddress, skipUnlessServed, uniqueName } from "../../services/servers.ts";
 import { within } from "../../services/within.ts";
 import { hotContract } from "../hot_contract.ts";
+
+/** How long a store that is gone keeps its prefix. */
+const leaseMs = 2500;
 
 /** A state on a server, and what it tells. */
 class Bench {
@@ -19,8 +22,9 @@ class Bench {
   #lost = Promise.withResolvers<void>();
   #failed = Promise.withResolvers<void>();
 
-  constructor(url: string, prefix = uniqueName("hot"), ca: string | null = null) {
+  constructor(url: string, prefix = uniqueName("hot"), ca: string | null = null, store = "store") {
     this.hot = new RedisHotState({
+      leaseMs,
       settings: redisSettings(url, { prefix, ca }),
       trouble: {
         failed: (_code, sentence) => {
@@ -35,6 +39,7 @@ class Bench {
         this.#lost = Promise.withResolvers();
       },
     });
+    this.hot.belongTo(store);
   }
 
   /** The next time that the state tells that its data may be gone, as with each connection. */
@@ -47,8 +52,8 @@ class Bench {
   }
 }
 
-async function connected(url: string, prefix?: string, ca?: string): Promise<Bench> {
-  const bench = new Bench(url, prefix, ca);
+async function connected(url: string, prefix?: string, ca?: string, store?: string): Promise<Bench> {
+  const bench = new Bench(url, prefix, ca, store);
   await bench.lost;
   return bench;
 }
@@ -83,10 +88,13 @@ Deno.test("RedisHotState keeps the documented hash, list and life of an entry", 
     records: "0",
     at: "5000",
     json: "{}",
+    store: "store",
     "t.last": "21.5",
   });
   assert.deepEqual(await client.zrange("p:index:sensor?windows", "0", "-1"), ["a?b"]);
   assert.ok(await client.pttl("p:sensor/a?b?windows") > 0);
+  assert.equal(await client.get("p:store"), "store");
+  assert.ok(await client.pttl("p:store") > 0);
   await client.quit();
   await hot.close();
 });
@@ -106,6 +114,91 @@ Deno.test(
     const { epoch, position, json } = await owner.hot.get("sensor/a?windows") ?? entry();
     assert.deepEqual({ epoch, position, json }, { epoch: 2, position: 99, json: "2" });
     await Promise.all([old.hot.close(), owner.hot.close()]);
+  },
+);
+
+Deno.test(
+  "RedisHotState finds nothing of an earlier store, and replaces it by what is lower",
+  { ignore },
+  async () => {
+    await using own = await ownRedis();
+    const { address } = own.server;
+    const old = await connected(address, "p", undefined, "old");
+    assert.equal(await old.hot.put([entry({ epoch: 9 })]), 1);
+    await old.hot.close();
+    const { hot } = await connected(address, "p", undefined, "new");
+    assert.equal(await hot.get(entry().key), null);
+    assert.equal(await hot.put([entry({ epoch: 2, json: "2" }), entry({ epoch: 1 })]), 1);
+    assert.equal((await hot.get(entry().key))?.json, "2");
+    await hot.close();
+  },
+);
+
+Deno.test(
+  "RedisHotState stands aside while another cluster has its prefix, says so, and takes it over when that is gone",
+  { ignore },
+  async () => {
+    await using own = await ownRedis();
+    const { address } = own.server;
+    const living = await connected(address, "p", undefined, "one");
+    await living.hot.put([entry({ json: "1" })]);
+    const aside = new Bench(address, "p", null, "two");
+    await aside.failed;
+    const [sentence = ""] = aside.told;
+    assert.match(sentence, /another cluster, which is running, under the prefix "p"/);
+    await assert.rejects(aside.hot.put([entry({ epoch: 9 })]), HotError);
+    assert.equal(await aside.hot.get(entry().key), null);
+    assert.equal((await living.hot.get(entry().key))?.json, "1");
+    assert.deepEqual(living.told, []);
+    const lost = aside.lost;
+    await living.hot.close();
+    await lost;
+    assert.equal(await aside.hot.put([entry({ json: "2" })]), 1);
+    await aside.hot.close();
+  },
+);
+
+Deno.test(
+  "RedisHotState keeps the prefix for its store's other nodes when one is closed",
+  { ignore },
+  async () => {
+    await using own = await ownRedis();
+    const { address } = own.server;
+    const [living, stopping] = [await connected(address, "p"), await connected(address, "p")];
+    const client = new Redis(address);
+    await stopping.hot.close();
+    assert.equal(await client.get("p:store"), "store");
+    assert.ok(await client.pttl("p:store") <= 2000);
+    await within(
+      "the other node's look",
+      (async () => {
+        while (await client.pttl("p:store") <= 2000);
+      })(),
+      2000,
+    );
+    assert.equal(await living.hot.put([entry()]), 1);
+    await client.quit();
+    await living.hot.close();
+  },
+);
+
+Deno.test(
+  "RedisHotState puts nothing once another store has the prefix, and says nothing of one that died",
+  { ignore },
+  async () => {
+    await using own = await ownRedis();
+    const { address } = own.server;
+    const late = await connected(address, "p");
+    const client = new Redis(address);
+    // As after a pause that was longer than the lease; nobody renews it.
+    await client.set("p:store", "another", "PX", leaseMs - 500);
+    const lost = late.lost;
+    await assert.rejects(late.hot.put([entry()]), HotError);
+    await lost;
+    await late.hot.put([entry()]);
+    assert.deepEqual(late.told, []);
+    await client.quit();
+    await late.hot.close();
   },
 );
 
@@ -185,6 +278,38 @@ Deno.test(
     await wrong.hot.close();
   },
 );
+
+/** As the README says. */
+const needed =
+  "+eval +evalsha +script|load +get +set +pttl +pexpire +del +hset +hmget +zadd +zremrangebyscore +info +select"
+    .split(" ");
+
+Deno.test("RedisHotState needs no more than the commands of its README, and says once what it lacks", {
+  ignore,
+}, async () => {
+  await using own = await ownRedis();
+  const client = new Redis(own.server.address);
+  const url = `redis://somebody:s3cret@${new URL(own.server.address).host}`;
+  const allow = (commands: readonly string[]) =>
+    client.call("ACL", "SETUSER", "somebody", "reset", "on", ">s3cret", "~p:*", ...commands);
+  await allow(needed);
+  const may = await connected(url, "p");
+  assert.equal(await may.hot.put([entry()]), 1);
+  assert.notEqual(await may.hot.get(entry().key), null);
+  await may.hot.close();
+  assert.deepEqual(may.told, []);
+  await allow(needed.filter((command) => command !== "+eval"));
+  const bench = new Bench(url, "p");
+  await bench.failed;
+  assert.match(bench.told[0] ?? "", /refuses what it is asked with: NOPERM .*eval/);
+  assert.doesNotMatch(bench.told[0] ?? "", /s3cret|somebody/);
+  const { lost } = bench;
+  await allow(needed);
+  await lost;
+  assert.equal(bench.told.length, 1);
+  await bench.hot.close();
+  await client.quit();
+});
 
 Deno.test(
   "RedisHotState trusts the certificate that it is given, and no other",

@@ -8,7 +8,7 @@ import { openWriters, type Writers } from "../../../runtime/node/writers.ts";
 import { MySqlStore } from "../../../runtime/store/mysql/mysql_store.ts";
 import type { MySqlOpening } from "../../../runtime/store/mysql/schema.ts";
 import type { MySqlSettings } from "../../../runtime/store/mysql/settings.ts";
-import { freePort } from "../../services/free_port.ts";
+import { freePort } from "../../../deploy/services/free_port.ts";
 import { serverAddress, skipUnlessServed, uniqueName } from "../../services/servers.ts";
 import { within } from "../../services/within.ts";
 import { checkpoint, shardCount } from "../store_fixtures.ts";
