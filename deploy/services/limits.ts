@@ -34,7 +34,7 @@ export const startDeadlineMs = 120_000;
 export const preparationDeadlineMs = 120_000;
 /** Until a server has ended after SIGTERM. Then it is killed: all three recover from that. */
 export const stopDeadlineMs = { kafka: 30_000, mariadb: 30_000, redis: 15_000 } as const;
-/** Until the system has buried a killed process. */
+/** Until the system has buried a killed process, or stopped one. */
 export const killDeadlineMs = 10_000;
 
 /** Between two looks at a server that is starting or ending. */

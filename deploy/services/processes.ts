@@ -18,6 +18,8 @@ export interface ProcessId {
 
 export interface LiveProcess extends ProcessId {
   readonly residentBytes: number;
+  /** By a signal, until another one. */
+  readonly isStopped: boolean;
 }
 
 /** Linux's page on the processors that Debian's Kafka, MariaDB and Redis are used on. */
@@ -32,7 +34,12 @@ export function parseStat(stat: string): LiveProcess | null {
   const [state, startTicks, pages] = [afterName[0], afterName[19], afterName[21]];
   if (state === "Z" || state === "X") return null;
   const pid = Number.parseInt(stat);
-  return { pid, startTicks: Number(startTicks), residentBytes: Number(pages) * pageBytes };
+  return {
+    pid,
+    startTicks: Number(startTicks),
+    residentBytes: Number(pages) * pageBytes,
+    isStopped: state === "T",
+  };
 }
 
 /** The process that has this pid now; null for none. */
@@ -67,6 +74,19 @@ export async function signal(id: ProcessId, name: Deno.Signal): Promise<boolean>
 export async function hasEnded(id: ProcessId, deadlineMs: number): Promise<boolean> {
   const endMs = performance.now() + deadlineMs;
   while (await findProcess(id) !== null) {
+    if (performance.now() > endMs) return false;
+    await pause();
+  }
+  return true;
+}
+
+/**
+ * Whether it stands still within the deadline. The system tells one of its threads of SIGSTOP, and that one the others
+ * when it gets a processor: until then they go on.
+ */
+export async function hasStopped(id: ProcessId, deadlineMs: number): Promise<boolean> {
+  const endMs = performance.now() + deadlineMs;
+  while ((await findProcess(id))?.isStopped !== true) {
     if (performance.now() > endMs) return false;
     await pause();
   }

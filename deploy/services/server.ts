@@ -7,7 +7,15 @@
 
 import { join } from "node:path";
 import { answerTimeoutMs, killDeadlineMs, logTailLines, startDeadlineMs } from "./limits.ts";
-import { findProcess, hasEnded, pause, type ProcessId, signal, startInBackground } from "./processes.ts";
+import {
+  findProcess,
+  hasEnded,
+  hasStopped,
+  pause,
+  type ProcessId,
+  signal,
+  startInBackground,
+} from "./processes.ts";
 
 export interface ServerPlan {
   /** As people call it. */
@@ -120,9 +128,12 @@ export class Server implements AsyncDisposable {
     [this.#id, this.#ended] = [null, null];
   }
 
-  /** Lets it stand still, its connections open, until `resume`. */
+  /** Lets it stand still, its connections open, until `resume`. Resolves when it does. */
   async pause(): Promise<void> {
     await signal(this.id, "SIGSTOP");
+    if (!await hasStopped(this.id, killDeadlineMs)) {
+      throw new Error(`${this.name} (process ${this.id.pid}) goes on ${killDeadlineMs} ms after SIGSTOP`);
+    }
   }
 
   async resume(): Promise<void> {

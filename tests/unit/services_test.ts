@@ -77,7 +77,13 @@ Deno.test("parseState() reads what stateText() wrote, and refuses anything else"
 Deno.test("parseStat() reads past a name with spaces and parentheses, and buries zombies", () => {
   const stat = (state: string) =>
     `42 (a) b (c) ${state} 1 42 42 0 -1 4194304 1 0 0 0 5 6 0 0 20 0 3 0 123456 9999 25 1844 1 1`;
-  assert.deepEqual(parseStat(stat("S")), { pid: 42, startTicks: 123456, residentBytes: 25 * 4096 });
+  assert.deepEqual(parseStat(stat("S")), {
+    pid: 42,
+    startTicks: 123456,
+    residentBytes: 25 * 4096,
+    isStopped: false,
+  });
+  assert.equal(parseStat(stat("T"))?.isStopped, true);
   assert.equal(parseStat(stat("Z")), null);
 });
 
