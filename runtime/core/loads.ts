@@ -29,6 +29,8 @@ export interface Loading {
   readonly created: readonly Address[];
   /** Of queries that wait for nothing else: they do not exist when they are not found. */
   readonly asked: readonly Address[];
+  /** Of queries that wait for the fold, too. */
+  readonly ahead: readonly Address[];
 }
 
 /** The parts of one claim. */
@@ -73,7 +75,7 @@ export class Loads {
     const created = this.#takeWanted(maxLoadActors - ahead.length);
     const asked = queries.wantedActors(table).slice(0, maxLoadActors);
     const keys = [...created, ...ahead, ...asked];
-    if (keys.length > 0) this.#underWay = { created, asked };
+    if (keys.length > 0) this.#underWay = { created, asked, ahead };
     return keys;
   }
 

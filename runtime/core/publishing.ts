@@ -6,6 +6,8 @@
  * 2. They are computed once in `intervalMs` at most, and then of so many actors, and for so long, as the limits say. Who
  *    was left out comes first the next time.
  * 3. A kind's query that throws leaves its actor out, and changes nothing else.
+ * 4. Who changed just before the shard's owner ended may have been left out for good, and the next owner cannot tell: so
+ *    whoever is loaded for a query is published once more.
  */
 
 import type { Address } from "./actor.ts";
@@ -61,6 +63,14 @@ export class Publishing {
   /** To be called with what a checkpoint is about to contain. */
   changed(entries: readonly ActorEntry[]): void {
     for (const entry of entries) this.#add(entry);
+  }
+
+  /** To be called with whom the store was asked for by queries. */
+  loaded(table: ActorTable, addresses: readonly Address[]): void {
+    for (const address of addresses) {
+      const entry = table.find(address);
+      if (entry !== undefined) this.#add(entry);
+    }
   }
 
   /** Every actor in memory is published again. */

@@ -264,6 +264,7 @@ export class Shard implements ShardMachine {
     }
     // The newest frame's number: kept as long as any frame at hand, evictable when there is none.
     this.#guard(() => tenure.fold.insert(loaded, loading.created, tenure.inbox.nextNumber - 1));
+    tenure.publishing?.loaded(tenure.fold.table, [...loading.asked, ...loading.ahead]);
     this.#queries.found(tenure, loading.asked);
     tenure.mayEvict = true;
   }

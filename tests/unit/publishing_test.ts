@@ -60,6 +60,24 @@ Deno.test("Shard publishes nothing of a checkpoint whose host dies before it is 
   assert.deepEqual(driver.published, []);
 });
 
+Deno.test("Shard publishes whom a query has loaded: an owner that ended may have left its last message out", () => {
+  const driver = driverOf();
+  driver.append(1000, ["counter", "a", 2]);
+  driver.settle();
+  driver.checkpoint();
+  driver.append(1001, ["counter", "a", 3]);
+  driver.settle();
+  driver.checkpoint();
+  const last = () => driver.published.at(-1)?.answers.map(({ json }) => json);
+  assert.deepEqual(last(), ['{"total":2}'], "not twice in a second");
+  driver.takeOver();
+  driver.settle();
+  assert.deepEqual(driver.ask("counter", "a"), { total: 5 });
+  driver.nowMs += 1000;
+  driver.settle();
+  assert.deepEqual(last(), ['{"total":5}']);
+});
+
 Deno.test("Shard publishes those first that were left out, and all in memory when told to", () => {
   const driver = driverOf({ ...defaultPublishingLimits, maxAnswers: 2 });
   driver.append(1000, ...["a", "b", "c", "d", "e"].map((id) => ["counter", id, 1] as const));
