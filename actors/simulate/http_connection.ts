@@ -23,7 +23,8 @@ export interface HttpRequest {
   /** Path and query. */
   readonly target: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  /** Bytes, where they are sent more than once. */
+  readonly body: string | Uint8Array;
   readonly timeoutMs: number;
 }
 
@@ -108,7 +109,7 @@ export class HttpConnection {
   }
 
   async #write(connection: Deno.Conn, request: HttpRequest): Promise<void> {
-    const body = encoder.encode(request.body);
+    const body = typeof request.body === "string" ? encoder.encode(request.body) : request.body;
     let head = `${request.method} ${request.target} HTTP/1.1\r\n${this.#hostHeaders}`;
     for (const [name, value] of Object.entries(request.headers)) head += `${name}: ${value}\r\n`;
     const headBytes = encoder.encode(`${head}content-length: ${body.length}\r\n\r\n`);

@@ -16,11 +16,12 @@ export interface Bench {
 /**
  * @param entry as in `ServerOptions`
  * @param environment the same: where it finds Kafka and MySQL, if it is to run on them
+ * @param within the same
  */
 export async function withBench<T>(
   flags: readonly string[],
   use: (bench: Bench) => Promise<T>,
-  { entry, environment = {} }: Pick<ServerOptions, "entry" | "environment"> = {},
+  { entry, environment = {}, within = [] }: Pick<ServerOptions, "entry" | "environment" | "within"> = {},
 ): Promise<T> {
   const dataFolder = await Deno.makeTempDir({ prefix: "sensorium-bench-" });
   const port = freePort();
@@ -30,6 +31,7 @@ export async function withBench<T>(
     dataFolder,
     flags,
     environment,
+    within,
     ...entry === undefined ? {} : { entry },
   };
   const servers: ServerProcess[] = [];

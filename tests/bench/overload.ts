@@ -10,6 +10,7 @@ import { isRight } from "../verify/verifier.ts";
 import { type BenchOptions, type Figure, mebibytes, milliseconds, perSecond, type Row } from "./figure.ts";
 import { lossText } from "./load.ts";
 import { loadFlags, withBench } from "./measured_server.ts";
+import { type ProcessorSplit, splitProcessors } from "./processors.ts";
 import { ownCpuSeconds, ownCpuText } from "./process_stats.ts";
 
 /** What `Turns` lets wait, and what the log and the sender add. */
@@ -18,7 +19,16 @@ const maxReadMs = 5000;
 /** Of it some 400 MiB are what the server buffers for 2,048 connections that send all the time. */
 const maxRssBytes = 1280 * 2 ** 20;
 
-async function measure({ seconds }: BenchOptions): Promise<readonly Row[]> {
+async function measure(options: BenchOptions): Promise<readonly Row[]> {
+  const split = await splitProcessors();
+  try {
+    return await measureOn(split, options);
+  } finally {
+    await split.end();
+  }
+}
+
+async function measureOn(split: ProcessorSplit, { seconds }: BenchOptions): Promise<readonly Row[]> {
   const ownBefore = ownCpuSeconds();
   return await withBench(loadFlags, async (bench) => {
     const found = await run(bench, {
@@ -43,7 +53,7 @@ async function measure({ seconds }: BenchOptions): Promise<readonly Row[]> {
     });
     return [{
       ...row(
-        `overload, ${found.connections} connections, ${seconds} s: what is accepted`,
+        `overload, ${split.text}, ${found.connections} connections, ${seconds} s: what is accepted`,
         `p99 ≤ ${milliseconds(maxAcceptedMs)}, all verified`,
         `${perSecond(found.acceptedPerSecond)} of ${perSecond(found.offeredPerSecond)} offered, ${
           ratio.toFixed(1)
@@ -77,7 +87,7 @@ async function measure({ seconds }: BenchOptions): Promise<readonly Row[]> {
         found.maxRssBytes <= maxRssBytes,
       ),
     }];
-  });
+  }, { within: split.within });
 }
 
 export const overload: Figure = {

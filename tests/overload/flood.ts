@@ -39,6 +39,7 @@ export interface FloodOptions {
   readonly stop: AbortSignal;
 }
 
+const encoder = new TextEncoder();
 const attemptTimeoutMs = 30_000;
 const mayRefuse: readonly number[] = [429, 503];
 
@@ -110,6 +111,8 @@ async function sendUntilAccepted(
 ): Promise<Outcome> {
   // An attempt that broke off may have been accepted, and only an answer tells.
   let isKnown = true;
+  // Once: what is refused is sent again, and its sender has other things to do.
+  const bytes = encoder.encode(body.text);
   for (;;) {
     const sentAtMs = performance.now();
     tally.offered += body.readings;
@@ -118,7 +121,7 @@ async function sendUntilAccepted(
         method: "POST",
         target: "/readings",
         headers: { "content-type": "application/json", "idempotency-key": body.key },
-        body: body.text,
+        body: bytes,
         timeoutMs: attemptTimeoutMs,
       });
       if (answer.status === 202) {
