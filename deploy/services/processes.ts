@@ -71,22 +71,25 @@ export async function signal(id: ProcessId, name: Deno.Signal): Promise<boolean>
 }
 
 /** Whether it has ended within the deadline. */
-export async function hasEnded(id: ProcessId, deadlineMs: number): Promise<boolean> {
-  const endMs = performance.now() + deadlineMs;
-  while (await findProcess(id) !== null) {
-    if (performance.now() > endMs) return false;
-    await pause();
-  }
-  return true;
+export function hasEnded(id: ProcessId, deadlineMs: number): Promise<boolean> {
+  return isFound(id, (process) => process === null, deadlineMs);
 }
 
 /**
  * Whether it stands still within the deadline. The system tells one of its threads of SIGSTOP, and that one the others
  * when it gets a processor: until then they go on.
  */
-export async function hasStopped(id: ProcessId, deadlineMs: number): Promise<boolean> {
+export function hasStopped(id: ProcessId, deadlineMs: number): Promise<boolean> {
+  return isFound(id, (process) => process?.isStopped === true, deadlineMs);
+}
+
+async function isFound(
+  id: ProcessId,
+  isSo: (process: LiveProcess | null) => boolean,
+  deadlineMs: number,
+): Promise<boolean> {
   const endMs = performance.now() + deadlineMs;
-  while ((await findProcess(id))?.isStopped !== true) {
+  while (!isSo(await findProcess(id))) {
     if (performance.now() > endMs) return false;
     await pause();
   }

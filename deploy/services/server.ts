@@ -132,7 +132,9 @@ export class Server implements AsyncDisposable {
   async pause(): Promise<void> {
     await signal(this.id, "SIGSTOP");
     if (!await hasStopped(this.id, killDeadlineMs)) {
-      throw new Error(`${this.name} (process ${this.id.pid}) goes on ${killDeadlineMs} ms after SIGSTOP`);
+      throw new Error(
+        `${this.name} (process ${this.id.pid}) does not stand still ${killDeadlineMs} ms after SIGSTOP`,
+      );
     }
   }
 

@@ -18,7 +18,7 @@ const leastRatio = 10;
 /** What `Turns` lets wait, and what the log and the sender add. */
 const maxAcceptedMs = 5000;
 const maxReadMs = 5000;
-/** Of it some 400 MiB are what the server buffers for 1,536 connections that send all the time. */
+/** Of 5,000 connections, with all that their senders have sent ahead. */
 const maxRssBytes = 1280 * 2 ** 20;
 
 async function measure(options: BenchOptions): Promise<readonly Row[]> {
