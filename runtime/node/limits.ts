@@ -148,6 +148,9 @@ export const firstRehearsalPauseMs = 12_000;
 export const lastRehearsalPauseMs = minuteMs;
 export const rehearsalBytes = 32 * MiB;
 
+/** A spare thread that may not practise, as one that was ended is still there, looks so often whether it is. */
+export const lingeringPauseMs = 1000;
+
 /**
  * How much a rehearsal folds at once, and how often: whoever answers meanwhile waits for no more than that.
  */

@@ -20,6 +20,7 @@ import {
   firstSparePauseMs,
   hostStopMs,
   lastRehearsalPauseMs,
+  lingeringPauseMs,
   sparePauseMs,
   spareStartMs,
 } from "./limits.ts";
@@ -84,11 +85,14 @@ export class SpareHost {
   #rehearse(life: HostLife): void {
     const { threads, clock, connectLog, connectStore, practice } = this.#parts;
     if (!this.#mayPractise) return;
-    if (threads.care.abandoned.count === 0) {
-      this.#hasPractised = true;
-      const [log, store] = [connectLog("rehearsal"), connectStore("rehearsal")];
-      life.rehearse({ type: "rehearse", log, store, frames: practice() });
+    if (threads.care.abandoned.count > 0) {
+      // Soon: until it has practised, a shard that it takes over answers late.
+      this.#cancelRehearsal = clock.after(lingeringPauseMs, () => this.#rehearse(life));
+      return;
     }
+    this.#hasPractised = true;
+    const [log, store] = [connectLog("rehearsal"), connectStore("rehearsal")];
+    life.rehearse({ type: "rehearse", log, store, frames: practice() });
     this.#cancelRehearsal = clock.after(this.#rehearsalPauseMs, () => this.#rehearse(life));
     this.#rehearsalPauseMs = Math.min(2 * this.#rehearsalPauseMs, lastRehearsalPauseMs);
   }

@@ -22,6 +22,7 @@ import {
 } from "../../runtime/node/supervisor.ts";
 import { machineTimerClock, type TimerClock } from "../../runtime/node/timer_clock.ts";
 import { Registry } from "../../runtime/prom_client.ts";
+import { ManualClock } from "../unit/manual_clock.ts";
 import { deadlineMs } from "./engine_harness.ts";
 
 const jobsUrl = new URL("./compute_jobs.ts", import.meta.url).href;
@@ -148,13 +149,16 @@ Deno.test("ComputePool.run() rejects with what a job throws, and its thread goes
     assert.deepEqual(rig.threads().map(({ restarts }) => restarts), [0]);
   }));
 
-Deno.test("a job that loops for ever loses its thread at its deadline; the others' outputs come", () =>
-  withPool({ threads: 2 }, async (rig) => {
+Deno.test("a job that loops for ever loses its thread at its deadline; the others' outputs come", () => {
+  const clock = new ManualClock();
+  return withPool({ threads: 2 }, async (rig) => {
     const loops = rig.pool.run("loops", rig.end, { priority: "normal", deadlineMs: 200 });
     const beside = Array.from({ length: 20 }, (_, n) => rig.sum(n, 1));
     assert.deepEqual(await Promise.all(beside), Array.from({ length: 20 }, (_, n) => n + 1));
     assert.equal(rig.pool.running, 1);
-    await failsWith(loops, "late", /The job loops did not end within its 200 ms/);
+    const late = failsWith(loops, "late", /The job loops did not end within its 200 ms/);
+    await clock.advance(200);
+    await late;
     // Both threads at once: the one that was lost is back.
     const [one, other] = [rig.hold(), rig.hold()];
     one.open();
@@ -162,7 +166,8 @@ Deno.test("a job that loops for ever loses its thread at its deadline; the other
     await Promise.all([one.held, other.held]);
     assert.equal(await rig.sum(4, 5), 9);
     assert.deepEqual(rig.notices.map(({ type }) => type), ["childFailed"]);
-  }));
+  }, clock);
+});
 
 Deno.test("a job that hangs on the only thread makes others wait, until the tree shows its restart", () =>
   withPool({}, async (rig) => {

@@ -19,8 +19,9 @@ async function post(node: Node, readings: unknown): Promise<void> {
 
 async function countOf(node: Node, sensor: string): Promise<number> {
   const response = await fetch(`${node.url}/sensors/${sensor}/windows`);
-  const { total } = await response.json();
-  return total.temperature.count;
+  const text = await response.text();
+  assert.equal(response.status, 200, `${text}\n${node.errors}`);
+  return JSON.parse(text).total.temperature.count;
 }
 
 /** Exit code 2 and one sentence on standard error, no stack. */
@@ -92,7 +93,7 @@ Deno.test("start refuses a folder that another node uses, naming its process", a
 
 Deno.test("start refuses another number of shards than the folder has", async () => {
   await using folder = await tempFolder();
-  const node = await Node.start({ dataDir: folder.path, flags: ["--no-host-metrics", "--shards", "4"] });
+  await using node = await Node.start({ dataDir: folder.path, flags: ["--no-host-metrics", "--shards", "4"] });
   assert.equal((await node.stop()).code, 0);
   const ports = ["--port", `${freePort()}`, "--admin-port", `${freePort()}`];
   await assertRefused(["cluster", ...ports, "--data", folder.path, "--shards", "8"], /4 shards/);
@@ -100,7 +101,7 @@ Deno.test("start refuses another number of shards than the folder has", async ()
 
 Deno.test("start says first what runs, then where, and warns of nothing", async () => {
   await using folder = await tempFolder();
-  const node = await Node.start({ dataDir: folder.path });
+  await using node = await Node.start({ dataDir: folder.path });
   const { output, errors, code } = await node.stop();
   assert.equal(code, 0);
   assert.match(output, /^one node, embedded\n/);
@@ -127,16 +128,16 @@ Deno.test("a node goes on where it was when it was stopped, and when it was kill
   const options = { dataDir: folder.path, flags: ["--no-host-metrics"] };
   const reading = { id: "42", values: { temperature: 21.5 } };
 
-  const first = await Node.start(options);
+  await using first = await Node.start(options);
   await post(first, reading);
   assert.equal((await first.stop("SIGTERM")).code, 0);
 
-  const second = await Node.start(options);
+  await using second = await Node.start(options);
   assert.equal(await countOf(second, "42"), 1);
   await post(second, reading);
   await second.kill();
 
-  const third = await Node.start(options);
+  await using third = await Node.start(options);
   assert.equal(await countOf(third, "42"), 2);
   assert.equal((await third.stop("SIGINT")).code, 0);
 });

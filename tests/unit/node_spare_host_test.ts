@@ -3,7 +3,12 @@
 import assert from "node:assert/strict";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import type { HostOrder, HostThreadStart } from "../../runtime/node/host_protocol.ts";
-import { firstRehearsalPauseMs, firstSparePauseMs, sparePauseMs } from "../../runtime/node/limits.ts";
+import {
+  firstRehearsalPauseMs,
+  firstSparePauseMs,
+  lingeringPauseMs,
+  sparePauseMs,
+} from "../../runtime/node/limits.ts";
 import { SpareHost } from "../../runtime/node/spare_host.ts";
 import { within } from "../services/within.ts";
 import { MadeUpThreads } from "./made_up_threads.ts";
@@ -68,6 +73,30 @@ Deno.test("SpareHost practises once it is warm, rests when a host may hang, and 
   running.kill();
   stage.close();
   assert.equal(stage.threads.terminated, 1);
+});
+
+Deno.test("SpareHost practises soon after a thread that was ended is gone, and not before [3]", async () => {
+  const stage = new Stage();
+  const lingering = new MessageChannel();
+  const { abandoned } = stage.threads.care;
+  abandoned.started(lingering.port1);
+  abandoned.add("host-0", lingering.port1);
+  const { starting } = await stage.begin(firstSparePauseMs);
+  const [start] = stage.threads.starts;
+  let orders = 0;
+  start!.main.on("message", () => orders++);
+  start!.main.postMessage({ type: "warm" });
+  const running = await starting;
+  await stage.clock.advance(lingeringPauseMs);
+  const gone = new Promise<void>((resolve) => lingering.port1.once("close", () => resolve()));
+  lingering.port2.close();
+  await within("the end of the thread", gone);
+  assert.equal(orders, 0, "while it was there");
+  const order = told(start!);
+  await stage.clock.advance(lingeringPauseMs);
+  assert.equal(await order, "rehearse");
+  running.kill();
+  stage.close();
 });
 
 Deno.test("SpareHost gives its thread away before it is warm, and has another after a pause [1]", async () => {
