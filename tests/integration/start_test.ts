@@ -93,7 +93,10 @@ Deno.test("start refuses a folder that another node uses, naming its process", a
 
 Deno.test("start refuses another number of shards than the folder has", async () => {
   await using folder = await tempFolder();
-  await using node = await Node.start({ dataDir: folder.path, flags: ["--no-host-metrics", "--shards", "4"] });
+  await using node = await Node.start({
+    dataDir: folder.path,
+    flags: ["--no-host-metrics", "--shards", "4"],
+  });
   assert.equal((await node.stop()).code, 0);
   const ports = ["--port", `${freePort()}`, "--admin-port", `${freePort()}`];
   await assertRefused(["cluster", ...ports, "--data", folder.path, "--shards", "8"], /4 shards/);
