@@ -6,6 +6,7 @@ import { type MessagePort, workerData } from "node:worker_threads";
 import { serve } from "../rpc.ts";
 import { type JobFunction, loadJobs } from "./compute_module.ts";
 import { computeNice } from "./limits.ts";
+import { throwBehindExit } from "./thread_exit.ts";
 
 export interface ComputeStart {
   readonly jobsUrl: string;
@@ -20,6 +21,7 @@ export interface JobDone {
 }
 
 const start: ComputeStart = workerData;
+throwBehindExit();
 const jobs = await loadJobs(start.jobsUrl);
 
 serve(start.main, {

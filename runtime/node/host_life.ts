@@ -9,12 +9,12 @@
  */
 
 import { MessageChannel, type MessagePort } from "node:worker_threads";
-import type { HostDeath } from "../core/attempts.ts";
 import type { AbandonedThreads } from "./abandoned.ts";
 import type { ShardLimits } from "../core/limits.ts";
 import { RpcClient, type WireError } from "../rpc.ts";
 import { portsOf } from "../store/remote_store.ts";
 import {
+  type DeathInTurn,
   type HostAssignment,
   type HostNews,
   type HostThreadStart,
@@ -24,7 +24,7 @@ import {
 } from "./host_protocol.ts";
 import type { HostWorker, MakeHostWorker } from "./host_worker.ts";
 import { spareStartMs, watchdogTickMs } from "./limits.ts";
-import { readTurnBoard, turnBoardBytes } from "./turn_board.ts";
+import { deathInTurn, readTurnBoard, turnBoardBytes } from "./turn_board.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 /** What all hosts of a node have in common. */
@@ -64,8 +64,8 @@ export class HostCallError extends Error {
 export interface HostEnd {
   /** Why, without a subject: "it was stopped". */
   readonly reason: string;
-  /** The shard in whose turn it died, and the turn; both null when it was outside any. */
-  readonly inTurn: { readonly shard: number; readonly death: HostDeath } | null;
+  /** Null: it was outside any. */
+  readonly inTurn: DeathInTurn | null;
 }
 
 /** Whoever has the thread. */
@@ -147,7 +147,7 @@ export class HostLife {
 
   #receive(message: unknown): void {
     if (this.#end !== null || !isHostMessage(message)) return;
-    if (message.type === "ends") return this.#die(message.reason, true);
+    if (message.type === "ends") return this.#die({ ...message, isEnding: true });
     if (message.type !== "warm") return this.#owner?.hear(message);
     clearTimeout(this.#late);
     this.#warmed.resolve();
@@ -168,13 +168,12 @@ export class HostLife {
 
   /** Ends it at once, as any death would. */
   die(reason: string): void {
-    this.#die(reason, false);
+    this.#die({ reason, inTurn: deathInTurn(this.board, this.topics), isEnding: false });
   }
 
-  #die(reason: string, isEnding: boolean): void {
+  #die({ reason, inTurn, isEnding }: HostEnd & { readonly isEnding: boolean }): void {
     if (this.#end !== null) return;
-    const { shard, death } = readTurnBoard(this.board, this.topics);
-    this.#end = { reason, inTurn: death === null ? null : { shard, death } };
+    this.#end = { reason, inTurn };
     clearTimeout(this.#late);
     this.#unwatch?.();
     void this.#worker.terminate();

@@ -87,6 +87,12 @@ export interface ShardRequest {
 
 export type MetricsJson = MetricObjectWithValues<MetricValue<string>>[];
 
+/** The shard in whose turn a host died, and the turn. */
+export interface DeathInTurn {
+  readonly shard: number;
+  readonly death: HostDeath;
+}
+
 /** Posted by a host, unasked. */
 export type HostMessage =
   /** The actors are loaded: it can be given shards. */
@@ -102,7 +108,7 @@ export type HostMessage =
   | { readonly type: "request"; readonly request: ShardRequest }
   | { readonly type: "published"; readonly published: Published }
   /** Its last words: the thread ends now, and Deno tells of that later. Not every end leaves time for them. */
-  | { readonly type: "ends"; readonly reason: string }
+  | { readonly type: "ends"; readonly reason: string; readonly inTurn: DeathInTurn | null }
   /** Something a person should know; the host goes on. */
   | { readonly type: "notice"; readonly notice: Notice };
 

@@ -4,14 +4,14 @@
  */
 
 import process from "node:process";
-import { workerData } from "node:worker_threads";
+import { type MessagePort, workerData } from "node:worker_threads";
 import { errorMessage, invariant } from "../core/errors.ts";
 import { defaultPublishingLimits } from "../core/limits.ts";
 import type { ShardQuery } from "../core/shard_api.ts";
 import { Shard } from "../core/shard.ts";
 import { RemoteLog } from "../log/remote_log.ts";
 import { serve } from "../rpc.ts";
-import { RemoteStore } from "../store/remote_store.ts";
+import { portsOf, RemoteStore } from "../store/remote_store.ts";
 import { loadActorModule } from "./actor_module.ts";
 import { machineClock } from "./clock.ts";
 import { ShardHost } from "./host.ts";
@@ -24,7 +24,8 @@ import {
   type RehearsalCall,
 } from "./host_protocol.ts";
 import { Rehearsal } from "./rehearsal.ts";
-import { TurnBoard } from "./turn_board.ts";
+import { throwBehindExit } from "./thread_exit.ts";
+import { deathInTurn, TurnBoard } from "./turn_board.ts";
 
 const start: HostThreadStart = workerData;
 const { definitionsUrl, shardCount, node, limits, topics, isTraced, isPublishing, main, board: memory } =
@@ -35,6 +36,8 @@ const tracing = isTraced ? (await import("./open_telemetry.ts")).openTelemetry()
 const board = new TurnBoard(memory);
 let host: ShardHost | null = null;
 let rehearsal: Rehearsal | null = null;
+/** As a host. */
+let ports: readonly MessagePort[] = [];
 
 /** What ends the thread, unless it is an exit. */
 let failure: string | null = null;
@@ -46,6 +49,7 @@ function post(message: HostMessage): void {
 
 function become(assignment: HostAssignment): ShardHost {
   const { host: number, log, store } = assignment;
+  ports = [log, ...portsOf(store)];
   const remoteLog = new RemoteLog(log);
   const foreign = Object.keys(topics);
   const name = `host-${number}`;
@@ -78,7 +82,13 @@ function assigned(): ShardHost {
 function sayLastWords(): void {
   if (isEnding) return;
   isEnding = true;
-  post({ type: "ends", reason: failure ?? `its thread ended with code ${Deno.exitCode}` });
+  const reason = failure ?? `its thread ended with code ${Deno.exitCode}`;
+  post({ type: "ends", reason, inTurn: deathInTurn(memory, Object.keys(topics)) });
+}
+
+/** What was exited from is not folded to its end: the next host counts the attempt. */
+function cutOff(): void {
+  for (const port of ports) port.close();
 }
 
 /** It is forgotten where somebody has handled it: the thread lives on then. */
@@ -130,4 +140,5 @@ globalThis.addEventListener("unhandledrejection", ({ reason }) => fail(reason));
 // Of an error Deno tells the one, of an exit the other.
 process.on("exit", sayLastWords);
 globalThis.addEventListener("unload", sayLastWords);
+throwBehindExit(cutOff);
 post({ type: "warm" });

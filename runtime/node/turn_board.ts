@@ -14,6 +14,7 @@
  */
 
 import type { HostDeath, TurnWitness } from "../core/attempts.ts";
+import type { DeathInTurn } from "./host_protocol.ts";
 
 const shardAt = 0;
 const countAt = 1;
@@ -97,4 +98,10 @@ export function readTurnBoard(memory: SharedArrayBuffer, topics: readonly string
   };
   const isInTurn = shard !== noShard && index !== noTurn;
   return { shard, turn: at(countAt), death: isInTurn ? { epoch: at(epochAt), place } : null };
+}
+
+/** What a death at this moment means, and to which shard; null outside any turn. `topics`: as in `readTurnBoard`. */
+export function deathInTurn(memory: SharedArrayBuffer, topics: readonly string[]): DeathInTurn | null {
+  const { shard, death } = readTurnBoard(memory, topics);
+  return death === null ? null : { shard, death };
 }

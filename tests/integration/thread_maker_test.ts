@@ -97,7 +97,7 @@ for (
     const actors = `setTimeout(() => { ${ends} }); export const definitions = () => [];`;
     const thread = start(maker, `data:text/javascript,${encodeURIComponent(actors)}`);
     await thread.gone();
-    assert.deepEqual(thread.said, [{ type: "warm" }, { type: "ends", reason }]);
+    assert.deepEqual(thread.said, [{ type: "warm" }, { type: "ends", reason, inTurn: null }]);
     assert.match(await thread.ended(), new RegExp(reason));
     thread.close();
     await maker.close();
