@@ -21,7 +21,8 @@ export interface JobDone {
 }
 
 const start: ComputeStart = workerData;
-throwBehindExit();
+// The job's own error would come before the thread's end.
+throwBehindExit(() => start.main.close());
 const jobs = await loadJobs(start.jobsUrl);
 
 serve(start.main, {

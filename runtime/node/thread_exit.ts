@@ -6,8 +6,8 @@
  * ends. With an error in its place the thread comes back to its event loop, where it ends.
  */
 
-/** From here on an exit throws behind its end. `cutOff`: called before, when the thread goes on. */
-export function throwBehindExit(cutOff = () => {}): void {
+/** From here on an exit throws where it comes back; `cutOff` is called before. */
+export function throwBehindExit(cutOff: () => void): void {
   const exit: (code?: number) => void = Deno.exit;
   const value = (code?: number): never => {
     exit(code);
