@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { eventually } from "../services/eventually.ts";
-import { freePort } from "../../deploy/services/free_port.ts";
+import { freePort, freePorts } from "../../deploy/services/free_port.ts";
 import { tempFolder } from "../services/folder.ts";
 import { Node } from "../services/node.ts";
 import { childOf, killHard } from "../services/process_tree.ts";
@@ -265,8 +265,9 @@ Deno.test("a launcher kills a node that does not stop before it is up, and leave
 });
 
 Deno.test("a launcher refuses a busy port of any of its nodes", async () => {
-  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = taken.addr;
+  // The first node's admin port is the free one before it: no connection out takes that meanwhile.
+  const port = freePorts(2) + 1;
+  using _taken = Deno.listen({ hostname: "127.0.0.1", port });
   for (
     const [flags, sentence] of [
       [[`--port=${port}`, "--admin-port=0"], `127.0.0.1:${port}: another program holds that port.*--port`],
