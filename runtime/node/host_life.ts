@@ -14,7 +14,6 @@ import type { ShardLimits } from "../core/limits.ts";
 import { RpcClient, type WireError } from "../rpc.ts";
 import { portsOf } from "../store/remote_store.ts";
 import {
-  type DeathInTurn,
   type HostAssignment,
   type HostNews,
   type HostThreadStart,
@@ -24,7 +23,7 @@ import {
 } from "./host_protocol.ts";
 import type { HostWorker, MakeHostWorker } from "./host_worker.ts";
 import { spareStartMs, watchdogTickMs } from "./limits.ts";
-import { deathInTurn, readTurnBoard, turnBoardBytes } from "./turn_board.ts";
+import { type DeathInTurn, deathInTurn, readTurnBoard, turnBoardBytes } from "./turn_board.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 /** What all hosts of a node have in common. */

@@ -10,6 +10,7 @@ import type { Answer, ShardGauges, ShardQuery } from "../core/shard_api.ts";
 import type { StorePorts } from "../store/remote_store.ts";
 import type { Notice } from "./notice.ts";
 import type { PracticeRanges } from "./practice.ts";
+import type { DeathInTurn } from "./turn_board.ts";
 
 /** What a thread for shards is started with. */
 export interface HostThreadStart {
@@ -86,12 +87,6 @@ export interface ShardRequest {
 }
 
 export type MetricsJson = MetricObjectWithValues<MetricValue<string>>[];
-
-/** The shard in whose turn a host died, and the turn. */
-export interface DeathInTurn {
-  readonly shard: number;
-  readonly death: HostDeath;
-}
 
 /** Posted by a host, unasked. */
 export type HostMessage =

@@ -30,15 +30,15 @@ import { deathInTurn, TurnBoard } from "./turn_board.ts";
 const start: HostThreadStart = workerData;
 const { definitionsUrl, shardCount, node, limits, topics, isTraced, isPublishing, main, board: memory } =
   start;
+/** As a host. */
+let ports: readonly MessagePort[] = [];
+throwBehindExit(cutOff);
 const publishing = isPublishing ? { limits: defaultPublishingLimits, nowMs: machineClock.nowMs } : null;
 const { registry, counters } = await loadActorModule(definitionsUrl, topics);
 const tracing = isTraced ? (await import("./open_telemetry.ts")).openTelemetry() : null;
 const board = new TurnBoard(memory);
 let host: ShardHost | null = null;
 let rehearsal: Rehearsal | null = null;
-/** As a host. */
-let ports: readonly MessagePort[] = [];
-
 /** What ends the thread, unless it is an exit. */
 let failure: string | null = null;
 let isEnding = false;
@@ -140,5 +140,4 @@ globalThis.addEventListener("unhandledrejection", ({ reason }) => fail(reason));
 // Of an error Deno tells the one, of an exit the other.
 process.on("exit", sayLastWords);
 globalThis.addEventListener("unload", sayLastWords);
-throwBehindExit(cutOff);
 post({ type: "warm" });

@@ -14,7 +14,6 @@
  */
 
 import type { HostDeath, TurnWitness } from "../core/attempts.ts";
-import type { DeathInTurn } from "./host_protocol.ts";
 
 const shardAt = 0;
 const countAt = 1;
@@ -100,7 +99,13 @@ export function readTurnBoard(memory: SharedArrayBuffer, topics: readonly string
   return { shard, turn: at(countAt), death: isInTurn ? { epoch: at(epochAt), place } : null };
 }
 
-/** What a death at this moment means, and to which shard; null outside any turn. `topics`: as in `readTurnBoard`. */
+/** The shard in whose turn a host died, and the turn. */
+export interface DeathInTurn {
+  readonly shard: number;
+  readonly death: HostDeath;
+}
+
+/** Of a death at this moment; null outside any turn. `topics`: as in `readTurnBoard`. */
 export function deathInTurn(memory: SharedArrayBuffer, topics: readonly string[]): DeathInTurn | null {
   const { shard, death } = readTurnBoard(memory, topics);
   return death === null ? null : { shard, death };
